@@ -1,0 +1,1 @@
+"""The simulated plant, pure, and the server that shows it."""

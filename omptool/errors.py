@@ -1,0 +1,108 @@
+"""Every error a user can meet, so that one place maps them to exit codes and one place prints them.
+
+An error says what happened and why (`message`) and what to type next (`hint`, may be empty). It never prints, and it knows no
+exit code: those are the contract of the command line (`cli/exits.py`). Whatever is not in this tree is a bug.
+
+    OmptoolError
+    ├── UsageError               a wrong combination of arguments
+    │   └── ConfigError          a wrong value in omptool.toml or the environment: file, key, nearest valid key
+    ├── NotFound                 a file, node, column, table or selection that is not there
+    ├── OutputExists             a file or folder that would have been overwritten
+    ├── OutputFailed             output that cannot be written: permission, missing folder
+    │   └── DiskFull             no space left; what was acknowledged is safe
+    ├── CaptureError             a capture that cannot be used
+    │   ├── NotACapture          something else lies at this path
+    │   ├── UnsupportedFormat    written by a newer omptool
+    │   └── Damaged              bytes are missing or changed beyond what can be read around
+    ├── LakeError                a lake that cannot be used
+    ├── QueryError               a statement that the engine refused: position and nearest name
+    ├── ProtocolError            the peer sent what OPC UA does not allow
+    │   └── MalformedMessage     bytes that do not decode
+    ├── ServerRefused            credentials, certificate, policy or a service the server does not grant
+    ├── Unreachable              no connection, or lost for good: a retry may help
+    └── Busy                     another process holds the lock
+"""
+
+from __future__ import annotations
+
+
+class OmptoolError(Exception):
+    """What went wrong, for a person.
+
+    Attributes:
+        message: what happened and why, one line without a full stop.
+        hint: what to do next, ideally a command to type; may hold several lines or be empty.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(OmptoolError):
+    """Arguments that do not fit together."""
+
+
+class ConfigError(UsageError):
+    """A setting that cannot be used; the message names file and key."""
+
+
+class NotFound(OmptoolError):
+    """Something named by the user is not there."""
+
+
+class OutputExists(OmptoolError):
+    """The output is already there and would be lost."""
+
+
+class OutputFailed(OmptoolError):
+    """The output cannot be written."""
+
+
+class DiskFull(OutputFailed):
+    """No space left on the device."""
+
+
+class CaptureError(OmptoolError):
+    """A capture that cannot be used as asked."""
+
+
+class NotACapture(CaptureError):
+    """The path holds something else."""
+
+
+class UnsupportedFormat(CaptureError):
+    """The capture was written in a newer format."""
+
+
+class Damaged(CaptureError):
+    """The capture has damage that cannot be read around."""
+
+
+class LakeError(OmptoolError):
+    """A lake that cannot be used as asked."""
+
+
+class QueryError(OmptoolError):
+    """A statement that the engine refused."""
+
+
+class ProtocolError(OmptoolError):
+    """The peer sent something that OPC UA does not allow."""
+
+
+class MalformedMessage(ProtocolError):
+    """Bytes that do not decode as what they claim to be."""
+
+
+class ServerRefused(OmptoolError):
+    """The server answered, and said no."""
+
+
+class Unreachable(OmptoolError):
+    """No connection to the server; trying again may help."""
+
+
+class Busy(OmptoolError):
+    """Another process holds the lock."""

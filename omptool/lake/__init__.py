@@ -1,0 +1,1 @@
+"""Delta tables on Parquet: layout, convert, single-file export."""

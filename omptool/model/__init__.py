@@ -1,0 +1,1 @@
+"""The field's words as pure types. Opens nothing, awaits nothing, reads no clock."""

@@ -1,0 +1,1 @@
+"""What a user types, named and classified: the one resolver of sources."""

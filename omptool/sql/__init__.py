@@ -1,0 +1,1 @@
+"""The one DuckDB door: views, parameters, the Engine protocol."""

@@ -1,0 +1,1 @@
+"""Where bytes lie: list, open, put and create-if-absent for local folders; object stores join here."""
