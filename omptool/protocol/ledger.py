@@ -1,0 +1,183 @@
+"""Which notifications of a subscription arrived, which are missing, and which may be acknowledged.
+
+One ledger belongs to one subscription within one life of the server; numbers of different lives are never compared.
+Rules are those of Part 4, 5.14.1.1 and 7.26: numbers start at 1, grow by 1, wrap from 4294967295 to 1, and 0 is never
+used; a keep-alive carries the number of the *next* notification and uses none up. The ledger only counts: asking the
+server again, writing gaps and reading clocks are done by others. It never forgets a missing number until it arrives or
+is given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+LAST = 0xFFFF_FFFF
+"""Highest sequence number; 1 follows."""
+
+_HALF = LAST // 2
+
+
+def step(number: int, steps: int = 1) -> int:
+    """The number `steps` after this one (before it when negative) on the circle 1…4294967295."""
+    return (number - 1 + steps) % LAST + 1
+
+
+def distance(first: int, second: int) -> int:
+    """Steps forward from one number to another: 0…4294967294."""
+    return (second - first) % LAST
+
+
+class Arrival(Enum):
+    """What a notification means for the ledger."""
+
+    NEW = "new"
+    """Seen for the first time, in order or after a jump."""
+    LATE = "late"
+    """It was missing: sent again by Republish, or overtaken."""
+    DUPLICATE = "duplicate"
+    """Seen before: its values are already held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Sequence numbers `first` to `last`, both included; may run over the wrap."""
+
+    first: int
+    last: int
+
+    @property
+    def count(self) -> int:
+        return distance(self.first, self.last) + 1
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and distance(self.first, number) < self.count
+
+    def numbers(self) -> Iterator[int]:
+        return (step(self.first, offset) for offset in range(self.count))
+
+
+class Ledger:
+    """Sequence numbers of one subscription.
+
+    Attributes:
+        expected: number of the next notification.
+        missing: ranges skipped and not yet given up, oldest first.
+        lost: ranges given up, oldest first.
+        available: numbers that the server last said it keeps for Republish.
+        received, duplicates, keep_alives, recovered, unnumbered: counts of messages.
+        refused_acknowledgements: how many acknowledgements the server did not accept.
+    """
+
+    def __init__(self, expected: int = 1) -> None:
+        self.expected = expected
+        self.missing: list[Range] = []
+        self.lost: list[Range] = []
+        self.available: frozenset[int] = frozenset()
+        self.received = self.duplicates = self.keep_alives = self.recovered = self.unnumbered = 0
+        self.refused_acknowledgements = 0
+        self._uncommitted: set[int] = set()
+        self._due: dict[int, None] = {}
+
+    def notification(self, number: int, available: Iterable[int] = ()) -> Arrival:
+        """Book a notification with content; `missing` has grown when it jumped ahead.
+
+        A server that numbers with 0 breaks the protocol, not the capture: its messages count as new and are never missed.
+        """
+        self.available = frozenset(available)
+        if number == 0:
+            self.unnumbered += 1
+            return Arrival.NEW
+        if number == self.expected or self._expect(number):
+            arrival = Arrival.NEW
+            self.expected = step(number)
+        else:
+            arrival = self._old(number)
+        if arrival is Arrival.DUPLICATE:
+            self.duplicates += 1
+            if number not in self._uncommitted:
+                self._due[number] = None
+        else:
+            self.received += 1
+            self._uncommitted.add(number)
+        return arrival
+
+    def republished(self, number: int) -> Arrival:
+        """Book the answer to a Republish; it says nothing about the numbers the server keeps."""
+        return self.notification(number, self.available)
+
+    def keep_alive(self, next_number: int, available: Iterable[int] = ()) -> None:
+        """Book a keep-alive: everything before `next_number` has been sent, nothing is used up."""
+        self.available = frozenset(available)
+        self.keep_alives += 1
+        if next_number and self._expect(next_number):
+            self.expected = next_number
+
+    def to_republish(self, limit: int) -> list[int]:
+        """Missing numbers worth asking for, oldest first: those the server says it keeps, or any if it names none."""
+        if self.available:
+            kept = [number for number in self.available if any(number in gap for gap in self.missing)]
+            return sorted(kept, key=self._age, reverse=True)[:limit]
+        numbers = (number for gap in self.missing for number in gap.numbers())
+        return [number for number, _ in zip(numbers, range(limit), strict=False)]
+
+    def give_up(self) -> list[Range]:
+        """Declare all that is still missing lost; returns the ranges."""
+        given_up, self.missing = self.missing, []
+        self.lost.extend(given_up)
+        return given_up
+
+    def committed(self, numbers: Iterable[int]) -> None:
+        """The values of these notifications are safe: they may be acknowledged."""
+        for number in numbers:
+            if number in self._uncommitted:
+                self._uncommitted.discard(number)
+                self._due[number] = None
+
+    def take_acknowledgements(self, limit: int) -> tuple[int, ...]:
+        """Numbers to put into the next PublishRequest, oldest commit first; each is handed out once."""
+        taken = tuple(number for number, _ in zip(self._due, range(limit), strict=False))
+        for number in taken:
+            del self._due[number]
+        return taken
+
+    def acknowledged(self, results: Sequence[int]) -> None:
+        """Book the result per acknowledgement; a refused one is not repeated: the server no longer knows the number."""
+        self.refused_acknowledgements += sum(1 for status in results if status >> 31)
+
+    def return_acknowledgements(self, numbers: Iterable[int]) -> None:
+        """The request that carried them never got an answer: they are due again."""
+        self._due.update(dict.fromkeys(numbers))
+
+    @property
+    def uncommitted(self) -> int:
+        """Notifications received and not yet safe."""
+        return len(self._uncommitted)
+
+    def _expect(self, number: int) -> bool:
+        """Note what was skipped before `number`; False when it lies behind."""
+        ahead = distance(self.expected, number)
+        if ahead > _HALF:
+            return False
+        if ahead:
+            self.missing.append(Range(self.expected, step(number, -1)))
+        return True
+
+    def _old(self, number: int) -> Arrival:
+        for ranges in (self.missing, self.lost):
+            for index, gap in enumerate(ranges):
+                if number in gap:
+                    ranges[index : index + 1] = _without(gap, number)
+                    self.recovered += 1
+                    return Arrival.LATE
+        return Arrival.DUPLICATE
+
+    def _age(self, number: int) -> int:
+        return distance(number, self.expected)
+
+
+def _without(gap: Range, number: int) -> list[Range]:
+    before = [Range(gap.first, step(number, -1))] if number != gap.first else []
+    after = [Range(step(number), gap.last)] if number != gap.last else []
+    return before + after
