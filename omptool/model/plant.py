@@ -1,0 +1,233 @@
+"""Where a node stands in the plant: site, area, line, machine and tag (C5). First match wins:
+
+1. a rule of `plant.toml`,
+2. the `[servers.NAME]` settings of the capture,
+3. what the server's companion specifications say (ISA-95 equipment levels, Machinery and DI machines),
+4. site `unassigned`, machine = the server's name.
+
+Resolution happens when rows are read, never when they are captured, so a better model improves old captures too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from omptool.errors import ConfigError
+from omptool.model import path as paths
+from omptool.model.nodes import Node
+
+UNASSIGNED = "unassigned"
+"""Site of a node about which nobody says anything."""
+
+
+class Place(NamedTuple):
+    """The C2 columns that say where; area and line may be unknown."""
+
+    site: str
+    area: str | None
+    line: str | None
+    machine: str
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlace:
+    """What `[servers.NAME]` says about all nodes of a server.
+
+    `machine` is a name, or a glob of the machine's own path; see `MachineGlob`.
+    """
+
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+
+
+class MachineGlob:
+    """A path glob that finds the machine above a node.
+
+    The machine's name is the last name of the path that matched, or the one that the pattern has in parentheses:
+    `Line1/*` makes `Line1/Press7/Oil/Temperature` machine Press7, tag `Oil/Temperature`; `(*)/Data` makes
+    `Press7/Data/Speed` machine Press7, tag `Speed`.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        parts = paths.split(pattern)
+        grouped = [index for index, part in enumerate(parts) if part.startswith("(") and part.endswith(")")]
+        self._name_from_end = grouped[0] - len(parts) if grouped else -1
+        self._glob = paths.Glob(re.sub(r"(^|/)\(([^/]*)\)(?=/|$)", r"\1\2", pattern))
+
+    def find(self, names: Sequence[str]) -> tuple[str, int] | None:
+        """Name of the innermost machine in the names of a path, and how many names lead to it; None without a match."""
+        for depth in range(len(names), 0, -1):
+            if self._glob.matches(paths.join(names[:depth])):
+                return names[depth + self._name_from_end], depth
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One `[[machine]]` of plant.toml: every node below `path` on `server` (any server when None)."""
+
+    path: MachineGlob
+    server: str | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlantModel:
+    """A parsed plant.toml.
+
+    Attributes:
+        site: the site of all rules that name none, and of nodes about which nobody says one; `zone` its IANA time zone.
+        digest: SHA-256 of the text, to tell one model from another.
+        text: the text itself, for the copy kept in a lake.
+    """
+
+    site: str | None
+    zone: str | None
+    rules: tuple[Rule, ...]
+    digest: str
+    text: str = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str, origin: str = "plant.toml") -> PlantModel:
+        """Read plant.toml.
+
+        Raises:
+            ConfigError: not TOML, an unknown key, or a value of the wrong type.
+        """
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{origin}: {error}") from None
+        _expect(data, {"site", "time_zone", "machine"}, origin)
+        machines = data.get("machine", [])
+        if not isinstance(machines, list) or not all(isinstance(entry, dict) for entry in machines):
+            raise ConfigError(f"{origin}: machine is a list of tables", "write [[machine]] above each of them")
+        site = _text(data, "site", origin)
+        rules = tuple(_rule(entry, site, f"{origin}: machine {n}") for n, entry in enumerate(machines, 1))
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(site, _text(data, "time_zone", origin), rules, digest, text)
+
+
+def places(
+    server: str,
+    nodes: Sequence[Node],
+    model: PlantModel | None = None,
+    settings: ServerPlace | None = None,
+    server_name: str | None = None,
+) -> dict[str, Place]:
+    """The place of every node.
+
+    Args:
+        server: C1 server name, what rules name.
+        nodes: all nodes of one server that are known, with the objects above the variables.
+        model: plant.toml, when there is one.
+        settings: what omptool.toml says about this server.
+        server_name: the short name for `machine` where nothing else is known; default `server`.
+
+    Returns:
+        NodeId text → Place, for every node given.
+    """
+    settings = settings or ServerPlace()
+    finder = _Finder(
+        rules=[rule for rule in (model.rules if model else ()) if rule.server in (None, server)],
+        settings=settings,
+        settings_glob=MachineGlob(settings.machine) if settings.machine and _is_glob(settings.machine) else None,
+        evidence=_equipment_by_path(nodes),
+        default_site=(model.site if model else None) or UNASSIGNED,
+        server_name=server_name or server,
+    )
+    return {node.node_id: finder.place(node.path) for node in nodes}
+
+
+@dataclass(slots=True)
+class _Finder:
+    """Everything known about one server, asked once per node."""
+
+    rules: Sequence[Rule]
+    settings: ServerPlace
+    settings_glob: MachineGlob | None
+    evidence: Mapping[str, tuple[str, str]]
+    default_site: str
+    server_name: str
+
+    def place(self, path: str) -> Place:
+        names = paths.split(path)
+        rule, machine, depth = self._machine(names)
+        evident = self._evident(names)
+
+        def level(key: str) -> str | None:
+            return getattr(rule, key, None) or getattr(self.settings, key) or evident.get(key)
+
+        return Place(
+            level("site") or self.default_site, level("area"), level("line"), machine, paths.join(names[depth:])
+        )
+
+    def _machine(self, names: Sequence[str]) -> tuple[Rule | None, str, int]:
+        """The rule that applies, the machine's name, and how many names lead to the machine."""
+        for rule in self.rules:
+            if found := rule.path.find(names):
+                return rule, rule.name or found[0], found[1]
+        if self.settings_glob and (found := self.settings_glob.find(names)):
+            return None, *found
+        if self.settings.machine and not self.settings_glob:
+            return None, self.settings.machine, 0
+        for depth in range(len(names), 0, -1):
+            kind, name = self.evidence.get(paths.join(names[:depth]), ("", ""))
+            if kind == "machine":
+                return None, name, depth
+        return None, self.server_name, 0
+
+    def _evident(self, names: Sequence[str]) -> dict[str, str]:
+        """Level → name of the innermost equipment of that level above a node."""
+        found = (self.evidence.get(paths.join(names[:depth])) for depth in range(1, len(names) + 1))
+        return dict(filter(None, found))
+
+
+def _equipment_by_path(nodes: Sequence[Node]) -> dict[str, tuple[str, str]]:
+    found = {}
+    for node in nodes:
+        if node.equipment:
+            names = paths.split(node.path)
+            found[node.path] = (node.equipment, node.equipment_name or (names[-1] if names else node.browse_name))
+    return found
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(character in paths.SPECIAL or character in "()" for character in pattern)
+
+
+def _rule(entry: Mapping[str, Any], site: str | None, origin: str) -> Rule:
+    _expect(entry, {"path", "server", "site", "area", "line", "name"}, origin)
+    path = _text(entry, "path", origin)
+    if path is None:
+        raise ConfigError(
+            f"{origin}: path is missing", 'write path = "Line1/Press7", the glob of the machine\'s own path'
+        )
+    rest = {key: _text(entry, key, origin) for key in ("server", "site", "area", "line", "name")}
+    rest["site"] = rest["site"] or site
+    return Rule(MachineGlob(path), **rest)
+
+
+def _expect(data: Mapping[str, Any], known: set[str], origin: str) -> None:
+    for key in data:
+        if key not in known:
+            raise ConfigError(f"{origin}: unknown key {key!r}", f"known are {', '.join(sorted(known))}")
+
+
+def _text(data: Mapping[str, Any], key: str, origin: str) -> str | None:
+    value = data.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ConfigError(f"{origin}: {key} is {json.dumps(value, default=str)}, not a text")
+    return value

@@ -1,0 +1,57 @@
+"""The closed sets of words in the columns of C2 and C3, so that no part spells one differently."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Origin(StrEnum):
+    """How a row came to us."""
+
+    LIVE = "live"
+    INITIAL = "initial"
+    REPUBLISHED = "republished"
+    HISTORY = "history"
+    POLLED = "polled"
+    IMPORTED = "imported"
+
+
+class TimeBasis(StrEnum):
+    """Which stamp the column `time` shows."""
+
+    SOURCE = "source"
+    SERVER = "server"
+    RECEIVE = "receive"
+
+
+class GapReason(StrEnum):
+    """Why values may be missing."""
+
+    CONNECTION_LOST = "connection_lost"
+    SERVER_RESTART = "server_restart"
+    SEQUENCE_LOST = "sequence_lost"
+    QUEUE_OVERFLOW = "queue_overflow"
+    STALE = "stale"
+    ITEM_FAILED = "item_failed"
+    CLIENT_STOPPED = "client_stopped"
+    CLIENT_SLOW = "client_slow"
+    DISK_FULL = "disk_full"
+    CLOCK_STEP = "clock_step"
+    CORRUPT_SEGMENT = "corrupt_segment"
+    RETENTION = "retention"
+
+
+class GapState(StrEnum):
+    """What is known of a gap: cause unknown, cause observed, or the whole window returned by history."""
+
+    OPEN = "open"
+    EXPLAINED = "explained"
+    BACKFILLED = "backfilled"
+
+
+class Quality(StrEnum):
+    """The two top bits of a StatusCode."""
+
+    GOOD = "Good"
+    UNCERTAIN = "Uncertain"
+    BAD = "Bad"
