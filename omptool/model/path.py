@@ -1,9 +1,9 @@
 """Browse paths and the one glob dialect that selects by them (C1).
 
 A path is browse names joined by `/`; inside a name `/` is written `&/` and `&` is written `&&`. A glob knows `*`
-(within one name), `**` (any number of whole names), `?` and `{a,b}`; every other character is literal, `[` and `]` too,
-because real servers have brackets in their names. `&` also takes the meaning from `* ? { } ,` in a glob. One escaper and one
-matcher serve every command, so a path turned into a glob matches exactly that path.
+(within one name), `**` (any number of whole names), `?` and `{a,b}`; every other character is literal, `[` and `]`
+too, because real servers have brackets in their names. `&` also takes the meaning from `* ? { } ,` in a glob. One
+escaper and one matcher serve every command, so a path turned into a glob matches exactly that path.
 """
 
 from __future__ import annotations
