@@ -1,0 +1,168 @@
+"""The command line: which commands exist, and the only place that catches everything and exits.
+
+Imports stay light (stdlib and typer): `omptool --help` and shell completion load every command module, and no command
+may pay for the libraries of another.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from omptool import __version__
+from omptool.cli import diagnostics, usage
+from omptool.cli.exits import NO_SPACE, ExitCode, exit_code_for
+from omptool.cli.output import ClosedPipe, silence_stdout
+from omptool.errors import OmptoolError
+
+COMMANDS = (
+    "discover",
+    "browse",
+    "read",
+    "capture",
+    "info",
+    "verify",
+    "recover",
+    "cat",
+    "convert",
+    "query",
+    "demo",
+    "tour",
+    "config",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"omptool {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+def build() -> typer.Typer:
+    """The whole command line; loads every command module, none of their libraries."""
+    app = typer.Typer(
+        name="omptool",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        invoke_without_command=True,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        help="From an OPC UA server to an answer: browse, capture, convert and query machine data.\n\n"
+        "New here? `omptool tour` shows the whole way in a minute. omptool only reads: it never writes to a server.",
+    )
+    app.callback()(_root)
+    for name in COMMANDS:
+        try:
+            module = importlib.import_module(f"omptool.cli.{name}")
+        except ModuleNotFoundError:
+            continue
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(getattr(module, name))
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error has been said on stderr."""
+    try:
+        code = _invoke(arguments)
+    except OmptoolError as error:
+        diagnostics.error(error.message, error.hint)
+        code = exit_code_for(error)
+    except TyperException as error:
+        diagnostics.error(*usage.explain(error))
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        code = ExitCode.INTERRUPTED
+    except ClosedPipe:
+        code = ExitCode.OK
+    except OSError as error:
+        code = _system_error(error)
+    except Exception as error:  # noqa: BLE001  the only one: whatever reaches this is a bug and must be seen
+        code = _bug(error)
+    return _flushed(code)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(build())
+    if "_OMPTOOL_COMPLETE" in os.environ:
+        command.main(prog_name="omptool")  # typer answers the shell and exits
+    try:
+        # not command.main(): that turns a closed pipe into exit 1 and prints usage errors in another voice
+        with command.make_context("omptool", list(arguments)) as ctx:
+            result: Any = command.invoke(ctx)
+    except typer.Exit as leave:
+        return leave.exit_code
+    return ExitCode.OK if result is None else int(result)
+
+
+def _system_error(error: OSError) -> int:
+    """What the operating system refused: a full disk, a closed pipe or a named file are no bugs of ours."""
+    if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+        return ExitCode.OK
+    if error.errno in NO_SPACE:
+        diagnostics.error(
+            "no space left on the device", "what was acknowledged before is safe; free some space and run again"
+        )
+        return ExitCode.FAILED
+    if error.filename is not None:
+        diagnostics.error(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+        return ExitCode.FAILED
+    return _bug(error)
+
+
+def _stdout_is_closed() -> bool:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
+
+
+def _bug(error: BaseException) -> int:
+    diagnostics.verbatim("".join(traceback.format_exception(error)))
+    diagnostics.error(
+        f"this is a bug in omptool {__version__}: {type(error).__name__}: {error}",
+        "please report it with the lines above and the command you typed",
+    )
+    return ExitCode.BUG
+
+
+def _flushed(code: int) -> int:
+    """Write what is still buffered, so that a full disk or a closed pipe is noticed while an exit code can still say so."""
+    if sys.stdout is None:
+        return code
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+    except (OSError, ValueError) as error:
+        silence_stdout()
+        diagnostics.error(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}")
+        code = code or ExitCode.FAILED
+    return code
+
+
+def main() -> None:
+    """Entry point of the console script and of `python -m omptool`."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal must not end in a traceback
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""stderr: what a person should know about a run. Never data, never a panel, never markup taken from data.
+
+One voice: `omptool: what happened and why`, then indented lines with what to do next.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from omptool.cli import terminal
+
+_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """`text` without user names and passwords in URLs."""
+    return _USERINFO.sub(r"\1***@", text)
+
+
+def _write(text: str) -> None:
+    stream = sys.stderr
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except (OSError, ValueError):
+        pass  # nobody is left to tell
+
+
+def error(message: str, hint: str = "") -> None:
+    """Say what went wrong; `hint` may have several lines, each is indented."""
+    head = terminal.escape(redact(message.strip()).replace("\n", " "))
+    _write(f"omptool: {head}\n" + _indented(hint))
+
+
+def note(text: str, hint: str = "") -> None:
+    """Say something worth knowing that is no error: loss, a shortened table, what lies where."""
+    lines = redact(text.strip()).splitlines() or [""]
+    _write("".join(terminal.escape(line) + "\n" for line in lines) + _indented(hint))
+
+
+def verbatim(text: str) -> None:
+    """Write text that omptool made itself (a traceback), without user names and passwords."""
+    _write(redact(text))
+
+
+def _indented(hint: str) -> str:
+    return "".join(f"  {terminal.escape(redact(line.rstrip()))}\n" for line in hint.strip("\n").splitlines())
+
+
+class Progress:
+    """How far a running command is: a few lines redrawn in place on a terminal, JSON lines for programs, else nothing.
+
+    `mode` is "auto" (draw when stderr is a terminal), "json" or "none". Updates closer than `interval_s` to the last
+    one are dropped, so a caller may report as often as it likes.
+    """
+
+    def __init__(self, mode: str = "auto", *, interval_s: float = 0.1) -> None:
+        self.draws = mode == "auto" and terminal.stderr_is_terminal()
+        self.is_json = mode == "json"
+        self._interval_s = interval_s
+        self._next = 0.0
+        self._drawn = 0
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.clear()
+
+    def update(self, lines: Sequence[str], facts: Mapping[str, object] | None = None, *, force: bool = False) -> None:
+        """Show `lines` (terminal) or `facts` (JSON). Lines are escaped and clipped to the terminal."""
+        if not (self.draws or self.is_json):
+            return
+        now = time.monotonic()
+        if now < self._next and not force:
+            return
+        self._next = now + self._interval_s
+        if self.is_json:
+            if facts is not None:
+                _write(json.dumps(facts, ensure_ascii=False, default=str) + "\n")
+            return
+        cells = terminal.columns(80) - 1
+        shown = [terminal.clip(terminal.escape(redact(line)), cells) for line in lines]
+        _write(self._erase() + "".join(line + "\n" for line in shown))
+        self._drawn = len(shown)
+
+    def clear(self) -> None:
+        """Remove what was drawn, so that the last word stands alone."""
+        if self._drawn:
+            _write(self._erase())
+            self._drawn = 0
+
+    def _erase(self) -> str:
+        return f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""

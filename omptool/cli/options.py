@@ -1,0 +1,83 @@
+"""The options that several commands share, written once: the same flag means the same everywhere."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """How rows are written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+class ProgressMode(StrEnum):
+    """How a running command reports on stderr."""
+
+    AUTO = "auto"
+    JSON = "json"
+    NONE = "none"
+
+
+FormatOption = Annotated[
+    OutputFormat | None,
+    typer.Option(
+        "--format", help="How rows are written. Default: table on a terminal, jsonl in a pipe.", show_default=False
+    ),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write rows to FILE instead of stdout; the suffix chooses the format.", metavar="FILE"
+    ),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite what is already there.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Read settings from FILE instead of ./omptool.toml.", metavar="FILE"),
+]
+TzOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", help="Time zone for bare times and tables, e.g. Europe/Berlin. Default: the system's.", metavar="ZONE"
+    ),
+]
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option("--select", help="Only nodes whose path matches GLOB (*, ?, **, {a,b}); repeatable.", metavar="GLOB"),
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option("--start", help="From this time on: RFC 3339, a date, -2h, today, yesterday.", metavar="TIME"),
+]
+EndOption = Annotated[
+    str | None,
+    typer.Option("--end", help="Up to, not including, this time; same forms as --start.", metavar="TIME"),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", help="Seconds to wait for the server. Default: 10.", metavar="SECONDS", min=0.1),
+]
+ProgressOption = Annotated[
+    ProgressMode,
+    typer.Option("--progress", help="Progress on stderr: auto draws on a terminal only, json is for programs."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write and send nothing.")]
+PlantOption = Annotated[
+    Path | None,
+    typer.Option("--plant", help="Take site, area, line and machine from FILE (plant.toml).", metavar="FILE"),
+]
+InputFormatOption = Annotated[
+    str | None,
+    typer.Option("--input-format", help="What SOURCE is, where its name does not tell.", metavar="NAME"),
+]

@@ -1,0 +1,230 @@
+"""stdout: rows, and nothing else. One byte stream for every destination, so a file and a redirect cannot differ.
+
+A table for people on a terminal, JSON Lines in a pipe; `--format` and the suffix of `-o FILE` decide otherwise. A file
+is written beside its name and renamed when complete; nothing is overwritten without `--force`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from omptool.cli import diagnostics, terminal
+from omptool.errors import DiskFull, NotFound, OutputExists, OutputFailed, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = {
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv",
+    ".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".txt": "table",
+}  # fmt: skip
+_BINARY = {"arrow", "parquet"}
+TERMINAL_ROWS = 200
+"""Rows of a table that nobody asked for by name: more than that scrolls by unread, and a note says so."""
+
+
+class ClosedPipe(Exception):
+    """The reader of stdout went away (`| head`): silent, and no failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A small result as Python values: str, int, float, bool, bytes, datetime, list, dict or None.
+
+    Anything large should come as Arrow.
+    """
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+
+def emit(
+    rows: pa.Table | pa.RecordBatchReader | Rows,
+    *,
+    format: str | None = None,
+    output: Path | None = None,
+    force: bool = False,
+    columns: Sequence[str] | None = None,
+    tz: str | None = None,
+) -> None:
+    """Write `rows` to stdout or to the file `output`.
+
+    Args:
+        format: one of table, jsonl, json, csv, tsv, arrow, parquet; None chooses by suffix, then by terminal or pipe.
+        columns: only these, in this order.
+        tz: time zone of a table; None is the system's. All other formats are UTC.
+    """
+    chosen = choose_format(format, output)
+    write = _writer(chosen, asked_for=format is not None or output is not None, tz=tz)
+    selected = rows if columns is None else _select(rows, columns)
+    if output is None or str(output) == "-":
+        _to_stdout(lambda stream: write(selected, stream), binary=chosen in _BINARY)
+    else:
+        with replacing(output, force=force) as stream:
+            write(selected, stream)
+
+
+def choose_format(format: str | None, output: Path | None) -> str:
+    """The format that `emit` will use."""
+    if format is not None:
+        return str(format)
+    if output is not None and str(output) != "-":
+        return SUFFIXES.get(output.suffix.lower(), "jsonl")
+    return "table" if terminal.stdout_is_terminal() else "jsonl"
+
+
+def print_text(text: str) -> None:
+    """Write text that is itself the result (a tree, a chart) to stdout. `text` must already be escaped."""
+    _to_stdout(lambda stream: stream.write(text.encode("utf-8", "backslashreplace")), binary=False)
+
+
+def _writer(format: str, *, asked_for: bool, tz: str | None) -> Callable[[Any, IO[bytes]], object]:
+    if format == "table":
+        from omptool.cli import table
+
+        on_terminal = terminal.stdout_is_terminal() and not asked_for
+        return lambda rows, stream: table.write(rows, stream, tz=tz, max_rows=TERMINAL_ROWS if on_terminal else None)
+    if format in _BINARY:
+        from omptool.cli import render_arrow
+
+        return render_arrow.WRITERS[format]
+    from omptool.cli import render_text
+
+    return render_text.WRITERS[format]
+
+
+def _select(rows: Any, columns: Sequence[str]) -> Any:
+    known = list(rows.columns) if isinstance(rows, Rows) else rows.schema.names
+    for name in columns:
+        if name not in known:
+            raise NotFound(f'no column "{name}"', f"columns: {', '.join(known)}")
+    if isinstance(rows, Rows):
+        places = [known.index(name) for name in columns]
+        return Rows(columns, ([row[i] for i in places] for row in rows.rows))
+    if hasattr(rows, "select"):
+        return rows.select(list(columns))
+    import pyarrow as pa
+
+    schema = pa.schema([rows.schema.field(name) for name in columns])
+    return pa.RecordBatchReader.from_batches(schema, (batch.select(list(columns)) for batch in rows))
+
+
+def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool) -> None:
+    if sys.stdout is None:
+        raise OutputFailed("standard output is closed")
+    if binary and terminal.stdout_is_terminal():
+        raise UsageError("this format is binary and would garble the terminal", "add -o FILE, or send it into a pipe")
+    stream = _Stdout(sys.stdout.buffer)
+    write(stream)  # type: ignore[arg-type]
+    stream.flush()
+
+
+class _Stdout:
+    """stdout's bytes; tells a closed pipe and a full disk apart from errors of the source of the rows."""
+
+    closed = False
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw = raw
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        """Bytes so far: Parquet's writer asks, and a pipe does not know."""
+        return self._written
+
+    def write(self, data: Any) -> int:
+        self._written += len(data)
+        return self._guarded(lambda: self._raw.write(data))
+
+    def flush(self) -> None:
+        self._guarded(self._raw.flush)
+
+    def close(self) -> None:
+        """Leave stdout open: it is not ours."""
+
+    def _guarded(self, action: Callable[[], Any]) -> Any:
+        try:
+            return action()
+        except BrokenPipeError:
+            silence_stdout()
+            raise ClosedPipe from None
+        except OSError as error:
+            silence_stdout()
+            raise _failed("standard output", error) from error
+
+
+def silence_stdout() -> None:
+    """Point stdout to nowhere, or the interpreter complains once more when it flushes what is left at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _failed(what: str, error: OSError) -> OutputFailed:
+    from omptool.cli.exits import NO_SPACE
+
+    reason = (error.strerror or str(error)).lower()
+    if error.errno in NO_SPACE:
+        return DiskFull(f"cannot write to {what}: {reason}", "free some space and run again")
+    return OutputFailed(f"cannot write to {what}: {reason}")
+
+
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raise OutputExists when `path` would be overwritten without --force."""
+    if not force and os.path.lexists(path):
+        raise OutputExists(f"{path} already exists", "add --force to overwrite it")
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
+    """A binary stream that becomes `path` when the block ends well, and nothing otherwise.
+
+    A device or a pipe is written in place.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with _said(path), path.open("wb") as device:
+            yield device
+        return
+    refuse_existing(path, force=force)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with _said(path):
+        try:
+            with partial.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            refuse_existing(path, force=force)  # somebody may have been faster
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise ClosedPipe from None
+    except OSError as error:
+        raise _failed(str(path), error) from error
+
+
+def shortened(note: str) -> None:
+    """Say on stderr that a table leaves something out."""
+    diagnostics.note(f"note: {note}")

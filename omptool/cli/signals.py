@@ -1,0 +1,73 @@
+"""The one place that runs asyncio and the one place that handles signals.
+
+The first SIGINT or SIGTERM asks the command to stop: it flushes, closes, and the exit code says which signal it was
+(130, 143). A second one ends the process at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from omptool.cli.exits import ExitCode
+
+if TYPE_CHECKING:
+    import asyncio
+
+_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, ExitCode | None]]) -> ExitCode:
+    """Run `work()` to its end; a signal cancels it."""
+
+    async def cancelled_by(stop: asyncio.Event) -> ExitCode | None:
+        import asyncio
+
+        task = asyncio.ensure_future(work())
+        stopped = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+            return None if task.cancelled() else task.result()
+        finally:
+            stopped.cancel()
+
+    return run_until_stopped(cancelled_by)
+
+
+def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, ExitCode | None]]) -> ExitCode:
+    """Run `work(stop)` to its end; a signal sets `stop` and `work` is expected to finish by itself.
+
+    Returns what `work` returned (None is OK), or 130 / 143 after a signal.
+    """
+    import asyncio
+
+    received: list[signal.Signals] = []
+
+    async def main() -> ExitCode | None:
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+
+        def on_signal(number: int, _: FrameType | None) -> None:
+            name = signal.Signals(number)
+            if received:
+                os._exit(_CODES[name])
+            received.append(name)
+            loop.call_soon_threadsafe(stop.set)
+
+        before = {number: signal.signal(number, on_signal) for number in _CODES}
+        try:
+            return await work(stop)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    result = asyncio.run(main())
+    if received:
+        return _CODES[received[0]]
+    return ExitCode.OK if result is None else result

@@ -1,0 +1,33 @@
+"""Turns typer's usage errors into omptool's voice, with the nearest command or option."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from typer.exceptions import TyperException
+
+
+def explain(error: TyperException) -> tuple[str, str]:
+    """Message and hint for a mistyped command line."""
+    ctx: Any = getattr(error, "ctx", None)
+    path = ctx.command_path if ctx is not None else "omptool"
+    help_line = f"see: {path} --help"
+    message = error.format_message().split(" Did you mean")[0].rstrip(".")
+    if unknown := re.match(r"No such command '(.*)'$", message):
+        return f'no command "{unknown[1]}"', _nearest(unknown[1], list(ctx.command.commands)) + help_line
+    option = getattr(error, "option_name", None)
+    if option and message.startswith("No such option"):
+        known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts if name.startswith("--")]
+        message = message.split(" (Possible")[0]
+        return f"no option {option} in {path}", _nearest(option, known) + help_line
+    first, *rest = message.splitlines() or [""]
+    if rest:  # "Missing argument 'X'. Choose from:\n\ta,\n\tb"
+        first = " ".join([first, *(line.strip() for line in rest)])
+    return first[:1].lower() + first[1:], help_line
+
+
+def _nearest(typed: str, known: list[str]) -> str:
+    matches = difflib.get_close_matches(typed, known, n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(matches)}?\n" if matches else ""
