@@ -1,0 +1,74 @@
+"""Many operations in few requests: cut by the server's limits, several requests in flight, halved if it says too many.
+
+Knows nothing of what the operations are. The order of the answers is the order of the items.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from omptool.errors import OmptoolError
+from omptool.model import status
+from omptool.opcua import faults
+
+if TYPE_CHECKING:
+    from omptool.opcua.session import Session
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 4
+"""Requests sent before the first is answered: enough to keep a server busy, few enough for its other clients."""
+
+TOO_MUCH = frozenset(
+    status.code_of(name)
+    for name in (
+        "BadTooManyOperations",
+        "BadResponseTooLarge",
+        "BadRequestTooLarge",
+        "BadTcpMessageTooLarge",
+        "BadEncodingLimitsExceeded",
+    )
+)
+"""ServiceResults that a smaller request may avoid: limits that servers have but do not always state."""
+
+
+async def run(
+    session: Session,
+    items: Sequence[Item],
+    size: int,
+    request: Callable[[Sequence[Item]], Any],
+    decode: Callable[[bytes, Sequence[Item]], list[Result]],
+) -> list[Result]:
+    """Send `items` in chunks of at most `size`; one result per item, in order.
+
+    Args:
+        request: builds the request for a chunk.
+        decode: one result per item of the chunk from the raw answer.
+
+    Raises:
+        OmptoolError: the first chunk that failed other than by being too large; chunks still in flight are dropped.
+    """
+    allowed = asyncio.Semaphore(IN_FLIGHT)
+
+    async def chunk(part: Sequence[Item]) -> list[Result]:
+        try:
+            async with allowed:
+                body = await session.checked(request(part))
+        except OmptoolError as error:
+            if faults.fault_code(error) not in TOO_MUCH or len(part) == 1:
+                raise
+            middle = len(part) // 2
+            return await chunk(part[:middle]) + await chunk(part[middle:])
+        return decode(body, part)
+
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
+    tasks = [asyncio.create_task(chunk(part)) for part in parts]
+    try:
+        return [result for task in tasks for result in await task]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,163 @@
+"""The way to a server up to its secure channel: socket, Hello, OpenSecureChannel; shared by sessions and by discovery.
+
+Names every failure on the way by the stage it happened in. It opens no session and asks nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import socket
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+from asyncua.client.client import Client
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from omptool.errors import OmptoolError, ServerRefused, UsageError
+from omptool.opcua import faults, hooks
+
+DEFAULT_PORT = 4840
+"""Registered for opc.tcp."""
+
+SESSION_TIMEOUT_S = 120.0
+"""Asked of the server: long enough to come back after a pulled cable, short enough to free a killed client's place."""
+
+CLOSE_TIMEOUT_S = 3.0
+"""A server that does not answer CloseSession is left alone after this."""
+
+
+class Line:
+    """A connection on its way up.
+
+    Attributes:
+        url: as the user typed it; the host a server announces instead is never used, because it is often not reachable.
+        stage: what is being tried just now.
+    """
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self.url = url
+        self.timeout_s = timeout_s
+        self.host, self.port = host_and_port(url)
+        self.client = _new_client(url, timeout_s)
+        self.stage = "connect"
+
+    @contextlib.asynccontextmanager
+    async def translating(self) -> AsyncIterator[None]:
+        """Bound a part of the way in time and turn whatever interrupts it into an error of ours."""
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                yield
+        except OmptoolError:
+            raise
+        except Exception as cause:  # noqa: BLE001 - asyncua raises bare AssertionError and Exception too
+            raise await self._error(cause) from None
+
+    async def open(self) -> None:
+        """Socket, Hello, secure channel."""
+        self.stage = "connect"
+        await self._open_socket()
+        self.stage = "hello"
+        await self.client.send_hello()
+        self.stage = "OpenSecureChannel"
+        await self.client.open_secure_channel()
+
+    async def _open_socket(self) -> None:
+        """Try every address of the host in turn; asyncua alone would lose which one failed and why."""
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for number, (*_, address) in enumerate(addresses, start=1):
+            try:
+                async with asyncio.timeout(self.timeout_s / len(addresses)):
+                    await self.client.uaclient.connect_socket(str(address[0]), self.port)
+                return
+            except (OSError, TimeoutError):
+                if number == len(addresses):
+                    raise
+
+    async def _error(self, cause: Exception) -> OmptoolError:
+        if self.stage == "connect":
+            return faults.connecting(cause, self.url, self.host, self.port)
+        protocol = hooks.protocol_of(self.client)
+        if not isinstance(cause, TimeoutError | UaStatusCodeError):
+            await asyncio.sleep(0)  # the reason arrives with connection_lost, one turn of the loop later
+        code = protocol.fault_code if protocol else 0
+        if code or isinstance(cause, UaStatusCodeError):
+            return faults.from_status(code or int(getattr(cause, "code", 0)), f"answer {self.stage}", self.url)
+        if protocol and protocol.garbage:
+            return faults.ended(self.url, self.stage, "", protocol.garbage)
+        if isinstance(cause, TimeoutError):
+            return faults.silent(self.url, self.stage, self.timeout_s)
+        if isinstance(cause, ConnectionError):
+            return faults.ended(self.url, self.stage, (protocol and protocol.fault) or "the connection broke", b"")
+        if isinstance(cause, UaError) and "matching endpoints" in str(cause):
+            return ServerRefused(
+                f"{self.url} has no endpoint without security", f"see what it offers:  omptool discover {self.url}"
+            )
+        return ServerRefused(f"{self.url}: {self.stage} failed ({type(cause).__name__}: {cause})")
+
+    async def close(self) -> None:
+        """End session, channel and socket as far as they stand; a server that does not play along is left alone."""
+        protocol = hooks.protocol_of(self.client)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.client.close_session()
+                if protocol is not None and not protocol.is_closed:
+                    await self.client.close_secure_channel()
+        self.client.disconnect_socket()
+        if protocol is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await protocol.closed.wait()
+
+
+@contextlib.asynccontextmanager
+async def opened(url: str, timeout_s: float) -> AsyncIterator[Line]:
+    """A secure channel to `url`, without a session; closed again on the way out.
+
+    Raises:
+        UsageError: not an `opc.tcp://` URL.
+        Unreachable: nobody there, no OPC UA there, or no answer in time.
+        ServerRefused: the server does not take this client or policy.
+    """
+    hooks.quiet_asyncua()
+    line = Line(url, timeout_s)
+    try:
+        async with line.translating():
+            await line.open()
+        yield line
+    finally:
+        await line.close()
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Whom an endpoint URL names.
+
+    Raises:
+        UsageError: not an `opc.tcp://` URL.
+    """
+    hint = "write opc.tcp://HOST:PORT, or the name of a server in omptool.toml"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise UsageError(f"{url!r} is not the URL of an OPC UA server: {error}", hint) from None
+    if parts.scheme != "opc.tcp" or not host:
+        raise UsageError(f"{url!r} is not the URL of an OPC UA server", hint)
+    return host, port or DEFAULT_PORT
+
+
+def _new_client(url: str, timeout_s: float) -> Client:
+    """An unconnected asyncua client with our protocol, our name and none of its background tasks.
+
+    This is where a SecurityPolicy, a certificate and a user identity are set once the configuration carries them.
+    """
+    client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
+    hooks.install(client)
+    client.name = client.description = "omptool"
+    client.application_uri = f"urn:{platform.node() or 'localhost'}:omptool"
+    client.product_uri = "urn:omptool"
+    client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
+    client.max_messagesize = hooks.MAX_MESSAGE
+    return client

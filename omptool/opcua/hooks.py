@@ -1,0 +1,321 @@
+"""Everything omptool touches inside asyncua that asyncua does not promise to keep, in one place; a test names all.
+
+asyncua carries the secure channel, the session and the message encoding. Three things are ours and need hooks: requests
+whose raw answer we decode ourselves, framing that cannot be made to buffer without bound, and the promise that omptool
+only reads: `GuardedProtocol` is the only way onto the wire and refuses a service that is not in `ALLOWED_SERVICES`.
+
+This module may never decide anything: it knows no timeouts, no errors a user reads, no retries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.common.utils import Buffer
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.ua.uaerrors import UaStatusCodeError
+from asyncua.ua.uaprotocol_auto import ReadResponse
+
+PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
+    UASocketProtocol: (
+        "_send_request",  # sends one request and hands out the future of its raw answer
+        "_process_received_data",  # takes one complete chunk
+        "_fail_all_pending",  # wakes every waiting request
+        "_setup_request_header",  # authentication token, request handle and TimeoutHint
+        "_callbackmap",  # request id to future
+        "_connection",  # SecureConnection: message_to_binary, _limits
+        "_request_id",
+    ),
+    UaClient: ("_make_protocol", "_timeout"),
+    Client: ("_renew_channel_task", "_start_renew_loop", "_server_nonce", "_policy_ids"),
+}
+"""The attributes used here that asyncua may rename in any release."""
+
+ALLOWED_SERVICES: frozenset[int] = frozenset(
+    int(getattr(ObjectIds, f"{service}Request_Encoding_DefaultBinary"))
+    for service in (
+        "FindServers",
+        "FindServersOnNetwork",
+        "GetEndpoints",
+        "OpenSecureChannel",
+        "CloseSecureChannel",
+        "CreateSession",
+        "ActivateSession",
+        "CloseSession",
+        "Browse",
+        "BrowseNext",
+        "TranslateBrowsePathsToNodeIds",
+        "Read",
+        "HistoryRead",
+        "CreateMonitoredItems",
+        "ModifyMonitoredItems",
+        "SetMonitoringMode",
+        "DeleteMonitoredItems",
+        "CreateSubscription",
+        "ModifySubscription",
+        "SetPublishingMode",
+        "Publish",
+        "Republish",
+        "TransferSubscriptions",
+        "DeleteSubscriptions",
+    )
+)
+"""Services that read, watch, or keep the connection: nothing that changes a value, a node or a machine."""
+
+MAX_CHUNK = 64 * 1024 * 1024
+"""Largest chunk taken from a server: far above what servers send (64 KB), far below what would hurt."""
+
+MAX_MESSAGE = 512 * 1024 * 1024
+"""Largest message over all its chunks."""
+
+_HEADER = struct.Struct("<3scI")
+_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read"}
+_ACK = struct.Struct("<5I")
+_MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
+_BODY_AFTER_HEADERS = 24
+"""Where the body of a plain MSG chunk starts: header 8, channel, token, sequence number and request id 4 each."""
+
+
+class ForbiddenServiceError(AssertionError):
+    """Our own code tried to use a service that omptool promises not to use: a bug, never the user's fault."""
+
+
+class RawRequest:
+    """A request whose parameters are encoded already; asyncua's encoder costs more than a server needs for the answer.
+
+    `RequestHeader` is what asyncua expects to fill in; `parameters` is everything behind it.
+    """
+
+    __slots__ = ("RequestHeader", "parameters", "service_id")
+
+    def __init__(self, service_id: int, parameters: bytes) -> None:
+        self.service_id = service_id
+        self.parameters = parameters
+        self.RequestHeader = ua.RequestHeader()
+
+    def body(self) -> bytes:
+        """The message body: encoding id as a four-byte NodeId, request header, parameters."""
+        return struct.pack("<BBH", 1, 0, self.service_id) + struct_to_binary(self.RequestHeader) + self.parameters
+
+
+class GuardedProtocol(UASocketProtocol):
+    """asyncua's socket protocol with a guard on what goes out and a bound on what comes in.
+
+    Attributes:
+        fault: why the connection ended, in words for a person; None while it is open.
+        fault_code: the StatusCode of the peer's Error message, 0 when there was none.
+        garbage: the first bytes of a peer that does not speak OPC UA.
+        closed: set once the connection is gone.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.fault: str | None = None
+        self.fault_code = 0
+        self.garbage = b""
+        self.closed = asyncio.Event()
+        self._incoming = bytearray()
+        self._message_size = 0
+
+    def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
+        service = service_id(request)
+        if service not in ALLOWED_SERVICES:
+            raise ForbiddenServiceError(f"{type(request).__name__} (service {service}) is not a reading service")
+        if not isinstance(request, RawRequest):
+            return super()._send_request(request, timeout, message_type)
+        if self.transport is None:
+            raise ConnectionError("Connection is not open")
+        self._setup_request_header(request.RequestHeader, timeout)
+        self.revolve_security_token()
+        self._request_id += 1
+        message = self._connection.message_to_binary(request.body(), request_id=self._request_id)
+        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+        self._callbackmap[self._request_id] = future
+        self.transport.write(message)
+        return future
+
+    def data_received(self, data: bytes) -> None:
+        """Cut the stream into chunks: linear in its length, and never more than `MAX_CHUNK` held."""
+        self._incoming += data
+        position = 0
+        while len(self._incoming) - position >= 8 and self.fault is None:
+            kind, final, size = _HEADER.unpack_from(self._incoming, position)
+            if kind not in _MESSAGE_TYPES or not 8 <= size <= MAX_CHUNK:
+                self.garbage = bytes(self._incoming[position : position + 64])
+                self.abandon("what it sends is not OPC UA")
+                return
+            if len(self._incoming) - position < size:
+                break
+            chunk = bytes(memoryview(self._incoming)[position : position + size])
+            position += size
+            self._take(kind, final, chunk)
+        del self._incoming[:position]
+
+    def eof_received(self) -> None:
+        """Keep what a peer said before it hung up: fewer than 8 bytes are no header, but may tell what it speaks."""
+        if self._incoming and self.fault is None:
+            self.garbage = bytes(self._incoming[:64])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.fault is None:
+            self.fault = f"connection reset ({exc})" if exc else "the server closed the connection"
+        self.closed.set()
+        super().connection_lost(exc)
+
+    def _take(self, kind: bytes, final: bytes, chunk: bytes) -> None:
+        self._message_size = (self._message_size + len(chunk)) if final == b"C" else 0
+        if self._message_size > MAX_MESSAGE:
+            self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
+            return
+        if kind == b"ERR" and len(chunk) >= 12:
+            (self.fault_code,) = struct.unpack_from("<I", chunk, 8)
+        self._process_received_data(chunk)
+        if kind == b"ACK" and len(chunk) >= 28:
+            self._widen_receive_limit(chunk)
+        if final == b"A":
+            self._fail_aborted(chunk)
+        if self.transport is not None and self.transport.is_closing() and self.fault is None and kind != b"ERR":
+            self.abandon("it sent a message that does not decode")
+
+    def _widen_receive_limit(self, chunk: bytes) -> None:
+        """asyncua checks incoming chunks against the server's *receive* buffer; some servers send bigger ones."""
+        _, receive, send, _, _ = _ACK.unpack_from(chunk, 8)
+        self._connection._limits.max_recv_buffer = max(receive, send)
+
+    def _fail_aborted(self, chunk: bytes) -> None:
+        """An aborted answer carries its reason; without this the request would wait for its timeout.
+
+        Only readable without encryption; with it the timeout stays the way out.
+        """
+        encrypted = self._connection.security_policy.Mode == ua.MessageSecurityMode.SignAndEncrypt
+        if encrypted or len(chunk) < _BODY_AFTER_HEADERS + 4:
+            return
+        request_id, code = struct.unpack_from("<II", chunk, _BODY_AFTER_HEADERS - 4)
+        future = self._callbackmap.pop(request_id, None)
+        if future is not None and not future.done():
+            future.set_exception(UaStatusCodeError(code))  # type: ignore[no-untyped-call]
+
+    def abandon(self, fault: str) -> None:
+        """Drop the connection at once, for a reason of ours."""
+        self.fault = fault
+        self._incoming.clear()
+        self._fail_all_pending(ConnectionError(fault))
+        if self.transport is not None:
+            self.transport.abort()
+
+
+def install(client: Client) -> None:
+    """Make `client` open its connections with `GuardedProtocol`."""
+    uaclient = client.uaclient
+    original = uaclient._make_protocol
+
+    def make_protocol() -> UASocketProtocol:
+        plain = original()
+        guarded = GuardedProtocol(plain.timeout, security_policy=uaclient.security_policy)
+        guarded.pre_request_hook = plain.pre_request_hook
+        guarded.on_connection_lost = plain.on_connection_lost
+        guarded.is_session_closing = plain.is_session_closing
+        uaclient.protocol = guarded
+        return guarded
+
+    uaclient._make_protocol = make_protocol  # type: ignore[method-assign]
+
+
+def service_id(request: Any) -> int:
+    """The encoding id of a request, as it goes onto the wire."""
+    if isinstance(request, RawRequest):
+        return request.service_id
+    type_id = request.TypeId
+    return int(type_id.Identifier) if type_id.NamespaceIndex == 0 else -1
+
+
+def send(client: Client, request: Any, timeout_s: float) -> asyncio.Future[Buffer]:
+    """Send one request on the client's channel; the future holds the raw body, ServiceFault included.
+
+    Raises:
+        ConnectionError: there is no open connection.
+    """
+    protocol = client.uaclient.protocol
+    if protocol is None:
+        raise ConnectionError("Connection is not open")
+    future: asyncio.Future[Buffer] = protocol._send_request(request, timeout_s)
+    return future
+
+
+def decode(response_type: type[Any], body: bytes) -> Any:
+    """One of asyncua's response dataclasses from a raw body."""
+    return struct_from_binary(response_type, Buffer(body))
+
+
+def protocol_of(client: Client) -> GuardedProtocol | None:
+    """The client's open connection, if there is one."""
+    protocol = client.uaclient.protocol
+    return protocol if isinstance(protocol, GuardedProtocol) else None
+
+
+def decode_read(body: bytes) -> list[Any]:
+    """asyncua's DataValues of a ReadResponse."""
+    return list(decode(ReadResponse, body).Results or ())
+
+
+def start_channel_renewal(client: Client) -> None:
+    """Let asyncua renew the security token at 75 % of its lifetime; a renewal that fails ends the connection."""
+    client._start_renew_loop()
+    task, protocol = client._renew_channel_task, protocol_of(client)
+    assert task is not None and protocol is not None
+
+    def ended(finished: asyncio.Task[None]) -> None:
+        if not finished.cancelled() and finished.exception() is not None:
+            protocol.abandon("the secure channel could not be renewed")
+
+    task.add_done_callback(ended)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """What it takes to activate a session again on another secure channel (Part 4, 5.7.3)."""
+
+    authentication_token: Any = field(repr=False)
+    server_nonce: bytes | None = field(repr=False)
+    policy_ids: tuple[Any, ...] = field(repr=False)
+
+
+def session_key(client: Client) -> SessionKey:
+    """The key of the client's session."""
+    return SessionKey(client.uaclient.session.authentication_token, client._server_nonce, tuple(client._policy_ids))
+
+
+def adopt_session(client: Client, key: SessionKey) -> None:
+    """Make the client's next ActivateSession concern the session of `key`."""
+    client.uaclient.session.restore_authentication_token(key.authentication_token)
+    client._server_nonce = key.server_nonce  # type: ignore[assignment]
+    client._policy_ids = list(key.policy_ids)
+
+
+def forget_session(client: Client) -> None:
+    """Undo `adopt_session`."""
+    client.uaclient.session.reset_authentication_token()
+    client._server_nonce = None
+
+
+def service_name(request: Any) -> str:
+    """Name of the service, for messages: Read, Browse, …"""
+    if isinstance(request, RawRequest):
+        return _RAW_NAMES.get(request.service_id, str(request.service_id))
+    return type(request).__name__.removesuffix("Request")
+
+
+def quiet_asyncua() -> None:
+    """Keep asyncua's log records, tracebacks included, off stderr; whatever matters becomes one of our errors."""
+    logger = logging.getLogger("asyncua")
+    logger.setLevel(logging.CRITICAL + 1)
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

@@ -1,0 +1,68 @@
+"""Encodes the requests we send in bulk: Browse, BrowseNext, Read.
+
+What they ask of each node differs only in its NodeId; writing that costs a few microseconds here and tens in a general
+encoder, which for 100,000 nodes is the difference between one second and several. Pure: values in, bytes out.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from omptool.model.nodeid import Identifier
+from omptool.opcua.hooks import RawRequest
+
+_NULL_VIEW = struct.pack("<BBqI", 0, 0, 0, 0)
+"""ViewDescription: null ViewId, no timestamp, version 0."""
+
+_FORWARD, _ANY_CLASS, _ALL_FIELDS = 0, 0, 63
+_READ_TAIL = struct.pack("<iHi", -1, 0, -1)
+"""Behind NodeId and AttributeId: no IndexRange, default DataEncoding."""
+
+BROWSE, BROWSE_NEXT, READ = 527, 533, 631
+"""Ids of the binary encodings (Part 6, NodeIds.csv)."""
+
+TIMESTAMPS_BOTH, TIMESTAMPS_NEITHER = 2, 3
+"""TimestampsToReturn (Part 4, 7.40)."""
+
+
+def encode_node_id(namespace: int, identifier: Identifier) -> bytes:
+    """A NodeId in the shortest of the encodings of Part 6, 5.2.2.9."""
+    match identifier:
+        case int():
+            if namespace == 0 and identifier < 256:
+                return bytes((0, identifier))
+            if namespace < 256 and identifier < 65536:
+                return struct.pack("<BBH", 1, namespace, identifier)
+            return struct.pack("<BHI", 2, namespace, identifier)
+        case str():
+            text = identifier.encode()
+            return struct.pack("<BHi", 3, namespace, len(text)) + text
+        case UUID():
+            return struct.pack("<BH", 4, namespace) + identifier.bytes_le
+    return struct.pack("<BHi", 5, namespace, len(identifier)) + identifier
+
+
+def browse(nodes: Iterable[bytes], *, max_references: int, reference_type: bytes) -> RawRequest:
+    """Forward references of `reference_type` and its subtypes, to nodes of any class, with everything about each.
+
+    Args:
+        nodes: encoded NodeIds.
+        max_references: per node and answer; 0 leaves it to the server.
+    """
+    tail = struct.pack("<i", _FORWARD) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
+    items = [node + tail for node in nodes]
+    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", max_references, len(items)), *items)))
+
+
+def browse_next(continuation_points: Sequence[bytes], *, release: bool = False) -> RawRequest:
+    """The rest of earlier Browse answers; `release` frees the points instead."""
+    items = [struct.pack("<i", len(point)) + point for point in continuation_points]
+    return RawRequest(BROWSE_NEXT, struct.pack("<Bi", release, len(items)) + b"".join(items))
+
+
+def read(items: Iterable[tuple[bytes, int]], *, timestamps: int = TIMESTAMPS_NEITHER) -> RawRequest:
+    """Attributes of nodes: (encoded NodeId, AttributeId); values as fresh as the server can make them."""
+    encoded = [node + struct.pack("<I", attribute) + _READ_TAIL for node, attribute in items]
+    return RawRequest(READ, struct.pack("<dii", 0.0, timestamps, len(encoded)) + b"".join(encoded))

@@ -1,0 +1,108 @@
+"""What a server says about itself: namespaces, identity, build, start time, and how much it takes in one request.
+
+Read once per session, tolerant of everything a small server leaves out: only the NamespaceArray is indispensable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from asyncua.ua.object_ids import ObjectIds
+
+from omptool.errors import ServerRefused
+from omptool.model.limits import ServerLimits
+from omptool.model.nodeid import OPC_UA
+from omptool.opcua import hooks, requests
+
+if TYPE_CHECKING:
+    from omptool.opcua.session import Session
+
+VALUE = 13
+"""AttributeId Value (Part 6, AttributeIds.csv)."""
+
+_LIMITS: dict[str, int] = {
+    "max_nodes_per_read": ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
+    "max_nodes_per_browse": ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse,
+    "max_monitored_items_per_call": ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
+    "max_nodes_per_history_read_data": ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData,
+    "max_nodes_per_translate_browse_paths": (
+        ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerTranslateBrowsePathsToNodeIds
+    ),
+    "max_browse_continuation_points": ObjectIds.Server_ServerCapabilities_MaxBrowseContinuationPoints,
+}
+_BUILD: dict[str, int] = {
+    "product_name": ObjectIds.Server_ServerStatus_BuildInfo_ProductName,
+    "manufacturer_name": ObjectIds.Server_ServerStatus_BuildInfo_ManufacturerName,
+    "product_uri": ObjectIds.Server_ServerStatus_BuildInfo_ProductUri,
+    "software_version": ObjectIds.Server_ServerStatus_BuildInfo_SoftwareVersion,
+    "build_number": ObjectIds.Server_ServerStatus_BuildInfo_BuildNumber,
+}
+_START_TIME = ObjectIds.Server_ServerStatus_StartTime
+_NAMESPACES = ObjectIds.Server_NamespaceArray
+_SERVERS = ObjectIds.Server_ServerArray
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """A server's description of itself.
+
+    Attributes:
+        application_uri: of the endpoint that answered, else ServerArray[0].
+        namespaces: NamespaceArray; [0] is the OPC UA namespace.
+        build_info: product_name, manufacturer_name, product_uri, software_version, build_number; only what it has.
+        start_time: Unix nanoseconds, None when it does not say.
+    """
+
+    application_uri: str = ""
+    namespaces: list[str] = field(default_factory=lambda: [OPC_UA])
+    limits: ServerLimits = field(default_factory=ServerLimits)
+    build_info: dict[str, str] = field(default_factory=dict)
+    start_time: int | None = None
+
+
+async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
+    """Ask for all of it in as few requests as the server's own MaxNodesPerRead, asked first, allows.
+
+    Raises:
+        ServerRefused: it does not tell its namespaces, without which no NodeId has a meaning.
+    """
+    known = await _values(session, [_LIMITS["max_nodes_per_read"]], 1)
+    size = ServerLimits().chunk(_count(known.get(_LIMITS["max_nodes_per_read"])))
+    wanted = [_NAMESPACES, _SERVERS, _START_TIME, *_LIMITS.values(), *_BUILD.values()]
+    known |= await _values(session, wanted, size)
+    namespaces = known.get(_NAMESPACES)
+    if not isinstance(namespaces, list) or not namespaces:
+        raise ServerRefused(f"{session.url} does not tell its namespaces, so its NodeIds mean nothing")
+    servers = known.get(_SERVERS)
+    first = servers[0] if isinstance(servers, list) and servers else ""
+    return ServerInfo(
+        application_uri=announced_uri or str(first or ""),
+        namespaces=[str(uri or "") for uri in namespaces],
+        limits=ServerLimits(**{name: _count(known.get(node)) for name, node in _LIMITS.items()}),
+        build_info={name: str(known[node]) for name, node in _BUILD.items() if known.get(node)},
+        start_time=_unix_ns(known.get(_START_TIME)),
+    )
+
+
+async def _values(session: Session, nodes: list[int], size: int) -> dict[int, Any]:
+    """Values of nodes of namespace 0, without the Bad ones."""
+    found: dict[int, Any] = {}
+    for start in range(0, len(nodes), size):
+        part = nodes[start : start + size]
+        body = await session.checked(requests.read((requests.encode_node_id(0, node), VALUE) for node in part))
+        answers = hooks.decode_read(body)
+        found |= {node: a.Value.Value for node, a in zip(part, answers, strict=False) if a.Value is not None}
+    return found
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _unix_ns(value: Any) -> int | None:
+    if not isinstance(value, datetime):
+        return None
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return round(aware.timestamp() * 1_000_000) * 1000

@@ -1,0 +1,212 @@
+"""One session with one server: connect, ask, hear that it is gone, close. Everything else in `opcua` talks through it.
+
+asyncua opens channel and session; its polling watchdog, its reconnection and its publish loop never start, because they
+lose data. `Session.call` hands out raw answers, so that decoding is ours. Every wait has a time limit, and whatever
+fails comes out as a class of `omptool.errors`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from asyncua import ua
+from asyncua.client.client import Client
+from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+
+from omptool.errors import Unreachable, UsageError
+from omptool.model.limits import ServerLimits
+from omptool.model.nodeid import Identifier, NodeId
+from omptool.opcua import channel, faults, hooks, requests
+from omptool.opcua.serverinfo import ServerInfo, read_server_info
+from omptool.protocol import wire
+
+if TYPE_CHECKING:
+    from omptool.config import ServerConfig
+
+
+class Session:
+    """An activated session.
+
+    Attributes:
+        url: as typed.
+        timeout_s: default time limit of a request.
+        closed: set as soon as the connection is gone; `reason` then says why.
+        resumed: whether the server still had the session that `connect(resume=…)` named.
+        info: what the server said about itself when the session began.
+    """
+
+    def __init__(self, client: Client, url: str, timeout_s: float) -> None:
+        self._client = client
+        self.url = url
+        self.timeout_s = timeout_s
+        self.resumed = False
+        self.info = ServerInfo()
+        self._indexes: dict[str, int] = {}
+        protocol = hooks.protocol_of(client)
+        assert protocol is not None
+        self._protocol = protocol
+        self.closed: asyncio.Event = protocol.closed
+
+    @property
+    def reason(self) -> str:
+        """Why the connection is gone; empty while it stands."""
+        return self._protocol.fault or ""
+
+    @property
+    def application_uri(self) -> str:
+        return self.info.application_uri
+
+    @property
+    def namespaces(self) -> list[str]:
+        return self.info.namespaces
+
+    @property
+    def limits(self) -> ServerLimits:
+        return self.info.limits
+
+    @property
+    def build_info(self) -> dict[str, str]:
+        return self.info.build_info
+
+    @property
+    def server_start_time(self) -> int | None:
+        """Unix nanoseconds."""
+        return self.info.start_time
+
+    @property
+    def key(self) -> hooks.SessionKey:
+        """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
+        return hooks.session_key(self._client)
+
+    async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
+        """Send one request; the raw body of the answer from its type NodeId on. The ServiceResult is not looked at.
+
+        Args:
+            request: one of asyncua's `ua.XxxRequest`, or a `hooks.RawRequest`.
+            timeout_s: time limit; 0 waits as long as the connection lives (PublishRequests).
+
+        Raises:
+            Unreachable: no answer in time, or no connection any more.
+        """
+        limit = self.timeout_s if timeout_s is None else timeout_s
+        what = hooks.service_name(request)
+        if self.closed.is_set():
+            raise self.lost(what)
+        try:
+            async with asyncio.timeout(limit or None):
+                return bytes(await hooks.send(self._client, request, limit))
+        except TimeoutError:
+            raise faults.silent(self.url, what, limit) from None
+        except UaStatusCodeError as error:
+            raise faults.from_status(int(error.code), f"answer {what}", self.url) from None
+        except ConnectionError:
+            raise self.lost(what) from None
+
+    async def checked(self, request: Any, *, timeout_s: float | None = None) -> bytes:
+        """`call`, and raise when the ServiceResult is Bad.
+
+        Raises:
+            faults.ServiceRefused, faults.ServiceLost: with the StatusCode.
+        """
+        body = await self.call(request, timeout_s=timeout_s)
+        code = wire.service_result(body)
+        if code >> 31:
+            raise faults.from_status(code, f"answer {hooks.service_name(request)}", self.url)
+        return body
+
+    async def ask(self, request: Any, *, timeout_s: float | None = None) -> Any:
+        """`checked`, decoded into asyncua's response class of the same name."""
+        body = await self.checked(request, timeout_s=timeout_s)
+        return hooks.decode(getattr(ua, f"{hooks.service_name(request)}Response"), body)
+
+    def lost(self, during: str) -> Unreachable:
+        """The error for a connection that is gone."""
+        return faults.ended(self.url, during, self.reason or "the connection is gone", self._protocol.garbage)
+
+    def describe(self, info: ServerInfo) -> None:
+        """Take over what the server says about itself; NodeIds are resolved by its namespaces from now on."""
+        self.info = info
+        self._indexes = {uri: index for index, uri in reversed(list(enumerate(info.namespaces)))} | {"": 0}
+
+    def resolve(self, node_id: str) -> tuple[int, Identifier]:
+        """Namespace index and identifier of C1 text; `ns=<index>;…` is taken as this session's index.
+
+        Raises:
+            UsageError: not a NodeId, or of a namespace that this server does not have.
+        """
+        index, _, rest = node_id.removeprefix("ns=").partition(";")
+        if node_id.startswith("ns=") and index.isdecimal():
+            return int(index), NodeId.parse(rest).identifier
+        parsed = NodeId.parse(node_id)
+        found = self._indexes.get(parsed.namespace)
+        if found is None:
+            raise UsageError(
+                f"{self.url} has no namespace {parsed.namespace!r}", f"see its nodes:  omptool browse {self.url}"
+            )
+        return found, parsed.identifier
+
+    def encode(self, node_id: str) -> bytes:
+        """C1 text as the bytes that stand for it in this session's requests."""
+        return requests.encode_node_id(*self.resolve(node_id))
+
+    def to_ua(self, node_id: str) -> ua.NodeId:
+        """C1 text as asyncua's NodeId."""
+        index, identifier = self.resolve(node_id)
+        return ua.NodeId(identifier, index)  # type: ignore[arg-type]
+
+    def from_ua(self, node_id: ua.NodeId) -> str:
+        """asyncua's NodeId as C1 text."""
+        return wire.WireNodeId(node_id.NamespaceIndex, node_id.Identifier).to_text(self.namespaces)
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    server: ServerConfig, *, timeout_s: float | None = None, resume: hooks.SessionKey | None = None
+) -> AsyncIterator[Session]:
+    """Open a session, hand it out, and always close it again.
+
+    Leaving the block sends CloseSession, which ends its subscriptions too; a lost connection leaves the session at the
+    server, to be taken up with `resume=session.key` until it times out there.
+
+    Args:
+        server: whom to connect to, as the configuration says.
+        timeout_s: time limit for connecting, and default for every request; the configuration's when None.
+
+    Raises:
+        Unreachable: nobody there, no OPC UA there, or no answer in time.
+        ServerRefused: the server does not take this client, user or policy.
+    """
+    limit = server.timeout_s if timeout_s is None else timeout_s
+    async with channel.opened(server.url, limit) as line:
+        session = Session(line.client, server.url, limit)
+        async with line.translating():
+            line.stage = "ActivateSession"
+            session.resumed = resume is not None and await _resumed(line.client, resume)
+            announced = "" if session.resumed else await _created(line)
+        hooks.start_channel_renewal(line.client)
+        session.describe(await read_server_info(session, announced))
+        yield session
+
+
+async def _resumed(client: Client, key: hooks.SessionKey) -> bool:
+    """Activate an older session on this channel; False when the server no longer has it."""
+    hooks.adopt_session(client, key)
+    try:
+        await client.activate_session()
+    except UaError:
+        hooks.forget_session(client)
+        return False
+    return True
+
+
+async def _created(line: channel.Line) -> str:
+    """CreateSession and ActivateSession; the ApplicationUri of the endpoint that answered."""
+    line.stage = "CreateSession"
+    answer = await line.client.create_session()
+    line.stage = "ActivateSession"
+    await line.client.activate_session()
+    endpoints = answer.ServerEndpoints or []
+    return next((e.Server.ApplicationUri for e in endpoints if e.Server and e.Server.ApplicationUri), "")
