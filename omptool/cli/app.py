@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from omptool import __version__
-from omptool.cli import diagnostics, usage
+from omptool.cli import diagnostics, settings, usage
 from omptool.cli.exits import NO_SPACE, ExitCode, exit_code_for
 from omptool.cli.output import ClosedPipe, silence_stdout
 from omptool.errors import OmptoolError
@@ -81,6 +81,7 @@ def build() -> typer.Typer:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error has been said on stderr."""
+    settings.forget()
     try:
         code = _invoke(arguments)
     except OmptoolError as error:
@@ -116,6 +117,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _system_error(error: OSError) -> int:
     """What the operating system refused: a full disk, a closed pipe or a named file are no bugs of ours."""
     if isinstance(error, BrokenPipeError) and _stdout_is_closed():
+        silence_stdout()
         return ExitCode.OK
     if error.errno in NO_SPACE:
         diagnostics.error(
@@ -129,11 +131,14 @@ def _system_error(error: OSError) -> int:
 
 
 def _stdout_is_closed() -> bool:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+    """Whether nobody reads stdout any more; a pipe that broke elsewhere must not pass for that."""
+    import select
+
+    if not hasattr(select, "poll"):  # Windows
         return True
-    return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 def _bug(error: BaseException) -> int:
@@ -146,7 +151,7 @@ def _bug(error: BaseException) -> int:
 
 
 def _flushed(code: int) -> int:
-    """Write what is still buffered, so that a full disk or a closed pipe is noticed while an exit code can still say so."""
+    """Write what is still buffered while an exit code can still say that it failed."""
     if sys.stdout is None:
         return code
     try:

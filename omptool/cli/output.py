@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from omptool.cli import diagnostics, terminal
+from omptool.cli import diagnostics, settings, terminal
 from omptool.errors import DiskFull, NotFound, OutputExists, OutputFailed, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ TERMINAL_ROWS = 200
 """Rows of a table that nobody asked for by name: more than that scrolls by unread, and a note says so."""
 
 
-class ClosedPipe(Exception):
+class ClosedPipe(Exception):  # noqa: N818  not an error
     """The reader of stdout went away (`| head`): silent, and no failure."""
 
 
@@ -74,8 +74,12 @@ def choose_format(format: str | None, output: Path | None) -> str:
     """The format that `emit` will use."""
     if format is not None:
         return str(format)
+    if output is not None and output.suffix.lower() in SUFFIXES:
+        return SUFFIXES[output.suffix.lower()]
+    if setting := settings.current()["output.format"]:
+        return str(setting)
     if output is not None and str(output) != "-":
-        return SUFFIXES.get(output.suffix.lower(), "jsonl")
+        return "jsonl"
     return "table" if terminal.stdout_is_terminal() else "jsonl"
 
 
@@ -149,7 +153,8 @@ class _Stdout:
 
     def write(self, data: Any) -> int:
         self._written += len(data)
-        return self._guarded(lambda: self._raw.write(data))
+        self._guarded(lambda: self._raw.write(data))
+        return len(data)
 
     def flush(self) -> None:
         self._guarded(self._raw.flush)
@@ -157,9 +162,9 @@ class _Stdout:
     def close(self) -> None:
         """Leave stdout open: it is not ours."""
 
-    def _guarded(self, action: Callable[[], Any]) -> Any:
+    def _guarded(self, action: Callable[[], object]) -> None:
         try:
-            return action()
+            action()
         except BrokenPipeError:
             silence_stdout()
             raise ClosedPipe from None

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
-from omptool.cli import terminal
+from omptool.cli import settings, terminal
 from omptool.cli.output import Rows, shortened
 
 _GAP = "  "
@@ -30,7 +30,7 @@ def write(rows: Any, stream: IO[bytes], *, tz: str | None = None, max_rows: int 
     if max_rows is not None:
         shown = list(islice(values, max_rows + 1))
         values = iter(shown[:max_rows])
-    zone, zone_name = local_zone(tz)
+    zone, zone_name = settings.zone(tz)
     _write_blocks(names, values, stream, zone, zone_name, fit=max_rows is not None)
     if max_rows is not None and len(shown) > max_rows:
         shortened(f"only the first {max_rows} rows are shown; --format jsonl or -o FILE gives all")
@@ -152,7 +152,7 @@ def _local(value: dt.datetime, zone: dt.tzinfo) -> str:
 
 
 def _fitted(columns: list[_Column]) -> list[_Column]:
-    """The columns that fit on the terminal: empty ones go first, long texts are clipped, the rest is named on stderr."""
+    """The columns that fit the terminal: empty ones go first, long texts are clipped, the rest is named on stderr."""
     room = terminal.columns()
     empty = [c.name for c in columns if c.empty]
     kept = [c for c in columns if not c.empty] or columns

@@ -25,6 +25,7 @@ def explain(error: TyperException) -> tuple[str, str]:
     first, *rest = message.splitlines() or [""]
     if rest:  # "Missing argument 'X'. Choose from:\n\ta,\n\tb"
         first = " ".join([first, *(line.strip() for line in rest)])
+    first = first.replace("Value error, ", "").replace("Input should", "should").rstrip(".")
     return first[:1].lower() + first[1:], help_line
 
 

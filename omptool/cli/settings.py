@@ -1,0 +1,59 @@
+"""The settings of this run: read once, by the first who asks, and the same for everybody after.
+
+A command that takes `--config` or interval flags asks first, with them; `emit` asks later, for format and time zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omptool import config
+from omptool.config import Config
+from omptool.errors import NotFound
+
+if TYPE_CHECKING:
+    from omptool.model.plant import PlantModel
+
+_current: list[Config] = []
+
+
+def load(path: Path | None = None, flags: Mapping[str, str | None] | None = None) -> Config:
+    """Read the settings for this run; `flags` are those of the command line by key, None = not given."""
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    _current[:] = [config.read(path, given)]
+    return _current[0]
+
+
+def current() -> Config:
+    """What `load` read, or the settings without flags."""
+    return _current[0] if _current else load()
+
+
+def forget() -> None:
+    """Start a new run in the same process."""
+    _current.clear()
+
+
+def zone(tz: str | None = None) -> tuple[dt.tzinfo, str]:
+    """The zone of tables and of times without offset: `--tz`, else output.tz, else the system's; with its name."""
+    from omptool.cli.table import local_zone
+
+    return local_zone(tz or current()["output.tz"])
+
+
+def plant(path: Path | None = None) -> PlantModel | None:
+    """The plant model a user named, else plant.toml beside omptool.toml or in the current folder, if there is one."""
+    from omptool.model.plant import PlantModel
+
+    candidates = [path] if path else [current().folder / "plant.toml", Path("plant.toml")]
+    for candidate in candidates:
+        try:
+            return PlantModel.parse(candidate.read_text(encoding="utf-8"), str(candidate))
+        except FileNotFoundError:
+            continue
+    if path:
+        raise NotFound(f"no plant model {path}", "name a plant.toml, or leave --plant out")
+    return None
