@@ -1,0 +1,110 @@
+"""How one kind of item lies in the bytes: worked out once for each (DataValue mask, Variant encoding byte) and kept.
+
+Servers use a handful of kinds and send millions of items of each, so the walk in `items` only looks a plan up and adds
+its size. The tables are bounded: 64 masks times 256 encodings, and an encoding that OPC UA does not define is refused,
+not remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from omptool.protocol.skip import ARRAY, FIXED_SIZES, LENGTH_PREFIXED, SMALLEST, TAIL_SIZES, TYPE_BITS
+from omptool.protocol.wire import malformed
+
+HAS_VALUE, HAS_STATUS, HAS_SOURCE, HAS_SERVER, HAS_SOURCE_PICO, HAS_SERVER_PICO = 1, 2, 4, 8, 16, 32
+"""Bits of a DataValue's mask (Part 6, 5.2.2.17)."""
+
+HANDLE_SIZE = 4
+"""A MonitoredItemNotification is a ClientHandle and a DataValue; a ReadResponse has the DataValues alone."""
+
+_BYTE_STRING = 15
+_TAIL_FIELDS = (
+    (HAS_STATUS, "status", "<u4"),
+    (HAS_SOURCE, "source", "<i8"),
+    (HAS_SOURCE_PICO, "source_pico", "<u2"),
+    (HAS_SERVER, "server", "<i8"),
+    (HAS_SERVER_PICO, "server_pico", "<u2"),
+)
+# UInt64 is read as Int64: the column is 64 signed bits, and the type id says how to read them back.
+_NUMPY_TYPES = {1: "u1", 2: "i1", 3: "u1", 4: "<i2", 5: "<u2", 6: "<i4", 7: "<u4", 8: "<i8", 9: "<i8"} | {
+    10: "<f4",
+    11: "<f8",
+    13: "<i8",
+    14: "V16",
+    19: "<u4",
+}
+
+
+class Plan:
+    """One kind of item.
+
+    Attributes:
+        mask, encoding: what makes the kind; encoding is 0 without a value.
+        kind: built-in type id of the value, or of an array's elements; 0 without a value.
+        vtype: the id as the column `vtype` has it: plus 128 for arrays, reserved ids as ByteString.
+        size: bytes of the whole item when it is always the same; 0 when the value has to be measured.
+        tail_size: bytes behind the value.
+        record: numpy type of the whole item (`size` > 0) or of what follows the value.
+    """
+
+    __slots__ = ("encoding", "kind", "mask", "record", "size", "tail_size", "vtype")
+
+    def __init__(self, head: int, mask: int, encoding: int) -> None:
+        self.mask = mask
+        self.encoding = encoding
+        self.kind = encoding & TYPE_BITS
+        self.vtype = _vtype(encoding)
+        self.tail_size = TAIL_SIZES[mask]
+        fields: list[tuple[str, str]] = [("handle", "<u4")] if head else []
+        fields.append(("mask", "u1"))
+        if mask & HAS_VALUE:
+            fields.append(("encoding", "u1"))
+        if self.kind and encoding == self.kind and self.kind in FIXED_SIZES:
+            fields.append(("value", _NUMPY_TYPES[self.kind]))
+        tail = [(name, kind) for bit, name, kind in _TAIL_FIELDS if mask & bit]
+        fixed = encoding == 0 or (encoding == self.kind and self.kind in FIXED_SIZES)
+        self.record: np.dtype[Any] = np.dtype(fields + tail if fixed else tail)
+        self.size = self.record.itemsize if fixed else 0
+
+    @property
+    def is_text(self) -> bool:
+        """One String or XmlElement: the commonest values without a fixed size."""
+        return self.encoding in (12, 16)
+
+
+class Plans(dict[int, Plan]):
+    """Plans by `mask << 8 | encoding byte`, made when first met. Without a value the second byte means nothing: one
+    plan for all."""
+
+    def __init__(self, head: int) -> None:
+        super().__init__()
+        self.head = head
+
+    def __missing__(self, key: int) -> Plan:
+        mask, encoding = key >> 8, key & 0xFF
+        if mask >= len(TAIL_SIZES):
+            malformed(f"an unknown DataValue mask 0x{mask:02X}", 0)
+        if not mask & HAS_VALUE and encoding:
+            plan = self[mask << 8]
+        else:
+            if encoding & TYPE_BITS and encoding & TYPE_BITS not in SMALLEST:
+                malformed(f"the unknown type {encoding & TYPE_BITS}", 0)
+            plan = Plan(self.head, mask, encoding)
+        self[key] = plan
+        return plan
+
+
+NOTIFICATION_PLANS = Plans(HANDLE_SIZE)
+DATA_VALUE_PLANS = Plans(0)
+
+
+def _vtype(encoding: int) -> int:
+    kind = encoding & TYPE_BITS
+    if not kind:
+        return 0
+    if kind > _BYTE_STRING and kind in LENGTH_PREFIXED and kind != 16:
+        kind = _BYTE_STRING
+    return kind | (128 if encoding & ARRAY else 0)
