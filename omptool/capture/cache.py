@@ -1,0 +1,78 @@
+"""capture.json: a summary beside the segments for people and quick looks. It proves nothing and can be rebuilt.
+
+Readers use two things of it: the capture id when a segment's own header is damaged, and the names of files that ought
+to be there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omptool.capture.batches import read_small_file
+from omptool.capture.format import CACHE_FILE, FORMAT, NODES_NAME, SEGMENT_NAME, TYPES_NAME
+from omptool.capture.segment import write_file
+from omptool.errors import OutputFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """What capture.json says."""
+
+    capture_id: str
+    format: int
+    segments: tuple[str, ...]
+
+
+def write(
+    folder: Path, capture_id: str, *, state: str, segments: Sequence[dict[str, Any]], nodes: Sequence[dict[str, Any]]
+) -> None:
+    """Replace capture.json.
+
+    Raises:
+        DiskFull, OutputFailed: the old one stays.
+    """
+    data = {
+        "omp.format": FORMAT,
+        "capture": capture_id,
+        "state": state,
+        "segments": list(segments),
+        "nodes": list(nodes),
+    }
+    write_file(folder / CACHE_FILE, json.dumps(data, indent=1).encode() + b"\n")
+
+
+def read(folder: Path) -> Cached | None:
+    """What capture.json says; None when it is missing or not one."""
+    text = read_small_file(folder / CACHE_FILE)
+    try:
+        data = json.loads(text or b"")
+        segments = tuple(str(entry["file"]) for entry in data["segments"])
+        names = tuple(name for name in segments if SEGMENT_NAME.fullmatch(name))
+        return Cached(str(data["capture"]), int(data["omp.format"]), names)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def is_capture(folder: Path) -> bool:
+    """Whether a folder looks like a capture: segments, or a capture.json that is one."""
+    return any(SEGMENT_NAME.fullmatch(entry.name) for entry in folder.iterdir()) or read(folder) is not None
+
+
+def clear(folder: Path) -> None:
+    """Delete the files of a capture, and nothing else, so that a new one can start.
+
+    Raises:
+        OutputFailed: one of them cannot be deleted.
+    """
+    for entry in sorted(folder.iterdir()):
+        name = entry.name.removesuffix(".torn").removesuffix(".damaged").removesuffix(".partial")
+        ours = name == CACHE_FILE or any(p.fullmatch(name) for p in (SEGMENT_NAME, NODES_NAME, TYPES_NAME))
+        if ours and (entry.is_file() or entry.is_symlink()):
+            try:
+                entry.unlink()
+            except OSError as error:
+                raise OutputFailed(f"{entry}: {error.strerror}") from None

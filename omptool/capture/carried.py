@@ -1,0 +1,61 @@
+"""The last known value of every node, so that each segment can be replayed and converted alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from omptool.capture.format import SEGMENT, Flag
+
+_KEEP = 32
+"""Batches held before their last values are copied together; bounds memory when many nodes rarely change."""
+
+
+class LastValues:
+    """Remembers where the newest row of each node lies; copies rows only when asked."""
+
+    def __init__(self) -> None:
+        self._batches: list[pa.RecordBatch] = []
+        self._batch = np.full(0, -1, np.int64)
+        self._row = np.zeros(0, np.int64)
+
+    def note(self, batch: pa.RecordBatch) -> None:
+        """Take in newly appended rows; later rows win."""
+        if not batch.num_rows:
+            return
+        nodes = batch.column("node").to_numpy()
+        self._grow(int(nodes.max()) + 1)
+        # of equal indices the last one is kept: numpy promises that for plain assignment
+        self._batch[nodes] = len(self._batches)
+        self._row[nodes] = np.arange(len(nodes))
+        self._batches.append(batch)
+        if len(self._batches) >= _KEEP:
+            self._compact()
+
+    def _grow(self, size: int) -> None:
+        more = size - len(self._batch)
+        if more > 0:
+            self._batch = np.concatenate([self._batch, np.full(more, -1, np.int64)])
+            self._row = np.concatenate([self._row, np.zeros(more, np.int64)])
+
+    def _compact(self) -> None:
+        rows = self._gather()
+        nodes = rows.column("node").to_numpy()
+        self._batches = [rows]
+        self._batch[nodes] = 0
+        self._row[nodes] = np.arange(len(nodes))
+
+    def _gather(self) -> pa.RecordBatch:
+        """One row per known node, in handle order."""
+        if not self._batches:
+            return pa.RecordBatch.from_pylist([], schema=SEGMENT)
+        known = np.flatnonzero(self._batch >= 0)
+        starts = np.cumsum([0] + [batch.num_rows for batch in self._batches])
+        rows = pa.Table.from_batches(self._batches).take(pa.array(starts[self._batch[known]] + self._row[known]))
+        return rows.combine_chunks().to_batches()[0]
+
+    def rows(self) -> pa.RecordBatch:
+        """The last known values, flagged carried (and nothing else of how they came)."""
+        rows = self._gather()
+        flags = pa.array(np.full(rows.num_rows, int(Flag.CARRIED), np.uint8))
+        return rows.set_column(rows.schema.get_field_index("flags"), SEGMENT.field("flags"), flags)

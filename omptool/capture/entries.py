@@ -1,0 +1,134 @@
+"""Journal entries and gaps on their way into a segment: JSON in the custom metadata of a zero-row batch.
+
+Writing and reading stand side by side here, so that they agree. Opens nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omptool.capture.format import KEY_GAP, KEY_JOURNAL, MAX_ENTRY, MAX_METADATA
+
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """`sub` is the capture-local handle, `time` Unix nanoseconds, `seq` dense from 1 in the capture."""
+
+    seq: int
+    time: int
+    kind: str
+    server: str | None
+    sub: int | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GapEntry:
+    """A window [start_ns, end_ns); `node` and `sub` are capture-local handles."""
+
+    server: str
+    node: int | None
+    sub: int | None
+    start_ns: int
+    end_ns: int | None
+    reason: str
+    missing: int | None
+    state: str
+    detail: dict[str, Any]
+
+
+class Entries:
+    """Collects entries between two batches of rows."""
+
+    def __init__(self, next_seq: int = 1) -> None:
+        self._journal: list[bytes] = []
+        self._gaps: list[bytes] = []
+        self._seq = next_seq
+
+    def journal(
+        self, kind: str, server: str | None, sub: int | None, detail: Mapping[str, Any] | None, time: int
+    ) -> None:
+        entry = {"seq": self._seq, "time": time, "kind": kind, "server": server, "sub": sub}
+        self._journal.append(_encode(entry, detail))
+        self._seq += 1
+
+    def gap(self, *, detail: Mapping[str, Any] | None, **fields: Any) -> None:
+        self._gaps.append(_encode(fields, detail))
+
+    def drain(self) -> Iterator[dict[bytes, bytes]]:
+        """Custom metadata of as many zero-row batches as the entries need."""
+        for key, items in ((KEY_JOURNAL, self._journal), (KEY_GAP, self._gaps)):
+            while items:
+                size, count = 0, 0
+                while count < len(items) and size + len(items[count]) < MAX_METADATA // 4:
+                    size += len(items[count])
+                    count += 1
+                yield {key: b"[" + b",".join(items[:count]) + b"]"}
+                del items[:count]
+
+
+def _encode(entry: Mapping[str, Any], detail: Mapping[str, Any] | None) -> bytes:
+    text = _json({**entry, "detail": detail or {}})
+    if len(text) > MAX_ENTRY:
+        text = _json({**entry, "detail": {"cut": True, "text": _json(detail)[:1000].decode(errors="replace")}})
+    return text
+
+
+def _json(data: Any) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace")
+
+
+def read_journal(text: bytes) -> list[JournalEntry]:
+    """The entries of one batch; what is not an entry is skipped."""
+    return [entry for data in _list(text) if (entry := _journal_entry(data)) is not None]
+
+
+def read_gaps(text: bytes) -> list[GapEntry]:
+    """The gaps of one batch; what is not a gap is skipped."""
+    return [gap for data in _list(text) if (gap := _gap_entry(data)) is not None]
+
+
+def _list(text: bytes) -> list[dict[str, Any]]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
+
+
+def _journal_entry(data: Mapping[str, Any]) -> JournalEntry | None:
+    seq, at, kind = _int(data, "seq"), _int(data, "time"), data.get("kind")
+    if seq is None or at is None or not isinstance(kind, str):
+        return None
+    return JournalEntry(seq, at, kind, _text(data, "server"), _int(data, "sub"), _detail(data))
+
+
+def _gap_entry(data: Mapping[str, Any]) -> GapEntry | None:
+    server, reason, state = _text(data, "server"), _text(data, "reason"), _text(data, "state")
+    start = _int(data, "start_ns")
+    if server is None or reason is None or state is None or start is None:
+        return None
+    return GapEntry(
+        server, _int(data, "node"), _int(data, "sub"), start, _int(data, "end_ns"), reason, _int(data, "missing"),
+        state, _detail(data),
+    )  # fmt: skip
+
+
+def _int(data: Mapping[str, Any], key: str) -> int | None:
+    value = data.get(key)
+    return value if type(value) is int and value in _INT64 else None
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _detail(data: Mapping[str, Any]) -> dict[str, Any]:
+    value = data.get("detail")
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,220 @@
+"""The node table and the types file of a server, as content-addressed files beside the segments.
+
+Both are written and synced before any segment names them, and named by the hash of their bytes, so a reader knows at
+once whether it has what was meant. Reading bounds sizes first; the files may come from anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from omptool.capture import batches, frames
+from omptool.capture.format import (
+    FORMAT,
+    KEY_FORMAT,
+    KEY_SERVER,
+    KEY_TYPES,
+    MAX_HANDLE,
+    NS,
+)
+from omptool.capture.segment import Encoder, write_file
+from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.plant import ServerPlace
+
+NODE_TABLE: pa.Schema = pa.schema(
+    [
+        pa.field("handle", pa.uint32(), nullable=False),
+        pa.field("valid_from", NS, nullable=False),
+        ("sampling_ms", pa.float64()),
+        ("publishing_ms", pa.float64()),
+        ("queue_size", pa.int64()),
+        pa.field("node_id", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("browse_name", pa.string(), nullable=False),
+        ("display_name", pa.string()),
+        ("description", pa.string()),
+        ("node_class", pa.string()),
+        ("data_type", pa.string()),
+        ("data_type_id", pa.string()),
+        ("type_definition", pa.string()),
+        ("value_rank", pa.int32()),
+        ("array_dimensions", pa.list_(pa.int64())),
+        ("access_level", pa.int64()),
+        ("unit", pa.string()),
+        ("unit_id", pa.int64()),
+        ("eu_low", pa.float64()),
+        ("eu_high", pa.float64()),
+        ("enum_names", pa.string()),
+        ("parents", pa.list_(pa.string())),
+        ("is_property", pa.bool_()),
+        ("equipment", pa.string()),
+        ("equipment_name", pa.string()),
+    ]
+)
+"""One row per node; handle 0 is a node that is not monitored. `enum_names` is JSON {number: name}."""
+
+_NODE_FIELDS = (
+    "node_id", "path", "browse_name", "display_name", "description", "node_class", "data_type", "data_type_id",
+    "type_definition", "value_rank", "access_level", "unit", "unit_id", "eu_low", "eu_high", "is_property",
+    "equipment", "equipment_name",
+)  # fmt: skip
+_GRANTED = ("sampling_ms", "publishing_ms", "queue_size")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerIdentity:
+    """A server as the capture met it.
+
+    Attributes:
+        server: C1 name, what rows are keyed by.
+        application_uri, url: what the server calls itself and where it was reached.
+        name: its short name in omptool.toml, if any; the machine's name where nothing else is known.
+        namespaces: NamespaceArray; what namespace indexes inside raw values mean.
+        build_info: ServerStatus BuildInfo, text or numbers.
+        settings: site, area, line and machine of omptool.toml at capture time.
+    """
+
+    server: str
+    application_uri: str = ""
+    url: str = ""
+    name: str | None = None
+    namespaces: tuple[str, ...] = ()
+    build_info: Mapping[str, Any] = field(default_factory=dict)
+    settings: ServerPlace = field(default_factory=ServerPlace)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTable:
+    """A node table as read, with the server it belongs to."""
+
+    file: str
+    server: ServerIdentity
+    nodes: tuple[MonitoredNode, ...]
+
+
+class TableError(Exception):
+    """A table file that cannot be used; the text says why. Never leaves the package."""
+
+
+def write_types(folder: Path, server: ServerIdentity) -> str:
+    """Write the types file of a server; returns its name."""
+    data = {"omp.format": FORMAT, **asdict(server)}
+    text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, default=str).encode("utf-8", "replace")
+    return _write(folder, "types-{}.json", text)
+
+
+def write_nodes(folder: Path, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode]) -> str:
+    """Write a node table; returns its name."""
+    metadata = {KEY_FORMAT: str(FORMAT).encode(), KEY_SERVER: server.server.encode(), KEY_TYPES: types_file.encode()}
+    encoder = Encoder(NODE_TABLE.with_metadata(metadata))
+    batch = pa.RecordBatch.from_pylist([_row(node) for node in nodes], schema=encoder.schema)
+    pieces = [encoder.batch(piece) for piece in batches.split(batch)]
+    return _write(folder, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
+
+
+def read_types(folder: Path, name: str) -> ServerIdentity:
+    """Read a types file.
+
+    Raises:
+        TableError: missing, changed or not what its name says.
+    """
+    try:
+        data = json.loads(_read(folder, name))
+        settings = data["settings"]
+        return ServerIdentity(
+            server=str(data["server"]),
+            application_uri=str(data["application_uri"]),
+            url=str(data["url"]),
+            name=None if data["name"] is None else str(data["name"]),
+            namespaces=tuple(map(str, data["namespaces"])),
+            build_info=dict(data["build_info"]),
+            settings=ServerPlace(**{key: settings.get(key) for key in ("site", "area", "line", "machine")}),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise TableError(f"{name} does not hold a server: {error!r}") from None
+
+
+def read_nodes(folder: Path, name: str) -> NodeTable:
+    """Read a node table and the types file that it names; without the latter the server is its name alone.
+
+    Raises:
+        TableError: missing, changed or not a node table.
+    """
+    try:
+        schema, parts = batches.read_stream(_read(folder, name), NODE_TABLE)
+    except batches.BatchError as error:
+        raise TableError(f"{name}: {error}") from None
+    metadata = schema.metadata or {}
+    server = metadata.get(KEY_SERVER, b"").decode(errors="replace")
+    try:
+        identity = read_types(folder, metadata.get(KEY_TYPES, b"").decode(errors="replace"))
+    except TableError:
+        identity = ServerIdentity(server)
+    rows = [row for part in parts for row in _exact(part).to_pylist()]
+    try:
+        return NodeTable(name, identity, tuple(_node(row, identity.server) for row in rows))
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise TableError(f"{name} does not hold nodes: {error!r}") from None
+
+
+def _write(folder: Path, pattern: str, data: bytes) -> str:
+    name = pattern.format(_digest(data))
+    path = folder / name
+    if not path.is_file():
+        write_file(path, data)
+    return name
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """A content-addressed file whose bytes are what its name promises."""
+    data = batches.read_small_file(folder / name)
+    if data is None:
+        raise TableError(f"{name} is missing")
+    if _digest(data) != name.partition("-")[2].partition(".")[0]:
+        raise TableError(f"{name} was changed after it was written")
+    return data
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def _row(entry: MonitoredNode) -> dict[str, Any]:
+    node = entry.node
+    row: dict[str, Any] = {name: getattr(node, name) for name in _NODE_FIELDS}
+    row |= {name: getattr(entry, name) for name in _GRANTED}
+    row["handle"], row["valid_from"] = entry.handle, entry.valid_from
+    row["array_dimensions"] = None if node.array_dimensions is None else list(node.array_dimensions)
+    row["parents"] = list(node.parents)
+    row["enum_names"] = None if node.enum_names is None else json.dumps(node.enum_names, ensure_ascii=False)
+    return row
+
+
+def _node(row: Mapping[str, Any], server: str) -> MonitoredNode:
+    if row["handle"] > MAX_HANDLE:
+        raise ValueError(f"handle {row['handle']}")
+    values = {name: row[name] for name in _NODE_FIELDS}
+    for name, default in (("display_name", ""), ("node_class", "Variable"), ("is_property", False)):
+        values[name] = default if values[name] is None else values[name]
+    names = row["enum_names"]
+    values["enum_names"] = None if names is None else {int(key): str(text) for key, text in json.loads(names).items()}
+    dimensions = row["array_dimensions"]
+    values["array_dimensions"] = None if dimensions is None else tuple(dimensions)
+    values["parents"] = tuple(text for text in row["parents"] or () if text is not None)
+    granted = {name: row[name] for name in _GRANTED}
+    return MonitoredNode(
+        node=Node(**values), handle=row["handle"], server=server, valid_from=row["valid_from"], **granted
+    )
+
+
+def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """`valid_from` as a number: Python's datetime has no nanoseconds."""
+    at = batch.schema.get_field_index("valid_from")
+    return batch.set_column(at, pa.field("valid_from", pa.int64()), batch.column(at).cast(pa.int64()))

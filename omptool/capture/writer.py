@@ -1,0 +1,363 @@
+"""Writes a capture: rows, journal, gaps and node tables go in, and what `commit` returned for is on disk.
+
+One writer per capture (`LOCK`), not a thread of its own, not thread-safe. It decides when a segment is full; what the
+rows mean is none of its business. docs/reference/capture-format.md describes the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from omptool import __version__
+from omptool.capture import batches, cache, encode
+from omptool.capture.carried import LastValues
+from omptool.capture.commits import Commit
+from omptool.capture.entries import Entries
+from omptool.capture.format import (
+    EVENTS_KIND,
+    FORMAT,
+    KEY_CAPTURE,
+    KEY_CARRIED,
+    KEY_FIRST_ROW,
+    KEY_FORMAT,
+    KEY_KIND,
+    KEY_NODES,
+    KEY_SEGMENT,
+    KEY_SESSION,
+    ROTATE_BYTES,
+    ROTATE_SECONDS,
+    SCHEMAS,
+    TELEMETRY_KIND,
+    segment_file,
+)
+from omptool.capture.lock import Lock
+from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
+from omptool.capture.segment import Encoder, SegmentFile, sync_folder
+from omptool.errors import OutputExists, OutputFailed
+from omptool.model.nodes import MonitoredNode
+from omptool.model.vocabulary import GapReason, GapState
+
+Clock = Callable[[], int]
+
+
+class _Kind:
+    """The open segment of one kind, and where its numbering stands."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.number = 0
+        self.sequence = 1
+        self.next_row = 1
+        self.file: SegmentFile | None = None
+        self.opened_mono = 0
+        self.done: list[dict[str, Any]] = []
+
+
+class CaptureWriter:
+    """An open capture.
+
+    Rows get `seq` in the order of `append`, dense from 1. Nothing is acknowledged before `commit` returned; after
+    `DiskFull` everything is still in memory and `commit` may be called again.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        capture_id: str,
+        lock: Lock,
+        session: Mapping[str, Any],
+        rotate: tuple[int, float],
+        clock: Clock,
+    ) -> None:
+        """Use `create`."""
+        self.path = path
+        self.id = capture_id
+        self._lock = lock
+        self._clock = clock
+        self._rotate_bytes, self._rotate_ns = rotate[0], int(rotate[1] * 1e9)
+        started = clock()
+        self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
+        self._session |= session
+        self._telemetry, self._events = _Kind(TELEMETRY_KIND), _Kind(EVENTS_KIND)
+        self._entries = Entries()
+        self._last_values = LastValues()
+        self._node_tables: list[dict[str, Any]] = []
+        self._subs = 0
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        *,
+        force: bool = False,
+        session: Mapping[str, Any] | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        rotate_seconds: float = ROTATE_SECONDS,
+        clock: Clock = time.time_ns,
+    ) -> CaptureWriter:
+        """Start a capture in the folder `path` and write its `start` to the journal (with the first commit).
+
+        Args:
+            path: folder to create; an empty one is fine.
+            force: replace a capture that is already there. Anything but a capture is never replaced.
+            session: facts for the session record, e.g. the command line; JSON.
+            rotate_bytes, rotate_seconds: a segment ends when it is as large or as old.
+            clock: Unix nanoseconds.
+
+        Raises:
+            OutputExists: something is there and `force` does not apply.
+            Busy: another process writes this capture.
+            DiskFull, OutputFailed: the folder cannot be made or written.
+        """
+        _check_free(path, force)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFailed(f"{path}: {error.strerror}") from None
+        sync_folder(path.parent)
+        lock = Lock(path)
+        try:
+            cache.clear(path)
+            stamp = datetime.fromtimestamp(clock() // 1_000_000_000, UTC)
+            capture_id = f"{stamp:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
+            writer = cls(path, capture_id, lock, session or {}, (rotate_bytes, rotate_seconds), clock)
+            writer._write_cache("recording", strict=True)
+        except BaseException:
+            lock.release()
+            raise
+        writer.journal("start", detail=writer._session)
+        return writer
+
+    @property
+    def rows(self) -> int:
+        """Telemetry rows appended so far, committed or not."""
+        return self._telemetry.next_row - 1
+
+    @property
+    def event_rows(self) -> int:
+        return self._events.next_row - 1
+
+    @property
+    def pending_bytes(self) -> int:
+        """Encoded bytes in memory that no commit has acknowledged."""
+        files = (self._telemetry.file, self._events.file)
+        return sum(file.pending_bytes for file in files if file is not None)
+
+    @property
+    def bytes_written(self) -> int:
+        """Acknowledged bytes of all segments."""
+        kinds = (self._telemetry, self._events)
+        done: int = sum(entry["bytes"] for kind in kinds for entry in kind.done)
+        return done + sum(kind.file.good for kind in kinds if kind.file is not None)
+
+    def put_nodes(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
+        """Record a server and its nodes; before the first row that uses their handles.
+
+        Give every node known below Objects, not only monitored ones (the others have handle 0): places (C5) are found
+        from the objects above a variable. A later call for the same server describes rows appended after it. When the namespace
+        array changed, use new handles.
+
+        Raises:
+            DiskFull, OutputFailed: nothing is recorded; call again.
+        """
+        types_file = write_types(self.path, server)
+        name = write_nodes(self.path, server, types_file, nodes)
+        entry = {"file": name, "first_row": self._telemetry.next_row, "server": server.server}
+        self._node_tables.append(entry)
+        self.journal("nodes", server=server.server, detail=entry | {"types": types_file, "nodes": len(nodes)})
+
+    def subscription(
+        self, server: str, *, epoch: int, subscription_id: int, detail: Mapping[str, Any] | None = None
+    ) -> int:
+        """Bind a new capture-local `sub` handle to (server, session epoch, SubscriptionId) and journal `subscribe`."""
+        self._subs += 1
+        bound = {"epoch": epoch, "subscription_id": subscription_id}
+        self.journal("subscribe", server=server, sub=self._subs, detail={**(detail or {}), **bound})
+        return self._subs
+
+    def journal(
+        self,
+        kind: str,
+        *,
+        server: str | None = None,
+        sub: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+        time_ns: int | None = None,
+    ) -> None:
+        """Add an entry, ordered with the rows around it; on disk with the next commit.
+
+        Args:
+            kind: see the reference; unknown kinds are kept and shown.
+            sub: capture-local handle from `subscription`.
+            detail: JSON.
+            time_ns: Unix nanoseconds; default now.
+        """
+        self._entries.journal(kind, server, sub, detail, self._clock() if time_ns is None else time_ns)
+
+    def gap(
+        self,
+        reason: GapReason,
+        *,
+        server: str,
+        start_ns: int,
+        end_ns: int | None,
+        state: GapState,
+        node: int | None = None,
+        sub: int | None = None,
+        missing: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a window [start, end) in which values may be missing (C3 `gaps`); on disk with the next commit.
+
+        Args:
+            node: handle of the one node concerned; None = all nodes of the subscription or server.
+            end_ns: None = until unknown.
+        """
+        self._entries.gap(
+            server=server, node=node, sub=sub, start_ns=start_ns, end_ns=end_ns, reason=str(reason), missing=missing,
+            state=str(state), detail=detail,
+        )  # fmt: skip
+
+    def append(self, batch: pa.RecordBatch) -> int:
+        """Add rows of `SEGMENT`; returns the `seq` of the first one."""
+        first = self._append(self._telemetry, batch)
+        self._last_values.note(batch)
+        return first
+
+    def append_events(self, batch: pa.RecordBatch) -> int:
+        """Add rows of `EVENT_SEGMENT`; returns the `seq` of the first one (events count on their own)."""
+        return self._append(self._events, batch)
+
+    def commit(self) -> Commit | None:
+        """Write and sync everything added so far; returns the newest commit of the telemetry segments.
+
+        Raises:
+            DiskFull, OutputFailed: the files end at the last good commit, everything since is still in memory.
+        """
+        self._put_entries()
+        for kind in (self._events, self._telemetry):
+            file = kind.file
+            if file is None:
+                continue
+            if file.has_open_interval:
+                file.seal(self._clock())
+            file.flush()
+            kind.sequence = file.next_sequence
+        last = self._telemetry.file.last if self._telemetry.file else None
+        self._rotate_when_due()
+        return last
+
+    def close(self, kind: str = "stop", detail: Mapping[str, Any] | None = None) -> None:
+        """End the capture: journal `kind`, commit, end-of-stream marks, capture.json, lock released.
+
+        Raises:
+            DiskFull, OutputFailed: what was not committed is lost and the journal has no `stop`; everything
+                acknowledged is safe, files and lock are released all the same.
+        """
+        if self._closed:
+            return
+        self.journal(kind, detail={"rows": self.rows, "event_rows": self.event_rows, **(detail or {})})
+        try:
+            self.commit()
+        finally:
+            self._closed = True
+            for each in (self._events, self._telemetry):
+                self._finish(each)
+            self._write_cache("closed")
+            self._lock.release()
+
+    def _append(self, kind: _Kind, batch: pa.RecordBatch) -> int:
+        schema = SCHEMAS[kind.name]
+        if not batch.schema.equals(schema):
+            raise ValueError(f"not a batch of the {kind.name} schema: {batch.schema}")
+        self._put_entries()
+        file = self._open(kind)
+        first = kind.next_row
+        for piece in batches.split(batch):
+            file.add(piece, span=encode.span(piece))
+        kind.next_row += batch.num_rows
+        return first
+
+    def _put_entries(self) -> None:
+        for custom in self._entries.drain():
+            self._open(self._telemetry).add(None, custom)
+
+    def _open(self, kind: _Kind) -> SegmentFile:
+        if kind.file is None:
+            kind.number += 1
+            encoder = Encoder(SCHEMAS[kind.name].with_metadata(self._metadata(kind)))
+            path = self.path / segment_file(kind.name, kind.number)
+            kind.file = SegmentFile(path, encoder, self.id, sequence=kind.sequence, first_row=kind.next_row)
+            if kind.name == TELEMETRY_KIND:
+                self._carry(kind.file)
+            kind.file.seal(self._clock())
+            kind.opened_mono = time.monotonic_ns()
+        return kind.file
+
+    def _carry(self, file: SegmentFile) -> None:
+        rows = self._last_values.rows()
+        if rows.num_rows:
+            for piece in batches.split(rows):
+                file.add(piece, {KEY_CARRIED: str(piece.num_rows).encode()}, counted=False)
+
+    def _metadata(self, kind: _Kind) -> dict[bytes, bytes]:
+        return {
+            KEY_FORMAT: str(FORMAT).encode(),
+            KEY_CAPTURE: self.id.encode(),
+            KEY_KIND: kind.name.encode(),
+            KEY_SEGMENT: str(kind.number).encode(),
+            KEY_FIRST_ROW: str(kind.next_row).encode(),
+            KEY_NODES: json.dumps(self._node_tables).encode(),
+            KEY_SESSION: json.dumps(self._session, default=str).encode(),
+        }
+
+    def _rotate_when_due(self) -> None:
+        for kind in (self._events, self._telemetry):
+            file = kind.file
+            age = time.monotonic_ns() - kind.opened_mono
+            if file is not None and (file.good >= self._rotate_bytes or age >= self._rotate_ns):
+                self._finish(kind)
+                with contextlib.suppress(OutputFailed):
+                    self._write_cache("recording")
+
+    def _finish(self, kind: _Kind) -> None:
+        file = kind.file
+        if file is None:
+            return
+        kind.file = None
+        file.finish()
+        kind.done.append({"file": file.path.name, "kind": kind.name, "bytes": file.good, "end_row": kind.next_row})
+
+    def _write_cache(self, state: str, *, strict: bool = False) -> None:
+        segments = [*self._telemetry.done, *self._events.done]
+        try:
+            cache.write(self.path, self.id, state=state, segments=segments, nodes=self._node_tables)
+        except OutputFailed:
+            if strict:
+                raise
+
+
+def _check_free(path: Path, force: bool) -> None:
+    """Refuse to write over anything but, with `force`, a capture."""
+    if not path.exists() and not path.is_symlink():
+        return
+    if not path.is_dir():
+        raise OutputExists(f"{path} exists and is not a folder", "choose another name")
+    if not any(path.iterdir()):
+        return
+    if not cache.is_capture(path):
+        raise OutputExists(f"{path} exists and holds something else", "choose another name")
+    if not force:
+        raise OutputExists(f"{path} exists", "choose another name, or add --force to replace it")
