@@ -83,7 +83,7 @@ class Ledger:
     def notification(self, number: int, available: Iterable[int] = ()) -> Arrival:
         """Book a notification with content; `missing` has grown when it jumped ahead.
 
-        A server that numbers with 0 breaks the protocol, not the capture: its messages count as new and are never missed.
+        A server that numbers with 0 breaks the protocol, not the capture: its messages count as new, are never missed.
         """
         self.available = frozenset(available)
         if number == 0:
@@ -122,9 +122,10 @@ class Ledger:
         numbers = (number for gap in self.missing for number in gap.numbers())
         return [number for number, _ in zip(numbers, range(limit), strict=False)]
 
-    def give_up(self) -> list[Range]:
-        """Declare all that is still missing lost; returns the ranges."""
-        given_up, self.missing = self.missing, []
+    def give_up(self, before: int | None = None) -> list[Range]:
+        """Declare what is still missing lost, or only what is older than a number; returns the ranges."""
+        given_up = [gap for gap in self.missing if before is None or self._age(gap.last) > self._age(before)]
+        self.missing = [gap for gap in self.missing if gap not in given_up]
         self.lost.extend(given_up)
         return given_up
 

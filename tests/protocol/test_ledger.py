@@ -77,6 +77,16 @@ def test_what_arrives_after_it_was_given_up_is_still_welcome() -> None:
     assert ledger.notification(3) is Arrival.DUPLICATE
 
 
+def test_only_what_was_missing_when_the_repair_began_is_given_up() -> None:
+    ledger = Ledger(LAST)
+    ledger.notification(2)
+    asked_up_to = ledger.expected
+    ledger.notification(5)
+    assert ledger.give_up(before=asked_up_to) == [Range(LAST, 1)]
+    assert ledger.missing == [Range(3, 4)]
+    assert ledger.lost == [Range(LAST, 1)]
+
+
 def test_only_committed_notifications_are_acknowledged_and_only_once() -> None:
     ledger = Ledger()
     for number in (1, 2, 3):

@@ -1,0 +1,211 @@
+"""Monitored items: how deep their queues must be, and how to create thousands where a server allows ten at a time.
+
+Items are created in batches under OperationLimits. A request that a server refuses as a whole is halved until the
+culprit stands alone, so one bad node never stops the others; its StatusCode is a result, not an error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from asyncua import ua
+
+from omptool.model import status
+from omptool.opcua.faults import ServiceRefused
+from omptool.opcua.session import Session
+
+T = TypeVar("T")
+
+MARGIN = 4
+"""Publishing intervals that an item's queue can hold: one is normal, three are for stalls of network or disk."""
+
+FASTEST_MS = 10.0
+"""Change rate assumed where the server samples as fast as it can (interval 0)."""
+
+LEAST_QUEUE, MOST_QUEUE = 10, 10_000
+
+_ONE_TOO_MANY = frozenset(
+    status.code_of(name)
+    for name in ("BadTooManyOperations", "BadRequestTooLarge", "BadResponseTooLarge", "BadEncodingLimitsExceeded")
+)
+_UNANSWERED = status.code_of("BadUnexpectedError")
+_VALUE = 13
+"""AttributeId Value (Part 6, A.1)."""
+
+_HOPELESS = frozenset(status.code_of(name) for name in ("BadTooManyMonitoredItems", "BadSubscriptionIdInvalid"))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedItem:
+    """A Variable to be monitored.
+
+    Attributes:
+        node_id: C1 text.
+        handle: ClientHandle, unique in its subscription; comes back with every value.
+        sampling_ms: 0 asks for the fastest the server has.
+    """
+
+    node_id: str
+    handle: int
+    sampling_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredItem:
+    """What became of a requested item.
+
+    Attributes:
+        status: StatusCode of its creation; Bad means that it is not monitored.
+        sampling_ms, queue_size: revised by the server; None when not monitored.
+        asked_queue_size: what was requested.
+    """
+
+    requested: RequestedItem
+    status: int
+    asked_queue_size: int
+    item_id: int = 0
+    sampling_ms: float | None = None
+    queue_size: int | None = None
+
+    @property
+    def is_monitored(self) -> bool:
+        return not self.status >> 31
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether values may be overwritten unseen: queue cut to one value, or sampling slower than asked."""
+        if not self.is_monitored:
+            return False
+        slower = self.requested.sampling_ms > 0 and (self.sampling_ms or 0.0) > self.requested.sampling_ms
+        return slower or (self.queue_size is not None and self.queue_size <= 1 < self.asked_queue_size)
+
+
+def queue_size(publishing_ms: float, sampling_ms: float) -> int:
+    """Queue size that loses nothing while `MARGIN` publishing intervals pass.
+
+    ceil(MARGIN x publishing / sampling), between `LEAST_QUEUE` and `MOST_QUEUE`; sampling 0 counts as `FASTEST_MS`.
+    """
+    interval = sampling_ms if sampling_ms > 0 else FASTEST_MS
+    return min(max(math.ceil(MARGIN * publishing_ms / interval), LEAST_QUEUE), MOST_QUEUE)
+
+
+async def create_items(
+    session: Session, sub: int, items: Sequence[RequestedItem], publishing_ms: float
+) -> list[MonitoredItem]:
+    """Create data-change items, in the order given, one result each.
+
+    Where the server samples faster than the queue was computed for, the queue is deepened once (ModifyMonitoredItems).
+
+    Raises:
+        Unreachable: the connection is gone, or the server did not answer in time.
+    """
+    asked = [queue_size(publishing_ms, item.sampling_ms) for item in items]
+    pairs = list(zip(items, asked, strict=True))
+
+    async def create(batch: Sequence[tuple[RequestedItem, int]]) -> list[MonitoredItem]:
+        parameters = ua.CreateMonitoredItemsParameters(
+            SubscriptionId=sub,
+            TimestampsToReturn=ua.TimestampsToReturn.Both,
+            ItemsToCreate=[_create_request(session, item, depth) for item, depth in batch],
+        )
+        answer = await session.ask(ua.CreateMonitoredItemsRequest(Parameters=parameters))
+        return [_created(item, depth, result) for (item, depth), result in zip(batch, answer.Results, strict=False)]
+
+    def refused(pair: tuple[RequestedItem, int], code: int) -> MonitoredItem:
+        return MonitoredItem(pair[0], code, pair[1])
+
+    limit = session.limits.chunk(session.limits.max_monitored_items_per_call)
+    created = await _in_batches(pairs, limit, create, refused)
+    return await _deepen(session, sub, created, publishing_ms, limit)
+
+
+async def _deepen(
+    session: Session, sub: int, items: list[MonitoredItem], publishing_ms: float, limit: int
+) -> list[MonitoredItem]:
+    shallow = [item for item in items if _wanted_depth(item, publishing_ms) > (item.queue_size or 0)]
+
+    async def modify(batch: Sequence[MonitoredItem]) -> list[MonitoredItem]:
+        requests = [_modify_request(item, _wanted_depth(item, publishing_ms)) for item in batch]
+        parameters = ua.ModifyMonitoredItemsParameters(
+            SubscriptionId=sub, TimestampsToReturn=ua.TimestampsToReturn.Both, ItemsToModify=requests
+        )
+        answer = await session.ask(ua.ModifyMonitoredItemsRequest(Parameters=parameters))
+        return [_modified(item, result) for item, result in zip(batch, answer.Results, strict=False)]
+
+    deepened = await _in_batches(shallow, limit, modify, lambda item, _: item)
+    by_handle = {item.requested.handle: item for item in deepened}
+    return [by_handle.get(item.requested.handle, item) for item in items]
+
+
+def _wanted_depth(item: MonitoredItem, publishing_ms: float) -> int:
+    """Queue size for the revised sampling interval; 0 where the server already gave less than it was asked for."""
+    if not item.is_monitored or not item.sampling_ms or (item.queue_size or 0) < item.asked_queue_size:
+        return 0
+    return queue_size(publishing_ms, item.sampling_ms)
+
+
+async def _in_batches(
+    items: Sequence[T],
+    limit: int,
+    send: Callable[[Sequence[T]], Awaitable[list[MonitoredItem]]],
+    refused: Callable[[T, int], MonitoredItem],
+) -> list[MonitoredItem]:
+    """Send all, `limit` at a time; a refused request is halved, and the smaller size kept if size was the reason."""
+    results: list[MonitoredItem] = []
+    waiting = [items[start : start + limit] for start in range(0, len(items), limit)][::-1]
+    while waiting:
+        batch = waiting.pop()
+        if len(batch) > limit:
+            waiting += [batch[limit:], batch[:limit]]
+            continue
+        try:
+            answered = await send(batch)
+            results += answered
+            results += [refused(item, _UNANSWERED) for item in batch[len(answered) :]]
+        except ServiceRefused as error:
+            if len(batch) == 1 or error.code in _HOPELESS:
+                results += [refused(item, error.code) for item in batch]
+                continue
+            half = (len(batch) + 1) // 2
+            if error.code in _ONE_TOO_MANY:
+                limit = half
+            waiting += [batch[half:], batch[:half]]
+    return results
+
+
+def _create_request(session: Session, item: RequestedItem, depth: int) -> Any:
+    return ua.MonitoredItemCreateRequest(
+        ItemToMonitor=ua.ReadValueId(NodeId=session.to_ua(item.node_id), AttributeId=_VALUE),
+        MonitoringMode=ua.MonitoringMode.Reporting,
+        RequestedParameters=_parameters(item, depth),
+    )
+
+
+def _modify_request(item: MonitoredItem, depth: int) -> Any:
+    return ua.MonitoredItemModifyRequest(
+        MonitoredItemId=item.item_id, RequestedParameters=_parameters(item.requested, depth)
+    )
+
+
+def _parameters(item: RequestedItem, depth: int) -> Any:
+    return ua.MonitoringParameters(
+        ClientHandle=item.handle, SamplingInterval=item.sampling_ms, QueueSize=depth, DiscardOldest=True
+    )
+
+
+def _created(item: RequestedItem, depth: int, result: Any) -> MonitoredItem:
+    code = int(result.StatusCode.value)
+    if code >> 31:
+        return MonitoredItem(item, code, depth)
+    sampling = float(result.RevisedSamplingInterval)
+    return MonitoredItem(item, code, depth, int(result.MonitoredItemId), sampling, int(result.RevisedQueueSize))
+
+
+def _modified(item: MonitoredItem, result: Any) -> MonitoredItem:
+    if int(result.StatusCode.value) >> 31:
+        return item
+    sampling, depth = float(result.RevisedSamplingInterval), int(result.RevisedQueueSize)
+    return replace(item, sampling_ms=sampling, queue_size=depth)

@@ -1,0 +1,97 @@
+"""The books of a subscription: every NotificationMessage goes into the buffer, and what is missing into holes.
+
+No waiting and no clock: whoever receives hands in the message and the time it came. One intake serves one subscription.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from omptool.model import status
+from omptool.model.vocabulary import Origin
+from omptool.opcua.subscription_batch import Buffer, Event, Received, SequenceGap
+from omptool.protocol.ledger import Arrival, Ledger, Range
+from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange
+
+_TRANSFERRED = status.code_of("GoodSubscriptionTransferred")
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """Numbers that were skipped, and the PublishTimes around them."""
+
+    numbers: Range
+    before_ticks: int
+    after_ticks: int
+
+
+class Intake:
+    """Ledger, buffer and holes of one subscription.
+
+    Attributes:
+        last_ticks: PublishTime of the newest message or keep-alive; 0 before the first.
+        ended: why the server gave the subscription up, empty while it lives.
+    """
+
+    def __init__(self, sub: int, on_event: Callable[[Event], None]) -> None:
+        self.sub = sub
+        self.ledger = Ledger()
+        self.buffer = Buffer()
+        self.last_ticks = 0
+        self.ended = ""
+        self._on_event = on_event
+        self._holes: list[_Hole] = []
+
+    def published(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
+        """Book an answer to a PublishRequest."""
+        expected, before = self.ledger.expected, self.last_ticks
+        if answer.is_keep_alive:
+            self.ledger.keep_alive(answer.sequence_number, answer.available)
+        elif self.ledger.notification(answer.sequence_number, answer.available) is not Arrival.DUPLICATE:
+            self._add(answer, Origin.LIVE, receive_ns, receive_mono)
+        self.last_ticks = answer.publish_time_ticks or self.last_ticks
+        missing = self.ledger.missing
+        if missing and missing[-1].first == expected:
+            self._holes.append(_Hole(missing[-1], before, answer.publish_time_ticks))
+
+    def republished(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
+        """Book an answer to a Republish."""
+        if self.ledger.republished(answer.sequence_number) is Arrival.DUPLICATE:
+            return
+        self._add(answer, Origin.REPUBLISHED, receive_ns, receive_mono)
+        self._tell("republished", sequence=answer.sequence_number)
+
+    def give_up(self, answer: str, before: int | None = None) -> None:
+        """Turn what is still missing into gaps; `answer` is what the server said, `before` spares younger numbers."""
+        for lost in self.ledger.give_up(before):
+            hole = next(hole for hole in self._holes if lost.first in hole.numbers)
+            self.buffer.gaps.append(
+                SequenceGap(self.sub, lost.first, lost.last, lost.count, hole.before_ticks, hole.after_ticks, answer)
+            )
+        if not self.ledger.missing:
+            self._holes.clear()
+
+    def _add(self, answer: PublishAnswer, origin: Origin, receive_ns: int, receive_mono: int) -> None:
+        number, ticks = answer.sequence_number, answer.publish_time_ticks
+        has_values = False
+        for notification in answer.notifications:
+            if isinstance(notification, DataChange | Events):
+                received = Received(self.sub, number, ticks, receive_ns, receive_mono, origin, notification)
+                self.buffer.add(received)
+                has_values = True
+            elif isinstance(notification, StatusChange):
+                self._status_changed(notification.status)
+            else:
+                self._tell("unknown_notification", type_id=notification.type_id, sequence=number)
+        if not has_values:
+            self.ledger.committed([number])  # there is nothing to store, so nothing to wait for
+
+    def _status_changed(self, code: int) -> None:
+        name = status.name(code)
+        self._tell("status_change", status=name)
+        if code >> 31 or code == _TRANSFERRED:
+            self.ended = f"the server ended the subscription ({name})"
+
+    def _tell(self, kind: str, **detail: object) -> None:
+        self._on_event(Event(kind, self.sub, detail))
