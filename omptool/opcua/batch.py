@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from omptool.errors import OmptoolError
+from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
 from omptool.opcua import faults
 
@@ -33,6 +33,26 @@ TOO_MUCH = frozenset(
     )
 )
 """ServiceResults that a smaller request may avoid: limits that servers have but do not always state."""
+
+
+def matched(results: list[Result], expected: int) -> list[Result]:
+    """`results`, if there is one per operation as Part 4 demands.
+
+    Raises:
+        MalformedMessage: there is not.
+    """
+    expect(len(results), expected)
+    return results
+
+
+def expect(answered: int, asked: int) -> None:
+    """Refuse an answer to more or fewer operations than were asked.
+
+    Raises:
+        MalformedMessage: nobody knows which result belongs to which operation.
+    """
+    if answered != asked:
+        raise MalformedMessage(f"the server answered {answered} of {asked} operations")
 
 
 async def run(

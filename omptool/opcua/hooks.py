@@ -20,7 +20,7 @@ from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
@@ -264,6 +264,17 @@ def protocol_of(client: Client) -> GuardedProtocol | None:
 def decode_read(body: bytes) -> list[Any]:
     """asyncua's DataValues of a ReadResponse."""
     return list(decode(ReadResponse, body).Results or ())
+
+
+def good_value(answer: Any) -> Any:
+    """The Python value of one of asyncua's DataValues; None when it is Bad or has none."""
+    is_bad = answer.StatusCode is not None and answer.StatusCode.value >> 31
+    return None if is_bad or answer.Value is None else answer.Value.Value
+
+
+def decode_variant(raw: bytes) -> Any:
+    """The Python value in the bytes of a Variant."""
+    return variant_from_binary(Buffer(raw)).Value
 
 
 def start_channel_renewal(client: Client) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from omptool.model.nodeid import Identifier
-from omptool.opcua.hooks import RawRequest
+from omptool.opcua.hooks import RawRequest as RawRequest
 
 _NULL_VIEW = struct.pack("<BBqI", 0, 0, 0, 0)
 """ViewDescription: null ViewId, no timestamp, version 0."""
 
-_FORWARD, _ANY_CLASS, _ALL_FIELDS = 0, 0, 63
+_NO_LIMIT, _ANY_CLASS, _ALL_FIELDS = 0, 0, 63
 _READ_TAIL = struct.pack("<iHi", -1, 0, -1)
 """Behind NodeId and AttributeId: no IndexRange, default DataEncoding."""
 
@@ -44,16 +44,16 @@ def encode_node_id(namespace: int, identifier: Identifier) -> bytes:
     return struct.pack("<BHi", 5, namespace, len(identifier)) + identifier
 
 
-def browse(nodes: Iterable[bytes], *, max_references: int, reference_type: bytes) -> RawRequest:
-    """Forward references of `reference_type` and its subtypes, to nodes of any class, with everything about each.
+def browse(nodes: Iterable[bytes], *, reference_type: bytes, inverse: bool = False) -> RawRequest:
+    """References of `reference_type` and its subtypes, to nodes of any class, with everything about each.
 
     Args:
         nodes: encoded NodeIds.
-        max_references: per node and answer; 0 leaves it to the server.
+        inverse: towards the parents.
     """
-    tail = struct.pack("<i", _FORWARD) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
+    tail = struct.pack("<i", inverse) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
     items = [node + tail for node in nodes]
-    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", max_references, len(items)), *items)))
+    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", _NO_LIMIT, len(items)), *items)))
 
 
 def browse_next(continuation_points: Sequence[bytes], *, release: bool = False) -> RawRequest:

@@ -87,13 +87,13 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
 
 
 async def _values(session: Session, nodes: list[int], size: int) -> dict[int, Any]:
-    """Values of nodes of namespace 0, without the Bad ones."""
+    """Values of nodes of namespace 0, None for the Bad ones."""
     found: dict[int, Any] = {}
     for start in range(0, len(nodes), size):
         part = nodes[start : start + size]
         body = await session.checked(requests.read((requests.encode_node_id(0, node), VALUE) for node in part))
         answers = hooks.decode_read(body)
-        found |= {node: a.Value.Value for node, a in zip(part, answers, strict=False) if a.Value is not None}
+        found |= {node: hooks.good_value(answer) for node, answer in zip(part, answers, strict=False)}
     return found
 
 
