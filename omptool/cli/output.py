@@ -64,7 +64,7 @@ def emit(
     write = _writer(chosen, asked_for=format is not None or output is not None, tz=tz)
     selected = rows if columns is None else _select(rows, columns)
     if output is None or str(output) == "-":
-        _to_stdout(lambda stream: write(selected, stream), binary=chosen in _BINARY)
+        _to_stdout(lambda stream: write(selected, stream), binary=chosen in _BINARY, escape=chosen in {"csv", "tsv"})
     else:
         with replacing(output, force=force) as stream:
             write(selected, stream)
@@ -85,7 +85,7 @@ def choose_format(format: str | None, output: Path | None) -> str:
 
 def print_text(text: str) -> None:
     """Write text that is itself the result (a tree, a chart) to stdout. `text` must already be escaped."""
-    _to_stdout(lambda stream: stream.write(text.encode("utf-8", "backslashreplace")), binary=False)
+    _to_stdout(lambda stream: stream.write(text.encode("utf-8", "backslashreplace")), binary=False, escape=False)
 
 
 def _writer(format: str, *, asked_for: bool, tz: str | None) -> Callable[[Any, IO[bytes]], object]:
@@ -119,12 +119,12 @@ def _select(rows: Any, columns: Sequence[str]) -> Any:
     return pa.RecordBatchReader.from_batches(schema, (batch.select(list(columns)) for batch in rows))
 
 
-def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool) -> None:
+def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool, escape: bool) -> None:
     if sys.stdout is None:
         raise OutputFailed("standard output is closed")
     if binary and terminal.stdout_is_terminal():
         raise UsageError("this format is binary and would garble the terminal", "add -o FILE, or send it into a pipe")
-    stream = _Stdout(sys.stdout.buffer)
+    stream = _Stdout(sys.stdout.buffer, escape=escape and terminal.stdout_is_terminal())
     write(stream)  # type: ignore[arg-type]
     stream.flush()
 
@@ -134,8 +134,9 @@ class _Stdout:
 
     closed = False
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], *, escape: bool) -> None:
         self._raw = raw
+        self._escape = escape
         self._written = 0
 
     def writable(self) -> bool:
@@ -153,7 +154,8 @@ class _Stdout:
 
     def write(self, data: Any) -> int:
         self._written += len(data)
-        self._guarded(lambda: self._raw.write(data))
+        shown = terminal.escape_lines(bytes(data).decode()).encode() if self._escape else data
+        self._guarded(lambda: self._raw.write(shown))
         return len(data)
 
     def flush(self) -> None:

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.cli.output import Rows
+from omptool.cli.terminal import UNSAFE, UNSAFE_RE2
 
 _BATCH = 16_384
 _TEXT = pa.string()
@@ -45,7 +46,7 @@ def json_text(value: object) -> str:
 def plain_text(value: object) -> str:
     """One Python value as it stands in CSV, before quoting."""
     if isinstance(value, str):
-        return value
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, float):
         return _float(value)
     if isinstance(value, dt.datetime):
@@ -84,7 +85,8 @@ def _duration(value: dt.timedelta) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    """A JSON string; characters that could steer a terminal are escaped too, which changes no value."""
+    return UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _text_of(array: pa.Array) -> pa.Array | None:
@@ -146,7 +148,7 @@ def _json_column(array: pa.Array) -> pa.Array:
         return pc.if_else(pc.is_finite(array), text, quoted)
     if pa.types.is_timestamp(array.type) or pa.types.is_date32(array.type):
         return quoted
-    return _replace_matching(text, r'["\\\x00-\x1f]', _quoted, quoted)
+    return _replace_matching(text, r'["\\]|' + UNSAFE_RE2, _quoted, quoted)
 
 
 def _csv_column(array: pa.Array, delimiter: str) -> pa.Array:

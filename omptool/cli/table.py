@@ -84,6 +84,7 @@ class _Column:
     title: str
     place: int
     right: bool
+    clips: bool
     decimals: int | None
     empty: bool
     cells: int
@@ -94,7 +95,8 @@ class _Column:
         is_time = bool(present) and all(isinstance(v, dt.datetime) and v.tzinfo for v in present)
         right = bool(present) and all(_is_number(v) for v in present)
         title = terminal.escape(f"{name} ({zone_name})" if is_time else name)
-        column = cls(name, title, place, right, _decimals(present), not present, 0)
+        clips = any(isinstance(v, (str, bytes, list, dict)) for v in present)
+        column = cls(name, title, place, right, clips, _decimals(present), not present, 0)
         column.cells = max([terminal.width(title), *(terminal.width(column.text(v, zone)) for v in present)])
         return column
 
@@ -159,10 +161,10 @@ def _fitted(columns: list[_Column]) -> list[_Column]:
     if len(empty) < len(columns) and _total(columns) <= room:
         return columns
     while (excess := _total(kept) - room) > 0:
-        widest = max((c for c in kept if not c.right), key=lambda c: c.cells, default=None)
+        widest = max((c for c in kept if c.clips), key=lambda c: c.cells, default=None)
         if widest is None or widest.cells <= _LEAST:
             break
-        second = max((c.cells for c in kept if not c.right and c is not widest), default=0)
+        second = max((c.cells for c in kept if c.clips and c is not widest), default=0)
         widest.cells = max(_LEAST, widest.cells - excess, min(second, widest.cells - 1))
     dropped = []
     while len(kept) > 1 and _total(kept) > room:

@@ -13,9 +13,28 @@ import sys
 import unicodedata
 from typing import IO, Any
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]"
+_CONTROLS = ((0x00, 0x1F), (0x7F, 0x9F))
+_STEERING = (
+    (0x061C, 0x061C),  # Arabic letter mark
+    (0x200B, 0x200B),
+    (0x200E, 0x200F),
+    (0x2028, 0x202E),  # line separators, embeddings and overrides
+    (0x2060, 0x2069),  # isolates
+    (0xFEFF, 0xFEFF),
+    (0xFFF9, 0xFFFB),
 )
+_SURROGATES = ((0xD800, 0xDFFF),)
+
+
+def _class(ranges: tuple[tuple[int, int], ...], form: str) -> str:
+    return "[" + "".join(f"{form.format(low)}-{form.format(high)}" for low, high in ranges) + "]"
+
+
+UNSAFE = re.compile(_class(_CONTROLS + _STEERING + _SURROGATES, "\\u{:04x}"))
+"""Characters that a terminal or a reader's eye would follow instead of showing."""
+UNSAFE_RE2 = _class(_CONTROLS + _STEERING, "\\x{{{:x}}}")
+"""The same for Arrow's regular expressions, whose text has no lone surrogates."""
+_UNSAFE_IN_LINES = re.compile(f"(?![\\n\\t]){UNSAFE.pattern}")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -28,7 +47,16 @@ def _visible(match: re.Match[str]) -> str:
 
 def escape(text: str) -> str:
     """`text` with control, bidirectional and other invisible steering characters written as escapes."""
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_visible, text)
+    return text if text.isascii() and text.isprintable() else UNSAFE.sub(_visible, text)
+
+
+def escape_lines(text: str) -> str:
+    """Like `escape`, for text whose line ends and tabs are meant (CSV, TSV)."""
+    return (
+        text
+        if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
+        else _UNSAFE_IN_LINES.sub(_visible, text)
+    )
 
 
 def is_terminal(stream: IO[Any] | None) -> bool:

@@ -17,6 +17,8 @@ def explain(error: TyperException) -> tuple[str, str]:
     message = error.format_message().split(" Did you mean")[0].rstrip(".")
     if unknown := re.match(r"No such command '(.*)'$", message):
         return f'no command "{unknown[1]}"', _nearest(unknown[1], list(ctx.command.commands)) + help_line
+    if extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", message):
+        return f"too many arguments: {extra[1]}", help_line
     option = getattr(error, "option_name", None)
     if option and message.startswith("No such option"):
         known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts if name.startswith("--")]
