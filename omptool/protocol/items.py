@@ -11,6 +11,7 @@ Bytes are hostile: the result is columns or MalformedMessage; work and memory st
 from __future__ import annotations
 
 import struct
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ class Block:
     row: int
 
 
-Runs = dict[Plan, list[int]]
+Runs = defaultdict[Plan, list[int]]
 """By plan, flat triples: (start, count, row) of equal items behind each other, or (start, end of value, row) of
 measured ones."""
 
@@ -75,8 +76,8 @@ class _Decoder:
         self.plans = plans
         # One byte of padding: the encoding byte of an item without a value may be read, and is ignored.
         self.data = b"".join([*(block for block, _ in blocks), b"\0"])
-        self.runs: Runs = {}
-        self.measured: Runs = {}
+        self.runs: Runs = defaultdict(list)
+        self.measured: Runs = defaultdict(list)
         placed = list(_place(blocks, smallest=plans.head + 1))
         self.columns = ItemColumns.blank(sum(block.count for block in placed))
         try:
@@ -122,32 +123,37 @@ class _Decoder:
         return rest
 
     def _walk(self, block: Block) -> None:
-        """Find every item of a block of mixed shapes."""
-        data, plans, head = self.data, self.plans, self.plans.head
-        position, end, row, last = block.start, block.end, block.row, block.row + block.count
+        """Find every item of a block of mixed shapes. `at` is the place of an item's mask."""
+        data, plans, head, runs = self.data, self.plans, self.plans.head, self.runs
+        at, row, last = block.start + head, block.row, block.row + block.count
+        stop = block.end + head
+        plan = plans[data[at] << 8 | data[at + 1]]
         while row < last:
-            start = position
-            plan = plans[data[position + head] << 8 | data[position + head + 1]]
-            size = plan.size
+            start, size = at - head, plan.size
             if not size:
-                value_end = self._measure(plan, position + head + 1, end, row)
-                self.measured.setdefault(plan, []).extend((start, value_end, row))
-                position = value_end + plan.tail_size
+                value_end = self._measure(plan, at + 1, block.end, row)
+                self.measured[plan].extend((start, value_end, row))
+                at = value_end + plan.tail_size + head
                 row += 1
+                if row < last:
+                    plan = plans[data[at] << 8 | data[at + 1]]
                 continue
-            count = 1
-            position += size
-            while row + count < last and plans[data[position + head] << 8 | data[position + head + 1]] is plan:
+            current, count = plan, 1
+            at += size
+            while row + count < last:
+                plan = plans[data[at] << 8 | data[at + 1]]
+                if plan is not current:
+                    break
                 count += 1
-                position += size
+                at += size
                 if count == _LOOK_AHEAD:
-                    more = self._run_length(plan, position, min(last - row - count, (end - position) // size))
+                    more = self._run_length(plan, at - head, min(last - row - count, (stop - at) // size))
                     count += more
-                    position += more * size
-            self.runs.setdefault(plan, []).extend((start, count, row))
+                    at += more * size
+            runs[current].extend((start, count, row))
             row += count
-        if position != end:
-            self._check_rest(position, end)
+        if at != stop:
+            self._check_rest(at - head, block.end)
 
     def _run_length(self, plan: Plan, position: int, limit: int) -> int:
         """How many items from `position` on have this plan; at most `limit`. Looks ahead in growing steps, so that
@@ -166,15 +172,18 @@ class _Decoder:
     def _measure(self, plan: Plan, start: int, end: int, row: int) -> int:
         """Store text and bytes of a value of variable size whose Variant begins at `start`; return where it ends."""
         data, columns = self.data, self.columns
-        if plan.is_text:
+        unit = plan.unit
+        if unit:
             length = I32(data, start + 1)[0]
-            text_at = start + 5
-            stop: int = text_at + (length if length > 0 else 0)
+            body = start + 5
+            stop: int = body + length * unit if length > 0 else body
             if length < -1 or stop > end:
-                malformed(f"a length of {length} where {end - text_at} bytes are left", start + 1)
-            if length >= 0:
+                malformed(f"a length of {length} where {end - body} bytes are left", start + 1)
+            if not plan.is_text:
+                columns.raw[row] = data[start:stop]
+            elif length >= 0:
                 try:
-                    columns.text[row] = data[text_at:stop].decode()
+                    columns.text[row] = data[body:stop].decode()
                 except UnicodeDecodeError:
                     columns.raw[row] = data[start:stop]
             return stop
@@ -213,6 +222,8 @@ class _Decoder:
             total = int(counts.sum())
             first = int(rows[0])
             return np.ndarray((total,), plan.record, self.data, int(starts[0])), slice(first, first + total)
+        if int(counts.sum()) == len(counts):
+            return self._gather(plan.record, starts), rows
         inner = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
         offsets = np.repeat(starts, counts) + inner * size
         return self._gather(plan.record, offsets), np.repeat(rows, counts) + inner
@@ -221,7 +232,8 @@ class _Decoder:
         """Copy records from any offsets; numpy checks each against the bounds."""
         size = record.itemsize
         anywhere = np.ndarray((len(self.data) - size + 1,), f"V{size}", self.data, 0, (1,))
-        return anywhere[offsets].view(record)
+        picked = anywhere[offsets]
+        return np.ndarray(picked.shape, record, picked.data)
 
     def _fill(self, plan: Plan, records: Records, rows: Rows) -> None:
         if self.plans.head:

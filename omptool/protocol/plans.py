@@ -21,6 +21,7 @@ HANDLE_SIZE = 4
 """A MonitoredItemNotification is a ClientHandle and a DataValue; a ReadResponse has the DataValues alone."""
 
 _BYTE_STRING = 15
+_TEXTS = (12, 16)
 _TAIL_FIELDS = (
     (HAS_STATUS, "status", "<u4"),
     (HAS_SOURCE, "source", "<i8"),
@@ -46,11 +47,13 @@ class Plan:
         kind: built-in type id of the value, or of an array's elements; 0 without a value.
         vtype: the id as the column `vtype` has it: plus 128 for arrays, reserved ids as ByteString.
         size: bytes of the whole item when it is always the same; 0 when the value has to be measured.
+        unit: bytes per element of a value that is a length and so many elements; 0 when it must be parsed.
         tail_size: bytes behind the value.
+        is_text: one String or XmlElement, the commonest values without a fixed size.
         record: numpy type of the whole item (`size` > 0) or of what follows the value.
     """
 
-    __slots__ = ("encoding", "kind", "mask", "record", "size", "tail_size", "vtype")
+    __slots__ = ("encoding", "is_text", "kind", "mask", "record", "size", "tail_size", "unit", "vtype")
 
     def __init__(self, head: int, mask: int, encoding: int) -> None:
         self.mask = mask
@@ -68,11 +71,8 @@ class Plan:
         fixed = encoding == 0 or (encoding == self.kind and self.kind in FIXED_SIZES)
         self.record: np.dtype[Any] = np.dtype(fields + tail if fixed else tail)
         self.size = self.record.itemsize if fixed else 0
-
-    @property
-    def is_text(self) -> bool:
-        """One String or XmlElement: the commonest values without a fixed size."""
-        return self.encoding in (12, 16)
+        self.unit = _unit(encoding)
+        self.is_text = encoding in _TEXTS
 
 
 class Plans(dict[int, Plan]):
@@ -99,6 +99,12 @@ class Plans(dict[int, Plan]):
 
 NOTIFICATION_PLANS = Plans(HANDLE_SIZE)
 DATA_VALUE_PLANS = Plans(0)
+
+
+def _unit(encoding: int) -> int:
+    if encoding in LENGTH_PREFIXED:
+        return 1
+    return FIXED_SIZES.get(encoding ^ ARRAY, 0)
 
 
 def _vtype(encoding: int) -> int:

@@ -20,6 +20,7 @@ from omptool.protocol.wire import SERVICE_FAULT, U32, Reader, ResponseHeader, ma
 PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 _DATA_CHANGE, _EVENT_LIST, _STATUS_CHANGE = 811, 916, 820
 _PLAIN_PUBLISH = b"\x01\x00\x3d\x03"
+_PLAIN_DATA_CHANGE = b"\x01\x00\x2b\x03\x01"
 _PLAIN_HEADER_END = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
 """No diagnostics, empty or null string table, no additional header: how nearly every ResponseHeader ends."""
 _NO_DIAGNOSTICS = (b"\xff\xff\xff\xff", b"\0\0\0\0")
@@ -173,37 +174,43 @@ def _message(reader: Reader, *, with_more: bool) -> tuple[bool, int, int, tuple[
 
 
 def _notification(reader: Reader) -> Notification:
+    data = reader.data
+    if data.startswith(_PLAIN_DATA_CHANGE, reader.pos):
+        reader.pos += len(_PLAIN_DATA_CHANGE)
+        size = max(reader.length(), 0)
+        return _data_change(data, reader.skip(size), reader.pos)
     type_id = reader.node_id()
-    encoding = reader.u8()
-    if encoding > 2:
-        malformed(f"an unknown ExtensionObject encoding 0x{encoding:02X}", reader.pos - 1)
+    encoding = reader.structure_encoding()
     size = max(reader.length(), 0) if encoding else 0
     start = reader.skip(size)
     if encoding == 1 and type_id.namespace == 0:
-        part = Reader(reader.data, start, start + size)
         if type_id.identifier == _DATA_CHANGE:
-            return _data_change(part)
+            return _data_change(data, start, reader.pos)
         if type_id.identifier == _EVENT_LIST:
-            return _events(part)
+            return _events(Reader(data, start, reader.pos))
         if type_id.identifier == _STATUS_CHANGE:
-            return StatusChange(part.u32())
-    return Unknown(type_id.to_text(()), reader.data[start : start + size])
+            return StatusChange(Reader(data, start, reader.pos).u32())
+    return Unknown(type_id.to_text(()), data[start : reader.pos])
 
 
-def _data_change(part: Reader) -> DataChange:
-    """Cut the DiagnosticInfos array off. It follows items whose end only a walk would find; but nobody asks for
-    diagnostics, so it is empty, and four bytes from the end say so. Otherwise the walk is made."""
+def _data_change(data: bytes, start: int, end: int) -> DataChange:
+    """Cut the DiagnosticInfos array off.
+
+    It follows items whose end only a walk would find; but nobody asks for diagnostics, so it is empty, and the last
+    four bytes say so. Otherwise the walk is made.
+    """
+    part = Reader(data, start, end)
     count = max(part.length(_SMALLEST_ITEM), 0)
-    start, end = part.pos, part.end
-    if part.data[end - 4 : end] in _NO_DIAGNOSTICS and end - 4 >= start:
-        return DataChange(count, part.data[start : end - 4])
+    start += 4
+    if end - 4 >= start and data[end - 4 : end] in _NO_DIAGNOSTICS:
+        return DataChange(count, data[start : end - 4])
     for _ in range(count):
         part.skip(4)
         skip.data_value(part)
     stop = part.pos
     if stop != end:  # some servers leave the last, optional array out
         part.skip_diagnostic_infos()
-    return DataChange(count, part.data[start:stop])
+    return DataChange(count, data[start:stop])
 
 
 def _events(part: Reader) -> Events:

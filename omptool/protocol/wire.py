@@ -99,20 +99,6 @@ class LocalizedText(NamedTuple):
     text: str | None
 
 
-class Structure(NamedTuple):
-    """ExtensionObject: a structure whose fields only its type definition explains.
-
-    Attributes:
-        type_id: NodeId of the *encoding*.
-        body: encoded fields; None when there is no body.
-        is_xml: the body is XML text, not binary.
-    """
-
-    type_id: WireNodeId
-    body: bytes | None
-    is_xml: bool
-
-
 class ResponseHeader(NamedTuple):
     """What all answers begin with.
 
@@ -137,7 +123,10 @@ def namespace_uri(index: int, namespaces: Sequence[str]) -> str | None:
 def text_of(data: bytes) -> str:
     """Text for people and names. Bytes that are no UTF-8 show as `\\xe9`: distinct names stay distinct and
     encodable."""
-    return data.decode("utf-8", "backslashreplace")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "backslashreplace")
 
 
 class Reader:
@@ -177,9 +166,13 @@ class Reader:
     def length(self, smallest: int = 1) -> int:
         """Length of an array or string whose elements take at least `smallest` bytes; -1 is null."""
         start = self.pos
-        count = self.i32()
-        if count < -1 or count * smallest > self.end - self.pos:
-            malformed(f"a length of {count} where {self.end - self.pos} bytes are left", start)
+        left = self.end - start - 4
+        if left < 0:
+            malformed("the end of the bytes instead of a length", start)
+        count: int = I32(self.data, start)[0]
+        if count < -1 or count * smallest > left:
+            malformed(f"a length of {count} where {left} bytes are left", start)
+        self.pos = start + 4
         return count
 
     def byte_string(self) -> bytes | None:
@@ -269,17 +262,13 @@ class Reader:
             malformed(f"an unknown LocalizedText mask 0x{mask:02X}", self.pos - 1)
         return mask
 
-    def structure(self) -> Structure:
-        type_id = self.node_id()
-        encoding = self._structure_encoding()
-        return Structure(type_id, self.byte_string() if encoding else None, encoding == 2)
-
     def skip_structure(self) -> None:
         self.skip_node_id()
-        if self._structure_encoding():
+        if self.structure_encoding():
             self.skip_string()
 
-    def _structure_encoding(self) -> int:
+    def structure_encoding(self) -> int:
+        """What an ExtensionObject has as body: 0 nothing, 1 bytes, 2 XML."""
         encoding = self.u8()
         if encoding > 2:
             malformed(f"an unknown ExtensionObject encoding 0x{encoding:02X}", self.pos - 1)
@@ -315,8 +304,8 @@ class Reader:
         known = type_id.namespace == 0 and isinstance(type_id.identifier, int)
         return ResponseHeader(int(str(type_id.identifier)) if known else -1, timestamp, handle, result)
 
-    def expect(self, type_id: int, service: str) -> ResponseHeader:
-        """The header of a granted answer of exactly this type.
+    def expect(self, type_ids: tuple[int, ...], service: str) -> ResponseHeader:
+        """The header of a granted answer of one of these types.
 
         Raises:
             ServerRefused: a ServiceFault, or a Bad ServiceResult.
@@ -325,7 +314,7 @@ class Reader:
         header = self.response_header()
         if header.service_result >> 31:
             raise ServerRefused(f"the server refused {service}: {status.name(header.service_result)}")
-        if header.type_id != type_id:
+        if header.type_id not in type_ids:
             malformed(f"an answer of type i={header.type_id} to {service}", 0)
         return header
 

@@ -1,0 +1,311 @@
+"""Exact Variant bytes (the column `raw`) to Python values, to JSON and to lists of numbers.
+
+Why it exists: arrays, structures and other rare values travel through a capture as the bytes the server sent; here
+they become readable, when somebody looks. Whatever `items` accepted as a Variant decodes here too: one odd value never
+stops a table of a million.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from omptool.model.builtin import NUMERIC, BuiltinType
+from omptool.model.times import EPOCH_TICKS, format_time
+from omptool.protocol.skip import ARRAY, DIMENSIONS, FIXED_SIZES, LENGTH_PREFIXED, SMALLEST, TYPE_BITS
+from omptool.protocol.wire import MAX_NESTING, LocalizedText, Reader, malformed, text_of
+
+MAX_DIMENSIONS = 5
+"""A matrix of more is given as a flat list: nested lists inside nested values have to end somewhere."""
+
+_FORMATS = {2: "b", 3: "B", 4: "h", 5: "H", 6: "i", 7: "I", 8: "q", 9: "Q", 10: "f", 11: "d", 13: "q", 19: "I"}
+_FIRST_TICKS, _LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_990_000_000
+"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: JSON times end there (Part 6, 5.4.2.6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A value with its type.
+
+    Attributes:
+        type: built-in type of the value or of the elements; the reserved ids 26 to 31 are ByteString.
+        dimensions: of a matrix; None for scalars and plain arrays, and where they contradict the number of elements.
+        value: Boolean bool; numbers int and float; DateTime int (ticks of 100 ns since 1601); String, XmlElement str;
+            Guid UUID; ByteString bytes; NodeId, ExpandedNodeId, QualifiedName their text with namespace URIs;
+            StatusCode int; `LocalizedText`; `Structure`; `DataValue`; `Variant`; `DiagnosticInfo`; None for null.
+            Arrays: a flat, row-major list of these.
+        is_array: tells a null array from a null value.
+    """
+
+    type: BuiltinType
+    dimensions: tuple[int, ...] | None
+    value: Any
+    is_array: bool = False
+
+
+class Structure(NamedTuple):
+    """ExtensionObject: a structure whose fields only its type definition explains.
+
+    Attributes:
+        type_id: text of the *encoding's* NodeId.
+        body: encoded fields; None when there is no body.
+        is_xml: the body is XML text, not binary.
+    """
+
+    type_id: str
+    body: bytes | None
+    is_xml: bool
+
+
+class DataValue(NamedTuple):
+    """A value with status and times inside another value; times are ticks, absent ones None."""
+
+    value: Variant | None
+    status: int
+    source_ticks: int | None
+    source_pico: int
+    server_ticks: int | None
+    server_pico: int
+
+
+class DiagnosticInfo(NamedTuple):
+    """Vendor's words on a status. The four numbers index the string table of the answer it came with, which is gone
+    here."""
+
+    symbolic_id: int | None
+    namespace_uri: int | None
+    locale: int | None
+    localized_text: int | None
+    additional_info: str | None
+    inner_status: int | None
+    inner: DiagnosticInfo | None
+
+
+def decode_variant(raw: bytes, namespaces: Sequence[str]) -> Variant:
+    """Decode one Variant.
+
+    Args:
+        raw: its exact bytes.
+        namespaces: the server's NamespaceArray at the time.
+
+    Raises:
+        MalformedMessage: the bytes are not one Variant.
+    """
+    reader = _ValueReader(raw, namespaces)
+    variant = reader.variant(0)
+    if reader.pos != reader.end:
+        malformed("something behind the value", reader.pos)
+    return variant
+
+
+def to_json(variant: Variant) -> Any:
+    """The value as `json.dumps` takes it; a matrix as nested lists.
+
+    NaN and infinities are strings, ByteStrings base64, DateTimes RFC 3339 with up to seven decimals, integers keep all
+    digits. LocalizedText, Structure, DataValue and DiagnosticInfo are objects. A Variant in a Variant is its bare
+    value.
+    """
+    if not isinstance(variant.value, list):
+        return _plain(variant.type, variant.value)
+    values = [_plain(variant.type, value) for value in variant.value]
+    for size in reversed((variant.dimensions or ())[1:]):
+        values = [values[start : start + size] for start in range(0, len(values), size)] if size else []
+    return values
+
+
+def value_list(raw: bytes) -> list[float] | None:
+    """Elements of a numeric array or matrix (SByte to Double), row-major, as the column `value_list` has them.
+
+    Returns:
+        None for everything else: scalars, the null array, Booleans, texts. Integers beyond 2**53 are rounded to the
+        nearest double.
+
+    Raises:
+        MalformedMessage: the bytes are no such array.
+    """
+    kind = raw[0] & TYPE_BITS if raw else 0
+    if not raw or not raw[0] & ARRAY or kind not in NUMERIC:
+        return None
+    reader = Reader(raw, 1)
+    count = reader.length(FIXED_SIZES[kind])
+    if count < 0:
+        return None
+    with np.errstate(invalid="ignore"):  # a signalling NaN is no reason to warn
+        values = np.frombuffer(raw, f"<{_FORMATS[kind]}", count, reader.pos).astype(np.float64)
+    numbers: list[float] = values.tolist()
+    return numbers
+
+
+class _ValueReader(Reader):
+    """Reader that knows what namespace indexes mean."""
+
+    __slots__ = ("namespaces",)
+
+    def __init__(self, data: bytes, namespaces: Sequence[str]) -> None:
+        super().__init__(data)
+        self.namespaces = namespaces
+
+    def variant(self, depth: int) -> Variant:
+        if depth > MAX_NESTING:
+            malformed(f"values nested deeper than {MAX_NESTING}", self.pos)
+        encoding = self.u8()
+        kind = encoding & TYPE_BITS
+        is_array = bool(encoding & ARRAY)
+        value = self._array(kind, depth) if is_array else self._scalar(kind, depth)
+        dimensions = self._dimensions() if encoding & DIMENSIONS else ()
+        builtin = BuiltinType.ByteString if kind > BuiltinType.DiagnosticInfo else BuiltinType(kind)
+        return Variant(builtin, _fitting(dimensions, value), value, is_array)
+
+    def _dimensions(self) -> tuple[int, ...]:
+        count = max(self.length(4), 0)
+        return struct.unpack_from(f"<{count}i", self.data, self.skip(4 * count))
+
+    def _array(self, kind: int, depth: int) -> list[Any] | None:
+        if kind not in SMALLEST:
+            if self.length() > 0:
+                malformed(f"an array of the unknown type {kind}", self.pos)
+            return None
+        count = self.length(SMALLEST[kind])
+        if count < 0:
+            return None
+        if kind in _FORMATS:
+            start = self.skip(count * FIXED_SIZES[kind])
+            return list(struct.unpack_from(f"<{count}{_FORMATS[kind]}", self.data, start))
+        return [self._scalar(kind, depth) for _ in range(count)]
+
+    def _scalar(self, kind: int, depth: int) -> Any:
+        if kind in _FORMATS:
+            return struct.unpack_from("<" + _FORMATS[kind], self.data, self.skip(FIXED_SIZES[kind]))[0]
+        if kind == BuiltinType.Variant:
+            return self.variant(depth + 1)
+        if kind == BuiltinType.DataValue:
+            return self._data_value(depth)
+        if kind in _SIMPLE:
+            return _SIMPLE[kind](self)
+        if kind in LENGTH_PREFIXED:
+            return self.byte_string()
+        if kind:
+            malformed(f"the unknown type {kind}", self.pos)
+        return None
+
+    def _data_value(self, depth: int) -> DataValue:
+        mask = self.u8()
+        if mask > 0x3F:
+            malformed(f"an unknown DataValue mask 0x{mask:02X}", self.pos - 1)
+        return DataValue(
+            value=self.variant(depth + 1) if mask & 0x01 else None,
+            status=self.u32() if mask & 0x02 else 0,
+            source_ticks=self.i64() if mask & 0x04 else None,
+            source_pico=self.u16() if mask & 0x10 else 0,
+            server_ticks=self.i64() if mask & 0x08 else None,
+            server_pico=self.u16() if mask & 0x20 else 0,
+        )
+
+    def boolean(self) -> bool:
+        return self.u8() != 0
+
+    def node_text(self) -> str:
+        return self.node_id().to_text(self.namespaces)
+
+    def name_text(self) -> str:
+        return self.name().to_text(self.namespaces)
+
+    def structure(self) -> Structure:
+        type_id = self.node_text()
+        encoding = self.structure_encoding()
+        return Structure(type_id, self.byte_string() if encoding else None, encoding == 2)
+
+    def diagnostic_info(self) -> DiagnosticInfo:
+        end = Reader(self.data, self.pos)
+        end.skip_diagnostic_info()  # checks masks and nesting
+        levels: list[tuple[int | None, int | None, int | None, int | None, str | None, int | None]] = []
+        while self.pos < end.pos:
+            mask = self.u8()
+            symbol, uri, locale, text = (self.i32() if mask & bit else None for bit in (1, 2, 8, 4))
+            info = self.string() if mask & 0x10 else None
+            levels.append((symbol, uri, locale, text, info, self.u32() if mask & 0x20 else None))
+        found: DiagnosticInfo | None = None
+        for level in reversed(levels):
+            found = DiagnosticInfo(*level, found)
+        assert found is not None  # the check above read at least one mask
+        return found
+
+
+_SIMPLE: dict[int, Callable[[_ValueReader], Any]] = {
+    BuiltinType.Boolean: _ValueReader.boolean,
+    BuiltinType.String: _ValueReader.string,
+    BuiltinType.Guid: _ValueReader.guid,
+    BuiltinType.XmlElement: _ValueReader.string,
+    BuiltinType.NodeId: _ValueReader.node_text,
+    BuiltinType.ExpandedNodeId: _ValueReader.node_text,
+    BuiltinType.QualifiedName: _ValueReader.name_text,
+    BuiltinType.LocalizedText: _ValueReader.localized_text,
+    BuiltinType.ExtensionObject: _ValueReader.structure,
+    BuiltinType.DiagnosticInfo: _ValueReader.diagnostic_info,
+}
+
+
+def _fitting(dimensions: tuple[int, ...], value: Any) -> tuple[int, ...] | None:
+    """Dimensions that the elements fill exactly; others say nothing (Part 6 calls them an error, the values are
+    not)."""
+    if not isinstance(value, list) or not 0 < len(dimensions) <= MAX_DIMENSIONS or min(dimensions) < 0:
+        return None
+    return dimensions if math.prod(dimensions) == len(value) else None
+
+
+def _plain(kind: BuiltinType, value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else _not_finite(value)
+        case int() if kind is BuiltinType.DateTime:
+            return _time(value)
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case UUID():
+            return str(value)
+        case Variant():
+            return to_json(value)
+        case Structure():
+            return {"type_id": value.type_id, "body": _body(value), "is_xml": value.is_xml}
+        case DataValue():
+            return _data_value(value)
+        case LocalizedText():
+            return value._asdict()
+        case DiagnosticInfo():
+            inner = None if value.inner is None else _plain(kind, value.inner)
+            return {**value._asdict(), "inner": inner}
+    return value
+
+
+def _body(value: Structure) -> str | None:
+    if value.body is None:
+        return None
+    return text_of(value.body) if value.is_xml else base64.b64encode(value.body).decode("ascii")
+
+
+def _not_finite(value: float) -> str:
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _data_value(value: DataValue) -> dict[str, Any]:
+    return {
+        "value": None if value.value is None else to_json(value.value),
+        "type": "Null" if value.value is None else value.value.type.name,
+        "status": value.status,
+        "source_time": None if value.source_ticks is None else _time(value.source_ticks),
+        "source_picoseconds": value.source_pico * 10,
+        "server_time": None if value.server_ticks is None else _time(value.server_ticks),
+        "server_picoseconds": value.server_pico * 10,
+    }
+
+
+def _time(ticks: int) -> str:
+    us, rest = divmod(min(max(ticks, _FIRST_TICKS), _LAST_TICKS) - EPOCH_TICKS, 10)
+    return format_time(us, rest * 100)
