@@ -1,0 +1,46 @@
+"""Find and read the settings files. Creates nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from omptool.config.loading import FILE_NAME, Config, File, load
+from omptool.errors import ConfigError
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """Where the user's own settings would be; may not exist."""
+    if sys.platform == "win32" and "APPDATA" in environ:
+        return Path(environ["APPDATA"]) / "omptool" / FILE_NAME
+    base = environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111  must not raise without a home
+    return Path(base) / "omptool" / FILE_NAME
+
+
+def read(
+    path: Path | None = None, flags: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """Find and read the files, and resolve.
+
+    Args:
+        path: the project file; None is `$OMPTOOL_CONFIG`, else omptool.toml in the current folder, if there is one.
+
+    Raises:
+        ConfigError: also when `path` is given but cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    named = path or (Path(environ["OMPTOOL_CONFIG"]) if environ.get("OMPTOOL_CONFIG") else None)
+    candidates = [(named or Path(FILE_NAME), named is not None), (user_file(environ), False)]
+    files = []
+    for candidate, required in candidates:
+        try:
+            files.append(File(candidate, candidate.read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if required:
+                raise ConfigError(f"no settings file {candidate}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read {candidate}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    return replace(load(flags or {}, environ, files), folder=(named or Path(FILE_NAME)).parent)

@@ -1,0 +1,133 @@
+"""What omptool.toml may say: every key, how it is read, what it means. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from omptool.errors import UsageError
+from omptool.model.times import parse_duration
+
+_FORMATS = ("table", "jsonl", "json", "csv", "tsv", "arrow", "parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key that omptool.toml may hold.
+
+    Attributes:
+        key: `section.name`, or `servers.NAME.name`.
+        default: as it would be written in the file; None when there is none.
+        help: one line for the reference.
+    """
+
+    key: str
+    parse: Callable[[object], Any]
+    default: object
+    help: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable with the same meaning."""
+        return "OMPTOOL_" + self.key.upper().replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """How to reach one server, and what the user says about its place.
+
+    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own.
+    """
+
+    url: str
+    name: str | None = None
+    site: str | None = None
+    area: str | None = None
+    line: str | None = None
+    machine: str | None = None
+    publishing_ms: float | None = None
+    sampling_ms: float | None = None
+    timeout_s: float = 10.0
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text in quotes")
+    return value
+
+
+def _milliseconds(value: object) -> float:
+    try:
+        return parse_duration(_text(value)).total_seconds() * 1000
+    except (ValueError, UsageError):
+        raise ValueError('a duration such as "500ms", "10s" or "5m"') from None
+
+
+def _seconds(value: object) -> float:
+    return _milliseconds(value) / 1000
+
+
+def _format(value: object) -> str:
+    if value not in _FORMATS:
+        raise ValueError(f"one of {', '.join(_FORMATS)}")
+    return str(value)
+
+
+def _zone(value: object) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(_text(value))
+    except (KeyError, ValueError, OSError):
+        raise ValueError('a time zone such as "Europe/Berlin"') from None
+    return str(value)
+
+
+def _url(value: object) -> str:
+    return checked_url(_text(value))
+
+
+def checked_url(url: str) -> str:
+    """`url` if it is one that may be used as a server's address.
+
+    Raises:
+        UsageError: no `opc.tcp://HOST…`, or user and password inside.
+    """
+    match = re.fullmatch(
+        r"opc\.tcp://(?P<user>[^/?#]*@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s/:@?#]+)(:\d{1,5})?(/\S*)?", url
+    )
+    if match is None:
+        raise UsageError(f'"{_redacted(url)}" is no OPC UA address', "write it as opc.tcp://HOST:4840")
+    if match["user"]:
+        raise UsageError(
+            "an address must not carry a user or a password: process lists and logs would show it",
+            f"write it as {_redacted(url)}",
+        )
+    return url
+
+
+def _redacted(url: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", url)
+
+
+SERVER_SETTINGS = (
+    Setting("url", _url, None, "Address, opc.tcp://HOST:PORT; required."),
+    Setting("site", _text, None, "Site of all nodes of this server."),
+    Setting("area", _text, None, "Area of all nodes of this server."),
+    Setting("line", _text, None, "Line of all nodes of this server."),
+    Setting("machine", _text, None, "Machine of all nodes, or a glob of the machine's path; (*) marks the name in it."),
+    Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
+    Setting("sampling_interval", _milliseconds, None, "Overrides capture.sampling_interval for this server."),
+    Setting("timeout", _seconds, "10s", "How long to wait for an answer of the server."),
+)
+"""Keys of a `[servers.NAME]` table, in the order of the reference."""
+
+SETTINGS = (
+    Setting("capture.publishing_interval", _milliseconds, "500ms", "How often a server sends what has changed."),
+    Setting("capture.sampling_interval", _milliseconds, "100ms", "How often a server looks at each value."),
+    Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
+    Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
+)
+"""Every other key, in the order of the reference."""
