@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from omptool import __version__
-from omptool.cli import diagnostics, settings, usage
+from omptool.cli import diagnostics, settings, signals, usage
 from omptool.cli.exits import NO_SPACE, ExitCode, exit_code_for
 from omptool.cli.output import ClosedPipe, silence_stdout
 from omptool.errors import OmptoolError
@@ -92,6 +92,8 @@ def run(arguments: Sequence[str]) -> int:
         code = ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
+    except signals.Terminated:
+        code = ExitCode.TERMINATED
     except ClosedPipe:
         code = ExitCode.OK
     except OSError as error:
@@ -170,4 +172,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # an ASCII terminal must not end in a traceback
+    signals.raise_on_sigterm()
     sys.exit(run(sys.argv[1:]))

@@ -17,6 +17,20 @@ from omptool.cli.exits import ExitCode
 if TYPE_CHECKING:
     import asyncio
 
+
+class Terminated(BaseException):
+    """SIGTERM in a command that runs no event loop: unwinds like Ctrl-C, so that half-written files are removed."""
+
+
+def raise_on_sigterm() -> None:
+    """Let SIGTERM unwind the main thread instead of ending it where it stands."""
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, on_signal)
+
+
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 

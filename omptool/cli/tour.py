@@ -1,0 +1,183 @@
+"""`omptool tour`: the whole way from a machine to an answer, on a simulated plant, in less than a minute.
+
+Every step runs the command that it shows, in a process of its own: nothing here can differ from what a user sees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from omptool.cli import chart, signals, terminal
+from omptool.cli.exits import ExitCode
+from omptool.cli.output import print_text
+from omptool.errors import OmptoolError, OutputExists
+
+CAPTURE_S = 15
+"""Real seconds of recording: long enough for changes of state, short enough for a tour of a minute."""
+SPEED = 300
+"""Simulated seconds per second: the recording covers more than an hour of production."""
+_LINES = 12
+"""Lines shown of each output."""
+
+_PRODUCED = (
+    "select machine, last(value order by time, seq) - first(value order by time, seq) as good"
+    " from telemetry where tag = 'GoodCount' and quality = 'Good' group by machine order by good desc"
+)
+
+
+def tour(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder", help="Leave capture and lake in DIR. Default: ./omptool-tour, then -2, …", metavar="DIR"
+        ),
+    ] = None,
+) -> ExitCode:
+    """Show the whole way in a minute: discover, browse, capture, verify, convert, query.
+
+    Needs no server, no network and no account: the tour brings its own simulated plant, and leaves a capture and a
+    lake to play with.
+
+    \b
+    Examples:
+      omptool tour
+      omptool tour --folder /tmp/first-look
+    """
+    place = _new_folder(folder)
+    print_text(f"A tour of omptool, on a simulated plant. Everything it leaves lies in {place}/\n")
+    with _plant() as url:
+        codes = [_step(number, intent, command) for number, (intent, command) in enumerate(_steps(url, place), 1)]
+    _chart(place / "lake")
+    print_text(_next(place))
+    return max(codes)
+
+
+def _steps(url: str, place: Path) -> Iterator[tuple[str, list[str]]]:
+    """The steps, each an intent and a command line."""
+    capture, lake = str(place / "plant.omcap"), str(place / "lake")
+    yield "Ask a server who it is and how it may be reached", ["discover", url]
+    temperatures = ["browse", url, "--select", "**/*Temperature*", "--values"]
+    yield "Look for something: the temperatures, with their values now", temperatures
+    yield f"Record everything for {CAPTURE_S} seconds", ["capture", url, "-o", capture, "--for", f"{CAPTURE_S}s"]
+    yield "Prove that nothing is missing", ["verify", capture]
+    yield "Make a lake of it: Delta tables, readable by Spark, DuckDB, Fabric …", ["convert", capture, "-o", lake]
+    yield "Ask it: good parts per machine", ["query", _PRODUCED, "--on", lake]
+
+
+def _step(number: int, intent: str, command: Sequence[str]) -> ExitCode:
+    shown = shlex.join(["omptool", *command])
+    print_text(f"\n{terminal.style(f'{number}  {intent}', 'bold', sys.stdout)}\n{_prompt(shown)}\n")
+    code, printed = _run(command, "table")
+    _show(printed)
+    if code not in {ExitCode.OK, ExitCode.PARTIAL}:
+        raise OmptoolError(f"this step of the tour failed with exit code {code}", f"try it alone: {shown}")
+    return ExitCode(code)
+
+
+def _prompt(command: str) -> str:
+    return terminal.style(f"$ {command}", "cyan", sys.stdout)
+
+
+def _run(command: Sequence[str], format: str) -> tuple[int, str]:
+    """Run one omptool command; its messages stay on a terminal's stderr, else they join what it prints."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "omptool", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=None if terminal.stderr_is_terminal() else subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"OMPTOOL_OUTPUT_FORMAT": format},
+    )
+    try:
+        printed = process.communicate()[0]
+    except signals.Terminated:
+        process.terminate()
+        raise
+    finally:
+        _let_finish(process)
+    return process.returncode, printed
+
+
+def _let_finish(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C reached the child too: give it time to flush and close."""
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _show(text: str) -> None:
+    lines = text.splitlines()
+    cells = terminal.columns(110)
+    shown = [terminal.clip(terminal.escape(line), cells) for line in lines[:_LINES]]
+    if len(lines) > _LINES:
+        shown.append(f"… {len(lines) - _LINES} more lines")
+    print_text("".join(line + "\n" for line in shown))
+
+
+def _chart(lake: Path) -> None:
+    _, printed = _run(["query", _PRODUCED, "--on", str(lake)], "jsonl")
+    rows = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
+    lines = chart.bars(
+        [(row["machine"], float(row["good"] or 0), f"{row['good'] or 0:,.0f}") for row in rows],
+        cells=min(terminal.columns(100), 100),
+    )
+    print_text("\n" + "".join(line + "\n" for line in lines))
+
+
+def _next(place: Path) -> str:
+    capture, lake = shlex.quote(str(place / "plant.omcap")), shlex.quote(str(place / "lake"))
+    return (
+        f"\nThe capture and the lake are yours: {capture}, {lake}. Try next:\n"
+        f"  omptool info {capture}\n"
+        f"  omptool query 'select machine, quality, count(*) as n from telemetry group by all' --on {lake}\n"
+        "  omptool demo            a plant that stays, to point the other commands at\n"
+    )
+
+
+def _new_folder(wanted: Path | None) -> Path:
+    candidates = [wanted] if wanted else [Path("omptool-tour" + (f"-{n}" if n > 1 else "")) for n in range(1, 1000)]
+    for candidate in candidates:
+        with contextlib.suppress(FileExistsError):
+            candidate.mkdir()
+            return candidate
+    raise OutputExists(f"{candidates[-1]} already exists", "name a new folder with --folder")
+
+
+@contextlib.contextmanager
+def _plant() -> Iterator[str]:
+    """Address of a simulated plant that runs until the block ends, or this process does."""
+    command = ["demo", "--port", "0", "--speed", str(SPEED)]
+    print_text(f"\n{_prompt(shlex.join(['omptool', *command]) + ' &')}\n")
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "omptool.cli.leash", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=messages,
+            encoding="utf-8",
+            start_new_session=True,  # Ctrl-C is for the tour, which ends the plant last
+        )
+        try:
+            hello = process.stdout.readline() if process.stdout else ""
+            if not hello:
+                messages.seek(0)
+                raise OmptoolError("the simulated plant did not start", messages.read())
+            print_text(hello)
+            yield json.loads(hello)["url"]
+        finally:
+            process.terminate()
+            _let_finish(process)
