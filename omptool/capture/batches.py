@@ -115,10 +115,18 @@ def read_stream(data: bytes, wanted: pa.Schema) -> tuple[pa.Schema, list[pa.Reco
     return schema, parts
 
 
+def is_regular(path: Path) -> bool:
+    """Whether a regular file, and no link to one, is there."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
 def open_regular(path: Path) -> int | None:
     """File descriptor of a regular file; None when it is missing or something else (a link, a device, a folder)."""
     try:
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not is_regular(path):
             return None
         flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

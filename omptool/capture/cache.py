@@ -19,12 +19,21 @@ from omptool.errors import OutputFailed
 
 
 @dataclass(frozen=True, slots=True)
+class CachedSegment:
+    """A closed segment: acknowledged bytes, and the `seq` that follows its last row."""
+
+    file: str
+    bytes: int
+    end_row: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cached:
     """What capture.json says."""
 
     capture_id: str
     format: int
-    segments: tuple[str, ...]
+    segments: dict[str, CachedSegment]
 
 
 def write(
@@ -50,9 +59,9 @@ def read(folder: Path) -> Cached | None:
     text = read_small_file(folder / CACHE_FILE)
     try:
         data = json.loads(text or b"")
-        segments = tuple(str(entry["file"]) for entry in data["segments"])
-        names = tuple(name for name in segments if SEGMENT_NAME.fullmatch(name))
-        return Cached(str(data["capture"]), int(data["omp.format"]), names)
+        entries = [CachedSegment(str(e["file"]), int(e["bytes"]), int(e["end_row"])) for e in data["segments"]]
+        segments = {entry.file: entry for entry in entries if SEGMENT_NAME.fullmatch(entry.file)}
+        return Cached(str(data["capture"]), int(data["omp.format"]), segments)
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 

@@ -1,8 +1,9 @@
 """The commit record: what makes the bytes before it acknowledged, and says which they are.
 
 A commit is a zero-row batch whose custom metadata `omp.commit` is JSON. `crc32` covers the interval, the bytes since
-the previous commit; `self` covers the commit message itself (computed with `self` set to zeros), seeded with the capture id
-and the segment's name, so that neither a flipped bit nor a file copied from elsewhere passes. Opens nothing.
+the previous commit; `self` covers the commit message itself (computed with `self` set to zeros), seeded with the
+capture id and the segment's name, so that neither a flipped bit nor a file copied from elsewhere passes. Opens
+nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def seed(capture_id: str, file_name: str) -> int:
     return zlib.crc32(f"{capture_id}/{file_name}".encode())
 
 
-def crc(data: bytes) -> int:
+def crc(data: bytes | memoryview) -> int:
     """CRC-32 as of zlib and Ethernet."""
     return zlib.crc32(data)
 

@@ -132,7 +132,7 @@ MAX_JSON: Final = 64 << 20
 MAX_ENTRY: Final = 256 << 10
 """Bytes of one journal entry or gap; a longer detail is cut when written."""
 
-MAX_HANDLE: Final = 50_000_000
+MAX_HANDLE: Final = 10_000_000
 """Handles are dense from 1; a table that claims a higher one is damage, not a reason to allocate."""
 
 BLOCK: Final = 4096

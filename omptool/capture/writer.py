@@ -166,8 +166,8 @@ class CaptureWriter:
         """Record a server and its nodes; before the first row that uses their handles.
 
         Give every node known below Objects, not only monitored ones (the others have handle 0): places (C5) are found
-        from the objects above a variable. A later call for the same server describes rows appended after it. When the namespace
-        array changed, use new handles.
+        from the objects above a variable. A later call for the same server describes rows appended after it. When the
+        namespace array changed, use new handles.
 
         Raises:
             DiskFull, OutputFailed: nothing is recorded; call again.

@@ -1,0 +1,295 @@
+"""Opens a capture for reading, whatever happened to it, and never writes.
+
+The position is fixed when it is opened: a capture that still grows ends at its last commit, a torn tail behind that is
+not damage. What was acknowledged and is not intact is a `Damage`, with offsets, rows and times as far as known; every
+other row comes back exactly. Files are hostile: nothing is followed, allocated or trusted before it was checked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from omptool.capture import batches as record_batches
+from omptool.capture import cache, commits, frames, story, tables
+from omptool.capture.commits import Commit
+from omptool.capture.damage import Damage, Segment, account
+from omptool.capture.entries import GapEntry, JournalEntry
+from omptool.capture.format import (
+    EVENTS_KIND,
+    FORMAT,
+    KEY_CAPTURE,
+    KEY_CARRIED,
+    KEY_FORMAT,
+    SCHEMAS,
+    SEGMENT_NAME,
+    TELEMETRY_KIND,
+)
+from omptool.capture.index import File, SegmentIndex, index_segment, messages
+from omptool.capture.lock import is_held
+from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.tables import NodeTables
+from omptool.errors import Damaged, NotACapture, NotFound, UnsupportedFormat
+from omptool.model.nodes import MonitoredNode
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentInfo:
+    """A segment file as found: `rows` that come back, bytes, times as its commits state them."""
+
+    file: str
+    kind: str
+    number: int
+    bytes: int
+    rows: int
+    first_row: int | None
+    t_min: int | None
+    t_max: int | None
+    torn_bytes: int
+
+
+class Capture:
+    """A capture at the moment it was opened. Use `open`."""
+
+    def __init__(self, path: Path, capture_id: str, segments: list[Segment], damage: list[Damage]) -> None:
+        self.path = path
+        self.id = capture_id
+        self.damage = damage
+        """Everything acknowledged that is not intact, in file order."""
+        self.is_being_written = is_held(path)
+        self._segments = segments
+        telemetry = [segment for segment in segments if segment.kind == TELEMETRY_KIND]
+        self.journal_entries: list[JournalEntry] = [e for segment in telemetry for e in segment.index.journal]
+        self.gap_entries: list[GapEntry] = [e for segment in telemetry for e in segment.index.gaps]
+        schemas = [segment.schema for segment in telemetry]
+        self.tables: NodeTables = tables.load(path, schemas, self.journal_entries, is_damaged=bool(damage))
+        self.damage += [Damage(name, reason) for name, reason in self.tables.missing]
+
+    @classmethod
+    def open(cls, path: Path) -> Capture:
+        """Open a capture folder.
+
+        Raises:
+            NotFound: nothing is there.
+            NotACapture: something else is there.
+            UnsupportedFormat: written in a newer format.
+            Damaged: not one segment header and no capture.json tells what this is.
+        """
+        _check_folder(path)
+        cached = cache.read(path)  # before the names: a growing capture may have more files than it says, never fewer
+        names = _segment_names(path)
+        if cached is not None and cached.format > FORMAT:
+            raise _newer(path, cached.format)
+        if not names and cached is None:
+            raise NotACapture(
+                f"{path} is not a capture: it has no segments", "a capture is a folder that holds seg-….arrows"
+            )
+        regular = [name for name in names if record_batches.is_regular(path / name)]
+        heads = {name: _peek(path / name) for name in regular}
+        candidates = _candidate_ids(heads, cached)
+        if not candidates and any((path / name).stat().st_size for name in regular):
+            raise Damaged(
+                f"{path}: no segment has a readable header and capture.json is missing",
+                "restore capture.json from a copy",
+            )
+        best: tuple[str, list[SegmentIndex]] = ("", [])
+        for candidate in candidates:
+            indexes = [index_segment(path / name, candidate) for name in regular]
+            if not best[0] or any(index.good for index in indexes):
+                best = (candidate, indexes)
+            if any(index.good for index in indexes):
+                break
+        capture_id, indexes = best
+        _check_format(path, indexes, heads)
+        segments = [_segment(index) for index in indexes]
+        known = cached.segments if cached is not None and cached.capture_id == capture_id else {}
+        damage = [found for kind in SCHEMAS for found in account(kind, [s for s in segments if s.kind == kind], known)]
+        damage += [Damage(name, "is a link or no file, and was not opened") for name in names if name not in heads]
+        return cls(path, capture_id, segments, damage)
+
+    @property
+    def rows(self) -> int:
+        """Telemetry rows that come back."""
+        return sum(commit.rows for _, commit in self._commits(TELEMETRY_KIND))
+
+    @property
+    def event_rows(self) -> int:
+        return sum(commit.rows for _, commit in self._commits(EVENTS_KIND))
+
+    @property
+    def last_row(self) -> int:
+        """`seq` of the newest row; larger than `rows` when some were lost."""
+        return max((commit.end_row - 1 for _, commit in self._commits(TELEMETRY_KIND)), default=0)
+
+    @property
+    def first_time(self) -> int | None:
+        """Earliest time of a live row, Unix nanoseconds."""
+        return min((c.t_min for _, c in self._commits(TELEMETRY_KIND) if c.t_min is not None), default=None)
+
+    @property
+    def last_time(self) -> int | None:
+        return max((c.t_max for _, c in self._commits(TELEMETRY_KIND) if c.t_max is not None), default=None)
+
+    @property
+    def last_commit_time(self) -> int | None:
+        """The writer's clock at the newest commit, Unix nanoseconds."""
+        return max((commit.time for kind in SCHEMAS for _, commit in self._commits(kind)), default=None)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the journal has a `stop`."""
+        return any(entry.kind == "stop" for entry in self.journal_entries)
+
+    @property
+    def torn_bytes(self) -> int:
+        """Bytes behind the last commits; never acknowledged."""
+        return sum(segment.index.torn for segment in self._segments)
+
+    @property
+    def segments(self) -> list[SegmentInfo]:
+        return [_info(segment) for segment in self._segments]
+
+    @property
+    def servers(self) -> list[ServerIdentity]:
+        """The servers as last described."""
+        return self.tables.servers
+
+    def nodes(self) -> list[MonitoredNode]:
+        """Every node as last described; those not monitored have handle 0."""
+        return self.tables.nodes()
+
+    def batches(self, after_row: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Telemetry rows with `seq` > `after_row`: (`seq` of the first row, batch of `SEGMENT`)."""
+        return self._batches(TELEMETRY_KIND, after_row)
+
+    def event_batches(self, after_row: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Event rows likewise, batches of `EVENT_SEGMENT`."""
+        return self._batches(EVENTS_KIND, after_row)
+
+    def journal(self) -> pa.Table:
+        """The view `journal` (C3)."""
+        return story.journal(self)
+
+    def gaps(self) -> pa.Table:
+        """The view `gaps` (C3): those recorded, one per server where `stop` is missing, one per damage."""
+        return story.gaps(self)
+
+    def _commits(self, kind: str) -> Iterator[tuple[Segment, Commit]]:
+        return (
+            (segment, commit) for segment in self._segments if segment.kind == kind for commit in segment.index.good
+        )
+
+    def _batches(self, kind: str, after_row: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+        for segment in self._segments:
+            wanted = [c for c in segment.index.good if c.rows and c.end_row - 1 > after_row]
+            if segment.kind != kind or not wanted:
+                continue
+            file = File(segment.index.path)
+            try:
+                for commit in wanted:
+                    for first, batch in _decode(file, segment, commit):
+                        skip = max(0, after_row + 1 - first)
+                        if skip < batch.num_rows:
+                            yield first + skip, batch.slice(skip)
+            finally:
+                file.close()
+
+
+def _decode(file: File, segment: Segment, commit: Commit) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows of one interval, checked once more: the file may have changed since it was opened."""
+    data = file.read(commit.offset, commit.length)
+    name = segment.index.path.name
+    if len(data) < commit.length or commits.crc(data) != commit.crc32:
+        raise Damaged(f"{name} changed while it was read, at byte {commit.offset}", "run the command again")
+    first = commit.first_row
+    for message, frame in messages(data):
+        if frame.rows and KEY_CARRIED not in frame.custom:
+            try:
+                yield first, record_batches.decode(message, frame, segment.schema, SCHEMAS[segment.kind])
+            except record_batches.BatchError as error:
+                raise Damaged(
+                    f"{name} at byte {commit.offset}: {error}", "its checksum fits: omptool did not write this"
+                ) from None
+            first += frame.rows
+
+
+def _segment_names(path: Path) -> list[str]:
+    """Names of the segment files in order; links and folders of that name included, to be reported."""
+    found = [match for entry in path.iterdir() if (match := SEGMENT_NAME.fullmatch(entry.name))]
+    return [m.group() for m in sorted(found, key=lambda m: (m.group(1) == "evt", int(m.group(2))))]
+
+
+def _check_folder(path: Path) -> None:
+    if not path.exists():
+        raise NotFound(f"there is no {path}", "a capture is the folder that `omptool capture -o` made")
+    if not path.is_dir():
+        raise NotACapture(f"{path} is not a capture: it is a file", "a capture is a folder that holds seg-….arrows")
+
+
+def _peek(path: Path) -> dict[bytes, bytes]:
+    """Metadata of a segment's schema, nothing of it proven."""
+    try:
+        file = File(path)
+    except FileNotFoundError:
+        return {}
+    try:
+        size = frames.header_size(file.read(0, 8))
+        return dict(record_batches.read_schema(bytes(file.read(0, size))).metadata or {})
+    except (frames.FrameError, record_batches.BatchError):
+        return {}
+    finally:
+        file.close()
+
+
+def _candidate_ids(heads: dict[str, dict[bytes, bytes]], cached: cache.Cached | None) -> list[str]:
+    """Capture ids worth trying, most often named first."""
+    named = [head[KEY_CAPTURE].decode(errors="replace") for head in heads.values() if KEY_CAPTURE in head]
+    named += [cached.capture_id] if cached is not None else []
+    return sorted(set(named), key=lambda name: -named.count(name))
+
+
+def _check_format(path: Path, indexes: list[SegmentIndex], heads: dict[str, dict[bytes, bytes]]) -> None:
+    """Refuse a newer format; a header whose own checksum fails proves nothing about it, unless nothing else reads."""
+    for index in indexes:
+        stated = heads[index.path.name].get(KEY_FORMAT, b"")
+        if stated.isdigit() and int(stated) > FORMAT and (index.head is not None or not index.good):
+            raise _newer(path, int(stated))
+
+
+def _newer(path: Path, stated: int) -> UnsupportedFormat:
+    return UnsupportedFormat(
+        f"{path} is written in capture format {stated}; this omptool reads up to {FORMAT}",
+        "pip install --upgrade omptool",
+    )
+
+
+def _segment(index: SegmentIndex) -> Segment:
+    match = SEGMENT_NAME.fullmatch(index.path.name)
+    assert match is not None
+    kind = EVENTS_KIND if match.group(1) == "evt" else TELEMETRY_KIND
+    schema = SCHEMAS[kind]
+    if index.head is not None:
+        with contextlib.suppress(record_batches.BatchError):  # its rows will say so
+            schema = record_batches.read_schema(index.head)
+    return Segment(kind, int(match.group(2)), schema, index)
+
+
+def _info(segment: Segment) -> SegmentInfo:
+    index = segment.index
+    good = index.good
+    times = [(c.t_min, c.t_max) for c in good if c.t_min is not None and c.t_max is not None]
+    return SegmentInfo(
+        file=index.path.name,
+        kind=segment.kind,
+        number=segment.number,
+        bytes=index.size,
+        rows=sum(commit.rows for commit in good),
+        first_row=next((commit.first_row for commit in good), None),
+        t_min=min((low for low, _ in times), default=None),
+        t_max=max((high for _, high in times), default=None),
+        torn_bytes=index.torn,
+    )

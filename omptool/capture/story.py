@@ -1,0 +1,139 @@
+"""The views `journal` and `gaps` of a capture: what happened to it, and where values may be missing (C3).
+
+Pure: works on what the reader found. Server subscription ids stand where the file has local handles.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from omptool.model.contracts import GAPS, JOURNAL
+from omptool.model.vocabulary import GapReason, GapState
+
+if TYPE_CHECKING:
+    from omptool.capture.damage import Damage
+    from omptool.capture.entries import GapEntry
+    from omptool.capture.reader import Capture
+
+
+def journal(capture: Capture) -> pa.Table:
+    """One row per entry, in the order in which it was written."""
+    subs = _subscription_ids(capture)
+    rows = [
+        {
+            "time": entry.time // 1000,
+            "server": entry.server,
+            "sub": subs.get(entry.sub) if entry.sub is not None else None,
+            "kind": entry.kind,
+            "detail": _json(entry.detail),
+            "capture": capture.id,
+            "seq": entry.seq,
+        }
+        for entry in capture.journal_entries
+    ]
+    return pa.Table.from_pylist(rows, schema=JOURNAL)
+
+
+def gaps(capture: Capture) -> pa.Table:
+    """One row per window: recorded ones, then damage, then the missing `stop`."""
+    rows = [*_recorded(capture), *_damaged(capture), *_unfinished(capture)]
+    return pa.Table.from_pylist(rows, schema=GAPS)
+
+
+def _recorded(capture: Capture) -> Iterator[dict[str, Any]]:
+    subs = _subscription_ids(capture)
+    node_ids = {
+        node.handle: node.node.node_id for _, table in capture.tables.tables for node in table.nodes if node.handle
+    }
+    for gap in capture.gap_entries:
+        yield _row(capture, gap, subs.get(gap.sub) if gap.sub is not None else None, _node_id(node_ids, gap))
+
+
+def _node_id(node_ids: dict[int, str], gap: GapEntry) -> str | None:
+    return None if gap.node is None else node_ids.get(gap.node, unknown_node(gap.node))
+
+
+def _row(capture: Capture, gap: GapEntry, sub: int | None, node_id: str | None) -> dict[str, Any]:
+    return {
+        "server": gap.server,
+        "node_id": node_id,
+        "sub": sub,
+        "start_time": gap.start_ns // 1000,
+        "end_time": None if gap.end_ns is None else -(-gap.end_ns // 1000),
+        "reason": gap.reason,
+        "missing": gap.missing,
+        "state": gap.state,
+        "detail": _json(gap.detail),
+        "capture": capture.id,
+    }
+
+
+def _damaged(capture: Capture) -> Iterator[dict[str, Any]]:
+    for damage in capture.damage:
+        if damage.rows == 0 or damage.kind == "nodes":
+            continue
+        for server in _servers(capture):
+            yield {
+                "server": server,
+                "start_time": _start_us(capture, damage),
+                "end_time": None if damage.t_max is None else damage.t_max // 1000 + 1,
+                "reason": GapReason.CORRUPT_SEGMENT,
+                "missing": damage.rows,
+                "state": GapState.EXPLAINED,
+                "detail": _json(
+                    {"file": damage.file, "start": damage.start, "end": damage.end, "cause": damage.reason}
+                ),
+                "capture": capture.id,
+            }
+
+
+def _start_us(capture: Capture, damage: Damage) -> int:
+    """When the lost rows may begin: their own first time, else the beginning of the capture."""
+    known = damage.t_min
+    if known is None:
+        starts = (capture.first_time, *(entry.time for entry in capture.journal_entries[:1]))
+        known = min((time for time in starts if time is not None), default=0)
+    return known // 1000
+
+
+def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
+    """A capture without `stop` ended, or is, somewhere behind its last commit."""
+    if capture.finished:
+        return
+    detail = {"cause": "still being written" if capture.is_being_written else "the writer ended without a stop"}
+    for server in _servers(capture):
+        yield {
+            "server": server,
+            "start_time": (capture.last_commit_time or 0) // 1000,
+            "reason": GapReason.CLIENT_STOPPED,
+            "state": GapState.EXPLAINED,
+            "detail": _json(detail | {"torn_bytes": capture.torn_bytes}),
+            "capture": capture.id,
+        }
+
+
+def _servers(capture: Capture) -> list[str]:
+    return [server.server for server in capture.servers] or [""]
+
+
+def _subscription_ids(capture: Capture) -> dict[int, int]:
+    """Local handle → SubscriptionId."""
+    bound = {}
+    for entry in capture.journal_entries:
+        number = entry.detail.get("subscription_id")
+        if entry.kind == "subscribe" and entry.sub is not None and type(number) is int and 0 <= number < 2**63:
+            bound[entry.sub] = number
+    return bound
+
+
+def unknown_node(handle: int) -> str:
+    """A NodeId for a handle that no table explains, so that its rows still come back."""
+    return f"nsu=urn:omptool:unknown-node;i={handle}"
+
+
+def _json(detail: dict[str, Any]) -> str:
+    return json.dumps(detail, ensure_ascii=False, default=str)

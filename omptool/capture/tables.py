@@ -1,0 +1,92 @@
+"""All node tables of a capture, and which of them held when a row was written.
+
+Tables are named in segment headers and in the journal, each with the `seq` from which it holds. A table that is named
+and not there is reported; one that is there and not named is used only where damage may have eaten the naming.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from omptool.capture import nodetable
+from omptool.capture.entries import JournalEntry
+from omptool.capture.format import KEY_NODES, NODES_NAME
+from omptool.capture.nodetable import NodeTable, ServerIdentity, TableError
+from omptool.model.nodes import MonitoredNode
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTables:
+    """Attributes:
+    tables: (`seq` from which it holds, table), in the order in which they were named.
+    missing: (file, why) of tables that are named and cannot be read.
+    """
+
+    tables: tuple[tuple[int, NodeTable], ...]
+    missing: tuple[tuple[str, str], ...]
+
+    @property
+    def servers(self) -> list[ServerIdentity]:
+        """By name, as last described."""
+        return list({table.server.server: table.server for _, table in self.tables}.values())
+
+    def nodes(self) -> list[MonitoredNode]:
+        """Every node as last described."""
+        found = {(node.server, node.node.node_id): node for _, table in self.tables for node in table.nodes}
+        return list(found.values())
+
+    def count_at(self, row: int) -> int:
+        """How many tables hold for the row with this `seq`."""
+        return sum(1 for first, _ in self.tables if first <= row)
+
+    def steps(self) -> list[int]:
+        """The `seq` values at which the description changes."""
+        return sorted({first for first, _ in self.tables})
+
+
+def load(
+    folder: Path, schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry], *, is_damaged: bool
+) -> NodeTables:
+    """Read every table that is named, and with damage those that lie there unnamed."""
+    named: dict[tuple[str, int], None] = {}
+    for entry in _named(schemas, journal):
+        name, first_row = entry.get("file"), entry.get("first_row")
+        if isinstance(name, str) and NODES_NAME.fullmatch(name) and type(first_row) is int:
+            named[name, first_row] = None
+    tables: list[tuple[int, NodeTable]] = []
+    missing: dict[str, str] = {}
+    for name, first_row in sorted(named, key=lambda pair: pair[1]):
+        try:
+            tables.append((first_row, nodetable.read_nodes(folder, name)))
+        except TableError as error:
+            missing[name] = str(error)
+    if is_damaged:
+        unnamed = _unnamed(folder, {name for name, _ in named})
+        known = {node.handle for _, table in tables for node in table.nodes}
+        tables[:0] = [(1, table) for table in unnamed if not known & {n.handle for n in table.nodes if n.handle}]
+    return NodeTables(tuple(tables), tuple(missing.items()))
+
+
+def _named(schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry]) -> Iterator[Mapping[str, Any]]:
+    for schema in schemas:
+        try:
+            entries = json.loads((schema.metadata or {}).get(KEY_NODES, b"[]"))
+        except (ValueError, RecursionError):
+            continue
+        yield from (entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
+    yield from (entry.detail for entry in journal if entry.kind == "nodes")
+
+
+def _unnamed(folder: Path, named: set[str]) -> Iterator[NodeTable]:
+    for name in sorted(entry.name for entry in folder.iterdir()):
+        if NODES_NAME.fullmatch(name) and name not in named:
+            try:
+                yield nodetable.read_nodes(folder, name)
+            except TableError:
+                continue  # nobody named it, so nobody misses it

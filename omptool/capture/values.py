@@ -1,0 +1,251 @@
+"""Segment rows → the value columns of C2: value, value_exact, value_text, value_list, raw and the type's name.
+
+Whole columns at a time; single rows are touched only where the bytes of a Variant must be read (arrays, structures),
+for DateTimes and for enumeration names. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.capture.directory import Indexes, NodeDirectory
+from omptool.capture.format import ARRAY
+from omptool.errors import MalformedMessage
+from omptool.model import status
+from omptool.model.builtin import INTEGERS, NUMERIC, BuiltinType
+from omptool.model.times import EPOCH_TICKS, datetime_of
+from omptool.protocol.variant import decode_variant, to_json, value_list
+
+EXACT_LIMIT = 2**53
+"""Integers up to this size are exact as DOUBLE."""
+
+_LISTS = pa.list_(pa.float64())
+_DECIMAL = pa.decimal128(20, 0)
+_DIMENSIONS = 0x40
+_FIRST_TICKS, _LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_999_999_999
+"""Years 1 to 9999: what RFC 3339 can write."""
+
+_NAMES = [kind.name for kind in BuiltinType]
+_TYPE_NAMES = [_NAMES[kind] if kind < len(_NAMES) else "ByteString" for kind in range(ARRAY)]
+_TYPE_NAMES += [name + "[]" for name in _TYPE_NAMES]
+"""By `vtype`; the reserved ids 26 to 31 are ByteStrings (Part 6, 5.2.2.16)."""
+
+_UNREADABLE_TEXT = {BuiltinType.ByteString, BuiltinType.XmlElement, BuiltinType.String}
+"""Scalars whose raw bytes have no text: bytes, and text that is no UTF-8."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Values:
+    """The columns, row for row; `types` by position in `type_names`."""
+
+    value: pa.Array
+    exact: pa.Array
+    text: pa.Array
+    lists: pa.Array
+    raw: pa.Array
+    types: npt.NDArray[np.int32]
+    type_names: list[str]
+
+
+def value_columns(batch: pa.RecordBatch, positions: Indexes, directory: NodeDirectory) -> Values:
+    """Convert the values of a batch of `SEGMENT`; `positions` are those of its nodes in `directory`."""
+    rows = batch.num_rows
+    vtype = batch.column("vtype").to_numpy()
+    values = Values(
+        value=batch.column("v_f64"),
+        exact=pa.nulls(rows, _DECIMAL),
+        text=batch.column("v_str"),
+        lists=pa.nulls(rows, _LISTS),
+        raw=batch.column("raw"),
+        types=vtype.astype(np.int32),
+        type_names=_TYPE_NAMES,
+    )
+    present = set(np.flatnonzero(np.bincount(vtype, minlength=256)).tolist())
+    if present - {BuiltinType.Null, *_FLOAT_TYPES, BuiltinType.String}:
+        _numbers(batch, vtype, present, values)
+        _texts(batch, vtype, present, values)
+        _named_types(vtype, positions, directory, values)
+    if values.raw.null_count < rows:
+        _from_raw(vtype, positions, directory, values)
+    return values
+
+
+_FLOAT_TYPES = {BuiltinType.Float, BuiltinType.Double}
+
+
+def _numbers(batch: pa.RecordBatch, vtype: npt.NDArray[np.uint8], present: set[int], values: Values) -> None:
+    """Integers, Booleans and StatusCodes as DOUBLE, and exactly where a DOUBLE is too coarse."""
+    numbers = values.value.fill_null(0.0).to_numpy().copy()
+    valid = _is_valid(values.value)
+    whole = batch.column("v_i64")
+    integers = whole.fill_null(0).to_numpy()
+    has_whole = _is_valid(whole) & _is_in(vtype, present & (INTEGERS | {BuiltinType.StatusCode}))
+    unsigned = has_whole & (vtype == BuiltinType.UInt64)
+    signed = has_whole & ~unsigned
+    numbers[signed] = integers[signed]
+    numbers[unsigned] = integers[unsigned].view(np.uint64)
+    flags = batch.column("v_bool")
+    booleans = _is_valid(flags) & (vtype == BuiltinType.Boolean)
+    numbers[booleans] = flags.fill_null(False).to_numpy(zero_copy_only=False)[booleans]
+    values.value = pa.array(numbers, mask=~(valid | has_whole | booleans))
+    large_signed = signed & ((integers > EXACT_LIMIT) | (integers < -EXACT_LIMIT))
+    large_unsigned = unsigned & (integers.view(np.uint64) > EXACT_LIMIT)
+    if large_signed.any() or large_unsigned.any():
+        exact = pa.array(integers, mask=~large_signed).cast(_DECIMAL)
+        beyond = pa.array(integers.view(np.uint64), mask=~large_unsigned).cast(_DECIMAL)
+        values.exact = pc.coalesce(exact, beyond)
+
+
+def _texts(batch: pa.RecordBatch, vtype: npt.NDArray[np.uint8], present: set[int], values: Values) -> None:
+    """DateTimes and names of StatusCodes; a time no RFC 3339 can write stays in `raw`."""
+    if not present & {BuiltinType.DateTime, BuiltinType.StatusCode}:
+        return
+    numbers = batch.column("v_i64")
+    valid = _is_valid(numbers)
+    stamps = np.flatnonzero(valid & (vtype == BuiltinType.DateTime))
+    codes = np.flatnonzero(valid & (vtype == BuiltinType.StatusCode))
+    plain = numbers.fill_null(0).to_numpy()
+    values.text = _put(values.text, stamps, [time_text(ticks) for ticks in plain[stamps].tolist()])
+    values.text = _put(values.text, codes, [status.name(code & 0xFFFFFFFF) for code in plain[codes].tolist()])
+    odd = stamps[(plain[stamps] < _FIRST_TICKS) | (plain[stamps] > _LAST_TICKS)]
+    if len(odd):
+        raw = [struct.pack("<Bq", BuiltinType.DateTime, ticks) for ticks in plain[odd].tolist()]
+        values.raw = _put(values.raw, odd, raw)
+
+
+def time_text(ticks: int) -> str:
+    """A DateTime value in RFC 3339 with all seven digits; beyond the years 1 to 9999 their first or last moment."""
+    us, rest = divmod(min(max(ticks, _FIRST_TICKS), _LAST_TICKS) - EPOCH_TICKS, 10)
+    moment = datetime_of(us)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond:06d}{rest}Z"
+
+
+def _named_types(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:
+    """Enumerations and structures go by the name of their DataType; an enumeration's number also gets its name."""
+    used = np.unique(positions).tolist()
+    enums = [at for at in used if directory.nodes[at].node.enum_names]
+    structures = [at for at in used if directory.nodes[at].node.data_type]
+    base = vtype & np.uint8(ARRAY - 1)
+    structured = _is_in(base, {BuiltinType.ExtensionObject})
+    values.type_names = list(values.type_names)
+    for at in enums:
+        rows = (positions == at) & _is_in(base, INTEGERS)
+        _rename(values, rows, vtype, directory.nodes[at].node.data_type)
+        names = directory.nodes[at].node.enum_names or {}
+        scalars = np.flatnonzero(rows & (vtype == base))
+        numbers = values.value.fill_null(0.0).to_numpy()[scalars].tolist()
+        values.text = _put(values.text, scalars, [names.get(int(number)) for number in numbers])
+    if structured.any():
+        for at in structures:
+            _rename(values, (positions == at) & structured, vtype, directory.nodes[at].node.data_type)
+
+
+def _rename(values: Values, rows: Mask, vtype: npt.NDArray[np.uint8], name: str | None) -> None:
+    if name is None or not rows.any():
+        return
+    first = len(values.type_names)
+    values.type_names += [name, name + "[]"]
+    values.types[rows] = first + (vtype[rows] >= ARRAY)
+
+
+def _from_raw(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:
+    """Read the Variants of rows that have one."""
+    rows = np.flatnonzero(_is_valid(values.raw))
+    lists: list[list[float] | None] = []
+    texts: list[str | None] = []
+    kept: list[bytes | None] = []
+    values.type_names = list(values.type_names)
+    known = values.text.take(pa.array(rows)).to_pylist()
+    raws = values.raw.take(pa.array(rows)).to_pylist()
+    for row, raw, text in zip(rows.tolist(), raws, known, strict=True):
+        numbers, found, dimensions = _read_raw(raw, int(vtype[row]), directory.namespaces[positions[row]])
+        lists.append(numbers)
+        texts.append(text if text is not None else found)
+        kept.append(None if numbers is not None and _is_rebuilt(raw, numbers) else raw)
+        if dimensions > 1:
+            values.types[row] = _with_dimensions(values, int(values.types[row]), dimensions)
+    values.text = _put(values.text, rows, texts)
+    values.raw = _put(values.raw, rows, kept)
+    if any(numbers is not None for numbers in lists):
+        values.lists = _put(values.lists, rows, lists)
+
+
+def _with_dimensions(values: Values, type_index: int, dimensions: int) -> int:
+    name = values.type_names[type_index].removesuffix("[]") + "[]" * dimensions
+    if name not in values.type_names:
+        values.type_names.append(name)
+    return values.type_names.index(name)
+
+
+def _read_raw(raw: bytes, vtype: int, namespaces: Sequence[str]) -> tuple[list[float] | None, str | None, int]:
+    """(value_list, value_text, number of dimensions) of a Variant; nothing of bytes that do not decode."""
+    kind = vtype & (ARRAY - 1)
+    is_matrix = bool(raw) and bool(raw[0] & _DIMENSIONS)
+    try:
+        if vtype >= ARRAY and kind in NUMERIC:
+            dimensions = len(decode_variant(raw, namespaces).dimensions or ()) if is_matrix else 1
+            return value_list(raw), None, dimensions
+        if vtype < ARRAY and (kind in NUMERIC or kind in _UNREADABLE_TEXT or kind == BuiltinType.Boolean):
+            return None, None, 0
+        variant = decode_variant(raw, namespaces)
+    except MalformedMessage:
+        return None, None, 0
+    if variant.value is None:
+        return None, None, 0
+    return None, _text_of(to_json(variant)), len(variant.dimensions or ()) if variant.is_array else 0
+
+
+def _text_of(plain: object) -> str:
+    """The text of a name or NodeId bare, of LocalizedText without its locale, everything else as JSON."""
+    if isinstance(plain, str):
+        return plain
+    if isinstance(plain, dict) and plain.keys() == {"locale", "text"} and isinstance(plain["text"], str):
+        return plain["text"]
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _is_rebuilt(raw: bytes, numbers: list[float]) -> bool:
+    """Whether type and `value_list` give back the exact bytes: a plain array, no NaN, no rounded integer."""
+    if raw[0] & _DIMENSIONS:
+        return False
+    if raw[0] & 0x3F in (BuiltinType.Int64, BuiltinType.UInt64):
+        return all(-EXACT_LIMIT < number < EXACT_LIMIT for number in numbers)
+    return not any(map(math.isnan, numbers))
+
+
+def _is_valid(array: pa.Array) -> Mask:
+    if not array.null_count:
+        return np.ones(len(array), bool)
+    valid: Mask = array.is_valid().to_numpy(zero_copy_only=False)
+    return valid
+
+
+def _is_in(vtype: npt.NDArray[np.uint8], kinds: set[int] | frozenset[BuiltinType] | set[BuiltinType]) -> Mask:
+    table = np.zeros(256, bool)
+    table[[int(kind) for kind in kinds]] = True
+    return table[vtype]
+
+
+def _put(array: pa.Array, rows: npt.NDArray[np.intp], values: Sequence[object]) -> pa.Array:
+    """A copy of `array` with `values` at `rows`."""
+    if not len(rows):
+        return array
+    mask = np.zeros(len(array), bool)
+    mask[rows] = True
+    if pa.types.is_list(array.type):  # replace_with_mask knows no lists
+        every: list[object] = [None] * len(array)
+        for row, value in zip(rows.tolist(), values, strict=True):
+            every[row] = value
+        return pa.array(every, array.type)
+    return pc.replace_with_mask(array, pa.array(mask), pa.array(values, array.type))

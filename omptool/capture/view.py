@@ -1,0 +1,272 @@
+"""A capture through the contract: its rows as the views `telemetry`, `nodes`, `events`, `gaps` and `journal` (C2, C3).
+
+The same columns as a lake, with the same meaning. Works on columns, batch by batch; never writes. Carried rows have no
+`seq` and never get here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from omptool.capture import times
+from omptool.capture.directory import NodeDirectory
+from omptool.capture.encode import encode_items
+from omptool.capture.format import Flag
+from omptool.capture.nodetable import NodeTable, ServerIdentity
+from omptool.capture.reader import Capture
+from omptool.capture.values import value_columns
+from omptool.model import status as statuses
+from omptool.model.contracts import EVENTS, NODES, TELEMETRY
+from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.plant import PlantModel
+from omptool.model.vocabulary import Origin, Quality
+
+if TYPE_CHECKING:
+    from omptool.protocol.columns import ItemColumns
+
+_ORIGINS = (Origin.LIVE, Origin.INITIAL, Origin.REPUBLISHED, Origin.HISTORY, Origin.POLLED)
+_QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)
+
+
+def _origin_table() -> npt.NDArray[np.int32]:
+    """By `flags`, the position in `_ORIGINS`; how a row was fetched says more than that it was the first."""
+    table = np.zeros(256, np.int32)
+    flags = np.arange(256)
+    for position, flag in enumerate((Flag.INITIAL, Flag.REPUBLISHED, Flag.HISTORY, Flag.POLLED), 1):
+        table[(flags & int(flag)) != 0] = position
+    return table
+
+
+_ORIGIN_OF = _origin_table()
+
+
+def telemetry(
+    capture: Capture, *, plant: PlantModel | None = None, after_seq: int = 0, dictionary: bool = False
+) -> Iterator[pa.RecordBatch]:
+    """The view `telemetry`, in the order in which rows were received.
+
+    Args:
+        capture: an open capture.
+        plant: plant.toml, when there is one.
+        after_seq: only rows with a larger `seq`.
+        dictionary: leave repeated texts dictionary-encoded (faster; the schema then differs from the contract's
+            in that alone).
+    """
+    directories = _Directories(capture, plant)
+    for first, whole in capture.batches(after_seq):
+        for row, batch in directories.cut(first, whole):
+            yield _telemetry(batch, row, capture.id, directories.at(row), dictionary)
+
+
+def telemetry_of(
+    columns: ItemColumns,
+    *,
+    server: ServerIdentity,
+    nodes: Sequence[Node],
+    receive_time_ns: int,
+    context: Sequence[Node] = (),
+    plant: PlantModel | None = None,
+) -> pa.RecordBatch:
+    """Values that were just read, as rows of `telemetry` without a capture: origin polled, capture empty, seq from 1.
+
+    Args:
+        columns: decoded DataValues; `client_handle` indexes `nodes`.
+        server: where they come from, with its NamespaceArray.
+        nodes: what was read.
+        receive_time_ns: when, Unix nanoseconds.
+        context: all nodes known, for places (C5); those of `nodes` need not be repeated.
+    """
+    monitored = [MonitoredNode(node, handle, server.server, receive_time_ns) for handle, node in enumerate(nodes, 1)]
+    known = {node.node_id for node in nodes}
+    around = [MonitoredNode(node, 0, server.server, 0) for node in context if node.node_id not in known]
+    directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant)
+    batch = encode_items(
+        columns,
+        nodes=np.arange(1, len(nodes) + 1, dtype=np.uint32),
+        receive_time=receive_time_ns,
+        receive_mono=0,
+        sequence=0,
+        sub=0,
+        flags=int(Flag.POLLED),
+    )
+    return _telemetry(batch, 1, "", directory, dictionary=False)
+
+
+def journal(capture: Capture) -> pa.Table:
+    """The view `journal`."""
+    return capture.journal()
+
+
+def gaps(capture: Capture) -> pa.Table:
+    """The view `gaps`."""
+    return capture.gaps()
+
+
+def nodes(capture: Capture, *, plant: PlantModel | None = None) -> pa.Table:
+    """The view `nodes`: one row per node and change of its description."""
+    tables = [table for _, table in capture.tables.tables]
+    directory = NodeDirectory(tables, plant)
+    rows: list[dict[str, object]] = []
+    last: dict[tuple[object, object], dict[str, object]] = {}
+    for table in tables:
+        for node in table.nodes:
+            row = _node_row(node, directory)
+            key = (row["server"], row["node_id"])
+            same = {name: value for name, value in row.items() if name != "valid_from"}
+            if last.get(key) != same:
+                last[key] = same
+                rows.append(row)
+    return pa.Table.from_pylist(rows, schema=NODES)
+
+
+def events(capture: Capture, *, plant: PlantModel | None = None) -> pa.Table:
+    """The view `events`."""
+    directories = _Directories(capture, plant)
+    telemetry_row = max(capture.last_row, 1)  # events have their own numbering: the last description holds
+    parts = [_events(b, first, capture.id, directories.at(telemetry_row)) for first, b in capture.event_batches()]
+    return pa.Table.from_batches(parts, schema=EVENTS)
+
+
+class _Directories:
+    """The node directory that holds for a row; a later node table describes the rows behind it only."""
+
+    def __init__(self, capture: Capture, plant: PlantModel | None) -> None:
+        self._tables = capture.tables
+        self._plant = plant
+        self._count = -1
+        self._directory = NodeDirectory([], plant)
+
+    def at(self, row: int) -> NodeDirectory:
+        count = self._tables.count_at(row)
+        if count != self._count:
+            self._directory = NodeDirectory(
+                [table for first, table in self._tables.tables if first <= row], self._plant
+            )
+            self._count = count
+        return self._directory
+
+    def cut(self, first: int, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The batch in pieces that one directory describes."""
+        steps = [row for row in self._tables.steps() if first < row < first + batch.num_rows]
+        for start, end in zip([first, *steps], [*steps, first + batch.num_rows], strict=True):
+            yield start, batch.slice(start - first, end - start)
+
+
+def _telemetry(
+    batch: pa.RecordBatch, first: int, capture_id: str, directory: NodeDirectory, dictionary: bool
+) -> pa.RecordBatch:
+    rows = batch.num_rows
+    texts = _Texts(dictionary)
+    positions = directory.positions(batch.column("node").to_numpy())
+    code = batch.column("status").to_numpy()
+    stamps = times.time_columns(batch)
+    values = value_columns(batch, positions, directory)
+    columns = {
+        "time": stamps.time,
+        "time_ns": stamps.time_ns,
+        "time_basis": texts.pick(times.BASES, stamps.basis),
+        "server_time": stamps.server_time,
+        "server_time_ns": stamps.server_time_ns,
+        "receive_time": stamps.receive_time,
+        "type": texts.pick(values.type_names, values.types),
+        "value": values.value,
+        "value_exact": values.exact,
+        "value_text": values.text,
+        "value_list": values.lists,
+        "raw": values.raw,
+        "status": pa.array(code.astype(np.int64)),
+        "quality": texts.pick(_QUALITIES, (code >> 30).astype(np.int32)),
+        "overflow": pa.array((code & (statuses.INFO_TYPE_MASK | statuses.OVERFLOW_BIT)) == statuses.OVERFLOW),
+        "origin": texts.pick(_ORIGINS, _ORIGIN_OF[batch.column("flags").to_numpy()]),
+        "capture": texts.pick([capture_id], np.zeros(rows, np.int32)),
+        "seq": pa.array(np.arange(first, first + rows, dtype=np.int64)),
+    }
+    columns |= {name: texts.take(directory.column(name), positions) for name in ("site", "area", "line", "machine")}
+    columns |= {
+        name: texts.take(directory.column(name), positions) for name in ("tag", "path", "server", "node_id", "unit")
+    }
+    return _batch(columns, TELEMETRY)
+
+
+class _Texts:
+    """Columns of repeated texts, plain or dictionary-encoded."""
+
+    def __init__(self, dictionary: bool) -> None:
+        self.dictionary = dictionary
+
+    def pick(self, words: Sequence[str], positions: npt.NDArray[np.int32]) -> pa.Array:
+        if not self.dictionary and len(positions) and (positions == positions[0]).all():
+            return pa.repeat(pa.scalar(str(words[positions[0]])), len(positions))
+        return self.take(pa.array([str(word) for word in words], pa.string()), positions)
+
+    def take(self, words: pa.Array, positions: npt.NDArray[np.int32]) -> pa.Array:
+        indexes = pa.array(positions, pa.int32())
+        return pa.DictionaryArray.from_arrays(indexes, words) if self.dictionary else words.take(indexes)
+
+
+def _batch(columns: dict[str, pa.Array], contract: pa.Schema) -> pa.RecordBatch:
+    """Columns in the order of a contract; dictionaries stay."""
+    arrays = [columns[name] for name in contract.names]
+    fields = [field.with_type(array.type) for field, array in zip(contract, arrays, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _node_row(entry: MonitoredNode, directory: NodeDirectory) -> dict[str, object]:
+    node = entry.node
+    place = directory.place(entry.server, node.node_id, node.path)
+    names = node.enum_names
+    row: dict[str, object] = {name: getattr(node, name) for name in NODES.names if hasattr(node, name)}
+    return (
+        row
+        | place._asdict()
+        | {
+            "server": entry.server,
+            "valid_from": entry.valid_from // 1000,
+            "array_dimensions": None
+            if node.array_dimensions is None
+            else [min(d, 2**31 - 1) for d in node.array_dimensions],
+            "enum_names": None if names is None else json.dumps(names, ensure_ascii=False),
+            "sampling_ms": entry.sampling_ms,
+            "publishing_ms": entry.publishing_ms,
+            "queue_size": entry.queue_size,
+            "parents": list(node.parents),
+        }
+    )
+
+
+def _events(batch: pa.RecordBatch, first: int, capture_id: str, directory: NodeDirectory) -> pa.RecordBatch:
+    rows = batch.num_rows
+    texts = _Texts(False)
+    positions = directory.positions(batch.column("node").to_numpy())
+    servers = directory.column("server").take(pa.array(positions)).to_pylist()
+    notifiers = directory.column("node_id").take(pa.array(positions)).to_pylist()
+    sources = [s or n for s, n in zip(batch.column("source_node").to_pylist(), notifiers, strict=True)]
+    paths = {(node.server, node.node.node_id): node.node.path for node in directory.nodes}
+    found = [
+        directory.place(server, node, paths.get((server, node), ""))
+        for server, node in zip(servers, sources, strict=True)
+    ]
+    stamps = times.event_columns(batch)
+    names = (
+        "event_id", "event_type", "source_name", "message", "condition_id", "condition_name", "active", "acked",
+        "confirmed", "suppressed", "retain", "fields",
+    )  # fmt: skip
+    columns = {name: batch.column(name) for name in names} | {
+        "time": stamps.time,
+        "time_ns": stamps.time_ns,
+        "receive_time": stamps.receive_time,
+        "server": pa.array(servers, pa.string()),
+        "node_id": pa.array(sources, pa.string()),
+        "severity": batch.column("severity").cast(pa.int32()),
+        "origin": texts.pick(_ORIGINS, _ORIGIN_OF[batch.column("flags").to_numpy()]),
+        "capture": texts.pick([capture_id], np.zeros(rows, np.int32)),
+        "seq": pa.array(np.arange(first, first + rows, dtype=np.int64)),
+    }
+    columns |= {n: pa.array([getattr(p, n) for p in found], pa.string()) for n in ("site", "area", "line", "machine")}
+    return _batch(columns, EVENTS)
