@@ -1,1 +1,1 @@
-"""The simulated plant, pure, and the server that shows it."""
+"""The simulated plant: what happens in it is a pure function of a seed and the time; only `source` looks at a clock."""

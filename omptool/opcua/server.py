@@ -1,0 +1,236 @@
+"""An OPC UA server over a node table and a stream of values: the simulated plant today, a replayed capture as well.
+
+asyncua's server carries transport, sessions and namespace 0; address space, values and data subscriptions are ours
+(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only and without security: it
+is a source for tools on the same computer, never a gateway. Clients may read and subscribe, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import gc
+import ipaddress
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from asyncua import Server, ua
+from asyncua.server.internal_server import InternalServer
+
+from omptool import __version__
+from omptool.errors import Busy, OutputFailed, UsageError
+from omptool.model.nodes import Node
+from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua.address_space import AddressSpaceBuilder, Slot
+from omptool.opcua.served import ServedValue, ValueSource
+from omptool.opcua.server_subscription import ServedSubscriptions
+from omptool.opcua.server_values import EncodedValue
+
+OPC_UA = "http://opcfoundation.org/UA/"
+MIN_QUEUE_SIZE = 1000
+"""Queues longer than one hold at least this many values: what a fast replay brings within one publishing interval."""
+
+_TOGETHER_S = 0.002
+"""Values due within this time go out in one turn; a shorter sleep is not kept by operating systems anyway."""
+_BURST = 200
+"""Values pushed before clients get a turn when the server is behind."""
+_IN_USE = {errno.EADDRINUSE, errno.EACCES}
+
+
+class Served:
+    """A running server.
+
+    Attributes:
+        url: where it listens.
+        finished: done when the value source has ended; carries its error.
+        served: values handed out so far.
+    """
+
+    def __init__(self, server: Server, slots: dict[str, Slot], url: str) -> None:
+        self.url = url
+        self.served = 0
+        self._server = server
+        self._slots = slots
+        self.finished: asyncio.Task[None] | None = None
+
+    def start(self, values: ValueSource) -> None:
+        """Begin to hand out `values`, each when it is due."""
+        self.finished = asyncio.create_task(self._feed(values))
+
+    def prime(self, values: Iterable[ServedValue]) -> None:
+        """Set values that hold before anybody looks."""
+        now = unix_ns_to_ticks(time.time_ns())
+        for value in values:
+            slot = self._slots.get(value.node_id)
+            if slot is not None:
+                slot.value = _encoded(value, now)
+
+    async def _feed(self, values: ValueSource) -> None:
+        clock_ns = time.time_ns() - time.monotonic_ns()  # one offset for good: a stepped wall clock must not stall us
+        burst = 0
+        async for value in values:
+            wait = (value.due_ns - clock_ns - time.monotonic_ns()) / 1e9
+            if wait > _TOGETHER_S:
+                await asyncio.sleep(wait)
+                burst = 0
+            elif (burst := burst + 1) >= _BURST:
+                await asyncio.sleep(0)
+                burst = 0
+            slot = self._slots.get(value.node_id)
+            if slot is not None:
+                await slot.put(_encoded(value, unix_ns_to_ticks(time.time_ns())))
+                self.served += 1
+
+    async def drained(self, timeout_s: float) -> bool:
+        """Wait until every subscriber has fetched and acknowledged what it was owed; False when that takes too long."""
+        subscriptions = self._server.iserver.subscription_service.subscriptions
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while any(subscription.waiting for subscription in subscriptions.values()):  # type: ignore[attr-defined]
+                    await asyncio.sleep(0.05)
+                return True
+        return False
+
+    @property
+    def clients(self) -> int:
+        """Open connections."""
+        binary = self._server.bserver
+        return 0 if binary is None else len(binary.clients)
+
+    async def stop(self) -> None:
+        """Stop the values, close every connection and release the port."""
+        if self.finished is not None:
+            self.finished.cancel()
+            await asyncio.wait([self.finished])
+        internal = self._server.iserver
+        if internal.time_task is not None:  # asyncua waits for it, up to a second
+            internal.time_task.cancel()
+            await asyncio.wait([internal.time_task])
+            internal.time_task = None
+        for session in list(internal._external_sessions.values()):
+            await session.close_session(True)
+        await self._server.stop()
+
+
+async def serve(
+    nodes: Sequence[Node],
+    values: ValueSource,
+    *,
+    initial: Iterable[ServedValue] = (),
+    namespaces: Sequence[str],
+    application_uri: str,
+    product: str = "omptool",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    min_queue_size: int = MIN_QUEUE_SIZE,
+) -> Served:
+    """Serve `nodes` and feed them from `values`; returns once connections are accepted.
+
+    Args:
+        nodes: the table; nodes of namespace 0's standard address space are taken as they are.
+        values: what happens, in order of `due_ns`; consumed by a task of its own.
+        initial: what holds at the start.
+        namespaces: the namespace array; index 0 is OPC UA's, index 1 becomes `application_uri`.
+        application_uri: the server's identity.
+        product: name for people.
+        host: a loopback address.
+        port: 0 takes a free one.
+        min_queue_size: see `MIN_QUEUE_SIZE`.
+
+    Raises:
+        UsageError: `host` is not a loopback address.
+        Busy: the port is taken.
+        OutputFailed: the operating system does not let us listen.
+    """
+    _refuse_open_network(host)
+    _quiet()
+    with _without_collector():
+        server = Server(iserver=_internal_server(min_queue_size))
+        await server.init()
+        array = [OPC_UA, application_uri, *namespaces[2:]]
+        builder = AddressSpaceBuilder(server.iserver.aspace, array)
+        builder.add(nodes)
+        await _introduce(server, array, application_uri, product)
+    server.socket_address = (host, port)
+    server.set_endpoint(f"opc.tcp://{_bracketed(host)}:{port}")
+    await _listen(server, host, port)
+    assert server.bserver is not None
+    url = f"opc.tcp://{_bracketed(host)}:{server.bserver.port}"
+    served = Served(server, builder.slots, url)
+    served.prime(initial)
+    served.start(values)
+    return served
+
+
+def _internal_server(min_queue_size: int) -> InternalServer:
+    internal = InternalServer()
+    subscriptions = ServedSubscriptions(internal.aspace, internal, min_queue_size=min_queue_size)
+    internal.subscription_service = subscriptions
+    internal.isession.subscription_service = subscriptions
+    internal.allow_remote_admin = False
+    internal.supported_tokens = (ua.AnonymousIdentityToken,)
+    return internal
+
+
+async def _introduce(server: Server, namespaces: Sequence[str], application_uri: str, product: str) -> None:
+    server.set_server_name(product)
+    server.product_uri = "urn:omptool"
+    server.manufacturer_name = "omptool"
+    server.application_type = ua.ApplicationType.Server
+    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    await server.set_application_uri(application_uri)
+    await server.get_node(ua.NodeId(ua.ObjectIds.Server_NamespaceArray)).write_value(list(namespaces))
+    await server.set_build_info(
+        server.product_uri, server.manufacturer_name, product, __version__, "", datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+async def _listen(server: Server, host: str, port: int) -> None:
+    try:
+        await server.start()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        if error.errno in _IN_USE:
+            raise Busy(
+                f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0"
+            ) from None
+        raise OutputFailed(f"cannot listen on {host}:{port}: {reason}") from None
+
+
+def _encoded(value: ServedValue, server_ticks: int) -> EncodedValue:
+    return EncodedValue(value.variant, value.status, value.source_ticks, value.source_pico, server_ticks)
+
+
+def _refuse_open_network(host: str) -> None:
+    with contextlib.suppress(ValueError):
+        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
+            return
+    raise UsageError(
+        f"{host} can be reached from other computers, and this server has no security",
+        "listen on 127.0.0.1, and let an SSH tunnel bring others here",
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _quiet() -> None:
+    """asyncua logs what peers do wrong, with tracebacks; nobody asked, and stderr is for the person at the terminal."""
+    for name in ("asyncua", "asyncua.server"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Building namespace 0 makes some 100,000 objects that live for good: collecting among them doubles the start-up."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
