@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
-from tests.opcua.subscription_script import ScriptedServer, message, publish_time, values
 
 from omptool.errors import DiskFull
 from omptool.model.vocabulary import Origin
@@ -15,6 +14,7 @@ from omptool.opcua.items import RequestedItem
 from omptool.opcua.subscription import Subscriber, Subscription
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 from omptool.protocol.ledger import LAST, step
+from tests.opcua.subscription_script import ScriptedServer, message, publish_time, values
 
 
 class Run:

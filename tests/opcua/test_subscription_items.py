@@ -7,11 +7,11 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.opcua.subscription_script import ScriptedServer
 
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.items import LEAST_QUEUE, MARGIN, MOST_QUEUE, MonitoredItem, RequestedItem, create_items, queue_size
+from tests.opcua.subscription_script import ScriptedServer
 
 
 def create(server: ScriptedServer, count: int, *, sampling_ms: float = 100.0) -> list[MonitoredItem]:

@@ -1,0 +1,184 @@
+"""Undecoded notifications of one subscription → rows of a segment, with what only the order of arrival can tell.
+
+That is: which value is an item's first one, which values an overflowing queue has swallowed and between which moments,
+and which blocks do not decode. Pure: opens nothing, reads no clock; keeps a few numbers per node between calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.capture.encode import encode_items
+from omptool.capture.format import Flag
+from omptool.errors import MalformedMessage
+from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
+from omptool.protocol.columns import ItemColumns
+from omptool.protocol.items import decode_items
+
+FOREIGN_CLOCK_NS = 3_600_000_000_000
+"""Rows further than this from the PublishTime of their message run on a clock of their own (simulation, replay)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The values of one notification, undecoded.
+
+    Attributes:
+        count, items: as `protocol.publish.DataChange` has them.
+        receive_ns, receive_mono: when it arrived, Unix nanoseconds and monotonic.
+        sequence: of its message; `publish_ns` the server's clock when it was sent, None when unknown.
+    """
+
+    count: int
+    items: bytes
+    receive_ns: int
+    receive_mono: int
+    sequence: int
+    publish_ns: int | None
+    is_republished: bool = False
+
+
+class Overflow(NamedTuple):
+    """Values of a node that its queue discarded: they lay in [start_ns, end_ns)."""
+
+    node: int
+    start_ns: int
+    end_ns: int
+
+
+class Undecodable(NamedTuple):
+    """A block that is lost because its bytes are not what they claim to be."""
+
+    block: Block
+    error: str
+
+
+class Encoded(NamedTuple):
+    """Rows of `SEGMENT`, and what they say about rows that are not there."""
+
+    rows: pa.RecordBatch | None
+    overflows: tuple[Overflow, ...] = ()
+    undecodable: tuple[Undecodable, ...] = ()
+
+
+class RowEncoder:
+    """Turns blocks into rows; one per subscription.
+
+    Args:
+        handles: node handles are 1…handles, and the ClientHandles are the same.
+        sub: capture-local handle of the subscription.
+        started_ns: Unix nanoseconds when its items were created; no value was missed before.
+    """
+
+    def __init__(self, handles: int, *, sub: int, started_ns: int) -> None:
+        self._sub = sub
+        self._nodes = np.arange(handles + 1, dtype=np.uint32)
+        self._is_seen = np.zeros(handles + 1, dtype=np.bool_)
+        self._last_ns = np.full(handles + 1, started_ns, dtype=np.int64)
+        self._anchor: tuple[int, int] | None = None
+        self._started_ns = started_ns
+
+    def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
+        """Rows in order of arrival, at most `limit`.
+
+        A block that does not decode is left out and named; it never takes others with it.
+        """
+        good, columns, undecodable = self._decode(blocks)
+        if not good:
+            return Encoded(None, (), undecodable)
+        handles = columns.client_handle[:limit]
+        flags = self._flags(good, columns.client_handle, limit)
+        per_row = np.repeat(np.arange(len(good)), [block.count for block in good])
+        rows = encode_items(
+            columns,
+            nodes=self._nodes,
+            receive_time=np.array([block.receive_ns for block in good], np.int64)[per_row],
+            receive_mono=np.array([block.receive_mono for block in good], np.int64)[per_row],
+            sequence=np.array([block.sequence for block in good], np.uint32)[per_row],
+            sub=self._sub,
+            flags=flags,
+        ).slice(0, limit)
+        times = _times(rows)
+        overflows = self._overflows(handles, columns.status[:limit], times)
+        self._last_ns[handles] = times
+        self._remember_clock(good[-1], times)
+        return Encoded(rows, overflows, undecodable)
+
+    def moment(self, publish_ns: int | None) -> int:
+        """A PublishTime on the clock of the rows: the same, unless the rows run on a clock of their own."""
+        if self._anchor is None:
+            return self._started_ns if publish_ns is None else publish_ns
+        published, of_rows = self._anchor
+        if publish_ns is None or abs(of_rows - published) > FOREIGN_CLOCK_NS:
+            return of_rows
+        return publish_ns
+
+    def _decode(self, blocks: Sequence[Block]) -> tuple[list[Block], ItemColumns, tuple[Undecodable, ...]]:
+        try:
+            return list(blocks), self._columns(blocks), ()
+        except MalformedMessage:
+            good, bad = [], []
+        for block in blocks:
+            try:
+                self._columns([block])
+                good.append(block)
+            except MalformedMessage as error:
+                bad.append(Undecodable(block, error.message))
+        return good, self._columns(good), tuple(bad)
+
+    def _columns(self, blocks: Sequence[Block]) -> ItemColumns:
+        columns = decode_items([(block.items, block.count) for block in blocks])
+        handles = columns.client_handle
+        if len(handles) and (int(handles.max()) >= len(self._nodes) or int(handles.min()) == 0):
+            raise MalformedMessage("a value for an item that was never created")
+        return columns
+
+    def _flags(
+        self, blocks: Sequence[Block], handles: npt.NDArray[np.uint32], limit: int | None
+    ) -> npt.NDArray[np.uint8]:
+        flags = np.repeat(
+            np.array([int(Flag.REPUBLISHED) if block.is_republished else 0 for block in blocks], np.uint8),
+            [block.count for block in blocks],
+        )
+        fresh = np.flatnonzero(~self._is_seen[handles[:limit]])
+        if len(fresh):
+            _, first = np.unique(handles[fresh], return_index=True)
+            flags[fresh[first]] |= int(Flag.INITIAL)
+            self._is_seen[handles[fresh]] = True
+        return flags
+
+    def _overflows(
+        self, handles: npt.NDArray[np.uint32], status: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]
+    ) -> tuple[Overflow, ...]:
+        """The Overflow bit stands on the oldest value left: what was discarded lies between the one before and this."""
+        marked = (status & np.uint32(INFO_TYPE_MASK | OVERFLOW_BIT)) == OVERFLOW
+        if not marked.any():
+            return ()
+        order = np.argsort(handles, kind="stable")
+        before = self._last_ns[handles[order]]
+        same = handles[order][1:] == handles[order][:-1]
+        before[1:] = np.where(same, times[order][:-1], before[1:])
+        previous = np.empty_like(before)
+        previous[order] = before
+        return tuple(
+            Overflow(int(handles[row]), int(min(previous[row], times[row])), int(max(previous[row], times[row])))
+            for row in np.flatnonzero(marked).tolist()
+        )
+
+    def _remember_clock(self, last: Block, times: npt.NDArray[np.int64]) -> None:
+        if last.publish_ns is not None and len(times):
+            self._anchor = (last.publish_ns, int(times[-last.count :].max()))
+
+
+def _times(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Source, else server, else receive time; Unix nanoseconds."""
+    times = pc.coalesce(rows.column("source_time"), rows.column("server_time"), rows.column("receive_time"))
+    result: npt.NDArray[np.int64] = times.cast(pa.int64()).to_numpy()
+    return result
