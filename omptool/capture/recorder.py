@@ -217,7 +217,7 @@ class _Recording:
     async def _commit(self, batch: Batch) -> None:
         await self._in_thread(lambda: self._write(batch))
         progress, store = self._progress, self._opened
-        progress.rows, progress.gaps, progress.bytes = store.rows, store.gaps, store.bytes
+        progress.rows, progress.gaps, progress.bytes = store.rows, store.gaps.total(), store.bytes
         if batch.notifications:
             progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         if store.is_full:
@@ -240,7 +240,7 @@ class _Recording:
             server=server_identity(self._server, session).server,
             rows=store.rows,
             nodes=len(self._items) - len(failed),
-            gaps=store.gaps,
+            gaps=dict(store.gaps),
             seconds=time.monotonic() - self._progress.started,
             bytes=store.bytes,
             reason="connection_lost" if is_lost else self._reason,
@@ -267,7 +267,7 @@ class _Recording:
         loop, limits, progress = asyncio.get_running_loop(), self._limits, self._progress
         progress.phase, progress.started = "capturing", time.monotonic()
         progress.nodes = sum(item.is_monitored for item in self._items)
-        progress.gaps = self._opened.gaps
+        progress.gaps = self._opened.gaps.total()
         if limits.seconds is not None:
             loop.call_later(limits.seconds, self._end, "for")
         if limits.until_ns is not None:

@@ -84,7 +84,7 @@ class RecordingResult:
 
     Attributes:
         nodes: monitored ones.
-        gaps: gap rows written; 0 and no failed item = complete.
+        gaps: gap rows written, by reason; none = complete.
         seconds: from the creation of the items to the end.
         reason: why it ended: `stopped`, `for`, `until`, `count`, `connection_lost`.
         cause: for people, why the connection was lost.
@@ -94,7 +94,7 @@ class RecordingResult:
     server: str
     rows: int
     nodes: int
-    gaps: int
+    gaps: dict[str, int]
     seconds: float
     bytes: int
     reason: str
@@ -106,4 +106,4 @@ class RecordingResult:
     @property
     def is_complete(self) -> bool:
         """Whether every notification of every selected node was received."""
-        return not self.gaps and not self.failed
+        return not self.gaps

@@ -85,9 +85,7 @@ def _matching(pattern: str, default: Sequence[Node], readable: Sequence[Node]) -
     found = found or [node for node in readable if glob.matches(node.path)]
     if not found:
         near = nearest(_WILD.sub("", pattern), (node.path for node in readable))
-        raise NotFound(
-            f"--select {pattern!r} matches none of {len(readable):,} readable variables", _did_you_mean(near)
-        )
+        raise NotFound(f"--select {pattern!r} matches none of {len(default):,} variables", _did_you_mean(near))
     return found
 
 

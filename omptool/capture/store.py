@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ class RecordingStore:
 
     Attributes:
         rows: telemetry rows stored, committed or not.
-        gaps: gap rows written.
+        gaps: gap rows written, by reason.
         overflows: values that carried the Overflow bit.
         is_full: whether the asked number of rows is reached; further rows are left out.
     """
@@ -42,7 +43,8 @@ class RecordingStore:
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._published_ns: int | None = None
-        self.rows = self.gaps = self.overflows = 0
+        self.rows = self.overflows = 0
+        self.gaps: Counter[str] = Counter()
 
     @property
     def is_full(self) -> bool:
@@ -162,7 +164,7 @@ class RecordingStore:
         missing: int | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        self.gaps += 1
+        self.gaps[str(reason)] += 1
         self._writer.gap(
             reason, server=self._server.server, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED,
             node=node, sub=self._sub, missing=missing, detail=detail,

@@ -1,0 +1,207 @@
+"""`omptool capture`: subscribe to a server and record what it sends."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omptool.cli import settings
+from omptool.cli.exits import ExitCode
+from omptool.cli.options import (
+    ConfigOption,
+    DryRunOption,
+    ForceOption,
+    FormatOption,
+    ProgressMode,
+    ProgressOption,
+    SelectOption,
+    TimeoutOption,
+    TzOption,
+)
+from omptool.cli.output import Rows, emit
+from omptool.cli.signals import run_async, run_until_stopped
+from omptool.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from omptool.capture.recording import Intervals, Limits, Selection
+    from omptool.config import Config, ServerConfig
+
+PLAN_COLUMNS = ("path", "node_id", "data_type", "unit", "sampling_ms", "queue_size")
+
+
+def capture(
+    server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
+    ] = None,
+    select: SelectOption = None,
+    nodes: Annotated[
+        str | None,
+        typer.Option(
+            "--nodes", help="Only the nodes in FILE: one NodeId or path per line; - is stdin.", metavar="FILE"
+        ),
+    ] = None,
+    for_: Annotated[
+        str | None, typer.Option("--for", help="Stop after this long: 90s, 10m, 8h, 2d.", metavar="DURATION")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Stop at this time: RFC 3339 or a date.", metavar="TIME")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", help="Stop after exactly N rows.", metavar="N", min=1)] = None,
+    publishing_interval: Annotated[
+        str | None,
+        typer.Option("--publishing-interval", help="How often the server sends what has changed.", metavar="DURATION"),
+    ] = None,
+    sampling_interval: Annotated[
+        str | None,
+        typer.Option(
+            "--sampling-interval",
+            help="How often the server looks at each value; 0 is the fastest it has.",
+            metavar="DURATION",
+        ),
+    ] = None,
+    dry_run: DryRunOption = False,
+    format: FormatOption = None,
+    force: ForceOption = False,
+    progress: ProgressOption = ProgressMode.AUTO,
+    timeout: TimeoutOption = None,
+    tz: TzOption = None,
+    config: ConfigOption = None,
+) -> ExitCode:
+    """Record the values a server sends, until you stop it.
+
+    Takes every readable Variable below Objects except the Server object and Properties, or what --select and --nodes
+    name. A value is acknowledged to the server only when it is on disk; Ctrl-C ends the capture in good order. Exit 3
+    means that values may be missing; `omptool verify` says which and why.
+
+    \b
+    Examples:
+      omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
+      omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
+      omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
+        omptool capture press7 -o speed.omcap --nodes -
+      omptool capture press7 --dry-run
+    """
+    loaded = settings.load(config, {"capture.publishing_interval": publishing_interval})
+    chosen = _server(loaded, server, timeout)
+    intervals = _intervals(loaded, chosen, sampling_interval)
+    limits = _limits(for_, until, count, tz)
+    if output is None and not dry_run:
+        raise UsageError("capture needs a place to record to", f"omptool capture {server} -o shift.omcap")
+    selection = _selection(select, nodes)
+
+    if output is None or dry_run:
+        return run_async(lambda: _show_plan(chosen, selection, intervals, format))
+    return run_until_stopped(
+        lambda stop: _record(chosen, output, selection, intervals, limits, stop, force=force, mode=progress)
+    )
+
+
+async def _record(
+    server: ServerConfig,
+    output: Path,
+    selection: Selection,
+    intervals: Intervals,
+    limits: Limits,
+    stop: asyncio.Event,
+    *,
+    force: bool,
+    mode: ProgressMode,
+) -> ExitCode:
+    from omptool.capture.recorder import record
+    from omptool.capture.recording import Progress
+    from omptool.cli.capture_screen import Screen, last_word, summary
+
+    facts = Progress()
+    async with Screen(mode, server, output, limits, facts):
+        result = await record(
+            server,
+            output,
+            selection=selection,
+            intervals=intervals,
+            limits=limits,
+            stop=stop,
+            force=force,
+            progress=facts,
+        )
+    last_word(result, server, output)
+    if not sys.stdout.isatty():
+        emit(summary(result), format="jsonl")
+    return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
+
+
+async def _show_plan(server: ServerConfig, selection: Selection, intervals: Intervals, format: str | None) -> ExitCode:
+    from omptool.capture.recorder import plan
+
+    items = await plan(server, selection, intervals)
+    rows = [
+        (item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size)
+        for item in items
+    ]
+    emit(Rows(PLAN_COLUMNS, rows), format=format)
+    return ExitCode.OK
+
+
+def _server(config: Config, name_or_url: str, timeout: float | None) -> ServerConfig:
+    from dataclasses import replace
+
+    server = config.server(name_or_url)
+    return server if timeout is None else replace(server, timeout_s=timeout)
+
+
+def _intervals(config: Config, server: ServerConfig, sampling: str | None) -> Intervals:
+    """A flag wins, then the server's own, then the general settings; unset, sampling is the fastest the server has.
+
+    Why fastest: a server that reports by exception sends every change then, and one that samples revises it to its own
+    minimum. Any slower default would lose values that nobody could see missing.
+    """
+    from omptool.capture.recording import Intervals
+    from omptool.model.times import parse_duration
+
+    if sampling is not None:
+        wanted = 0.0 if sampling == "0" else parse_duration(sampling).total_seconds() * 1000
+    elif server.sampling_ms is None and config.values["capture.sampling_interval"].origin == "default":
+        wanted = 0.0
+    else:
+        wanted = config.sampling_ms(server)
+    return Intervals(config.publishing_ms(server), wanted)
+
+
+def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:
+    from datetime import UTC, datetime
+
+    from omptool.capture.recording import Limits
+    from omptool.model.times import parse_duration, parse_time, unix_us
+
+    seconds = None if for_ is None else parse_duration(for_).total_seconds()
+    until_ns = None
+    if until is not None:
+        now = datetime.now(UTC)
+        moment = parse_time(until, now=now, zone=settings.zone(tz)[0])
+        if moment <= now:
+            raise UsageError(f"--until {until} is in the past", "name a time to come, or use --for 8h")
+        until_ns = unix_us(moment) * 1000
+    return Limits(seconds, until_ns, count)
+
+
+def _selection(select: list[str] | None, nodes: str | None) -> Selection:
+    from omptool.capture.recording import Selection
+    from omptool.capture.selection import read_list
+
+    return Selection(tuple(select or ()), None if nodes is None else tuple(read_list(_lines(nodes))))
+
+
+def _lines(file: str) -> list[str]:
+    if file == "-":
+        return sys.stdin.read().splitlines()
+    try:
+        return Path(file).read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, IsADirectoryError):
+        raise NotFound(f"no file {file}", "name a file with one NodeId or path per line, or - for stdin") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no text in UTF-8", "write one NodeId or path per line") from None
