@@ -29,7 +29,8 @@ class Commit:
         t_min, t_max: times of the rows in Unix nanoseconds (source, else server, else receive time; receive time where
             the clock is suspect; without rows flagged initial); null when there are none.
         time: the writer's clock at the commit, Unix nanoseconds.
-        lost: rows that were in this interval and are damaged; written by recover only, `rows` is 0 then.
+        lost: written by recover only, in the place of damage: how many rows lay there, -1 = unknown. `rows` is 0
+            then, and the commit may stand for several.
     """
 
     sequence: int
@@ -41,12 +42,12 @@ class Commit:
     t_min: int | None
     t_max: int | None
     time: int
-    lost: int = 0
+    lost: int | None = None
 
     @property
     def end_row(self) -> int:
         """`seq` of the row after this interval."""
-        return self.first_row + self.rows + self.lost
+        return self.first_row + self.rows + max(self.lost or 0, 0)
 
 
 def seed(capture_id: str, file_name: str) -> int:
@@ -61,7 +62,7 @@ def crc(data: bytes | memoryview) -> int:
 
 def to_json(commit: Commit) -> bytes:
     """The metadata value, with `self` still zero."""
-    fields = {key: value for key, value in asdict(commit).items() if not (key == "lost" and value == 0)}
+    fields = {key: value for key, value in asdict(commit).items() if not (key == "lost" and value is None)}
     return json.dumps(fields | {"self": "00000000"}, separators=(",", ":")).encode()
 
 
@@ -87,11 +88,12 @@ def from_json(text: bytes) -> Commit | None:
     try:
         data = json.loads(text)
         numbers = {key: data[key] for key in ("sequence", "offset", "length", "rows", "first_row", "crc32", "time")}
-        commit = Commit(**numbers, t_min=data["t_min"], t_max=data["t_max"], lost=data.get("lost", 0))
+        commit = Commit(**numbers, t_min=data["t_min"], t_max=data["t_max"], lost=data.get("lost"))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    whole = (*numbers.values(), commit.lost)
     spans = (commit.t_min, commit.t_max)
-    if not all(type(n) is int and 0 <= n < 2**63 for n in whole):
+    if not all(type(n) is int and 0 <= n < 2**63 for n in numbers.values()):
+        return None
+    if commit.lost is not None and not (type(commit.lost) is int and -1 <= commit.lost < 2**63):
         return None
     return commit if all(t is None or (type(t) is int and -(2**63) <= t < 2**63) for t in spans) else None

@@ -98,9 +98,8 @@ class _Account:
                     Damage(name, item.reason, item.start, item.end, item.rows, None, item.t_min, item.t_max, self.kind)
                 )
                 continue
-            hole = item.first_row > self.next_row or (
-                self.next_sequence is not None and item.sequence != self.next_sequence
-            )
+            is_next = item.lost is not None or self.next_sequence in (None, item.sequence)
+            hole = item.first_row > self.next_row or not is_next
             if not self.open and hole:
                 self.lose(Damage(name, "what should lie before is missing", item.offset, item.offset, kind=self.kind))
             self.settle(item)

@@ -230,7 +230,7 @@ class _Walk:
             index.items.append(Broken(index.end, commit.offset, "the commit record is damaged"))
         reason = self._check(commit)
         if reason:
-            rows = commit.rows + commit.lost
+            rows = commit.rows + max(commit.lost or 0, 0)
             index.items.append(Broken(commit.offset, end, reason, rows, commit.t_min, commit.t_max))
         else:
             index.items.append(commit)

@@ -8,7 +8,7 @@ other row comes back exactly. Files are hostile: nothing is followed, allocated 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +148,17 @@ class Capture:
     def torn_bytes(self) -> int:
         """Bytes behind the last commits; never acknowledged."""
         return sum(segment.index.torn for segment in self._segments)
+
+    @property
+    def patches(self) -> list[tuple[str, Commit]]:
+        """Commits that `recover` put where damage was, with their file."""
+        found = (pair for kind in SCHEMAS for pair in self._commits(kind))
+        return [(segment.index.path.name, commit) for segment, commit in found if commit.lost is not None]
+
+    @property
+    def parts(self) -> Sequence[Segment]:
+        """The segments with their indexes, as `recover` needs them."""
+        return self._segments
 
     @property
     def segments(self) -> list[SegmentInfo]:

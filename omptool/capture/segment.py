@@ -54,10 +54,19 @@ class SegmentFile:
         capture_id: C2 capture.
         sequence: of the next commit; `first_row` of the next counted row.
         good: bytes of an existing file to keep (0 for a new one); what lies behind is cut off.
+        name: the name that the file will have in the end, when `path` is not it.
     """
 
     def __init__(
-        self, path: Path, encoder: Encoder, capture_id: str, *, sequence: int, first_row: int, good: int = 0
+        self,
+        path: Path,
+        encoder: Encoder,
+        capture_id: str,
+        *,
+        sequence: int,
+        first_row: int,
+        good: int = 0,
+        name: str | None = None,
     ) -> None:
         self.path = path
         self.encoder = encoder
@@ -65,7 +74,7 @@ class SegmentFile:
         self.last: Commit | None = None
         self.next_sequence = sequence
         self.next_row = first_row
-        self._seed = commits.seed(capture_id, path.name)
+        self._seed = commits.seed(capture_id, name or path.name)
         self._fd = -1
         self._pending: list[bytes] = []
         self._position = good
@@ -104,7 +113,7 @@ class SegmentFile:
         self._rows += rows
         self._span = widen(self._span, span)
 
-    def seal(self, time_ns: int, *, first_row: int | None = None, lost: int = 0) -> Commit:
+    def seal(self, time_ns: int, *, first_row: int | None = None, lost: int | None = None) -> Commit:
         """Close the open interval with a commit record; still in memory."""
         data = b"".join(self._interval)
         commit = Commit(

@@ -15,6 +15,7 @@ from omptool.model.contracts import GAPS, JOURNAL
 from omptool.model.vocabulary import GapReason, GapState
 
 if TYPE_CHECKING:
+    from omptool.capture.commits import Commit
     from omptool.capture.damage import Damage
     from omptool.capture.entries import GapEntry
     from omptool.capture.reader import Capture
@@ -40,7 +41,7 @@ def journal(capture: Capture) -> pa.Table:
 
 def gaps(capture: Capture) -> pa.Table:
     """One row per window: recorded ones, then damage, then the missing `stop`."""
-    rows = [*_recorded(capture), *_damaged(capture), *_unfinished(capture)]
+    rows = [*_recorded(capture), *_damaged(capture), *_patched(capture), *_unfinished(capture)]
     return pa.Table.from_pylist(rows, schema=GAPS)
 
 
@@ -91,9 +92,27 @@ def _damaged(capture: Capture) -> Iterator[dict[str, Any]]:
             }
 
 
-def _start_us(capture: Capture, damage: Damage) -> int:
+def _patched(capture: Capture) -> Iterator[dict[str, Any]]:
+    """Damage that `recover` took out; its commit records say what it was."""
+    for file, commit in capture.patches:
+        if commit.lost == 0:
+            continue
+        for server in _servers(capture):
+            yield {
+                "server": server,
+                "start_time": _start_us(capture, commit),
+                "end_time": None if commit.t_max is None else commit.t_max // 1000 + 1,
+                "reason": GapReason.CORRUPT_SEGMENT,
+                "missing": None if commit.lost == -1 else commit.lost,
+                "state": GapState.EXPLAINED,
+                "detail": _json({"file": file, "cause": "taken out by recover", "first_row": commit.first_row}),
+                "capture": capture.id,
+            }
+
+
+def _start_us(capture: Capture, lost: Damage | Commit) -> int:
     """When the lost rows may begin: their own first time, else the beginning of the capture."""
-    known = damage.t_min
+    known = lost.t_min
     if known is None:
         starts = (capture.first_time, *(entry.time for entry in capture.journal_entries[:1]))
         known = min((time for time in starts if time is not None), default=0)

@@ -1,0 +1,115 @@
+"""A stock asyncua server, run as a process of its own, whose variables count up; it notes what a client acknowledged.
+
+Usage: counting_server.py OPTIONS-AS-JSON. Prints one JSON line with `url`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from asyncua import Server, ua
+from asyncua.common.utils import ServiceError
+from asyncua.server.internal_subscription import InternalSubscription
+from asyncua.server.monitored_item_service import MonitoredItemService
+
+NAMESPACE = "urn:test:counting"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the server does.
+
+    Attributes:
+        counters: variables Line1/Counter0 …, each counting 0, 1, 2 …
+        period_s: between two steps; every step writes every counter.
+        limit: CreateMonitoredItems with more items is refused; 0 = none.
+        states_limit: whether OperationLimits says so.
+        refused: counters whose monitoring is refused with BadUserAccessDenied.
+        queue: queue size granted at most.
+        acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
+    """
+
+    counters: int = 5
+    period_s: float = 0.005
+    limit: int = 0
+    states_limit: bool = False
+    refused: tuple[int, ...] = ()
+    queue: int = 10_000
+    acknowledged: str = ""
+
+    def text(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def install(options: Options) -> None:
+    """Give asyncua the traits that `options` name."""
+    create_all = MonitoredItemService.create_monitored_items
+    create_one = MonitoredItemService._create_data_change_monitored_item
+    publish = InternalSubscription.publish
+
+    async def limited(self: Any, params: Any) -> Any:
+        if options.limit and len(params.ItemsToCreate) > options.limit:
+            raise ServiceError(ua.StatusCodes.BadTooManyOperations)
+        return await create_all(self, params)
+
+    async def refusing(self: Any, params: Any) -> Any:
+        name = params.ItemToMonitor.NodeId.Identifier
+        if name in {f"Counter{number}" for number in options.refused}:
+            return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
+        return await create_one(self, params)
+
+    def noting(self: Any, acks: Any) -> None:
+        with Path(options.acknowledged).open("a") as file:
+            for number in acks:
+                for notification in self._not_acknowledged_results[number].NotificationMessage.NotificationData:
+                    for item in notification.MonitoredItems:
+                        file.write(f"{item.ClientHandle} {item.Value.Value.Value}\n")
+        publish(self, acks)
+
+    MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
+    MonitoredItemService._create_data_change_monitored_item = refusing  # type: ignore[method-assign]
+    MonitoredItemService._revise_queue_size = (  # type: ignore[method-assign]
+        lambda self, requested: min(requested, options.queue)
+    )
+    if options.acknowledged:
+        InternalSubscription.publish = noting  # type: ignore[method-assign]
+
+
+async def main(options: Options) -> None:
+    install(options)
+    server = Server()
+    await server.init()
+    server.set_endpoint("opc.tcp://127.0.0.1:0/counting")
+    await server.set_application_uri("urn:test:counting:server")
+    namespace = await server.register_namespace(NAMESPACE)
+    line = await server.nodes.objects.add_folder(ua.NodeId("Line1", namespace), ua.QualifiedName("Line1", namespace))
+    counters = [
+        await line.add_variable(
+            ua.NodeId(f"Counter{number}", namespace), ua.QualifiedName(f"Counter{number}", namespace), 0.0
+        )
+        for number in range(options.counters)
+    ]
+    if options.states_limit:
+        node = server.get_node(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall)
+        await node.write_value(ua.Variant(options.limit, ua.VariantType.UInt32))
+    await server.start()
+    port = server.bserver._server.sockets[0].getsockname()[1]
+    print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/counting"}), flush=True)
+    number = 0
+    while True:
+        number += 1
+        for counter in counters:
+            await counter.write_value(float(number))
+        await asyncio.sleep(options.period_s)
+
+
+if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)
+    given = json.loads(sys.argv[1])
+    asyncio.run(main(Options(**given | {"refused": tuple(given["refused"])})))
