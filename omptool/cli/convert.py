@@ -1,0 +1,182 @@
+"""`omptool convert`: captures to a lake, or to one Parquet file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omptool.cli import diagnostics, settings, terminal
+from omptool.cli.options import (
+    ConfigOption,
+    DryRunOption,
+    ForceOption,
+    InputFormatOption,
+    PlantOption,
+    ProgressMode,
+    ProgressOption,
+)
+from omptool.errors import UsageError
+
+if TYPE_CHECKING:
+    from omptool.lake.convert import ConvertReport
+    from omptool.model.plant import PlantModel
+    from omptool.sources.capture import CaptureSource
+    from omptool.sources.source import Named, Source
+
+
+def convert(
+    source: Annotated[list[str], typer.Argument(help="Captures; for a .parquet file also lakes and telemetry files.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
+    ],
+    force: ForceOption = False,
+    plant: PlantOption = None,
+    dry_run: DryRunOption = False,
+    progress: ProgressOption = ProgressMode.AUTO,
+    input_format: InputFormatOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Convert captures to a lake of Delta tables, or to one Parquet file.
+
+    A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
+    row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
+
+    \b
+    Examples:
+      omptool convert shift.omcap -o lake
+      omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
+      omptool convert shift.omcap -o shift.parquet
+    """
+    loaded = settings.load(config)
+    model = settings.plant(plant)
+    single = output.suffix.lower() == ".parquet"
+    from omptool.lake.convert import check_target, stored_plant
+    from omptool.sources.resolve import resolve_all
+
+    if not single:
+        check_target(output)
+        model = model if plant else (stored_plant(output) or model)
+    named = resolve_all(
+        source,
+        input_format=input_format,
+        plant=model if plant or not single else None,
+        nearby_plant=model,
+        servers=loaded.servers,
+    )
+    with diagnostics.Progress(progress) as display:
+        if single:
+            report = None if dry_run else _to_file(named, output, force, display)
+        else:
+            captures = [_capture(entry.source) for entry in named]
+            report = None if dry_run else _to_lake(captures, output, model, display)
+    if report is None:
+        _say_plan(named, output, single)
+    else:
+        _say(report, named, output)
+
+
+def _capture(source: Source) -> CaptureSource:
+    from omptool.sources.capture import CaptureSource
+
+    if isinstance(source, CaptureSource):
+        return source
+    raise UsageError(
+        f"{source.label} is no capture ({source.kind}); a lake is made of captures",
+        f'to query it as it is: omptool query "…" --on {source.label}',
+    )
+
+
+def _to_lake(
+    captures: Sequence[CaptureSource], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
+) -> ConvertReport:
+    from omptool.lake.convert import Progress
+    from omptool.lake.convert import convert as to_lake
+
+    def show(state: Progress) -> None:
+        display.update(
+            [f"converting {state.label} → {lake}   {state.rows:,} of {state.total:,} rows"],
+            {"rows": state.rows, "total": state.total, "source": state.label},
+        )
+
+    return to_lake(captures, lake, plant=plant, on_progress=show)
+
+
+def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress) -> ConvertReport:
+    from omptool.lake.export import write_file
+    from omptool.sql.engine import LocalEngine
+
+    for entry in named:
+        if not entry.source.has_telemetry:
+            raise UsageError(f"{entry.source.label} has no telemetry: the columns time, node_id, value … are missing")
+
+    def show(rows: int) -> None:
+        display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})
+
+    with LocalEngine(named) as engine:
+        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
+
+
+def _say_plan(named: Sequence[Named], output: Path, single: bool) -> None:
+    if single:
+        diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
+        return
+    from omptool.lake.convert import pending
+
+    captures = [_capture(entry.source) for entry in named]
+    waiting = pending(captures, output)
+    for capture in captures:
+        diagnostics.note(f"would add {_plural(waiting[capture.id], 'row')} of {capture.label} to {output}")
+
+
+def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
+    from omptool.sources.source import describe_gaps
+
+    for entry in named:
+        if reasons := entry.source.gap_reasons():
+            diagnostics.note(f"note: {describe_gaps(entry.source.label, reasons)}")
+    if report.clock_suspect:
+        diagnostics.note(
+            f"note: {_plural(report.clock_suspect, 'row')} with a clock far off (before 2000 or an hour after receipt),"
+            " filed by the date of receipt"
+        )
+    if report.plant_changed:
+        diagnostics.note(
+            "note: the plant model has changed; rows that were in the lake before keep their site and machine"
+        )
+    facts = {"rows": report.rows, "files": report.files, "bytes": report.size, "seconds": round(report.seconds, 3)}
+    if not terminal.stdout_is_terminal():
+        _print(json.dumps(facts) + "\n")
+        return
+    if not report.files:
+        _print(f"{output} is up to date\n")
+        return
+    per_row = f" ({report.size / report.rows:.1f} B/row)" if report.rows else ""
+    _print(
+        f"{_plural(report.rows, 'row')} → {output}, {_plural(report.files, 'file')}, {_size(report.size)}{per_row}"
+        f" in {report.seconds:.1f} s\n"
+    )
+    diagnostics.note(f'next: omptool query "from telemetry limit 10" --on {output}')
+
+
+def _print(text: str) -> None:
+    from omptool.cli.output import print_text
+
+    print_text(terminal.escape_lines(text))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _size(count: int) -> str:
+    """Bytes for people."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:,.0f} {unit}" if unit in ("B", "kB") else f"{amount:,.1f} {unit}"
+        amount /= 1000
+    return ""

@@ -1,0 +1,246 @@
+"""Recordings → lake: incremental, idempotent, and whole at every moment.
+
+How far each capture got stands in the same commit as its rows, so a run that is killed and started again, or started
+twice, adds every row exactly once. One run adds at most one file per table and partition. Never overwrites or deletes
+rows of a lake, and never writes into a capture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.errors import LakeError, OutputExists
+from omptool.lake import layout, order, partitions
+from omptool.lake.runs import Sorter
+from omptool.lake.small import changed_gaps, new_nodes
+from omptool.lake.staging import Staging
+from omptool.lake.table import Table
+from omptool.model.contracts import VIEWS
+from omptool.model.plant import PlantModel
+from omptool.store import local
+
+
+class Recording(Protocol):
+    """What can be converted: a capture seen through the contract, fixed to its last commit.
+
+    `last_seq` is the `seq` of its newest telemetry row; `telemetry(after_seq)` gives the rows behind a `seq`, in order.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def last_seq(self) -> int: ...
+    def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]: ...
+    def table(self, view: str) -> pa.Table: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a conversion is; `rows` of `total` new rows read, from the recording `label`."""
+
+    label: str
+    rows: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertReport:
+    """What a conversion added.
+
+    Attributes:
+        rows: telemetry rows added; 0 means up to date.
+        files: data files added, over all tables; `size` their bytes.
+        clock_suspect: added rows with stamps before 2000 or more than an hour after receipt, filed by receive date.
+        plant_changed: the plant model differs from the one that earlier rows of the lake were named by.
+    """
+
+    rows: int
+    files: int
+    size: int
+    seconds: float
+    clock_suspect: int
+    plant_changed: bool
+
+
+def stored_plant(lake: Path) -> PlantModel | None:
+    """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
+    text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
+    return PlantModel.parse(text, f"plant model of {lake}") if text else None
+
+
+def pending(recordings: Sequence[Recording], lake: Path) -> dict[str, int]:
+    """How many telemetry rows of each recording (by id) the lake does not have yet; reads the log only."""
+    table = Table(lake, "telemetry")
+    return {recording.id: max(0, recording.last_seq - table.done(recording.id)) for recording in recordings}
+
+
+def check_target(lake: Path) -> None:
+    """Refuse a folder that holds something else.
+
+    Raises:
+        OutputExists: a file, or a folder with other content.
+    """
+    if not lake.exists() or layout.is_lake(lake):
+        return
+    ours = {layout.LOCK, layout.STAGING, *layout.PARTITIONS}
+    if not lake.is_dir() or any(entry.name not in ours for entry in lake.iterdir()):
+        raise OutputExists(
+            f"{lake} exists and is not a lake",
+            "choose another folder for -o, or a name that ends in .parquet for a single file",
+        )
+
+
+def convert(
+    recordings: Sequence[Recording],
+    lake: Path,
+    *,
+    plant: PlantModel | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> ConvertReport:
+    """Add to the lake what it does not have yet of the recordings.
+
+    Args:
+        recordings: captures, each with its own id, already seen through `plant`.
+        lake: an existing lake, or a folder to be made.
+        plant: the model the recordings were seen through; kept in the lake's metadata.
+
+    Raises:
+        OutputExists: something else lies at `lake`.
+        Busy: another omptool writes to this lake.
+        DiskFull: no space; the lake is as it was.
+        LakeError: the lake's log cannot be read, or another writer came between.
+    """
+    started = time.monotonic()
+    check_target(lake)
+    with local.writing(lake):
+        local.make_folder(lake)
+        with local.lock(lake / layout.LOCK, str(lake)), Staging(lake) as staging:
+            conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
+            conversion.write()
+            conversion.commit()
+    return conversion.report(time.monotonic() - started)
+
+
+def _unique(recordings: Sequence[Recording]) -> list[Recording]:
+    """Each capture once, even when it was named twice."""
+    return list({recording.id: recording for recording in recordings}.values())
+
+
+class _Conversion:
+    """One run over one lake, under its lock."""
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        lake: Path,
+        plant: PlantModel | None,
+        staging: Staging,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._recordings = recordings
+        self._staging = staging
+        self._on_progress = on_progress
+        self._tables = {view: Table(lake, view) for view in VIEWS}
+        self._done: dict[str, dict[str, int]] = {view: {} for view in VIEWS}
+        self._replaced: list[str] = []
+        self._rows = self._files = self._size = self._suspect = 0
+        self._plant = plant
+        known = self._tables["telemetry"].properties()
+        self._check_format(known)
+        digest = known.get(layout.PLANT_DIGEST_KEY, "")
+        self._plant_changed = self._tables["telemetry"].rows() > 0 and digest != (plant.digest if plant else "")
+
+    def _check_format(self, properties: dict[str, str]) -> None:
+        written = properties.get(layout.FORMAT_KEY, "1")
+        if written.isdigit() and int(written) > layout.FORMAT:
+            raise LakeError(
+                f"the lake was written in format {written} by a newer omptool", "update: pip install -U omptool"
+            )
+
+    def write(self) -> None:
+        """Write every new row to files aside."""
+        for view in VIEWS:
+            self._tables[view].create()
+        self._write_timed("telemetry", self._telemetry())
+        self._write_timed("events", self._after_seq("events"))
+        self._write_plain("journal", list(self._after_seq("journal")))
+        self._write_plain("nodes", new_nodes(self._tables["nodes"], [r.table("nodes") for r in self._recordings]))
+        for recording in self._recordings:
+            gaps = changed_gaps(self._tables["gaps"], recording.id, recording.table("gaps"))
+            if gaps is not None:
+                self._replaced.append(recording.id)
+                if gaps.num_rows:
+                    self._add("gaps", {"capture": recording.id}, iter([gaps]))
+
+    def commit(self) -> None:
+        """Make the files part of the lake, table by table; telemetry last, so that its rows find their nodes."""
+        self._staging.announce(self._tables)
+        telemetry = self._tables["telemetry"]
+        if self._plant:
+            telemetry.set_properties({layout.PLANT_KEY: self._plant.text, layout.PLANT_DIGEST_KEY: self._plant.digest})
+        for view in ("nodes", "journal", "events", "telemetry"):
+            files = self._staging.move(view)
+            if files or self._done[view]:
+                self._tables[view].append(files, self._done[view])
+        gaps = self._staging.move("gaps")
+        for capture in self._replaced:
+            self._tables["gaps"].replace(
+                [file for file in gaps if file.values["capture"] == capture], {}, "capture", capture
+            )
+
+    def report(self, seconds: float) -> ConvertReport:
+        return ConvertReport(self._rows, self._files, self._size, seconds, self._suspect, self._plant_changed)
+
+    def _telemetry(self) -> Iterator[pa.Table]:
+        table = self._tables["telemetry"]
+        total = sum(max(0, recording.last_seq - table.done(recording.id)) for recording in self._recordings)
+        for recording in self._recordings:
+            done = table.done(recording.id)
+            if recording.last_seq <= done:
+                continue
+            for batch in recording.telemetry(done):
+                self._rows += batch.num_rows
+                yield order.compact(batch)
+                self._on_progress(Progress(recording.label, self._rows, total))
+            self._done["telemetry"][recording.id] = recording.last_seq
+
+    def _after_seq(self, view: str) -> Iterator[pa.Table]:
+        for recording in self._recordings:
+            done = self._tables[view].done(recording.id)
+            table = recording.table(view)
+            table = table.filter(pc.greater(table["seq"], done))
+            if table.num_rows:
+                self._done[view][recording.id] = pc.max(table["seq"]).as_py()
+                yield table
+
+    def _write_timed(self, view: str, tables: Iterator[pa.Table]) -> None:
+        """Write rows that have a time: split by (site, date), sorted."""
+        sorter = Sorter(self._staging.folder)
+        suspect = 0
+        for table in tables:
+            suspect += partitions.suspects(table)
+            for key, part in partitions.split(table):
+                sorter.add(key, part)
+        for (site, date), parts in sorter.partitions():
+            self._add(view, {"site": site, "date": date}, parts)
+        if view == "telemetry" and suspect:
+            self._suspect = suspect
+            self._done[view][layout.CLOCK_SUSPECT] = self._tables[view].done(layout.CLOCK_SUSPECT) + suspect
+
+    def _write_plain(self, view: str, tables: Sequence[pa.Table]) -> None:
+        if any(table.num_rows for table in tables):
+            self._add(view, {}, iter(tables))
+
+    def _add(self, view: str, values: dict[str, str], tables: Iterator[pa.Table]) -> None:
+        file = self._staging.write(view, values, tables)
+        self._files += 1
+        self._size += file.size

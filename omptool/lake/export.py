@@ -1,0 +1,61 @@
+"""Telemetry rows → one Parquet file, sorted and encoded like the files of a lake, named only when complete."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+from omptool.errors import OutputExists
+from omptool.lake import order, parquet
+from omptool.lake.convert import ConvertReport
+from omptool.lake.partitions import suspects
+from omptool.lake.runs import Sorter
+from omptool.model.contracts import TELEMETRY
+from omptool.store import local
+
+
+def write_file(
+    batches: Iterable[pa.RecordBatch],
+    target: Path,
+    *,
+    force: bool = False,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> ConvertReport:
+    """Write telemetry to `target`, with the columns of the contract.
+
+    Args:
+        force: replace a file that is there.
+        on_progress: told how many rows have been read.
+
+    Raises:
+        OutputExists: the name is taken.
+        DiskFull, OutputFailed: nothing was left behind.
+    """
+    started = time.monotonic()
+    if target.is_dir() or (target.exists() and not force):
+        raise OutputExists(f"{target} already exists", "add --force to replace it, or choose another name")
+    rows = suspect = 0
+    with local.writing(target):
+        local.make_folder(target.parent)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".tmp", dir=target.parent))
+        try:
+            sorter = Sorter(aside)
+            for batch in batches:
+                table = order.compact(batch)
+                rows += table.num_rows
+                suspect += suspects(table)
+                sorter.add(None, table)
+                on_progress(rows)
+            parts = (part for _, tables in sorter.partitions() for part in tables)
+            written = parquet.write(aside / "file", parts, TELEMETRY)
+            if target.exists() and not force:
+                raise OutputExists(f"{target} has appeared meanwhile", "add --force to replace it")
+            local.publish(aside / "file", target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return ConvertReport(rows, 1, written.size, time.monotonic() - started, suspect, False)

@@ -1,0 +1,78 @@
+"""Names inside a lake: one Delta table per view, folders `column=value`, file names.
+
+A lake is `LAKE/<view>/_delta_log/…` with the data files of `telemetry` and `events` in `site=S/date=D/`. Pure: names
+only, no file is opened here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from omptool.model.contracts import VIEWS
+
+FORMAT = 1
+"""Raised only when the meaning of existing files changes."""
+
+PARTITIONS: dict[str, tuple[str, ...]] = {
+    "telemetry": ("site", "date"),
+    "nodes": (),
+    "events": ("site", "date"),
+    "gaps": ("capture",),
+    "journal": (),
+}
+"""Partition columns of each table. `gaps` is kept per capture because a window that was open may be closed later."""
+
+STAGING = "_staging"
+"""Folder of files that are not yet part of the lake; the underscore keeps it out of every reader."""
+
+LOCK = "_omptool.lock"
+
+FORMAT_KEY = "omptool.format"
+PLANT_KEY = "omptool.plant"
+PLANT_DIGEST_KEY = "omptool.plant_sha256"
+CLOCK_SUSPECT = "omptool.clock_suspect"
+"""Application id whose transaction version is the number of clock-suspect rows in the table."""
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_NULL_NAMES = frozenset({"__HIVE_DEFAULT_PARTITION__", "NULL", "null"})
+
+
+def escape(value: str) -> str:
+    """A partition value as part of a folder name: everything but `[A-Za-z0-9_-]` is percent-encoded as UTF-8.
+
+    The few names that Hive readers take for null are encoded too.
+    """
+    if value in _NULL_NAMES:
+        return f"%{ord(value[0]):02X}{value[1:]}"
+    return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in value.encode("utf-8", "surrogatepass"))
+
+
+def folder(values: Mapping[str, str]) -> str:
+    """The folder of a partition below its table, `site=S/date=D`; empty for a table without partitions."""
+    return "/".join(f"{column}={escape(value)}" for column, value in values.items())
+
+
+def table_path(lake: Path, view: str) -> Path:
+    """Where the Delta table of a view lies."""
+    return lake / view
+
+
+def is_lake(path: Path) -> bool:
+    """Whether a folder holds a lake."""
+    return (path / "telemetry" / "_delta_log").is_dir()
+
+
+def table_schema(view: str) -> pa.Schema:
+    """All columns of a table: those of the contract, and the partition column `date` where there is one."""
+    schema = VIEWS[view]
+    if "date" in PARTITIONS[view]:
+        schema = schema.append(pa.field("date", pa.date32(), nullable=False))
+    return schema
+
+
+def file_schema(view: str) -> pa.Schema:
+    """The columns that stand in the data files: those that are not in the folder names."""
+    return pa.schema([field for field in VIEWS[view] if field.name not in PARTITIONS[view]])

@@ -1,0 +1,116 @@
+"""Writes one Parquet file the way every file of a lake is written.
+
+Sorted rows, delta-coded times and counters, byte-split floats, dictionaries for names, zstd 3, row groups of 131,072:
+measured as the smallest and fastest of the layouts tried, and readable by every Parquet reader since format 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from omptool.lake import order
+
+ROW_GROUP = 131_072
+_STATS_TEXT = 32
+"""Longest text that goes into the log's statistics."""
+
+
+@dataclass(slots=True)
+class Written:
+    """What a finished file holds."""
+
+    rows: int = 0
+    size: int = 0
+    stats: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def stored_schema(schema: pa.Schema) -> pa.Schema:
+    """The columns as the writer takes them: repeated text as dictionaries."""
+    return pa.schema(
+        [
+            field.with_type(pa.dictionary(pa.int32(), pa.string())) if field.name in order.REPEATED else field
+            for field in schema
+        ]
+    )
+
+
+def write(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Written:
+    """Write tables, already in order, to `path`; the caller syncs and names the file."""
+    stored = stored_schema(schema)
+    written = Written()
+    with pq.ParquetWriter(path, stored, **_options(stored)) as writer:
+        for table in tables:
+            table = conform(table, stored)
+            writer.write_table(table, row_group_size=ROW_GROUP)
+            written.rows += table.num_rows
+            _widen(written.stats, table)
+    written.size = path.stat().st_size
+    return written
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of `schema`, in its order and types; missing nullable ones are null."""
+    columns = []
+    for wanted in schema:
+        index = table.schema.get_field_index(wanted.name)
+        if index < 0:
+            columns.append(pa.nulls(table.num_rows, wanted.type))
+            continue
+        column = table.column(index)
+        columns.append(column if column.type == wanted.type else column.cast(wanted.type))
+    return pa.table(columns, schema=schema)
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    encodings = {}
+    for column in schema:
+        if pa.types.is_timestamp(column.type) or (pa.types.is_integer(column.type) and column.type.bit_width >= 32):
+            encodings[column.name] = "DELTA_BINARY_PACKED"
+        elif pa.types.is_floating(column.type):
+            encodings[column.name] = "BYTE_STREAM_SPLIT"
+    return {
+        "compression": "zstd",
+        "compression_level": 3,
+        "use_dictionary": [column.name for column in schema if column.name not in encodings],
+        "column_encoding": encodings,
+        "store_schema": False,  # or pyarrow readers get dictionaries where the contract says text
+    }
+
+
+def _widen(stats: dict[str, tuple[str, str]], table: pa.Table) -> None:
+    for name in ("time", "machine", "node_id"):
+        if name not in table.schema.names or not table.num_rows:
+            continue
+        bounds = _bounds(table[name])
+        if bounds is None:
+            stats.pop(name, None)
+        elif name in stats:
+            stats[name] = (min(stats[name][0], bounds[0]), max(stats[name][1], bounds[1]))
+        else:
+            stats[name] = bounds
+
+
+def _bounds(column: Any) -> tuple[str, str] | None:
+    """Smallest and largest value as the Delta log writes them: times in ms, rounded outwards; None when too long."""
+    if pa.types.is_dictionary(column.type):
+        values = [name for name in column.unify_dictionaries().chunk(0).dictionary.to_pylist() if name is not None]
+        if not values or max(len(name) for name in values) > _STATS_TEXT:
+            return None
+        return min(values), max(values)
+    if not pa.types.is_timestamp(column.type):
+        return None
+    extremes = pc.min_max(column)
+    return _millis(extremes["min"].cast(pa.int64()).as_py(), 0), _millis(extremes["max"].cast(pa.int64()).as_py(), 999)
+
+
+def _millis(micros: int, up: int) -> str:
+    stamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(micros + up) // 1000)
+    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z"

@@ -1,0 +1,109 @@
+"""Files on their way into a lake: written aside, moved and committed; what a killed run left is put right.
+
+Data files get their final names only after a list of these names is on the disk. So the next run can tell a file that
+was moved but never committed (it removes it) from one that is part of the lake. Callers hold the lake's lock.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from omptool.lake import layout, parquet
+from omptool.lake.table import DataFile, Table
+from omptool.store import local
+
+_MOVES = "moves.json"
+
+
+class Staging:
+    """The staging folder of one run."""
+
+    def __init__(self, lake: Path) -> None:
+        self._lake = lake
+        self._run = secrets.token_hex(8)
+        self.folder = lake / layout.STAGING / self._run
+        self._count = 0
+        self._files: dict[str, list[tuple[Path, DataFile]]] = {}
+
+    def __enter__(self) -> Staging:
+        clean(self._lake)
+        local.make_folder(self.folder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        clean(self._lake)
+
+    def write(self, view: str, values: Mapping[str, str], tables: Iterable[pa.Table]) -> DataFile:
+        """Write one data file of a table's partition; it is synced when this returns, and not yet part of the lake."""
+        self._count += 1
+        name = f"part-{self._run}-{self._count:05d}.parquet"
+        aside = self.folder / name
+        written = parquet.write(aside, tables, layout.file_schema(view))
+        local.sync_file(aside)
+        path = "/".join(filter(None, (layout.folder(values), name)))
+        file = DataFile(path, written.size, written.rows, dict(values), written.stats)
+        self._files.setdefault(view, []).append((aside, file))
+        return file
+
+    def announce(self, tables: Mapping[str, Table]) -> None:
+        """Put the names that files are about to get on the disk."""
+        moves = {
+            view: {"version": tables[view].version, "files": [file.path for _, file in files]}
+            for view, files in self._files.items()
+        }
+        local.write_atomic(self.folder / _MOVES, json.dumps(moves).encode())
+
+    def move(self, view: str) -> Sequence[DataFile]:
+        """Give the files of a table their final names; the commit must follow."""
+        files = self._files.get(view, [])
+        folders = set()
+        for aside, file in files:
+            target = layout.table_path(self._lake, view) / file.path
+            local.make_folder(target.parent)
+            aside.replace(target)
+            folders.add(target.parent)
+        for folder in folders:
+            local.sync_folder(folder)
+        return [file for _, file in files]
+
+
+def clean(lake: Path) -> None:
+    """Remove what earlier runs left aside, and the files they moved but did not commit."""
+    root = lake / layout.STAGING
+    if not root.is_dir():
+        return
+    for folder in root.iterdir():
+        moves = folder / _MOVES
+        if moves.exists():
+            _remove_uncommitted(lake, json.loads(moves.read_bytes()))
+        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _remove_uncommitted(lake: Path, moves: Mapping[str, Mapping[str, object]]) -> None:
+    for view, entry in moves.items():
+        table = layout.table_path(lake, view)
+        version, files = entry["version"], entry["files"]
+        if not isinstance(version, int) or not isinstance(files, list):
+            continue
+        present = [table / path for path in files if (table / path).exists()]
+        if present and (log := _log_since(table, version)) is not None:
+            for path in present:
+                if path.name not in log:
+                    path.unlink()
+
+
+def _log_since(table: Path, version: int) -> str | None:
+    """The text of all commits after `version`; None when some are gone, then nothing can be said."""
+    commits = {int(path.stem): path for path in (table / "_delta_log").glob("*.json") if path.stem.isdigit()}
+    newest = max(commits, default=version)
+    try:
+        return "".join(commits[number].read_text("utf-8") for number in range(version + 1, newest + 1))
+    except KeyError:
+        return None

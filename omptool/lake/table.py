@@ -1,0 +1,202 @@
+"""One Delta table of a lake: open a version, list its files, commit new ones.
+
+The only module that talks to `deltalake`. It never writes data files and never reads rows: a commit names files that
+are already complete and synced, so whatever happens a version is whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from omptool.errors import LakeError
+from omptool.lake import layout
+from omptool.store import local
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A finished data file that waits for its commit.
+
+    Attributes:
+        path: relative to the table's folder, as on disk.
+        values: partition column → value.
+        stats: minimum and maximum per column, for readers that skip files by them.
+    """
+
+    path: str
+    size: int
+    rows: int
+    values: Mapping[str, str] = field(default_factory=dict)
+    stats: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def action(self) -> AddAction:
+        stats = {
+            "numRecords": self.rows,
+            "minValues": {column: low for column, (low, _) in self.stats.items()},
+            "maxValues": {column: high for column, (_, high) in self.stats.items()},
+            "nullCount": dict.fromkeys(self.stats, 0),
+        }
+        return AddAction(self.path, self.size, dict(self.values), time.time_ns() // 1_000_000, True, json.dumps(stats))
+
+
+class Table:
+    """A Delta table at one version; `None` inside when it does not exist yet."""
+
+    def __init__(self, lake: Path, view: str, *, version: int | datetime | None = None) -> None:
+        """Open the table of `view`.
+
+        Args:
+            version: a version number, a time, or None for the newest.
+
+        Raises:
+            LakeError: the version does not exist, or the log cannot be read.
+        """
+        self.view = view
+        self.path = layout.table_path(lake, view)
+        self._delta = self._open(version)
+
+    def _open(self, version: int | datetime | None) -> DeltaTable | None:
+        if not (self.path / "_delta_log").is_dir():
+            return None
+        try:
+            if isinstance(version, datetime):
+                delta = DeltaTable(str(self.path))
+                delta.load_as_version(version)
+                return delta
+            return DeltaTable(str(self.path), version=version)
+        except TableNotFoundError:
+            return None if version is None else self._no_version(version)
+        except (DeltaError, ValueError, OSError) as error:
+            if version is not None:
+                return self._no_version(version)
+            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}") from error
+
+    def _no_version(self, version: object) -> DeltaTable | None:
+        newest = DeltaTable(str(self.path)).version()
+        raise LakeError(f"{self.path} has no version {version}", f"versions are 0 to {newest}")
+
+    @property
+    def exists(self) -> bool:
+        return self._delta is not None
+
+    @property
+    def version(self) -> int:
+        """The version that is open; -1 when there is no table."""
+        return -1 if self._delta is None else self._delta.version()
+
+    def done(self, application: str) -> int:
+        """How far an application (a capture id) got: the version of its last transaction, 0 when it never wrote."""
+        version = None if self._delta is None else self._delta.transaction_version(application)
+        return version or 0
+
+    def properties(self) -> dict[str, str]:
+        return {} if self._delta is None else dict(self._delta.metadata().configuration)
+
+    def files(self) -> list[Path]:
+        """The data files of this version, absolute, in no particular order."""
+        return [] if self._delta is None else [Path(uri) for uri in self._delta.file_uris()]
+
+    def rows(self) -> int:
+        """Rows according to the log, without opening a file."""
+        if self._delta is None:
+            return 0
+        actions: Any = pa.table(self._delta.get_add_actions(flatten=True))
+        return sum(count or 0 for count in actions["num_records"].to_pylist())
+
+    def committed_at(self) -> datetime | None:
+        """When the open version was committed."""
+        if self._delta is None:
+            return None
+        from datetime import UTC
+
+        stamp = self._delta.history(1)[0]["timestamp"]
+        return datetime.fromtimestamp(stamp / 1000, UTC)
+
+    def create(self, properties: Mapping[str, str] | None = None) -> None:
+        """Make the empty table where there is none."""
+        if self._delta is not None:
+            return
+        configuration = {layout.FORMAT_KEY: str(layout.FORMAT), **(properties or {})}
+        self._delta = DeltaTable.create(
+            str(self.path),
+            Schema.from_arrow(layout.table_schema(self.view)),
+            mode="ignore",
+            partition_by=list(layout.PARTITIONS[self.view]),
+            name=self.view,
+            configuration=configuration,
+            raise_if_key_not_exists=False,
+        )
+        self._sync()
+
+    def set_properties(self, properties: Mapping[str, str]) -> None:
+        """Store properties in the table's metadata; one commit, none when they already stand there."""
+        if self._delta is None or properties.items() <= self.properties().items():
+            return
+        self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False)
+        self._sync()
+
+    def append(self, files: Sequence[DataFile], done: Mapping[str, int]) -> None:
+        """Add files and note how far each application got, in one commit.
+
+        Raises:
+            LakeError: another writer did the same at the same time.
+        """
+        self._commit(files, "append", done, None)
+
+    def replace(self, files: Sequence[DataFile], done: Mapping[str, int], column: str, value: str) -> None:
+        """Like `append`, and remove the files of the partition `column` = `value` in the same commit."""
+        self._commit(files, "overwrite", done, [(column, "=", value)])
+
+    def _commit(
+        self,
+        files: Sequence[DataFile],
+        mode: str,
+        done: Mapping[str, int],
+        partition: list[tuple[str, str, str]] | None,
+    ) -> None:
+        if self._delta is None:
+            raise LakeError(f"{self.path} is no table")
+        properties = CommitProperties(
+            custom_metadata={"omptool.rows": sum(file.rows for file in files)},
+            app_transactions=[Transaction(application, version) for application, version in done.items()],
+        )
+        try:
+            self._delta.create_write_transaction(
+                [file.action() for file in files],
+                mode,
+                Schema.from_arrow(layout.table_schema(self.view)),
+                list(layout.PARTITIONS[self.view]),
+                partition,
+                commit_properties=properties,
+            )
+        except (DeltaError, OSError) as error:
+            if local.is_no_space(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from error
+            raise LakeError(
+                f"cannot commit to {self.path}: {_first_line(error)}",
+                "run the same command again: it goes on where it was",
+            ) from error
+        self._sync()
+
+    def _sync(self) -> None:
+        """Force the newest commit to the disk; the library leaves that to the system."""
+        log = self.path / "_delta_log"
+        local.sync_file(max(path for path in log.glob("*.json") if path.stem.isdigit()))
+        local.sync_folder(log)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,69 @@
+"""A capture as a source: its rows through the contract, fixed to its last commit when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+
+from omptool.capture import view as views
+from omptool.capture.reader import Capture
+from omptool.model.contracts import TELEMETRY, VIEWS
+from omptool.model.plant import PlantModel
+from omptool.sources.source import Scannable, Stream, open_reasons
+
+
+class CaptureSource:
+    """A `.omcap` folder; also what `lake.convert` takes as a recording."""
+
+    kind = "capture"
+    has_telemetry = True
+
+    def __init__(self, path: Path, *, plant: PlantModel | None = None, label: str = "") -> None:
+        self.path = path
+        self.label = label or str(path)
+        self._plant = plant
+        self._capture = Capture.open(path)
+        self._tables: dict[str, pa.Table] = {}
+
+    @property
+    def id(self) -> str:
+        return self._capture.id
+
+    @property
+    def last_seq(self) -> int:
+        """`seq` of the newest telemetry row."""
+        return self._capture.last_row
+
+    def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]:
+        """Rows behind `after_seq` in order; repeated texts are dictionaries, else as the contract."""
+        yield from views.telemetry(self._capture, plant=self._plant, after_seq=after_seq, dictionary=True)
+
+    def _rows(self) -> Iterator[pa.RecordBatch]:
+        yield from views.telemetry(self._capture, plant=self._plant)
+
+    def table(self, view: str) -> pa.Table:
+        """One of the small views (nodes, events, gaps, journal), whole."""
+        if view not in self._tables:
+            self._tables[view] = self._read(view)
+        return self._tables[view]
+
+    def views(self) -> Mapping[str, Scannable]:
+        found: dict[str, Scannable] = {"telemetry": Stream(TELEMETRY, self._rows)}
+        for view in VIEWS:
+            if view != "telemetry":
+                found[view] = Stream(VIEWS[view], partial(self._batches, view))
+        return found
+
+    def _batches(self, view: str) -> Iterator[pa.RecordBatch]:
+        yield from self.table(view).to_batches()
+
+    def gap_reasons(self) -> Mapping[str, int]:
+        return open_reasons(self.table("gaps"))
+
+    def _read(self, view: str) -> pa.Table:
+        if view in ("nodes", "events"):
+            return getattr(views, view)(self._capture, plant=self._plant)
+        return getattr(views, view)(self._capture)

@@ -1,0 +1,107 @@
+"""Files as sources: Parquet (telemetry-shaped or any table), CSV, TSV, JSON, JSON Lines, Arrow IPC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.ipc as ipc
+import pyarrow.parquet as pq
+
+from omptool.errors import NotFound, UsageError
+from omptool.model.contracts import TELEMETRY
+from omptool.sources.source import Files, FileSource, Stream
+
+SUFFIXES = {
+    ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow",
+}  # fmt: skip
+FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
+
+_HIVE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=[^/\\]*")
+_REQUIRED = frozenset(field.name for field in TELEMETRY if not field.nullable)
+
+
+def open_files(text: str, paths: Sequence[Path], kind: str) -> FileSource:
+    """The files as one table, columns united by name.
+
+    Raises:
+        NotFound: no rows can come from them, e.g. not the format that was claimed.
+        UsageError: several Arrow files with different columns.
+    """
+    name = _table_name(text, paths)
+    if kind == "parquet":
+        return _parquet(text, paths, name)
+    if kind == "arrow":
+        return FileSource(text, kind, name, _arrow(text, paths))
+    return FileSource(text, kind, name, Files(tuple(paths), "json" if kind == "jsonl" else kind))
+
+
+def _table_name(text: str, paths: Sequence[Path]) -> str:
+    """The stem of the file; for a pattern the first part of it that is fixed."""
+    if len(paths) == 1:
+        return paths[0].stem
+    fixed = [part for part in Path(text).with_suffix("").parts if not re.search(r"[*?\[]", part)]
+    return fixed[-1] if fixed else paths[0].stem
+
+
+def _parquet(text: str, paths: Sequence[Path], name: str) -> FileSource:
+    partitions = _partitions(text, paths)
+    try:
+        columns = tuple(pq.read_schema(paths[0]).names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise NotFound(f"{paths[0]} is not a Parquet file: {str(error).splitlines()[0]}") from error
+    shaped = set(columns).union(partitions) >= _REQUIRED
+    return FileSource(text, "parquet", name, Files(tuple(paths), "parquet", partitions, columns), has_telemetry=shaped)
+
+
+def _partitions(text: str, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Columns in folder names (`site=007`) that the pattern covers, the same for all files."""
+    if len(paths) == 1 and Path(text) == paths[0]:
+        return ()
+    fixed = 0
+    for part in Path(text).parts:
+        if re.search(r"[*?\[]", part):
+            break
+        fixed += 1
+    found = {tuple(match[1] for part in path.parts[fixed:-1] if (match := _HIVE.fullmatch(part))) for path in paths}
+    return found.pop() if len(found) == 1 else ()
+
+
+def _arrow(text: str, paths: Sequence[Path]) -> Stream:
+    schemas = [_arrow_schema(path) for path in paths]
+    if any(not schema.equals(schemas[0]) for schema in schemas):
+        raise UsageError(
+            f"{text}: the Arrow files have different columns", "name them one by one: --on a=FILE --on b=FILE"
+        )
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            with _open_arrow(path) as reader:
+                if isinstance(reader, ipc.RecordBatchStreamReader):
+                    yield from reader
+                else:
+                    for index in range(reader.num_record_batches):
+                        yield reader.get_batch(index)
+
+    return Stream(schemas[0], batches)
+
+
+def _open_arrow(path: Path) -> ipc.RecordBatchFileReader | ipc.RecordBatchStreamReader:
+    """A reader of either IPC form; the file form ends in a magic word that a stream lacks."""
+    source = pa.OSFile(str(path))
+    try:
+        return ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        return ipc.open_stream(source)
+
+
+def _arrow_schema(path: Path) -> pa.Schema:
+    try:
+        with _open_arrow(path) as reader:
+            return reader.schema
+    except (pa.ArrowInvalid, OSError) as error:
+        raise NotFound(f"{path} is not an Arrow file: {str(error).splitlines()[0]}") from error

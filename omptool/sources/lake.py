@@ -1,0 +1,78 @@
+"""A lake as a source: the files of one version, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from omptool.errors import LakeError
+from omptool.lake import layout
+from omptool.lake.convert import stored_plant
+from omptool.lake.table import Table
+from omptool.model.contracts import VIEWS
+from omptool.model.plant import PlantModel
+from omptool.sources.source import Files, Scannable, open_reasons
+
+
+class LakeSource:
+    """A lake at its newest version, or as of a version or time; fixed when it is opened."""
+
+    kind = "lake"
+    has_telemetry = True
+
+    def __init__(self, path: Path, *, version: int | datetime | None = None, label: str = "") -> None:
+        """Open the five tables.
+
+        Args:
+            version: a version of `telemetry` (the other tables are taken as they were at its commit), a time, or None.
+
+        Raises:
+            LakeError: no such version, or a log that cannot be read.
+        """
+        self.path = path
+        self.label = label or str(path)
+        telemetry = Table(path, "telemetry", version=version)
+        if not telemetry.exists:
+            raise LakeError(f"{path} has no telemetry table")
+        moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
+        self._tables = {"telemetry": telemetry}
+        for view in VIEWS:
+            if view != "telemetry" and (table := _as_of(path, view, moment)) is not None:
+                self._tables[view] = table
+
+    @property
+    def version(self) -> int:
+        """The version of the telemetry table."""
+        return self._tables["telemetry"].version
+
+    def views(self) -> Mapping[str, Scannable]:
+        return {
+            view: Files(
+                tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
+            )
+            for view, table in self._tables.items()
+        }
+
+    def gap_reasons(self) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for path in self._tables["gaps"].files() if "gaps" in self._tables else []:
+            for reason, count in open_reasons(pq.ParquetFile(path).read(["reason", "state"])).items():
+                counts[reason] = counts.get(reason, 0) + count
+        return counts
+
+    def plant(self) -> PlantModel | None:
+        """The plant model the lake was made with."""
+        return stored_plant(self.path)
+
+
+def _as_of(path: Path, view: str, moment: datetime | None) -> Table | None:
+    try:
+        table = Table(path, view, version=moment)
+    except LakeError:
+        if moment is None:
+            raise
+        return None  # the table is younger than that moment
+    return table if table.exists else None

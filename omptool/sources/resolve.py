@@ -1,0 +1,181 @@
+"""What a user types → a source (C6). The one resolver for `query` and `convert`; opens captures, lakes and files.
+
+Kind by form first (`opc.tcp://…`, `az://…`, a share: all refused here), then by what lies at the path, then by suffix
+or `--input-format`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
+from omptool.lake import layout
+from omptool.lake.convert import stored_plant
+from omptool.model.plant import PlantModel
+from omptool.model.times import parse_time
+from omptool.sources import files
+from omptool.sources.capture import CaptureSource
+from omptool.sources.lake import LakeSource
+from omptool.sources.source import Named, Source
+
+FORMATS = ("capture", "lake", *files.FORMATS)
+
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
+_STORES = frozenset({"az", "azure", "abfs", "abfss", "s3", "s3a", "gs", "gcs", "http", "https", "hf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One `--on` value, taken apart: optional name, and the rest."""
+
+    name: str | None
+    text: str
+
+
+def split_name(text: str) -> Request:
+    """`NAME=SOURCE` → its parts. A path that exists and contains `=` is a path."""
+    match = _NAME.fullmatch(text)
+    if match is None or Path(text).exists():
+        return Request(None, text)
+    return Request(match[1], match[2])
+
+
+def resolve(
+    text: str, *, input_format: str | None = None, plant: PlantModel | None = None, servers: Collection[str] = ()
+) -> Source:
+    """Open the source that `text` names (without `NAME=`).
+
+    Args:
+        input_format: one of FORMATS, where the name does not tell.
+        plant: how captures name site, line and machine; lakes have their own names already.
+        servers: names of `[servers.NAME]`, to tell a server from a missing file.
+
+    Raises:
+        UsageError: a server, or something this version does not read.
+        NotFound: nothing there; the hint has the nearest name.
+        CaptureError, LakeError: it is there and cannot be read.
+    """
+    if input_format is not None and input_format not in FORMATS:
+        raise UsageError(f"unknown --input-format {input_format}", f"known are {', '.join(FORMATS)}")
+    _refuse_elsewhere(text, servers)
+    path = Path(text)
+    if input_format == "lake" or (input_format is None and layout.is_lake(path)):
+        return LakeSource(path, label=text)
+    if input_format is None and (at := _lake_version(text)) is not None:
+        return LakeSource(at[0], version=at[1], label=text)
+    if input_format == "capture":
+        return CaptureSource(path, plant=plant, label=text)
+    if path.is_dir() and input_format is None:
+        return _folder(path, plant, text)
+    return _files(text, input_format)
+
+
+def resolve_all(
+    texts: Sequence[str],
+    *,
+    input_format: str | None = None,
+    plant: PlantModel | None = None,
+    nearby_plant: PlantModel | None = None,
+    servers: Collection[str] = (),
+) -> list[Named]:
+    """Open every `[NAME=]SOURCE`.
+
+    Args:
+        plant: the model a user asked for; without it, that of a lake among the sources, else `nearby_plant`.
+    """
+    requests = [split_name(text) for text in texts]
+    model = plant or _plant_of_lakes(requests) or nearby_plant
+    return [
+        Named(resolve(request.text, input_format=input_format, plant=model, servers=servers), request.name)
+        for request in requests
+    ]
+
+
+def _plant_of_lakes(requests: Sequence[Request]) -> PlantModel | None:
+    lakes = (Path(request.text) for request in requests if layout.is_lake(Path(request.text)))
+    return next(filter(None, map(stored_plant, lakes)), None)
+
+
+def _refuse_elsewhere(text: str, servers: Collection[str]) -> None:
+    scheme = _SCHEME.match(text)
+    if (scheme and scheme[1].lower().startswith("opc.")) or (text in servers and not Path(text).exists()):
+        raise UsageError(f"{text} is a server, not a recording", f"capture it first: omptool capture {text} -o x.omcap")
+    if scheme and scheme[1].lower() in _STORES:
+        raise UsageError(
+            f"{text}: this version reads local files only", "copy it to a local folder and name that folder"
+        )
+    if scheme:
+        raise UsageError(f"{text}: unknown kind of source {scheme[1]}://", "name a capture, a lake or a file")
+    if ".share#" in text:
+        raise UsageError(f"{text}: this version does not read shares", "name a capture, a lake or a file")
+
+
+def _lake_version(text: str) -> tuple[Path, int | datetime] | None:
+    """`LAKE@N` and `LAKE@TIME`, when LAKE is a lake."""
+    head, sign, tail = text.rpartition("@")
+    if not sign or not layout.is_lake(Path(head)):
+        return None
+    if tail.isdigit():
+        return Path(head), int(tail)
+    try:
+        return Path(head), parse_time(tail, now=datetime.now(UTC), zone=UTC)
+    except OmptoolError as error:
+        raise UsageError(
+            f"{text}: {tail} is neither a version nor a time", "example: lake@3 or lake@2026-11-22T10:00:00Z"
+        ) from error
+
+
+def _folder(path: Path, plant: PlantModel | None, text: str) -> Source:
+    names = [entry.name for entry in path.iterdir()]
+    if any(name.endswith(".arrows") or name == "capture.json" for name in names):
+        return CaptureSource(path, plant=plant, label=text)
+    if not names:
+        raise NotACapture(f"{text} is an empty folder", "name a capture, a lake or a file")
+    if any(name.endswith(".parquet") for name in names):
+        raise NotACapture(
+            f"{text} is neither a capture nor a lake", f"for the Parquet files in it: '{text.rstrip('/')}/*.parquet'"
+        )
+    nested = sorted(entry.name for entry in path.iterdir() if entry.is_dir() and _looks_known(entry))
+    hint = (
+        f"it contains {nested[0]}: try {path / nested[0]}"
+        if nested
+        else "a capture ends in .omcap; convert makes lakes"
+    )
+    raise NotACapture(f"{text} is neither a capture nor a lake", hint)
+
+
+def _looks_known(path: Path) -> bool:
+    return layout.is_lake(path) or path.suffix == ".omcap"
+
+
+def _files(text: str, input_format: str | None) -> Source:
+    # glob.glob, not Path.glob: the pattern may be absolute
+    names = [text] if Path(text).is_file() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+    paths = [path for path in map(Path, names) if path.is_file()]
+    if not paths:
+        raise NotFound(f"no such file or folder: {text}", nearest(Path(text)))
+    return files.open_files(text, paths, input_format or _by_suffix(text, paths))
+
+
+def _by_suffix(text: str, paths: Sequence[Path]) -> str:
+    kinds = {files.SUFFIXES.get(path.suffix.lower(), "") for path in paths}
+    if len(kinds) == 1 and (kind := kinds.pop()):
+        return kind
+    raise UsageError(f"{text}: cannot tell the format from the name", f"add --input-format {'|'.join(files.FORMATS)}")
+
+
+def nearest(path: Path) -> str:
+    """A hint with the name in the same folder that is most like `path`; empty when none is."""
+    parent = path.parent
+    if not parent.is_dir():
+        return f"there is no folder {parent}"
+    names = {entry.name.casefold(): entry.name for entry in parent.iterdir() if not entry.name.startswith(".")}
+    match = difflib.get_close_matches(path.name.casefold(), names, n=1, cutoff=0.6)
+    return f"did you mean {parent / names[match[0]]}?" if match else ""

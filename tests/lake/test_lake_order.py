@@ -1,0 +1,94 @@
+"""Sorting, splitting by partition and spilling against the obvious way of doing it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recordings import DAY_US, START_US, telemetry
+
+from omptool.lake import order, partitions, runs
+from omptool.model.contracts import TELEMETRY
+
+KEYS = ["machine", "node_id", "time", "time_ns", "seq"]
+
+
+def _keys(table: pa.Table) -> list[tuple[object, ...]]:
+    return list(zip(*(table[name].to_pylist() for name in KEYS), strict=True))
+
+
+MACHINES = st.sampled_from(["a", "Ä", "b/c", ""])
+NODES = st.sampled_from(["x", "y;s=ü", "z"])
+
+
+@given(st.lists(st.tuples(MACHINES, NODES, st.integers(-5, 5), st.integers(0, 9)), max_size=60))
+def test_sort_orders_by_machine_node_time_and_seq(rows: list[tuple[str, str, int, int]]) -> None:
+    table = pa.table(
+        {
+            "machine": pa.array([row[0] for row in rows], pa.string()),
+            "node_id": pa.array([row[1] for row in rows], pa.string()),
+            "time": pa.array([row[2] for row in rows], pa.timestamp("us", tz="UTC")),
+            "time_ns": pa.array([row[3] * 100 for row in rows], pa.int16()),
+            "seq": pa.array(range(len(rows)), pa.int64()),
+        }
+    )
+    batches = table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+    compact = order.merge([order.compact(batch) for batch in batches])
+    expected = sorted(_keys(table), key=lambda key: (str(key[0]).encode(), str(key[1]).encode(), *key[2:]))
+    assert _keys(order.sort(compact)) == expected
+
+
+def test_split_gives_every_row_to_one_partition() -> None:
+    table = pa.concat_tables([telemetry("c", 0, 500, step_us=DAY_US // 100), telemetry("c", 500, 10, site="x y")])
+    found = {key: part for part_key in [None] for key, part in partitions.split(table)}
+    assert sum(part.num_rows for part in found.values()) == table.num_rows
+    assert ("x y", "2026-01-01") in found
+    assert {key[1] for key in found if key[0] == "plant"} == {f"2026-01-{day:02d}" for day in range(1, 7)}
+    for (site, day), part in found.items():
+        assert set(part["site"].to_pylist()) == {site}
+        assert {stamp.date().isoformat() for stamp in part["time"].to_pylist()} == {day}
+
+
+@pytest.mark.parametrize(
+    ("shift", "suspect"), [(0, 0), (3_500_000_000, 0), (3_700_000_000, 10), (-40 * 365 * DAY_US, 10)]
+)
+def test_clock_suspect_rows_are_filed_by_receipt(shift: int, suspect: int) -> None:
+    receive = START_US + 12 * 3_600_000_000
+    table = telemetry("c", 0, 10, start_us=receive + shift, step_us=1, receive_us=receive)
+    assert partitions.suspects(table) == suspect
+    ((_, day), part), *rest = partitions.split(table)
+    assert not rest
+    assert day == "2026-01-01"
+    assert part["time"].equals(table["time"])
+
+
+def test_rows_without_a_receipt_are_never_suspect() -> None:
+    table = telemetry("c", 0, 10, start_us=-DAY_US)
+    column = pa.nulls(10, TELEMETRY.field("receive_time").type)
+    table = table.set_column(table.schema.get_field_index("receive_time"), "receive_time", column)
+    assert partitions.suspects(table) == 0
+    assert [key for key, _ in partitions.split(table)] == [("plant", "1969-12-31")]
+
+
+@pytest.mark.parametrize("nodes", [1, 7, 900])
+def test_spilled_rows_come_back_once_and_in_order(nodes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "WAITING_ROWS", 2000)
+    monkeypatch.setattr(runs, "MERGE_ROWS", 1000)
+    table = telemetry("c", 0, 9000, nodes=nodes)
+    shuffled = table.take(pa.array(np.random.default_rng(7).permutation(table.num_rows)))
+    sorter = runs.Sorter(tmp_path)
+    for start in range(0, 9000, 500):
+        sorter.add(start % 1000, order.merge([order.compact(b) for b in shuffled.slice(start, 500).to_batches()]))
+    seen = []
+    for _, parts in sorter.partitions():
+        tables = list(parts)
+        assert max(part.num_rows for part in tables) <= 2000
+        keys = [key for part in tables for key in _keys(part)]
+        assert keys == sorted(keys, key=lambda key: (str(key[0]).encode(), str(key[1]).encode(), *key[2:]))
+        seen += [key[-1] for key in keys]
+    assert sorted(seen) == list(range(1, 9001))
+    assert not list(tmp_path.iterdir())
