@@ -1,0 +1,245 @@
+"""Recording a foreign server: every value in order, every refusal named, nothing left behind by a failed start."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from omptool.capture.format import Flag
+from omptool.capture.reader import Capture
+from omptool.capture.recorder import plan, record
+from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection
+from omptool.config import ServerConfig
+from omptool.errors import NotFound, OutputExists, ServerRefused, Unreachable
+from omptool.model.vocabulary import GapReason, GapState
+from tests.capture.counting import CountingServer, assert_counts_without_hole, counting_server, values
+from tests.capture.counting_server import Options
+
+FAST = Intervals(publishing_ms=50.0, sampling_ms=0.0)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CountingServer]:
+    with counting_server() as running:
+        yield running
+
+
+def run(
+    url: str,
+    output: Path,
+    *,
+    selection: Selection = Selection(),  # noqa: B008  frozen
+    limits: Limits = Limits(count=300),  # noqa: B008  frozen
+    intervals: Intervals = FAST,
+    **options: bool,
+) -> RecordingResult:
+    async def main() -> RecordingResult | None:
+        stop = asyncio.Event()
+        return await record(
+            ServerConfig(url), output, selection=selection, intervals=intervals, limits=limits, stop=stop, **options
+        )
+
+    result = asyncio.run(main())
+    assert result is not None
+    return result
+
+
+def test_every_value_is_captured_once_and_in_order(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    result = run(server.url, output, limits=Limits(count=1003))
+    found = assert_counts_without_hole(output)
+    assert sum(map(len, found.values())) == result.rows == 1003
+    assert sorted(found) == [f"Line1/Counter{number}" for number in range(5)]
+    assert (result.nodes, result.gaps, result.failed, result.sampled) == (5, {}, (), 0)
+    assert (result.server, result.reason) == ("urn:test:counting:server", "count")
+    assert result.is_complete
+
+
+def test_the_capture_tells_its_own_story(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    run(server.url, output)
+    capture = Capture.open(output)
+    assert capture.finished
+    assert capture.damage == []
+    kinds = [entry.kind for entry in capture.journal_entries]
+    assert kinds == ["start", "connect", "nodes", "subscribe", "revised", "stop"]
+    subscribe = capture.journal_entries[3]
+    assert subscribe.detail["publishing_ms"] == 50.0
+    assert subscribe.detail["items"] == 5
+    assert capture.journal_entries[-1].detail["reason"] == "count"
+    [identity] = capture.servers
+    assert (identity.server, identity.url) == ("urn:test:counting:server", server.url)
+    assert "urn:test:counting" in identity.namespaces
+
+
+def test_the_node_table_has_what_was_granted_and_the_folders_above(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    run(server.url, output, selection=Selection(globs=("Line1/Counter{1,3}",)))
+    nodes = {entry.node.path: entry for entry in Capture.open(output).nodes()}
+    assert [path for path, entry in nodes.items() if entry.handle] == ["Line1/Counter1", "Line1/Counter3"]
+    granted = nodes["Line1/Counter1"]
+    assert (granted.publishing_ms, granted.queue_size, granted.handle) == (50.0, 20, 1)
+    assert nodes["Line1"].handle == 0
+    assert nodes["Line1"].queue_size is None
+    assert nodes["Line1/Counter1"].node.parents == (nodes["Line1"].node.node_id,)
+
+
+def test_only_the_first_value_of_each_node_is_initial(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    run(server.url, output)
+    seen: set[int] = set()
+    for _, batch in Capture.open(output).batches():
+        for handle, flags in zip(batch.column("node").to_pylist(), batch.column("flags").to_pylist(), strict=True):
+            assert flags == (0 if handle in seen else int(Flag.INITIAL))
+            seen.add(handle)
+    assert len(seen) == 5
+
+
+def test_a_stop_ends_the_capture_in_good_order(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+
+    async def main() -> RecordingResult | None:
+        stop, progress = asyncio.Event(), Progress()
+        task = asyncio.create_task(
+            record(
+                ServerConfig(server.url),
+                output,
+                selection=Selection(),
+                intervals=FAST,
+                limits=Limits(),
+                stop=stop,
+                progress=progress,
+            )  # fmt: skip
+        )
+        while progress.rows < 100 and not task.done():
+            await asyncio.sleep(0.01)
+        stop.set()
+        return await task
+
+    result = asyncio.run(main())
+    assert result is not None
+    assert result.reason == "stopped"
+    assert result.rows >= 100
+    assert_counts_without_hole(output)
+    assert Capture.open(output).finished
+
+
+@pytest.mark.parametrize("limits", [Limits(seconds=0.6), Limits(until_ns=1)])
+def test_time_limits_end_the_capture(server: CountingServer, tmp_path: Path, limits: Limits) -> None:
+    result = run(server.url, tmp_path / "x.omcap", limits=limits)
+    assert result.reason == ("for" if limits.seconds else "until")
+    assert Capture.open(tmp_path / "x.omcap").journal_entries[-1].detail["reason"] == result.reason
+
+
+@pytest.mark.parametrize("options", [Options(counters=11, limit=3), Options(counters=11, limit=4, states_limit=True)])
+def test_a_server_that_allows_few_items_per_call_is_captured_whole(options: Options, tmp_path: Path) -> None:
+    with counting_server(options) as server:
+        result = run(server.url, tmp_path / "x.omcap", limits=Limits(count=600))
+    assert result.nodes == 11
+    assert len(assert_counts_without_hole(tmp_path / "x.omcap")) == 11
+
+
+def test_a_refused_node_is_named_and_stops_no_other(tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    with counting_server(Options(refused=(1, 4))) as server:
+        result = run(server.url, output)
+        with pytest.raises(ServerRefused) as error:
+            run(server.url, tmp_path / "y.omcap", selection=Selection(globs=("Line1/Counter1",)))
+    assert sorted(assert_counts_without_hole(output)) == ["Line1/Counter0", "Line1/Counter2", "Line1/Counter3"]
+    assert [(item.path, item.status_name) for item in result.failed] == [
+        ("Line1/Counter1", "BadUserAccessDenied"),
+        ("Line1/Counter4", "BadUserAccessDenied"),
+    ]
+    assert not result.is_complete
+    capture = Capture.open(output)
+    assert [entry.kind for entry in capture.journal_entries].count("item_failed") == 2
+    assert [(gap.reason, gap.node, gap.end_ns, gap.state) for gap in capture.gap_entries] == [
+        (GapReason.ITEM_FAILED, 2, None, GapState.EXPLAINED),
+        (GapReason.ITEM_FAILED, 5, None, GapState.EXPLAINED),
+    ]
+    assert "BadUserAccessDenied" in error.value.message
+    assert not (tmp_path / "y.omcap").exists()
+
+
+def test_a_queue_of_one_is_reported_as_sampled(tmp_path: Path) -> None:
+    with counting_server(Options(queue=1)) as server:
+        result = run(server.url, tmp_path / "x.omcap", limits=Limits(count=50))
+    assert result.sampled == 5
+    revised = [entry for entry in Capture.open(tmp_path / "x.omcap").journal_entries if entry.kind == "revised"]
+    assert all(item["sampled"] and item["queue_size"] == 1 for entry in revised for item in entry.detail["items"])
+
+
+def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+
+    async def main(server: CountingServer) -> RecordingResult | None:
+        progress = Progress()
+        task = asyncio.create_task(
+            record(
+                ServerConfig(server.url),
+                output,
+                selection=Selection(),
+                intervals=FAST,
+                limits=Limits(),
+                stop=asyncio.Event(),
+                progress=progress,
+            )  # fmt: skip
+        )
+        while progress.rows < 200 and not task.done():
+            await asyncio.sleep(0.01)
+        server.kill()
+        return await task
+
+    with counting_server() as server:
+        result = asyncio.run(main(server))
+    assert result is not None
+    assert result.reason == "connection_lost"
+    assert result.cause
+    assert result.gaps == {GapReason.CONNECTION_LOST: 1}
+    capture = Capture.open(output)
+    [gap] = capture.gap_entries
+    assert (gap.reason, gap.end_ns, gap.state) == (GapReason.CONNECTION_LOST, None, GapState.EXPLAINED)
+    assert capture.last_time is not None
+    assert abs(gap.start_ns - capture.last_time) < 5_000_000_000
+    assert [entry.kind for entry in capture.journal_entries][-2:] == ["lost", "stop"]
+    assert_counts_without_hole(output)
+
+
+def test_a_plan_names_what_would_be_asked(server: CountingServer) -> None:
+    items = asyncio.run(plan(ServerConfig(server.url), Selection(globs=("**/Counter2",)), Intervals(1000.0, 100.0)))
+    assert [(item.node.path, item.sampling_ms, item.queue_size) for item in items] == [("Line1/Counter2", 100.0, 40)]
+
+
+def test_what_is_already_there_is_kept(server: CountingServer, tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    run(server.url, output, limits=Limits(count=10))
+    before = values(output)
+    with pytest.raises(OutputExists):
+        run("opc.tcp://127.0.0.1:1/never-asked", output)
+    assert values(output) == before
+    run(server.url, output, limits=Limits(count=20), force=True)
+    assert sum(map(len, values(output).values())) == 20
+
+
+def test_a_failed_start_leaves_nothing_behind(server: CountingServer, tmp_path: Path) -> None:
+    with pytest.raises(Unreachable):
+        run("opc.tcp://127.0.0.1:1", tmp_path / "x.omcap")
+    with pytest.raises(NotFound):
+        run(server.url, tmp_path / "x.omcap", selection=Selection(globs=("Nothing/**",)))
+    assert not (tmp_path / "x.omcap").exists()
+
+
+def test_a_stop_before_anything_was_captured_leaves_nothing(server: CountingServer, tmp_path: Path) -> None:
+    async def main() -> RecordingResult | None:
+        stop = asyncio.Event()
+        stop.set()
+        return await record(
+            ServerConfig(server.url), tmp_path / "x.omcap",
+            selection=Selection(), intervals=FAST, limits=Limits(), stop=stop,
+        )  # fmt: skip
+
+    assert asyncio.run(main()) is None
+    assert not (tmp_path / "x.omcap").exists()
