@@ -1,4 +1,4 @@
-"""Bars in a terminal, as text: one line per row, exact to an eighth of a cell."""
+"""A chart in a terminal, as text: how a whole divides, one line per row."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ from collections.abc import Sequence
 
 from omptool.cli import terminal
 
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+SHADES = "█▓▒░"
+"""Fill of the first, second, … part; distinguishable without colour."""
 
 
-def bars(rows: Sequence[tuple[str, float, str]], *, cells: int, largest: float | None = None) -> list[str]:
-    """One line per (label, value, text): label, text, bar.
+def shares(names: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]], *, cells: int) -> list[str]:
+    """A legend, then one line per (label, parts): a bar as long as the parts fill of 100.
 
     Args:
+        names: what the parts are, at most four.
+        rows: parts in percent; negative and missing ones are given as 0.
         cells: room for a whole line.
-        largest: value of a full bar; None takes the largest of the rows. Values below 0 have no bar.
     """
-    if not rows:
-        return []
-    full = largest if largest is not None else max(value for _, value, _ in rows)
-    labels = [terminal.escape(label) for label, _, _ in rows]
-    texts = [terminal.escape(text) for _, _, text in rows]
-    label_cells, text_cells = max(map(terminal.width, labels)), max(map(terminal.width, texts))
-    room = max(8, cells - label_cells - text_cells - 4)
-    lines = []
-    for label, text, (_, value, _) in zip(labels, texts, rows, strict=True):
-        padded = label + " " * (label_cells - terminal.width(label))
-        lines.append(f"{padded}  {text.rjust(text_cells)}  {_bar(value / full if full > 0 else 0.0, room)}".rstrip())
+    labels = [terminal.escape(label) for label, _ in rows]
+    label_cells = max(map(terminal.width, labels), default=0)
+    room = max(10, cells - label_cells - 2)
+    legend = "   ".join(f"{SHADES[i]} {terminal.escape(name)}" for i, name in enumerate(names))
+    lines = [" " * (label_cells + 2) + legend]
+    for label, (_, parts) in zip(labels, rows, strict=True):
+        lines.append(label + " " * (label_cells - terminal.width(label) + 2) + _bar(parts, room))
     return lines
 
 
-def _bar(share: float, cells: int) -> str:
-    eighths = round(min(max(share, 0.0), 1.0) * cells * 8)
-    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
+def _bar(parts: Sequence[float], cells: int) -> str:
+    """Edges are rounded, not widths: the rounding errors of the parts do not add up."""
+    bar, done = "", 0.0
+    for shade, part in zip(SHADES, parts, strict=False):
+        done += part
+        bar += shade * (round(min(done, 100.0) / 100 * cells) - len(bar))
+    return bar

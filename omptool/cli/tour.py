@@ -6,6 +6,7 @@ Every step runs the command that it shows, in a process of its own: nothing here
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import shlex
@@ -23,17 +24,23 @@ from omptool.cli.exits import ExitCode
 from omptool.cli.output import print_text
 from omptool.errors import OmptoolError, OutputExists
 
-CAPTURE_S = 15
+CAPTURE_S = 20
 """Real seconds of recording: long enough for changes of state, short enough for a tour of a minute."""
-SPEED = 300
+SPEED = 60
 """Simulated seconds per second: the recording covers more than an hour of production."""
 _LINES = 12
 """Lines shown of each output."""
 
-_PRODUCED = (
-    "select machine, last(value order by time, seq) - first(value order by time, seq) as good"
-    " from telemetry where tag = 'GoodCount' and quality = 'Good' group by machine order by good desc"
-)
+_STATES = """\
+with states as (
+  select machine, value_text as state,
+    epoch(lead(time, 1, (select max(time) from telemetry)) over (partition by machine order by time, seq) - time) as s
+  from telemetry where tag = 'State')
+select machine,
+  round(100 * sum(if(state = 'Producing', s, 0)) / sum(s), 1) as producing,
+  round(100 * sum(if(state in ('Starved', 'Blocked'), s, 0)) / sum(s), 1) as waiting,
+  round(100 * sum(if(state in ('Producing', 'Starved', 'Blocked'), 0, s)) / sum(s), 1) as stopped
+from states group by machine order by machine"""
 
 
 def tour(
@@ -72,7 +79,7 @@ def _steps(url: str, place: Path) -> Iterator[tuple[str, list[str]]]:
     yield f"Record everything for {CAPTURE_S} seconds", ["capture", url, "-o", capture, "--for", f"{CAPTURE_S}s"]
     yield "Prove that nothing is missing", ["verify", capture]
     yield "Make a lake of it: Delta tables, readable by Spark, DuckDB, Fabric …", ["convert", capture, "-o", lake]
-    yield "Ask it: good parts per machine", ["query", _PRODUCED, "--on", lake]
+    yield "Ask it, in SQL: what did the machines do with their time, in percent?", ["query", _STATES, "--on", lake]
 
 
 def _step(number: int, intent: str, command: Sequence[str]) -> ExitCode:
@@ -120,7 +127,7 @@ def _let_finish(process: subprocess.Popen[str]) -> None:
 
 
 def _show(text: str) -> None:
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if not line.startswith("{")]  # facts for programs; a terminal has none
     cells = terminal.columns(110)
     shown = [terminal.clip(terminal.escape(line), cells) for line in lines[:_LINES]]
     if len(lines) > _LINES:
@@ -129,10 +136,12 @@ def _show(text: str) -> None:
 
 
 def _chart(lake: Path) -> None:
-    _, printed = _run(["query", _PRODUCED, "--on", str(lake)], "jsonl")
+    _, printed = _run(["query", _STATES, "--on", str(lake)], "jsonl")
     rows = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    lines = chart.bars(
-        [(row["machine"], float(row["good"] or 0), f"{row['good'] or 0:,.0f}") for row in rows],
+    names = ("producing", "waiting", "stopped")
+    lines = chart.shares(
+        names,
+        [(row["machine"], [row[name] or 0.0 for name in names]) for row in rows],
         cells=min(terminal.columns(100), 100),
     )
     print_text("\n" + "".join(line + "\n" for line in lines))
@@ -160,7 +169,8 @@ def _new_folder(wanted: Path | None) -> Path:
 @contextlib.contextmanager
 def _plant() -> Iterator[str]:
     """Address of a simulated plant that runs until the block ends, or this process does."""
-    command = ["demo", "--port", "0", "--speed", str(SPEED)]
+    yesterday = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).strftime("%Y-%m-%dT08:00:00Z")  # mid-shift
+    command = ["demo", "--port", "0", "--speed", str(SPEED), "--from", yesterday]
     print_text(f"\n{_prompt(shlex.join(['omptool', *command]) + ' &')}\n")
     with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
         process = subprocess.Popen(
