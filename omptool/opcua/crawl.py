@@ -8,9 +8,10 @@ nodes, four at a time. Reads no attribute and no value: a BrowseResult already h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from omptool.errors import NotFound
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from omptool.opcua.session import Session
 
 OBJECTS = WireNodeId(0, 85)
-_BEYOND = frozenset({WireNodeId(0, 84), OBJECTS, WireNodeId(0, 86), WireNodeId(0, 87)})
+BEYOND = frozenset({WireNodeId(0, 84), OBJECTS, WireNodeId(0, 86), WireNodeId(0, 87)})
 """Root, Objects, Types, Views: a reference back to them is a cycle, or leads from the plant into the type system."""
 
 HIERARCHICAL_REFERENCES = requests.encode_node_id(0, 33)
@@ -38,7 +39,7 @@ elsewhere in the plant. They are followed last, so that a path tells where a mac
 
 _CUT_SHORT = frozenset(status.code_of(name) for name in ("BadNoContinuationPoints", "BadContinuationPointInvalid"))
 """A server with few continuation points refuses more, or drops the oldest."""
-_NODE_CLASSES = {
+NODE_CLASSES = {
     1: "Object",
     2: "Variable",
     4: "Method",
@@ -85,10 +86,12 @@ async def crawl(
     start = OBJECTS
     names: tuple[str, ...] = ()
     if root is not None:
-        from omptool.opcua.locate import path_of
+        from omptool.opcua.around import path_of
 
         start = WireNodeId(*session.resolve(root))
         names = await path_of(session, start)
+        if not names and start != OBJECTS:
+            raise NotFound(f"{session.url} has no node {root} below Objects")
     crawler = _Crawler(session, start, names, depth, on_progress, on_problem)
     await crawler.run()
     return crawler.nodes()
@@ -111,7 +114,7 @@ class _Crawler:
         self._level: list[tuple[WireNodeId, tuple[str, ...]]] = [(start, names)]
         self._later: list[tuple[WireNodeId, tuple[str, ...]]] = []
         self._deepest = None if depth is None else len(names) + depth
-        self._outside = _BEYOND | {start}
+        self._outside = BEYOND | {start}
         self._on_progress = on_progress or (lambda count: None)
         self._on_problem = on_problem or (lambda node_id, code: None)
 
@@ -137,24 +140,16 @@ class _Crawler:
         known = self.found.get(node)
         if known is None:
             known = self.found[node] = _Found(reference, (*names, reference.browse_name.name))
-            is_index = node.namespace < 64 and isinstance(node.identifier, int) and self._text(node) in _INDEXES
-            (self._later if is_index else self._level).append((node, known.names))
+            (self._later if is_index(self.session, node) else self._level).append((node, known.names))
         if parent not in known.parents:
             known.parents.append(parent)
 
     def nodes(self) -> list[Node]:
-        namespaces = self.session.namespaces
-        texts = {node: node.to_text(namespaces) for node in self.found}
+        texts = {node: self._text(node) for node in self.found}
         return [
-            Node(
-                node_id=texts[node],
-                path=paths.join(found.names),
-                browse_name=found.reference.browse_name.to_text(namespaces),
-                display_name=found.reference.display_name.text or found.reference.browse_name.name,
-                node_class=_NODE_CLASSES.get(found.reference.node_class, str(found.reference.node_class)),
-                type_definition=_type_text(found.reference.type_definition, namespaces),
+            replace(
+                node_of(self.session, node, found.reference, found.names),
                 parents=tuple(texts.get(parent) or self._text(parent) for parent in found.parents),
-                is_property=found.reference.reference_type == _HAS_PROPERTY,
             )
             for node, found in self.found.items()
         ]
@@ -163,8 +158,27 @@ class _Crawler:
         return node.to_text(self.session.namespaces)
 
 
+def node_of(session: Session, node: WireNodeId, reference: Reference, names: Sequence[str]) -> Node:
+    """What one reference says about the node at its end; without parents."""
+    namespaces = session.namespaces
+    return Node(
+        node_id=node.to_text(namespaces),
+        path=paths.join(names),
+        browse_name=reference.browse_name.to_text(namespaces),
+        display_name=reference.display_name.text or reference.browse_name.name,
+        node_class=NODE_CLASSES.get(reference.node_class, str(reference.node_class)),
+        type_definition=_type_text(reference.type_definition, namespaces),
+        is_property=reference.reference_type == _HAS_PROPERTY,
+    )
+
+
+def is_index(session: Session, node: WireNodeId) -> bool:
+    """Whether a node only lists others that stand elsewhere."""
+    return isinstance(node.identifier, int) and node.to_text(session.namespaces) in _INDEXES
+
+
 def local(node: WireNodeId, namespaces: Sequence[str]) -> WireNodeId | None:
-    """An ExpandedNodeId as a NodeId of this server; None when it is another server's, or of a namespace unknown here."""
+    """An ExpandedNodeId as a NodeId of this server; None when it is of another server or of an unknown namespace."""
     if node.server:
         return None
     if node.uri is None:

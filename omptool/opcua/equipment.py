@@ -83,7 +83,7 @@ async def _machinery_machines(session: Session, known: Sequence[Node]) -> set[st
 
 
 def _lone_devices(known: Sequence[Node], levels: dict[str, str]) -> set[str]:
-    """Objects in DeviceSet that are part of nothing else: neither found elsewhere, nor with a machine above or below."""
+    """Objects in DeviceSet that are part of nothing else: not found elsewhere, and no machine around or inside."""
     machines = [paths.split(node.path) for node in known if levels.get(node.node_id) == "machine"]
     devices = [
         node

@@ -1,20 +1,24 @@
-"""From a path to the nodes it names, and from a node to its path, without crawling the whole server.
+"""From a path to the nodes it names, without crawling the whole server.
 
 A path is not unique: two nodes may have the same names all the way down, and then both are meant.
 """
 
 from __future__ import annotations
 
-import difflib
+import re
 from typing import TYPE_CHECKING
 
 from omptool.errors import NotFound
 from omptool.model import path as paths
+from omptool.model.nearest import nearest
 from omptool.opcua.crawl import OBJECTS, browse_all, local
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
+
+
+_NODE_ID = re.compile(r"(nsu=[^;]*;|ns=\d+;)?[isgb]=")
 
 
 async def nodes_at(session: Session, path: str) -> list[WireNodeId]:
@@ -34,34 +38,6 @@ async def nodes_at(session: Session, path: str) -> list[WireNodeId]:
     return here
 
 
-async def path_of(session: Session, node: WireNodeId) -> tuple[str, ...]:
-    """Browse names from below Objects down to `node`: the shortest way up, its own name last; empty for Objects itself.
-
-    Raises:
-        NotFound: the server does not know the node, or no way leads from it up to Objects.
-    """
-    text = node.to_text(session.namespaces)
-    if node == OBJECTS:
-        return ()
-    below: dict[WireNodeId, tuple[str, ...]] = {node: (await _own_name(session, node),)}
-    level = [node]
-    while level:
-        results = await browse_all(session, level, inverse=True)
-        if results[0].status >> 31 and level == [node]:
-            raise NotFound(f"{session.url} has no node {text}")
-        above: list[WireNodeId] = []
-        for child, result in zip(level, results, strict=True):
-            for reference in result.references:
-                parent = local(reference.node_id, session.namespaces)
-                if parent == OBJECTS:
-                    return below[child]
-                if parent is not None and parent not in below:
-                    below[parent] = (reference.browse_name.name, *below[child])
-                    above.append(parent)
-        level = above
-    raise NotFound(f"{text} is not below Objects of {session.url}")
-
-
 async def _children(session: Session, parents: list[WireNodeId]) -> list[tuple[str, WireNodeId]]:
     results = await browse_all(session, parents)
     return [
@@ -72,17 +48,8 @@ async def _children(session: Session, parents: list[WireNodeId]) -> list[tuple[s
     ]
 
 
-async def _own_name(session: Session, node: WireNodeId) -> str:
-    from omptool.opcua.metadata import BROWSE_NAME, read_attribute
-
-    name = (await read_attribute(session, [node], BROWSE_NAME))[0]
-    if name is None:
-        raise NotFound(f"{session.url} has no node {node.to_text(session.namespaces)}")
-    return str(name.Name)
-
-
 def _no_such_path(session: Session, names: tuple[str, ...], level: int, siblings: list[str]) -> NotFound:
-    near = difflib.get_close_matches(names[level], siblings, n=3, cutoff=0.5)
+    near = nearest(names[level], siblings)
     above = paths.join(names[:level])
     hint = "did you mean  " + "  or  ".join(paths.join((*names[:level], name)) for name in near) if near else ""
     where = f"below {above}" if above else "below Objects"
@@ -90,3 +57,20 @@ def _no_such_path(session: Session, names: tuple[str, ...], level: int, siblings
         f'{session.url} has no "{names[level]}" {where}',
         hint or f"see what is there:  omptool browse {session.url}" + (f" --root '{above}'" if above else ""),
     )
+
+
+def is_node_id(text: str) -> bool:
+    """Whether a user wrote a NodeId rather than a path."""
+    return _NODE_ID.match(text) is not None
+
+
+async def resolve(session: Session, text: str) -> list[WireNodeId]:
+    """The nodes that a user names, by NodeId (`ns=<index>;…` too) or by path; a NodeId is not checked for existence.
+
+    Raises:
+        UsageError: a malformed NodeId, or one of a namespace the server does not have.
+        NotFound: a path that leads nowhere.
+    """
+    if is_node_id(text):
+        return [WireNodeId(*session.resolve(text))]
+    return await nodes_at(session, text)

@@ -21,7 +21,7 @@ from omptool.protocol.wire import Reader, WireNodeId
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
 
-BROWSE_NAME, DESCRIPTION, VALUE = 3, 5, 13
+NODE_CLASS, BROWSE_NAME, DESCRIPTION, VALUE = 2, 3, 5, 13
 _DATA_TYPE, _VALUE_RANK, _ARRAY_DIMENSIONS, _ACCESS_LEVEL = 14, 15, 16, 17
 """AttributeIds (Part 6, AttributeIds.csv)."""
 
@@ -32,17 +32,19 @@ _DESCRIBING = frozenset({_UNITS, _RANGE, _STRINGS, _ENUM_VALUES})
 T = TypeVar("T")
 
 
-async def enrich(session: Session, nodes: Sequence[Node], *, among: Sequence[Node] | None = None) -> list[Node]:
-    """`nodes` with everything the server says about them, in the same order.
+async def enrich(session: Session, nodes: Sequence[Node]) -> list[Node]:
+    """Crawled nodes with everything the server says about them, equipment (C5) too; same order."""
+    return await describe(session, await with_equipment(session, nodes, nodes), among=nodes)
+
+
+async def describe(session: Session, nodes: Sequence[Node], *, among: Sequence[Node]) -> list[Node]:
+    """`nodes` with their attributes, units, ranges and enumeration texts; same order.
 
     Args:
         nodes: as `crawl` returns them, or some of these.
-        among: all crawled nodes, when `nodes` are some: units, ranges and equipment stand in neighbours.
+        among: all crawled nodes: units and ranges stand in properties.
     """
-    known = nodes if among is None else among
-    described = await _with_attributes(session, nodes)
-    described = await _with_properties(session, described, known)
-    return await with_equipment(session, described, known)
+    return await _with_properties(session, await _with_attributes(session, nodes), among)
 
 
 async def _with_attributes(session: Session, nodes: Sequence[Node]) -> list[Node]:

@@ -16,8 +16,9 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from omptool.errors import Unreachable, UsageError
+from omptool.errors import NotFound, Unreachable
 from omptool.model.limits import ServerLimits
+from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
 from omptool.opcua import channel, faults, hooks, requests
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
@@ -135,7 +136,8 @@ class Session:
         """Namespace index and identifier of C1 text; `ns=<index>;…` is taken as this session's index.
 
         Raises:
-            UsageError: not a NodeId, or of a namespace that this server does not have.
+            UsageError: not a NodeId.
+            NotFound: of a namespace that this server does not have.
         """
         index, _, rest = node_id.removeprefix("ns=").partition(";")
         if node_id.startswith("ns=") and index.isdecimal():
@@ -143,10 +145,12 @@ class Session:
         parsed = NodeId.parse(node_id)
         found = self._indexes.get(parsed.namespace)
         if found is None:
-            raise UsageError(
-                f"{self.url} has no namespace {parsed.namespace!r}", f"see its nodes:  omptool browse {self.url}"
-            )
+            raise self._no_namespace(parsed.namespace)
         return found, parsed.identifier
+
+    def _no_namespace(self, uri: str) -> NotFound:
+        near = nearest(uri, self.namespaces)
+        return NotFound(f"{self.url} has no namespace {uri!r}", f"nearest:  {near[0]}" if near else "")
 
     def encode(self, node_id: str) -> bytes:
         """C1 text as the bytes that stand for it in this session's requests."""

@@ -1,0 +1,170 @@
+"""What a server offers before anyone logs in: its endpoints, the servers it knows, and the servers on its network.
+
+Needs a secure channel without security only, no session and no user. Many servers lack FindServersOnNetwork, some
+FindServers; that leaves rows out and is said, it is no error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from omptool.errors import OmptoolError
+from omptool.model import status
+from omptool.opcua import channel, faults
+
+if TYPE_CHECKING:
+    from omptool.config import ServerConfig
+
+_MODES = {0: "Invalid", 1: "None", 2: "Sign", 3: "SignAndEncrypt"}
+_TOKENS = {0: "Anonymous", 1: "UserName", 2: "Certificate", 3: "IssuedToken"}
+_APPLICATIONS = {0: "Server", 1: "Client", 2: "ClientAndServer", 3: "DiscoveryServer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One endpoint, or one server known by another.
+
+    Attributes:
+        kind: `endpoint` of this server, `server` that it knows, or `network` for one announced on its network.
+        url: as the server announces it, which need not be reachable from here.
+        user_tokens: Anonymous, UserName, Certificate, IssuedToken.
+        security_level: the server's own ranking of its endpoints, higher is safer.
+        certificate_sha1: thumbprint, upper-case hexadecimal.
+        capabilities: what a `network` server says it can (DA, HD, LDS, …).
+    """
+
+    kind: str
+    url: str
+    security_policy: str | None = None
+    security_mode: str | None = None
+    user_tokens: tuple[str, ...] = ()
+    security_level: int | None = None
+    application_name: str | None = None
+    application_uri: str | None = None
+    application_type: str | None = None
+    product_uri: str | None = None
+    certificate_subject: str | None = None
+    certificate_sha1: str | None = None
+    certificate_expires: datetime | None = None
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found, and which of the three services the server did not answer (name → why)."""
+
+    offers: list[Offer] = field(default_factory=list)
+    unanswered: dict[str, str] = field(default_factory=dict)
+
+
+async def discover(server: ServerConfig, *, timeout_s: float | None = None) -> Discovery:
+    """Ask `server` for its endpoints and the servers it knows of.
+
+    Raises:
+        Unreachable: nobody there, or no OPC UA there.
+        ServerRefused: it does not even answer GetEndpoints.
+    """
+    limit = server.timeout_s if timeout_s is None else timeout_s
+    found = Discovery()
+    async with channel.opened(server.url, limit) as line:
+        line.stage = "GetEndpoints"
+        async with line.translating():
+            found.offers += [_endpoint(entry) for entry in await line.client.get_endpoints() or ()]
+        await _optional(line, found, "FindServers", line.client.find_servers, _servers)
+        await _optional(line, found, "FindServersOnNetwork", line.client.find_servers_on_network, _network)
+    return found
+
+
+async def _optional(
+    line: channel.Line,
+    found: Discovery,
+    service: str,
+    ask: Callable[[], Awaitable[Any]],
+    offers: Callable[[Any], list[Offer]],
+) -> None:
+    line.stage = service
+    try:
+        async with line.translating():
+            found.offers += offers(await ask())
+    except OmptoolError as error:
+        code = faults.fault_code(error)
+        found.unanswered[service] = status.name(code) if code else error.message
+
+
+def _endpoint(entry: Any) -> Offer:
+    application = entry.Server
+    subject, expires = _certificate(entry.ServerCertificate)
+    return Offer(
+        kind="endpoint",
+        url=str(entry.EndpointUrl or ""),
+        security_policy=str(entry.SecurityPolicyUri or "").rpartition("#")[2] or None,
+        security_mode=_MODES.get(int(entry.SecurityMode), str(entry.SecurityMode)),
+        user_tokens=tuple(dict.fromkeys(_TOKENS.get(int(t.TokenType), "") for t in entry.UserIdentityTokens or ())),
+        security_level=int(entry.SecurityLevel),
+        application_name=_text(application.ApplicationName),
+        application_uri=application.ApplicationUri or None,
+        application_type=_APPLICATIONS.get(int(application.ApplicationType)),
+        product_uri=application.ProductUri or None,
+        certificate_subject=subject,
+        certificate_sha1=_thumbprint(entry.ServerCertificate),
+        certificate_expires=expires,
+    )
+
+
+def _servers(entries: Any) -> list[Offer]:
+    return [
+        Offer(
+            kind="server",
+            url=str(url),
+            application_name=_text(entry.ApplicationName),
+            application_uri=entry.ApplicationUri or None,
+            application_type=_APPLICATIONS.get(int(entry.ApplicationType)),
+            product_uri=entry.ProductUri or None,
+        )
+        for entry in entries or ()
+        for url in entry.DiscoveryUrls or ("",)
+    ]
+
+
+def _network(answer: Any) -> list[Offer]:
+    return [
+        Offer(
+            kind="network",
+            url=str(entry.DiscoveryUrl or ""),
+            application_name=entry.ServerName or None,
+            capabilities=tuple(str(name) for name in entry.ServerCapabilities or ()),
+        )
+        for entry in answer.Servers or ()
+    ]
+
+
+def _text(localized: Any) -> str | None:
+    return localized.Text or None if localized is not None else None
+
+
+def _thumbprint(certificate: bytes | None) -> str | None:
+    return hashlib.sha1(_first(certificate), usedforsecurity=False).hexdigest().upper() if certificate else None
+
+
+def _certificate(chain: bytes | None) -> tuple[str | None, datetime | None]:
+    """Subject and end of validity; None for a certificate that cannot be read, which is the server's business."""
+    if not chain:
+        return None, None
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_der_x509_certificate(_first(chain))
+        return certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+    except ValueError:
+        return None, None
+
+
+def _first(chain: bytes) -> bytes:
+    """The first certificate of a chain: DER tells its length in the first four bytes (0x82: 256 to 65535)."""
+    if len(chain) > 4 and chain[1] == 0x82:
+        return chain[: int.from_bytes(chain[2:4], "big") + 4]
+    return chain
