@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from omptool.errors import MalformedMessage
 from omptool.protocol import skip
 from omptool.protocol.columns import ItemColumns, Records, Rows, fill_tail, fill_value
 from omptool.protocol.plans import DATA_VALUE_PLANS, NOTIFICATION_PLANS, Plan, Plans
@@ -84,7 +85,7 @@ class _Decoder:
             for block in self._uniform(placed):
                 self._walk(block)
         except (IndexError, struct.error):
-            malformed("the last item is cut off", len(self.data))
+            malformed("an item that is cut off or has an unknown mask", len(self.data))
         for plan, triples in self.runs.items():
             records, rows = self._records(plan, triples)
             self._fill(plan, records, rows)
@@ -97,12 +98,15 @@ class _Decoder:
         The first item says what the shape would be. If the block's length fits, all its rows are checked, together
         with those of all other such blocks.
         """
-        data, plans, head = self.data, self.plans, self.plans.head
+        data, table, head = self.data, self.plans.table, self.plans.head
         rest: list[Block] = []
         candidates: dict[Plan, list[Block]] = {}
         for block in blocks:
+            if not block.count:
+                self._check_rest(block.start, block.end)
+                continue
             at = block.start + head
-            plan = plans[data[at] << 8 | data[at + 1]]
+            plan = table[data[at]][data[at + 1]] or self._make(at)
             if plan.size * block.count == block.end - block.start:
                 candidates.setdefault(plan, []).append(block)
             else:
@@ -124,10 +128,10 @@ class _Decoder:
 
     def _walk(self, block: Block) -> None:
         """Find every item of a block of mixed shapes. `at` is the place of an item's mask."""
-        data, plans, head, runs = self.data, self.plans, self.plans.head, self.runs
+        data, table, head, runs = self.data, self.plans.table, self.plans.head, self.runs
         at, row, last = block.start + head, block.row, block.row + block.count
         stop = block.end + head
-        plan = plans[data[at] << 8 | data[at + 1]]
+        plan = table[data[at]][data[at + 1]] or self._make(at)
         while row < last:
             start, size = at - head, plan.size
             if not size:
@@ -136,12 +140,12 @@ class _Decoder:
                 at = value_end + plan.tail_size + head
                 row += 1
                 if row < last:
-                    plan = plans[data[at] << 8 | data[at + 1]]
+                    plan = table[data[at]][data[at + 1]] or self._make(at)
                 continue
             current, count = plan, 1
             at += size
             while row + count < last:
-                plan = plans[data[at] << 8 | data[at + 1]]
+                plan = table[data[at]][data[at + 1]] or self._make(at)
                 if plan is not current:
                     break
                 count += 1
@@ -154,6 +158,9 @@ class _Decoder:
             row += count
         if at != stop:
             self._check_rest(at - head, block.end)
+
+    def _make(self, at: int) -> Plan:
+        return self.plans.make(self.data[at], self.data[at + 1])
 
     def _run_length(self, plan: Plan, position: int, limit: int) -> int:
         """How many items from `position` on have this plan; at most `limit`. Looks ahead in growing steps, so that
@@ -208,9 +215,17 @@ class _Decoder:
                 columns.raw[row] = data[start:end]
 
     def _check_rest(self, position: int, end: int) -> None:
-        """Bytes behind the last item: diagnostics of a server that sends them unasked, or damage."""
-        if position > end or end - position < 4 or not 0 < I32(self.data, position)[0] <= end - position:
-            malformed(f"items end at byte {position} of {end}", position)
+        """Bytes behind the last item: damage, or the diagnostics of a server that sends them unasked, less the four
+        bytes that were cut off because they look like an empty array."""
+        for cut in (b"", b"\0\0\0\0", b"\xff\xff\xff\xff") if position < end else ():
+            rest = Reader(self.data[position:end] + cut)
+            try:
+                rest.skip_diagnostic_infos()
+            except MalformedMessage:
+                continue
+            if rest.pos == rest.end > 4:
+                return
+        malformed(f"items end at byte {position} of {end}", position)
 
     def _records(self, plan: Plan, triples: list[int]) -> tuple[Records, Rows]:
         """Runs of one plan as one array of records, without a copy when they lie behind each other."""
@@ -253,13 +268,14 @@ class _Decoder:
 
 
 def _place(blocks: Iterable[tuple[bytes, int]], smallest: int) -> Iterable[Block]:
-    """Where each block lies once joined, empty ones left out; the announced counts are checked against the bytes."""
+    """Where each block lies once joined, those without bytes left out; the announced counts are checked against the
+    bytes."""
     start = row = 0
     for data, count in blocks:
         size = len(data)
         if count < 0 or count * smallest > size:
             malformed(f"{count} items in {size} bytes", start)
-        if count:
+        if size:
             yield Block(start, start + size, count, row)
         start += size
         row += count
