@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,7 @@ class Table:
             return None
         try:
             if isinstance(version, datetime):
-                delta = DeltaTable(str(self.path))
-                delta.load_as_version(version)
-                return delta
+                version = self._version_at(version)
             return DeltaTable(str(self.path), version=version)
         except TableNotFoundError:
             return None if version is None else self._no_version(version)
@@ -83,6 +81,19 @@ class Table:
             if version is not None:
                 return self._no_version(version)
             raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}") from error
+
+    def _version_at(self, moment: datetime) -> int:
+        """The newest version committed at a moment.
+
+        By the times inside the commits: those of the files, which the library goes by, change when a lake is copied.
+        """
+        commits = {int(path.stem): _commit_time(path) for path in self._commit_files()}
+        if found := [version for version, at in commits.items() if at <= moment]:
+            return max(found)
+        first = min(commits.values(), default=moment)
+        raise LakeError(
+            f"{self.path} did not exist at {moment.isoformat()}", f"its first version is of {first.isoformat()}"
+        )
 
     def _no_version(self, version: object) -> DeltaTable | None:
         newest = DeltaTable(str(self.path)).version()
@@ -120,10 +131,7 @@ class Table:
         """When the open version was committed."""
         if self._delta is None:
             return None
-        from datetime import UTC
-
-        stamp = self._delta.history(1)[0]["timestamp"]
-        return datetime.fromtimestamp(stamp / 1000, UTC)
+        return next((_commit_time(path) for path in self._commit_files() if int(path.stem) == self.version), None)
 
     def create(self, properties: Mapping[str, str] | None = None) -> None:
         """Make the empty table where there is none."""
@@ -193,9 +201,21 @@ class Table:
 
     def _sync(self) -> None:
         """Force the newest commit to the disk; the library leaves that to the system."""
-        log = self.path / "_delta_log"
-        local.sync_file(max(path for path in log.glob("*.json") if path.stem.isdigit()))
-        local.sync_folder(log)
+        local.sync_file(max(self._commit_files()))
+        local.sync_folder(self.path / "_delta_log")
+
+    def _commit_files(self) -> list[Path]:
+        return [path for path in (self.path / "_delta_log").glob("*.json") if path.stem.isdigit()]
+
+
+def _commit_time(path: Path) -> datetime:
+    """When a commit was made, as it says itself; else when its file was written."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            stamp = json.loads(line).get("commitInfo", {}).get("timestamp")
+            if isinstance(stamp, int):
+                return datetime.fromtimestamp(stamp / 1000, UTC)
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _first_line(error: BaseException) -> str:
