@@ -22,7 +22,7 @@ from omptool.errors import MalformedMessage
 from omptool.protocol import skip
 from omptool.protocol.columns import ItemColumns, Records, Rows, fill_tail, fill_value
 from omptool.protocol.plans import DATA_VALUE_PLANS, NOTIFICATION_PLANS, Plan, Plans
-from omptool.protocol.wire import I32, Reader, malformed
+from omptool.protocol.wire import I32, NO_DIAGNOSTICS, Reader, malformed
 
 _LOCALIZED_TEXT, _TEXT_ONLY = 21, 2
 _LOOK_AHEAD = 12
@@ -217,7 +217,7 @@ class _Decoder:
     def _check_rest(self, position: int, end: int) -> None:
         """Bytes behind the last item: damage, or the diagnostics of a server that sends them unasked, less the four
         bytes that were cut off because they look like an empty array."""
-        for cut in (b"", b"\0\0\0\0", b"\xff\xff\xff\xff") if position < end else ():
+        for cut in (b"", *NO_DIAGNOSTICS) if position < end else ():
             rest = Reader(self.data[position:end] + cut)
             try:
                 rest.skip_diagnostic_infos()

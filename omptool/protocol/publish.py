@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from omptool.protocol import skip
-from omptool.protocol.wire import SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
+from omptool.protocol.wire import NO_DIAGNOSTICS, SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
 
 PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 _DATA_CHANGE, _EVENT_LIST, _STATUS_CHANGE = 811, 916, 820
@@ -23,7 +23,6 @@ _PLAIN_PUBLISH = b"\x01\x00\x3d\x03"
 _PLAIN_DATA_CHANGE = b"\x01\x00\x2b\x03\x01"
 _PLAIN_HEADER_END = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
 """No diagnostics, empty or null string table, no additional header: how nearly every ResponseHeader ends."""
-_NO_DIAGNOSTICS = (b"\xff\xff\xff\xff", b"\0\0\0\0")
 _MESSAGE = struct.Struct("<?Iqi").unpack_from
 _SMALLEST_ITEM = 5
 _SMALLEST_EVENT = 8
@@ -202,7 +201,7 @@ def _data_change(data: bytes, start: int, end: int) -> DataChange:
     part = Reader(data, start, end)
     count = max(part.length(_SMALLEST_ITEM), 0)
     start += 4
-    if end - 4 >= start and data[end - 4 : end] in _NO_DIAGNOSTICS:
+    if end - 4 >= start and data[end - 4 : end] in NO_DIAGNOSTICS:
         return DataChange(count, data[start : end - 4])
     for _ in range(count):
         part.skip(4)

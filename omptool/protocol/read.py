@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from omptool.protocol.wire import Reader
+from omptool.protocol.wire import NO_DIAGNOSTICS, Reader
 
 READ_RESPONSE = 634
-_NO_DIAGNOSTICS = (b"\xff\xff\xff\xff", b"\0\0\0\0")
 
 
 def parse_read_response(body: bytes | memoryview) -> tuple[int, bytes]:
@@ -24,4 +23,4 @@ def parse_read_response(body: bytes | memoryview) -> tuple[int, bytes]:
     reader.expect((READ_RESPONSE,), "Read")
     count = max(reader.length(), 0)
     data = reader.data[reader.pos :]
-    return count, data[:-4] if data[-4:] in _NO_DIAGNOSTICS else data
+    return count, data[:-4] if data[-4:] in NO_DIAGNOSTICS else data

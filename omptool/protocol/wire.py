@@ -23,6 +23,9 @@ MAX_NESTING = 100
 SERVICE_FAULT = 397
 """Binary encoding id of ServiceFault: the answer of a server that refuses a request."""
 
+NO_DIAGNOSTICS = (b"\xff\xff\xff\xff", b"\0\0\0\0")
+"""A null and an empty array: what stands where DiagnosticInfos would be, when nobody asked for them."""
+
 U16 = struct.Struct("<H").unpack_from
 U32 = struct.Struct("<I").unpack_from
 I32 = struct.Struct("<i").unpack_from
@@ -45,7 +48,7 @@ class WireNodeId(NamedTuple):
     Attributes:
         namespace: index into the server's NamespaceArray.
         identifier: int, str, UUID or bytes; a null string reads as empty.
-        uri: namespace URI of an ExpandedNodeId, which then wins over the index.
+        uri: namespace URI of an ExpandedNodeId; unless null or empty it wins over the index.
         server: index into the ServerArray; 0 is the server itself.
     """
 
@@ -73,7 +76,7 @@ class WireNodeId(NamedTuple):
         A node of another server is prefixed with `svr=<index>;` as Part 6, 5.1.12 writes it.
         """
         prefix = f"svr={self.server};" if self.server else ""
-        uri = self.uri if self.uri is not None else namespace_uri(self.namespace, namespaces)
+        uri = self.uri or namespace_uri(self.namespace, namespaces)
         if uri is None:
             return f"{prefix}ns={self.namespace};{NodeId('', self.kind, self.identifier)}"
         return prefix + str(NodeId("" if uri == OPC_UA else uri, self.kind, self.identifier))
@@ -114,10 +117,10 @@ class ResponseHeader(NamedTuple):
 
 
 def namespace_uri(index: int, namespaces: Sequence[str]) -> str | None:
-    """URI of a namespace index, "" for namespace 0 as C1 leaves it out, None when the array does not reach that far."""
+    """URI of a namespace index, "" for namespace 0 as C1 leaves it out, None when the array has no URI for it."""
     if index == 0:
         return ""
-    return namespaces[index] if index < len(namespaces) else None
+    return namespaces[index] or None if index < len(namespaces) else None
 
 
 def text_of(data: bytes) -> str:

@@ -79,7 +79,7 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {kind: integers(kind) for kind in r
 @st.composite
 def variants(draw: st.DrawFn, kinds: Sequence[int] = tuple(SCALARS), depth: int = 1) -> ua.Variant:
     """A scalar, array or matrix of any type; arrays of Variant and DataValue too, one level deep."""
-    nested = [23, 24] if depth else []
+    nested = [23, 24] if depth > 0 else []
     kind = draw(st.sampled_from([*kinds, *nested]))
     element = SCALARS[kind] if kind in SCALARS else nested_values(kind, depth - 1)
     shape = draw(st.sampled_from(["scalar", "array", "matrix"])) if kind != 24 else "array"

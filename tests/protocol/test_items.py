@@ -69,7 +69,7 @@ def test_each_type_in_long_runs(kind: int, data: st.DataObject) -> None:
     """More equal items than the walk takes one by one, with another type before and behind."""
     values = data.draw(st.lists(variants([kind], depth=0).map(raw), min_size=1, max_size=4))
     sent = [Item(0, b"\x03\x07")]
-    sent += [Item(index, values[index % len(values)], source=index) for index in range(40)]
+    sent += [Item(index, values[index % len(values)], source=index) for index in range(20)]
     sent += [Item(99, b"\x01\x01", 0x80000000)]
     check_rows(decode_items([block(sent)]), sent)
 

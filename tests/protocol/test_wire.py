@@ -36,10 +36,15 @@ def test_node_ids_compare_by_value_and_name_their_kind(node: ua.NodeId) -> None:
         (WireNodeId(9, 5), "ns=9;i=5"),
         (WireNodeId(0, 5, "urn:elsewhere", 2), "svr=2;nsu=urn:elsewhere;i=5"),
         (WireNodeId(7, 5, OPC_UA), "i=5"),
+        (WireNodeId(1, 5, ""), "nsu=urn:server;i=5"),
     ],
 )
 def test_text_of_node_ids(node: WireNodeId, text: str) -> None:
     assert node.to_text(NAMESPACES) == text
+
+
+def test_a_namespace_without_uri_is_not_namespace_0() -> None:
+    assert WireNodeId(1, 5).to_text(["", "", "urn:x"]) == "ns=1;i=5"
 
 
 def test_text_of_names() -> None:
