@@ -26,6 +26,9 @@ OBJECTS = WireNodeId(0, 85)
 BEYOND = frozenset({WireNodeId(0, 84), OBJECTS, WireNodeId(0, 86), WireNodeId(0, 87)})
 """Root, Objects, Types, Views: a reference back to them is a cycle, or leads from the plant into the type system."""
 
+REFERENCES_PER_ANSWER = 10_000
+"""Per node: a folder with 100,000 children comes in ten answers of about a megabyte, not in one that times out."""
+
 HIERARCHICAL_REFERENCES = requests.encode_node_id(0, 33)
 _HAS_PROPERTY = WireNodeId(0, 46)
 
@@ -203,7 +206,9 @@ async def browse_all(
     size = session.limits.chunk(session.limits.max_nodes_per_browse)
 
     def request(part: Sequence[bytes]) -> requests.RawRequest:
-        return requests.browse(part, reference_type=reference_type, inverse=inverse)
+        return requests.browse(
+            part, reference_type=reference_type, max_references=REFERENCES_PER_ANSWER, inverse=inverse
+        )
 
     def decode(body: bytes, part: Sequence[bytes]) -> list[BrowseResult]:
         return batch.matched(parse_browse_response(body), len(part))

@@ -18,6 +18,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary
@@ -34,7 +35,8 @@ PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
         "_connection",  # SecureConnection: message_to_binary, _limits
         "_request_id",
     ),
-    UaClient: ("_make_protocol", "_timeout"),
+    SecureConnection: ("_limits",),
+    UaClient: ("_make_protocol",),
     Client: ("_renew_channel_task", "_start_renew_loop", "_server_nonce", "_policy_ids"),
 }
 """The attributes used here that asyncua may rename in any release."""

@@ -16,7 +16,7 @@ from omptool.opcua.hooks import RawRequest as RawRequest
 _NULL_VIEW = struct.pack("<BBqI", 0, 0, 0, 0)
 """ViewDescription: null ViewId, no timestamp, version 0."""
 
-_NO_LIMIT, _ANY_CLASS, _ALL_FIELDS = 0, 0, 63
+_ANY_CLASS, _ALL_FIELDS = 0, 63
 _READ_TAIL = struct.pack("<iHi", -1, 0, -1)
 """Behind NodeId and AttributeId: no IndexRange, default DataEncoding."""
 
@@ -44,16 +44,17 @@ def encode_node_id(namespace: int, identifier: Identifier) -> bytes:
     return struct.pack("<BHi", 5, namespace, len(identifier)) + identifier
 
 
-def browse(nodes: Iterable[bytes], *, reference_type: bytes, inverse: bool = False) -> RawRequest:
+def browse(nodes: Iterable[bytes], *, reference_type: bytes, max_references: int, inverse: bool = False) -> RawRequest:
     """References of `reference_type` and its subtypes, to nodes of any class, with everything about each.
 
     Args:
         nodes: encoded NodeIds.
+        max_references: per node and answer, the rest comes by BrowseNext; 0 leaves it to the server.
         inverse: towards the parents.
     """
     tail = struct.pack("<i", inverse) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
     items = [node + tail for node in nodes]
-    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", _NO_LIMIT, len(items)), *items)))
+    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", max_references, len(items)), *items)))
 
 
 def browse_next(continuation_points: Sequence[bytes], *, release: bool = False) -> RawRequest:
