@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -103,7 +104,7 @@ class _Recording:
         self._progress = progress
         self._force = force
         self._store: RecordingStore | None = None
-        self._events: list[tuple[int, Event]] = []
+        self._events: deque[tuple[int, Event]] = deque()
         self._done = asyncio.Event()
         self._reason = "stopped"
         self._items: tuple[MonitoredItem, ...] = ()
@@ -192,6 +193,8 @@ class _Recording:
 
     def _write(self, batch: Batch) -> None:
         store = self._opened
+        if store.is_full:  # what arrives on the way out was not asked for
+            return
         self._write_events()
         for gap in batch.gaps:
             detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
@@ -203,8 +206,8 @@ class _Recording:
             self._last_ns = _unix_ns(batch.notifications[-1].publish_ticks)
 
     def _write_events(self) -> None:
-        events, self._events = self._events, []
-        for at, event in events:
+        while self._events:
+            at, event = self._events.popleft()
             self._opened.note(event.kind, event.detail, at)
 
     @property

@@ -202,8 +202,12 @@ class Subscriber:
             await self._has_room.wait()
             acknowledged = self._intake.ledger.take_acknowledgements(MOST_ACKNOWLEDGEMENTS)
             try:
-                body = await self._session.call(self._publish_request(acknowledged), timeout_s=0)
-                answer = parse_publish_response(body)
+                answer = parse_publish_response(
+                    await self._session.call(self._publish_request(acknowledged), timeout_s=0)
+                )
+            except MalformedMessage as error:
+                self._note_malformed(error)
+                continue
             except OmptoolError as error:
                 self._finish(EndKind.LOST, error.message)
                 return
@@ -213,6 +217,13 @@ class Subscriber:
                     return
             elif answer.subscription_id == self._granted.sub:
                 self._receive(answer)
+
+    def _note_malformed(self, error: MalformedMessage) -> None:
+        """Go on: the next message shows the hole in the numbers, and Republish gets a second chance.
+
+        Not counted as hearing from the server, so one that sends nothing else is given up.
+        """
+        self._on_event(Event("malformed", self._granted.sub, {"error": error.message}))
 
     def _publish_request(self, acknowledged: Iterable[int]) -> Any:
         request = ua.PublishRequest()

@@ -100,7 +100,7 @@ async def main(options: Options) -> None:
         await node.write_value(ua.Variant(options.limit, ua.VariantType.UInt32))
     await server.start()
     port = server.bserver._server.sockets[0].getsockname()[1]
-    print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/counting"}), flush=True)
+    print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/counting"}), flush=True)  # noqa: T201
     number = 0
     while True:
         number += 1

@@ -321,14 +321,29 @@ def test_a_status_change_ends_the_subscription_or_is_only_noted(name: str, ends:
     asyncio.run(scripted(script))
 
 
-def test_bytes_that_do_not_decode_end_the_run() -> None:
+def test_a_message_that_does_not_decode_is_asked_for_again() -> None:
     async def script(run: Run) -> None:
         await run.server.answer(message(1, values(1))[:-9])
-        ending = await run.task
-        assert ending.kind is EndKind.LOST
-        assert ending.cause
+        run.server.kept[1] = values(1)
+        await run.server.publish(2)
+        await run.holds(lambda: sorted(run.numbers) == [1, 2])
+        await run.finish()
+        assert len(run.kinds("malformed")) == 1
+        assert run.gaps == []
 
     asyncio.run(scripted(script))
+
+
+def test_a_server_that_sends_only_nonsense_is_given_up() -> None:
+    async def script(run: Run) -> None:
+        while not run.task.done():
+            answering = asyncio.create_task(run.server.answer(message(1, values(1))[:-9]))
+            await asyncio.wait({answering, run.task}, return_when=asyncio.FIRST_COMPLETED)
+            answering.cancel()
+        assert run.task.result().kind is EndKind.LOST
+        assert run.numbers == []
+
+    asyncio.run(scripted(script, publishing_ms=10.0, keep_alive_count=2, timeout_s=0.05))
 
 
 def test_a_slow_disk_stops_the_requests_and_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
