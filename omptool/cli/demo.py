@@ -52,8 +52,8 @@ def demo(
 ) -> ExitCode | None:
     """Serve a simulated plant over OPC UA: two lines, six machines, real troubles.
 
-    Only this computer can reach it. With --speed other than 1 SourceTimestamps are simulated, begin in the past, and the
-    server ends before they would overtake the clock.
+    Only this computer can reach it. With --speed other than 1 SourceTimestamps are simulated, begin in the past, and
+    the server ends before they would overtake the clock.
 
     Examples:
 

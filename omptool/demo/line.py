@@ -1,15 +1,16 @@
 """One shift of one line: when each part is finished, and what each machine does in between.
 
-Parts flow through the machines one after the other with a buffer between two of them, so a stop upstream starves and a stop
-downstream blocks: the slowest machine really is the bottleneck. A waiting machine starts again only when some parts have
-gathered, as line controls do. A shift knows nothing of the shift before but the order it continues with, which is what
-makes any moment reachable without simulating all before it.
+Parts flow through the machines one after the other with a buffer between two of them, so a stop upstream starves and a
+stop downstream blocks: the slowest machine really is the bottleneck. A waiting machine starts again only when some
+parts have gathered, as line controls do. A shift knows nothing of the shift before but the order it continues with,
+which is what makes any moment reachable without simulating all before it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from omptool.demo.plant import (
 BUFFER = 24
 AT_START = 12
 RESTART = 8
-"""Parts a buffer holds, holds when a shift begins, and must gain before a waiting machine starts again (2·8 − 1 < 24)."""
+"""Parts a buffer holds, holds when a shift begins, and must gain before a waiting machine starts again (2·8-1 < 24)."""
 
 NOTICE = 300_000_000
 """How long a machine waits before it calls itself starved or blocked."""
@@ -111,9 +112,9 @@ def simulate(line: Line, seed: int, shift: int) -> dict[str, MachineShift]:
     """Everything the machines of a line do in a shift."""
     changes = orders_at(line, seed, shift)
     stations = [_Station(line, machine, place, seed, shift, changes) for place, machine in enumerate(line.machines)]
-    for upstream, downstream in zip(stations, stations[1:], strict=False):
+    for upstream, downstream in pairwise(stations):
         upstream.downstream, downstream.upstream = downstream, upstream
-    while any([station.advance() for station in stations]):
+    while sum(station.advance() for station in stations):  # a sum, because every one of them has to move
         pass
     return {station.machine.name: station.result() for station in stations}
 
@@ -343,9 +344,9 @@ class _Station:
             bounds.update((piece.start, min(piece.end, self.end)))
         moments = sorted(bounds)
         states = []
-        for start, end in zip(moments, moments[1:], strict=False):
-            piece = _covering(self.stops, start) or _covering(self.waits, start)
-            state, reason = (piece.state, piece.reason) if piece else (State.Producing, "")
+        for start, end in pairwise(moments):
+            covering = _covering(self.stops, start) or _covering(self.waits, start)
+            state, reason = (covering.state, covering.reason) if covering else (State.Producing, "")
             states.append((start, end, state, reason))
         return states
 

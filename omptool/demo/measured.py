@@ -1,7 +1,7 @@
 """The signals that a sensor measures: a level for what the machine does, noise, lag, drift, and one sensor that fails.
 
-A sample depends on its number alone, so any stretch can be computed by itself. What leaves here is rounded to the sensor's
-resolution; that, not the last bit of an exponential, is the value of the plant.
+A sample depends on its number alone, so any stretch can be computed by itself. What leaves here is rounded to the
+sensor's resolution; that, not the last bit of an exponential, is the value of the plant.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ class Sensor:
 
     def _as_sensor_shows(self, values: Floats) -> Floats:
         shown = np.round(np.maximum(values, 0.0), self.how.decimals) + 0.0
-        return shown.astype(np.float32).astype(np.float64) if self._signal.type is BuiltinType.Float else shown
+        if self._signal.type is BuiltinType.Float:
+            shown = shown.astype(np.float32)
+        return np.asarray(shown, dtype=np.float64)
 
     def _break(self, shift: int, times: Ints, values: Floats, statuses: Ints) -> None:
         uncertain, bad, well = fault(self._seed, shift)

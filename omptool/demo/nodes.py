@@ -1,7 +1,8 @@
 """The plant's node table: machines as OPC 40001-1 describes them, below site, area and line as OPC 10030 (ISA-95) does.
 
-NodeIds and BrowseNames of companion specifications are the published ones, so that a tool which knows these finds all names by
-itself. NodeIds of the plant never change between versions. Facts only; `opcua.address_space` makes a server of them.
+NodeIds and BrowseNames of companion specifications are the published ones, so that a tool which knows these finds all
+names by itself. NodeIds of the plant never change between versions. Facts only; `opcua.address_space` makes a server of
+them.
 """
 
 from __future__ import annotations

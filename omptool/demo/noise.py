@@ -1,7 +1,7 @@
-"""Chance that can be asked for anywhere in time: every number follows from names and counts, never from a number before.
+"""Chance that can be asked for anywhere in time: every number follows from names and counts, not from a number before.
 
-SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014) as a hash. Only additions, products and
-divisions touch a number drawn here, so it is the same on every computer.
+SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014) as a hash. Only additions,
+products and divisions touch a number drawn here, so it is the same on every computer.
 """
 
 from __future__ import annotations

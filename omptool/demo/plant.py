@@ -1,4 +1,4 @@
-"""What the plant is made of: machines, products, rates, and the signals each machine has. Facts only, nothing happens here."""
+"""What the plant is made of: machines, products, rates, and the signals each machine has. Nothing happens here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True)
 class Unit:
-    """EngineeringUnits: text and UNECE Recommendation 20 code; the id is the code's bytes as a number (Part 8, 5.6.4.3)."""
+    """EngineeringUnits: text and UNECE code; the unit id is the code's bytes as a number (Part 8, 5.6.4.3)."""
 
     text: str
     code: str
@@ -90,9 +90,10 @@ class Sampled:
 
     Attributes:
         period_ns: time between samples; a sample equal to the one before is no change and is not reported.
-        producing, waiting, stopped: level while producing, while running empty (starved, blocked, micro-stop, changeover),
-            and while switched off (breakdown, planned stop).
-        noise: standard deviation while producing; a tenth of it while waiting, none while stopped unless `always_noisy`.
+        producing, waiting, stopped: level while producing, while running empty (starved, blocked, micro-stop,
+            changeover), and while switched off (breakdown, planned stop).
+        noise: standard deviation while producing; a tenth of it while waiting, none while stopped, unless
+            `always_noisy`.
         decimals: resolution of the sensor.
         lag_s: time constant of a first-order lag, for temperatures.
         drift: added per day of wear, on machines that wear.
@@ -152,8 +153,8 @@ COMMON = (
 )
 
 SPECTRUM = Signal(
-    "VibrationSpectrum", _T.Double, "Vibration velocity in 16 bands of 125 Hz", MILLIMETRES_PER_SECOND, 0, 20, length=16,
-    sampled=Sampled(5 * SECOND, 1.0, 0.0, 0.0, 0.2, 3),
+    "VibrationSpectrum", _T.Double, "Vibration velocity in 16 bands of 125 Hz", MILLIMETRES_PER_SECOND, 0, 20,
+    Sampled(5 * SECOND, 1.0, 0.0, 0.0, 0.2, 3), length=16,
 )  # fmt: skip
 
 
@@ -327,7 +328,7 @@ SHIFTS_PER_DAY = 3
 
 
 def shift_of(time_ns: int) -> int:
-    """Number of the shift (06:00, 14:00, 22:00 UTC) that a time lies in; a number divisible by three starts a plant day."""
+    """Number of the shift (06:00, 14:00, 22:00 UTC) that a time lies in; every third one starts a plant day."""
     return (time_ns - SHIFT_OFFSET) // SHIFT
 
 

@@ -1,17 +1,17 @@
-"""The plant's schedule: what every Variable does at every moment, and what every machine did, from a seed and a time alone.
+"""The plant's schedule: what every Variable does at every moment, and what every machine did, from seed and time alone.
 
-`Plant.changes` and `Plant.value_at` are two views of the same facts: between two changes nothing happens. Nothing here reads
-a clock, so the same question always has the same answer.
+`Plant.changes` and `Plant.value_at` are two views of the same facts: between two changes nothing happens. Nothing here
+reads a clock, so the same question always has the same answer.
 """
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 
 from omptool.demo import events, line
@@ -36,6 +36,7 @@ CHUNK_NS = MINUTE
 """Stretch computed at once by `changes`."""
 
 _SHIFTS_KEPT = 32
+_TIME = itemgetter(0)
 
 
 class Change(NamedTuple):
@@ -107,8 +108,9 @@ class Plant:
         """Every change of every Variable in [start, end), by time, then in the order of `channels`."""
         while start_ns < end_ns:
             until = min(start_ns - start_ns % CHUNK_NS + CHUNK_NS, end_ns)
-            streams = [self.changes_of(name, start_ns, until) for name in self.channels]
-            yield from heapq.merge(*streams, key=lambda change: change.time_ns)
+            found = [change for name in self.channels for change in self.changes_of(name, start_ns, until)]
+            found.sort(key=_TIME)  # keeps the order of the channels where times are equal
+            yield from found
             start_ns = until
 
     def changes_of(self, name: str, start_ns: int, end_ns: int) -> list[Change]:

@@ -1,4 +1,4 @@
-"""The plant as a stream of values for the server: the only module of the demo that waits for a clock, and only by a parameter."""
+"""The plant as a stream of values for the server: the only module of the demo with a clock, and that is a parameter."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def live(plant: Plant, start_ns: int, end_ns: int | None) -> AsyncIterator
 async def simulated(
     plant: Plant, start_ns: int, end_ns: int | None, *, speed: float, clock: Clock
 ) -> AsyncIterator[ServedValue]:
-    """The plant from `start_ns` (exclusive) to `end_ns` at `speed` times its own pace, counted from the first value asked for.
+    """The plant from `start_ns` (exclusive) to `end_ns` at `speed` times its own pace, beginning with the first call.
 
     It ends before a SourceTimestamp would be later than the moment it is served: a plant cannot know its future.
     """

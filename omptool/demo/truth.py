@@ -1,4 +1,4 @@
-"""What a window of the plant must look like to anybody who watched it, as JSON Lines: the schedule itself, no measurement.
+"""What a window of the plant must look like to anybody who watched it, as JSON Lines: the schedule, no measurement.
 
 The value columns are those of the view `telemetry` (C2), the intervals those of C7. Windows are [start, end).
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import lru_cache
 
 from omptool.demo.plant import State
 from omptool.demo.schedule import Change, Plant, Stretch
 from omptool.model.builtin import BuiltinType
 from omptool.model.times import format_time, ticks_to_unix_ns
 
+_SECOND = 1_000_000_000
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -44,20 +46,26 @@ def _value(plant: Plant, change: Change) -> str:
         number = repr(float(value))
         if signal.name == "State":
             text = _quoted(State(int(value)).name)
-    us, rest = divmod(change.time_ns, 1000)
-    return (
-        f'{{"kind": "value", "node_id": {_quoted(change.node_id)}, "time": "{format_time(us)}", "time_ns": {rest}, '
-        f'"value": {number}, "value_exact": null, "value_text": {text}, "value_list": {numbers}, "status": {change.status}}}'
-    )
+    below_us = change.time_ns % 1000
+    time = time_text(change.time_ns - below_us)
+    head = f'{{"kind": "value", "node_id": {_quoted(change.node_id)}, "time": "{time}", "time_ns": {below_us}'
+    value_columns = f'"value": {number}, "value_exact": null, "value_text": {text}, "value_list": {numbers}'
+    return f'{head}, {value_columns}, "status": {change.status}}}'
 
 
 def seven_digits(unix_ns: int) -> str:
     """RFC 3339 with the seven decimals of a DateTime value (C2)."""
-    seconds, rest = divmod(unix_ns, 1_000_000_000)
-    return f"{format_time(seconds * 1_000_000)[:-1]}.{rest // 100:07d}Z"
+    seconds, rest = divmod(unix_ns, _SECOND)
+    return f"{_to_the_second(seconds)}.{rest // 100:07d}Z"
 
 
 def time_text(unix_ns: int) -> str:
     """RFC 3339 in UTC with as many decimals as it takes."""
-    us, rest = divmod(unix_ns, 1000)
-    return format_time(us, rest)
+    seconds, rest = divmod(unix_ns, _SECOND)
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{_to_the_second(seconds)}{fraction}Z"
+
+
+@lru_cache(64)
+def _to_the_second(seconds: int) -> str:
+    return format_time(seconds * 1_000_000)[:-1]

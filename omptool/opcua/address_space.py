@@ -1,9 +1,9 @@
 """A node table turned back into an address space that asyncua's server can serve.
 
-The table (crawled, captured or written by hand) knows nodes, parents, units, ranges and enum names, but not the reference
-types between them nor the type nodes; both are rebuilt here: by the rules of Part 3 and the companion specifications where
-they say which reference it has to be, else HasComponent. Nodes are written straight into asyncua's store, because its own
-AddNodes looks through all children of the parent for every child.
+The table (crawled, captured or written by hand) knows nodes, parents, units, ranges and enum names, but not the
+reference types between them nor the type nodes; both are rebuilt here: by the rules of Part 3 and the companion
+specifications where they say which reference it has to be, else HasComponent. Nodes are written straight into asyncua's
+store, because its own AddNodes looks through all children of the parent for every child.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 
 from asyncua import ua
 from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
+from asyncua.ua.attribute_ids import AttributeIds
+from asyncua.ua.status_codes import StatusCodes
 
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodeid import NodeId, QualifiedName
@@ -50,7 +52,7 @@ _CLASSES = {
     "DataType": ua.NodeClass.DataType,
     "View": ua.NodeClass.View,
 }
-_WAITING = ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData)
+_WAITING = ua.StatusCode(ua.UInt32(StatusCodes.BadWaitingForInitialData))
 
 
 class Slot:
@@ -64,7 +66,7 @@ class Slot:
         attribute.value = None
         attribute.value_callback = self._read
 
-    def _read(self, _node: ua.NodeId, _attribute: ua.AttributeIds) -> ua.DataValue:
+    def _read(self, _node: ua.NodeId, _attribute: AttributeIds) -> ua.DataValue:
         return ua.DataValue(StatusCode=_WAITING) if self.value is None else self.value.to_data_value()
 
     async def put(self, value: EncodedValue) -> None:
@@ -109,10 +111,11 @@ class AddressSpaceBuilder:
         """C1 text to asyncua's NodeId, by the namespace array."""
         node_id = NodeId.parse(text)
         index = self.namespace_index(node_id.namespace)
-        if node_id.kind == "i":
-            return ua.NodeId(ua.Int32(node_id.identifier), ua.Int16(index))
+        identifier: Any = node_id.identifier
         kinds = {"s": ua.NodeIdType.String, "g": ua.NodeIdType.Guid, "b": ua.NodeIdType.ByteString}
-        return ua.NodeId(node_id.identifier, ua.Int16(index), kinds[node_id.kind])
+        if node_id.kind == "i":
+            return ua.NodeId(identifier, ua.Int16(index))
+        return ua.NodeId(identifier, ua.Int16(index), kinds[node_id.kind])
 
     def namespace_index(self, uri: str) -> int:
         """Index of a namespace URI; a new one is added at the end."""
@@ -126,7 +129,7 @@ class AddressSpaceBuilder:
         data = NodeData(self.to_ua(node.node_id))
         kind = _CLASSES[node.node_class]
         name = QualifiedName.parse(node.browse_name)
-        ids = ua.AttributeIds
+        ids = AttributeIds
         browse_name = ua.QualifiedName(name.name, ua.UInt16(self.namespace_index(name.namespace)))
         put = _attributes(data)
         put(ids.NodeId, data.nodeid, ua.VariantType.NodeId)
@@ -148,7 +151,7 @@ class AddressSpaceBuilder:
         self._space[data.nodeid] = data
 
     def _create_variable(self, node: Node, data: NodeData) -> None:
-        ids, kinds = ua.AttributeIds, ua.VariantType
+        ids, kinds = AttributeIds, ua.VariantType
         put = _attributes(data)
         rank = -1 if node.value_rank is None else node.value_rank
         access = READABLE if node.access_level is None else node.access_level
@@ -206,7 +209,7 @@ class AddressSpaceBuilder:
             return
         identifier = NodeId.parse(type_id)
         enum_names = variable.enum_names if variable else None
-        name = (variable.data_type if variable else None) or f"{node_class}_{identifier.identifier}"
+        name = (variable.data_type if variable else None) or f"{node_class}_{_identifier_text(identifier)}"
         stub = Node(
             type_id,
             "",
@@ -251,7 +254,7 @@ class AddressSpaceBuilder:
         if known is None:
             parent = NodeId.parse(owner.node_id)
             known = Node(
-                str(NodeId(parent.namespace, "s", f"{parent.identifier}.{name}")),
+                str(NodeId(parent.namespace, "s", f"{_identifier_text(parent)}.{name}")),
                 "",
                 name,
                 data_type_id=type_id,
@@ -263,22 +266,26 @@ class AddressSpaceBuilder:
             self._create(known)
             self._refer(known, {owner.node_id: owner})
         self.slots.pop(known.node_id, None)
-        attribute = self._space[self.to_ua(known.node_id)].attributes[ua.AttributeIds.Value]
+        attribute = self._space[self.to_ua(known.node_id)].attributes[AttributeIds.Value]
         attribute.value_callback = None
         attribute.value = ua.DataValue(value)
 
 
 def _attributes(data: NodeData) -> Any:
-    def put(attribute: ua.AttributeIds, value: Any, kind: ua.VariantType) -> None:
+    def put(attribute: AttributeIds, value: Any, kind: ua.VariantType) -> None:
         data.attributes[attribute] = AttributeValue(ua.DataValue(ua.Variant(value, kind)))
 
     return put
 
 
+def _identifier_text(node_id: NodeId) -> str:
+    return str(NodeId("", node_id.kind, node_id.identifier)).partition("=")[2]
+
+
 def _data_type_id(node: Node) -> str:
     if node.data_type_id:
         return node.data_type_id
-    if node.data_type in BuiltinType.__members__:
+    if node.data_type is not None and node.data_type in BuiltinType.__members__:
         return f"i={int(BuiltinType[node.data_type])}"
     return _INT32 if node.enum_names else _SUPERTYPES["DataType"]
 
@@ -286,7 +293,7 @@ def _data_type_id(node: Node) -> str:
 def _description(
     kind: ua.NodeId, target: NodeData, type_definition: ua.NodeId | None, *, forward: bool
 ) -> ua.ReferenceDescription:
-    ids = ua.AttributeIds
+    ids = AttributeIds
     return ua.ReferenceDescription(
         kind,
         forward,
@@ -298,6 +305,6 @@ def _description(
     )
 
 
-def _value(data: NodeData, attribute: ua.AttributeIds) -> Any:
+def _value(data: NodeData, attribute: AttributeIds) -> Any:
     value = data.attributes[attribute].value
     return None if value is None or value.Value is None else value.Value.Value

@@ -1,7 +1,7 @@
 """What a served address space is fed with: values as bytes, with the moment they are due. Pure, and free of asyncua.
 
-A value is handed over as the exact bytes of its Variant (Part 6, 5.2.2.16), so whoever has recorded or computed one gets it
-out on the wire unchanged. `encode_variant` makes those bytes from Python values for the types the simulated plant uses.
+A value is handed over as the exact bytes of its Variant (Part 6, 5.2.2.16), so whoever has recorded or computed one
+gets it out on the wire unchanged. `encode_variant` makes those bytes from Python values for the types the plant uses.
 This module may never look at a clock: the server waits, the source says until when.
 """
 
@@ -40,7 +40,7 @@ class ServedValue(NamedTuple):
 
 
 ValueSource = AsyncIterator[ServedValue]
-"""Values in the order of `due_ns`. The server serves until the iterator ends, then goes on answering with the last values."""
+"""Values in the order of `due_ns`. When the iterator ends, the server goes on answering with the last values."""
 
 NULL_VARIANT = b"\x00"
 """A Variant without a value."""

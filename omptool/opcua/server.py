@@ -1,8 +1,8 @@
 """An OPC UA server over a node table and a stream of values: the simulated plant today, a replayed capture as well.
 
 asyncua's server carries transport, sessions and namespace 0; address space, values and data subscriptions are ours
-(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only and without security: it
-is a source for tools on the same computer, never a gateway. Clients may read and subscribe, nothing else.
+(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only and without
+security: it is a source for tools on the same computer, never a gateway. Clients may read and subscribe, nothing else.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from asyncua import Server, ua
+from asyncua import ua
 from asyncua.server.internal_server import InternalServer
+from asyncua.server.server import Server
+from asyncua.ua.object_ids import ObjectIds
 
 from omptool import __version__
 from omptool.errors import Busy, OutputFailed, UsageError
@@ -49,10 +51,11 @@ class Served:
         served: values handed out so far.
     """
 
-    def __init__(self, server: Server, slots: dict[str, Slot], url: str) -> None:
+    def __init__(self, server: Server, subscriptions: ServedSubscriptions, slots: dict[str, Slot], url: str) -> None:
         self.url = url
         self.served = 0
         self._server = server
+        self._subscriptions = subscriptions
         self._slots = slots
         self.finished: asyncio.Task[None] | None = None
 
@@ -86,11 +89,9 @@ class Served:
 
     async def drained(self, timeout_s: float) -> bool:
         """Wait until every subscriber has fetched and acknowledged what it was owed; False when that takes too long."""
-        subscriptions = self._server.iserver.subscription_service.subscriptions
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while any(subscription.waiting for subscription in subscriptions.values()):  # type: ignore[attr-defined]
-                    await asyncio.sleep(0.05)
+                await self._subscriptions.settle()
                 return True
         return False
 
@@ -148,7 +149,9 @@ async def serve(
     _refuse_open_network(host)
     _quiet()
     with _without_collector():
-        server = Server(iserver=_internal_server(min_queue_size))
+        internal = InternalServer()
+        subscriptions = _install(internal, min_queue_size)
+        server = Server(iserver=internal)
         await server.init()
         array = [OPC_UA, application_uri, *namespaces[2:]]
         builder = AddressSpaceBuilder(server.iserver.aspace, array)
@@ -159,20 +162,20 @@ async def serve(
     await _listen(server, host, port)
     assert server.bserver is not None
     url = f"opc.tcp://{_bracketed(host)}:{server.bserver.port}"
-    served = Served(server, builder.slots, url)
+    served = Served(server, subscriptions, builder.slots, url)
     served.prime(initial)
     served.start(values)
     return served
 
 
-def _internal_server(min_queue_size: int) -> InternalServer:
-    internal = InternalServer()
+def _install(internal: InternalServer, min_queue_size: int) -> ServedSubscriptions:
+    """Our subscriptions in the place of asyncua's; no administrator, no passwords."""
     subscriptions = ServedSubscriptions(internal.aspace, internal, min_queue_size=min_queue_size)
     internal.subscription_service = subscriptions
     internal.isession.subscription_service = subscriptions
     internal.allow_remote_admin = False
-    internal.supported_tokens = (ua.AnonymousIdentityToken,)
-    return internal
+    internal.supported_tokens = (ua.AnonymousIdentityToken,)  # type: ignore[assignment]
+    return subscriptions
 
 
 async def _introduce(server: Server, namespaces: Sequence[str], application_uri: str, product: str) -> None:
@@ -182,7 +185,7 @@ async def _introduce(server: Server, namespaces: Sequence[str], application_uri:
     server.application_type = ua.ApplicationType.Server
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     await server.set_application_uri(application_uri)
-    await server.get_node(ua.NodeId(ua.ObjectIds.Server_NamespaceArray)).write_value(list(namespaces))
+    await server.get_node(ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))).write_value(list(namespaces))
     await server.set_build_info(
         server.product_uri, server.manufacturer_name, product, __version__, "", datetime(2026, 1, 1, tzinfo=UTC)
     )
@@ -226,7 +229,7 @@ def _quiet() -> None:
 
 @contextlib.contextmanager
 def _without_collector() -> Iterator[None]:
-    """Building namespace 0 makes some 100,000 objects that live for good: collecting among them doubles the start-up."""
+    """Building namespace 0 makes many thousand objects that stay: collecting among them doubles the start-up."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,12 +1,13 @@
 """Subscriptions of our server: every value in order, none merged, and an honest Overflow bit when a queue is too short.
 
-asyncua's server subscriptions ignore MaxNotificationsPerPublish and DiscardOldest, drop values without the Overflow bit and
-answer a Republish for an unknown message with an empty one. Clients are tested against this server, so it has to keep
-the rules of Part 4, 5.13 and 5.14 where asyncua's does not. Only the data changes are ours; events stay asyncua's.
+asyncua's server subscriptions ignore MaxNotificationsPerPublish and DiscardOldest, drop values without the Overflow bit
+and answer a Republish for an unknown message with an empty one. Clients are tested against this server, so it has to
+keep the rules of Part 4, 5.13 and 5.14 where asyncua's does not. Only the data changes are ours; events stay asyncua's.
 """
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemData, MonitoredItemService
 from asyncua.server.subscription_service import SubscriptionService
+from asyncua.ua.object_ids import ObjectIds
+from asyncua.ua.status_codes import StatusCodes
 
 from omptool.opcua.server_values import EncodedValue, ForeignValue
 
@@ -32,7 +35,7 @@ EXCEPTION_BASED = 0.0
 _HANDLE = struct.Struct("<I")
 _COUNT = struct.Struct("<i")
 _NO_DIAGNOSTICS = _COUNT.pack(-1)
-_DATA_CHANGE = ua.NodeId(ua.ObjectIds.DataChangeNotification_Encoding_DefaultBinary)
+_DATA_CHANGE = ua.NodeId(ua.Int32(ObjectIds.DataChangeNotification_Encoding_DefaultBinary))
 
 Queued = tuple[int, bytes, EncodedValue]
 """Order of arrival, client handle, value."""
@@ -84,7 +87,7 @@ class ServedItems(MonitoredItemService):
         return result, ServedItem(common, discard_oldest=bool(params.RequestedParameters.DiscardOldest))
 
     def _revise_queue_size(self, requested: int) -> int:
-        """0 and 1 mean a queue of one (Part 4, 5.13.1.5); longer ones hold at least what a publishing interval brings."""
+        """0 and 1 mean a queue of one (Part 4, 5.13.1.5); longer ones hold at least `min_queue_size`."""
         if requested <= 1:
             return 1
         return min(max(requested, self._min_queue_size), max(self.isub.max_queue_size, self._min_queue_size))
@@ -113,7 +116,7 @@ class ServedSubscription(InternalSubscription):
         self._max_notifications = max_notifications
         self._arrivals = 0
         self.monitored_item_srv = ServedItems(self, self.monitored_item_srv.aspace, min_queue_size)
-        self._triggered_datachanges: dict[int, deque[Queued]] = {}
+        self._triggered_datachanges: dict[int, deque[Queued]] = {}  # type: ignore[assignment]
 
     def enqueue(self, item_id: int, item: ServedItem, value: EncodedValue) -> None:
         """Put a value into the item's queue; a full queue loses one and says so (Part 4, 5.13.1.5)."""
@@ -158,7 +161,7 @@ class ServedSubscription(InternalSubscription):
         sent = queued[:limit]
         body = b"".join(chain.from_iterable((handle, value.data) for _, handle, value in sent))
         data = _COUNT.pack(len(sent)) + body + _NO_DIAGNOSTICS
-        result.NotificationMessage.NotificationData.append(ua.ExtensionObject(_DATA_CHANGE, data))
+        result.NotificationMessage.NotificationData.append(ua.ExtensionObject(_DATA_CHANGE, ua.ByteString(data)))
 
     def _keep_for_later(self, limit: int, queued: list[Queued]) -> None:
         if limit >= len(queued):
@@ -174,15 +177,16 @@ class ServedSubscription(InternalSubscription):
     def acknowledge(self, sequence_number: int) -> ua.StatusCode:
         """Forget a sent message; unknown numbers are refused."""
         if self._not_acknowledged_results.pop(sequence_number, None) is None:
-            return ua.StatusCode(ua.StatusCodes.BadSequenceNumberUnknown)
+            return ua.StatusCode(ua.UInt32(StatusCodes.BadSequenceNumberUnknown))
         return ua.StatusCode()
 
     def republish(self, nb: int) -> ua.NotificationMessage:
         """Send a message again; it stays until acknowledged."""
         result = self._not_acknowledged_results.get(nb)
         if result is None:
-            raise ServiceError(ua.StatusCodes.BadMessageNotAvailable)
-        return result.NotificationMessage
+            raise ServiceError(StatusCodes.BadMessageNotAvailable)
+        message: ua.NotificationMessage = result.NotificationMessage
+        return message
 
 
 class ServedSubscriptions(SubscriptionService):
@@ -198,6 +202,19 @@ class ServedSubscriptions(SubscriptionService):
         super().__init__(space, iserver=server)
         self._server = server
         self._min_queue_size = min_queue_size
+        self._moved = asyncio.Event()
+
+    async def settle(self) -> None:
+        """Wait until every subscription has sent what it had and every message has been acknowledged."""
+        while any(subscription.waiting for subscription in self.subscriptions.values()):
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def delete_subscriptions(self, ids: list[int]) -> list[ua.StatusCode]:
+        """End subscriptions, each with its own result."""
+        results = await super().delete_subscriptions(ids)
+        self._moved.set()
+        return results
 
     async def create_subscription(
         self,
@@ -208,7 +225,7 @@ class ServedSubscriptions(SubscriptionService):
     ) -> ua.CreateSubscriptionResult:
         """As Part 4, 5.14.2: intervals and counts revised, MaxNotificationsPerPublish kept."""
         if len(self.subscriptions) >= self._server.max_subscriptions:
-            raise ServiceError(ua.StatusCodes.BadTooManySubscriptions)
+            raise ServiceError(StatusCodes.BadTooManySubscriptions)
         keep_alive = self._clamp_keep_alive_count(params.RequestedMaxKeepAliveCount)
         self._sub_id_counter += 1
         result = ua.CreateSubscriptionResult(
@@ -223,7 +240,7 @@ class ServedSubscriptions(SubscriptionService):
             callback,
             session_id,
             request_callback=request_callback,
-            delete_callback=lambda: self.subscriptions.pop(result.SubscriptionId, None),
+            delete_callback=lambda: self._expired(result.SubscriptionId),
             no_acks_limit=self._server.max_unacked_messages_per_subscription,
             max_queue_size=self._server.max_monitored_item_queue_size,
             publishing_enabled=params.PublishingEnabled,
@@ -234,21 +251,26 @@ class ServedSubscriptions(SubscriptionService):
         self.subscriptions[result.SubscriptionId] = subscription
         return result
 
+    def _expired(self, subscription_id: int) -> None:
+        self.subscriptions.pop(subscription_id, None)
+        self._moved.set()
+
     def publish(self, acks: Iterable[ua.SubscriptionAcknowledgement]) -> tuple[int, list[ua.StatusCode]]:
         """Take acknowledgements; each gets its own result."""
         if not self.subscriptions:
-            raise ServiceError(ua.StatusCodes.BadNoSubscription)
+            raise ServiceError(StatusCodes.BadNoSubscription)
+        self._moved.set()
         return len(self.subscriptions), [self._acknowledge(ack) for ack in acks]
 
     def _acknowledge(self, ack: ua.SubscriptionAcknowledgement) -> ua.StatusCode:
         subscription = self.subscriptions.get(ack.SubscriptionId)
         if subscription is None:
-            return ua.StatusCode(ua.StatusCodes.BadSubscriptionIdInvalid)
+            return ua.StatusCode(ua.UInt32(StatusCodes.BadSubscriptionIdInvalid))
         return subscription.acknowledge(ack.SequenceNumber)
 
     def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
         """Send a message again, or say why not."""
         subscription = self.subscriptions.get(params.SubscriptionId)
         if subscription is None:
-            raise ServiceError(ua.StatusCodes.BadSubscriptionIdInvalid)
+            raise ServiceError(StatusCodes.BadSubscriptionIdInvalid)
         return subscription.republish(params.RetransmitSequenceNumber)

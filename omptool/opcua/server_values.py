@@ -1,8 +1,8 @@
 """A value on its way out of our server: encoded once, exact to the tick, shared by every subscription that wants it.
 
-asyncua's own path keeps times as Python datetimes (microseconds, so the last digit of an OPC UA time is lost), copies every
-value deeply per monitored item and encodes it again for each. Here the DataValue is bytes from the start; a `ua.DataValue`
-is only built when somebody reads.
+asyncua's own path keeps times as Python datetimes (microseconds, so the last digit of an OPC UA time is lost), copies
+every value deeply per monitored item and encodes it again for each. Here the DataValue is bytes from the start; a
+`ua.DataValue` is only built when somebody reads.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PICO = struct.Struct("<H")
 _MIN_YEAR_TICKS, _MAX_YEAR_TICKS = 0, 2_650_467_743_990_000_000
 
 
-class TickTime(datetime):
+class TickTime(ua.DateTime):
     """A datetime that asyncua encodes with the ticks it was made from; the microseconds are for everybody else."""
 
     ticks: int
@@ -121,7 +121,7 @@ class EncodedValue:
             variant = ua.Variant(TickTime.of(_TIME.unpack_from(self.variant, 1)[0]), ua.VariantType.DateTime)
         return ua.DataValue(
             variant,
-            ua.StatusCode(self.status),
+            ua.StatusCode(ua.UInt32(self.status)),
             SourceTimestamp=None if self.source_ticks is None else TickTime.of(self.source_ticks),
             ServerTimestamp=None if self.server_ticks is None else TickTime.of(self.server_ticks),
         )
