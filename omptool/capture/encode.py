@@ -84,8 +84,16 @@ def encode_items(
 def span(batch: pa.RecordBatch) -> tuple[int | None, int | None]:
     """First and last time of the rows, in Unix nanoseconds, as a commit states them.
 
-    Source, else server, else receive time; receive time where the stamp is before 2000 or more than an hour after
-    receipt. Rows flagged initial may be as old as the machine and do not count.
+    Rows flagged initial may be as old as the machine and do not count.
+    """
+    counted = trusted_times(batch)[(batch.column("flags").to_numpy() & int(Flag.INITIAL)) == 0]
+    return (int(counted.min()), int(counted.max())) if len(counted) else (None, None)
+
+
+def trusted_times(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """When the rows happened, Unix nanoseconds: source, else server, else receive time.
+
+    Receive time also where the stamp is before 2000 or more than an hour after receipt.
     """
     receive = batch.column("receive_time")
     if "event_time" in batch.schema.names:
@@ -93,9 +101,9 @@ def span(batch: pa.RecordBatch) -> tuple[int | None, int | None]:
     else:
         times = pc.coalesce(batch.column("source_time"), batch.column("server_time"), receive)
     at, received = times.cast(pa.int64()).to_numpy(), receive.cast(pa.int64()).to_numpy()
-    trusted = np.where((at < _YEAR_2000_NS) | (at - received > _HOUR_NS), received, at)
-    counted = trusted[(batch.column("flags").to_numpy() & int(Flag.INITIAL)) == 0]
-    return (int(counted.min()), int(counted.max())) if len(counted) else (None, None)
+    suspect = (at < _YEAR_2000_NS) | (at - received > _HOUR_NS)
+    trusted: npt.NDArray[np.int64] = np.where(suspect, received, at)
+    return trusted
 
 
 def _stamps(

@@ -23,6 +23,7 @@ from omptool.capture.format import (
     KEY_TYPES,
     MAX_HANDLE,
     NS,
+    TYPES_NAME,
 )
 from omptool.capture.segment import Encoder, write_file
 from omptool.model.nodes import MonitoredNode, Node
@@ -92,11 +93,12 @@ class ServerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class NodeTable:
-    """A node table as read, with the server it belongs to."""
+    """A node table as read, with the server it belongs to; `problem` says why the server is known by name only."""
 
     file: str
     server: ServerIdentity
     nodes: tuple[MonitoredNode, ...]
+    problem: str = ""
 
 
 class TableError(Exception):
@@ -125,6 +127,8 @@ def read_types(folder: Path, name: str) -> ServerIdentity:
     Raises:
         TableError: missing, changed or not what its name says.
     """
+    if not TYPES_NAME.fullmatch(name):
+        raise TableError("the types file is not named")
     try:
         data = json.loads(_read(folder, name))
         settings = data["settings"]
@@ -153,13 +157,14 @@ def read_nodes(folder: Path, name: str) -> NodeTable:
         raise TableError(f"{name}: {error}") from None
     metadata = schema.metadata or {}
     server = metadata.get(KEY_SERVER, b"").decode(errors="replace")
+    problem = ""
     try:
         identity = read_types(folder, metadata.get(KEY_TYPES, b"").decode(errors="replace"))
-    except TableError:
-        identity = ServerIdentity(server)
+    except TableError as error:
+        identity, problem = ServerIdentity(server), str(error)
     rows = [row for part in parts for row in _exact(part).to_pylist()]
     try:
-        return NodeTable(name, identity, tuple(_node(row, identity.server) for row in rows))
+        return NodeTable(name, identity, tuple(_node(row, identity.server) for row in rows), problem)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise TableError(f"{name} does not hold nodes: {error!r}") from None
 

@@ -145,6 +145,13 @@ class Capture:
         return any(entry.kind == "stop" for entry in self.journal_entries)
 
     @property
+    def state(self) -> str:
+        """`being written`, `finished`, or `not finished` (the writer ended without a `stop`)."""
+        if self.is_being_written:
+            return "being written"
+        return "finished" if self.finished else "not finished"
+
+    @property
     def torn_bytes(self) -> int:
         """Bytes behind the last commits; never acknowledged."""
         return sum(segment.index.torn for segment in self._segments)

@@ -63,7 +63,10 @@ def load(
     missing: dict[str, str] = {}
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
         try:
-            tables.append((first_row, nodetable.read_nodes(folder, name)))
+            table = nodetable.read_nodes(folder, name)
+            tables.append((first_row, table))
+            if table.problem:
+                missing[table.problem.split()[0]] = table.problem
         except TableError as error:
             missing[name] = str(error)
     if is_damaged:

@@ -1,0 +1,159 @@
+"""`omptool cat`: the rows of a capture, as they were received."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omptool.cli import diagnostics, settings
+from omptool.cli.options import (
+    ConfigOption,
+    EndOption,
+    ForceOption,
+    FormatOption,
+    OutputOption,
+    PlantOption,
+    SelectOption,
+    StartOption,
+    TzOption,
+)
+from omptool.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from omptool.capture.reader import Capture
+    from omptool.model.plant import PlantModel
+
+
+class View(StrEnum):
+    """What to print of a capture."""
+
+    TELEMETRY = "telemetry"
+    NODES = "nodes"
+    EVENTS = "events"
+    GAPS = "gaps"
+    JOURNAL = "journal"
+
+
+def cat(
+    capture: Annotated[Path, typer.Argument(help="Folder that `omptool capture` made.", metavar="CAPTURE")],
+    view: Annotated[View, typer.Option("--view", help="Which rows to print.")] = View.TELEMETRY,
+    select: SelectOption = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", help="Stop after this many rows.", metavar="ROWS", min=0)
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    tz: TzOption = None,
+    plant: PlantOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Print the rows of a capture.
+
+    Rows come in the order in which they were received, up to the last commit; a damaged capture gives every row that is
+    intact. For anything more than printing, `omptool query` speaks SQL over the same columns.
+
+    \b
+    Examples:
+      omptool cat shift.omcap --select 'Line1/**/Temperature*' --limit 20
+      omptool cat shift.omcap --start -2h -o recent.parquet
+      omptool cat shift.omcap --view gaps
+    """
+    settings.load(config)
+    from omptool.capture.reader import Capture
+    from omptool.cli import rowfilter
+    from omptool.cli.output import emit, refuse_existing
+
+    if output is not None:
+        refuse_existing(output, force=force)
+    model = settings.plant(plant)
+    window = _window(start, end, tz, model)
+    opened = _open(Capture, capture)
+    wanted = rowfilter.Filter(view, *window, _nodes(opened, select))
+    schema, batches = _read(opened, view, model)
+    _say_state(opened, view, capture)
+    emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=tz)
+
+
+def _open(kind: type[Capture], path: Path) -> Capture:
+    from omptool.lake.layout import is_lake
+
+    if is_lake(path):
+        raise UsageError(f"{path} is a lake, not a capture", f'omptool query "from telemetry limit 20" --on {path}')
+    return kind.open(path)
+
+
+def _window(
+    start: str | None, end: str | None, tz: str | None, plant: PlantModel | None
+) -> tuple[datetime | None, datetime | None]:
+    if start is None and end is None:
+        return None, None
+    from datetime import UTC, datetime
+
+    from omptool.model.times import parse_time
+
+    zone = settings.zone(tz or (plant.zone if plant else None))[0]
+    now = datetime.now(UTC)
+    first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"--start {start} is not before --end {end}", "windows are [start, end)")
+    return first, last
+
+
+def _nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] | None:
+    """(server, node_id) of the nodes whose path matches; None = all."""
+    if not select:
+        return None
+    from omptool.model.nearest import nearest
+    from omptool.model.path import Glob
+
+    paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
+    found: set[tuple[str, str]] = set()
+    for pattern in select:
+        glob = Glob(pattern)
+        matching = {key for key, path in paths.items() if glob.matches(path)}
+        if not matching:
+            close = nearest(pattern, paths.values())
+            raise NotFound(f"no node matches {pattern}", f"nearest: {', '.join(close)}" if close else "")
+        found |= matching
+    return found
+
+
+def _read(capture: Capture, view: View, plant: PlantModel | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    from omptool.capture import view as views
+    from omptool.model.contracts import VIEWS
+
+    schema = VIEWS[view]
+    if view is View.TELEMETRY:
+        return schema, views.telemetry(capture, plant=plant)
+    if view in (View.NODES, View.EVENTS):
+        table = getattr(views, view)(capture, plant=plant)
+    else:
+        table = getattr(views, view)(capture)
+    return schema, iter(table.to_batches())
+
+
+def _say_state(capture: Capture, view: View, path: Path) -> None:
+    """Loss is said, not raised."""
+    from omptool.sources.source import describe_gaps
+
+    if view is View.GAPS:
+        return
+    if capture.damage:
+        diagnostics.note(f"note: {path} is damaged; what is intact follows", f"omptool verify {path}")
+        return
+    reasons: dict[str, int] = {}
+    for gap in capture.gaps()["reason"].to_pylist():
+        reasons[gap] = reasons.get(gap, 0) + 1
+    if reasons:
+        diagnostics.note(f"note: {describe_gaps(str(path), reasons)}")

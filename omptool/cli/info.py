@@ -1,0 +1,98 @@
+"""`omptool info`: what a capture or a lake holds, at a glance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omptool.cli import settings
+from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption, TzOption
+
+if TYPE_CHECKING:
+    from omptool.capture.reader import Capture
+
+COLUMNS = (
+    "source", "kind", "capture", "state", "servers", "items", "rows", "event_rows", "first_time", "last_time",
+    "segments", "bytes", "gaps", "damage", "torn_bytes",
+)  # fmt: skip
+LAKE_COLUMNS = ("source", "kind", "view", "version", "rows", "files", "bytes", "committed_at")
+
+
+def info(
+    source: Annotated[Path, typer.Argument(help="Capture or lake.", metavar="CAPTURE|LAKE")],
+    format: FormatOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    tz: TzOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what a capture holds.
+
+    Servers, items, rows, times, size, and whether something is missing; of a lake its tables and their versions. A
+    capture that is being written is shown as of its last commit.
+
+    \b
+    Examples:
+      omptool info shift.omcap
+      omptool info lake --format json
+    """
+    settings.load(config)
+    from omptool.capture.reader import Capture
+    from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
+    from omptool.lake.layout import is_lake
+
+    if output is not None:
+        refuse_existing(output, force=force)
+    if is_lake(source):
+        emit(Rows(LAKE_COLUMNS, _lake(source)), format=format, output=output, force=force, tz=tz)
+        return
+    capture = Capture.open(source)
+    if format is None and output is None and choose_format(None, None) == "table":
+        from omptool.cli.info_screen import draw
+
+        print_text(draw(capture, str(source), tz))
+    else:
+        emit(Rows(COLUMNS, [_row(capture, str(source))]), format=format, output=output, force=force, tz=tz)
+
+
+def _row(capture: Capture, source: str) -> tuple[Any, ...]:
+    segments = capture.segments
+    return (
+        source,
+        "capture",
+        capture.id,
+        capture.state,
+        [server.server for server in capture.servers],
+        sum(1 for node in capture.nodes() if node.handle),
+        capture.rows,
+        capture.event_rows,
+        _time(capture.first_time),
+        _time(capture.last_time),
+        len(segments),
+        sum(segment.bytes for segment in segments),
+        capture.gaps().num_rows,
+        len(capture.damage),
+        capture.torn_bytes,
+    )
+
+
+def _time(ns: int | None) -> Any:
+    from omptool.model.times import datetime_of
+
+    return None if ns is None else datetime_of(ns // 1000)
+
+
+def _lake(path: Path) -> list[tuple[Any, ...]]:
+    from omptool.lake.table import Table
+    from omptool.model.contracts import VIEWS
+
+    rows = []
+    for view in VIEWS:
+        table = Table(path, view)
+        if table.exists:
+            files = table.files()
+            size = sum(file.stat().st_size for file in files)
+            rows.append((str(path), "lake", view, table.version, table.rows(), len(files), size, table.committed_at()))
+    return rows

@@ -1,0 +1,71 @@
+"""What `info` shows a person of a capture: a few lines, each answering one question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from omptool.capture.reader import Capture
+from omptool.cli import settings, terminal
+from omptool.model.times import datetime_of
+
+
+def draw(capture: Capture, source: str, tz: str | None) -> str:
+    """The screen, escaped."""
+    lines = [f"{source}  {capture.state}", ("capture", capture.id), *_servers(capture), ("rows", _rows(capture))]
+    lines += [("time", _span(capture, tz)), ("gaps", _gaps(capture))]
+    lines += [("damage", _damage(capture))] if capture.damage else []
+    lines += [("torn", f"{capture.torn_bytes:,} bytes behind the last commit, never acknowledged")] * bool(
+        capture.torn_bytes
+    )
+    lines.append(("next", f"omptool verify {source}"))
+    text = [line if isinstance(line, str) else f"  {line[0]:<8} {line[1]}" for line in lines]
+    return "".join(terminal.escape(line) + "\n" for line in text)
+
+
+def _servers(capture: Capture) -> list[tuple[str, str]]:
+    items = Counter(node.server for node in capture.nodes() if node.handle)
+    found = []
+    for server in capture.servers:
+        name = f"{server.name}  {server.server}" if server.name else server.server
+        found.append(("server", f"{name}  {server.url}  {items[server.server]:,} items"))
+    return found or [("server", "none recorded")]
+
+
+def _rows(capture: Capture) -> str:
+    segments = capture.segments
+    size = sum(segment.bytes for segment in segments)
+    rows = capture.rows + capture.event_rows
+    per_row = f" ({size / rows:.1f} B/row)" if rows else ""
+    events = f" and {capture.event_rows:,} events" if capture.event_rows else ""
+    plural = "s" if len(segments) != 1 else ""
+    return f"{capture.rows:,}{events} in {len(segments):,} segment{plural}, {_size(size)}{per_row}"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.3g} TB"
+
+
+def _span(capture: Capture, tz: str | None) -> str:
+    first, last = capture.first_time, capture.last_time
+    if first is None or last is None:
+        return "only initial values" if capture.rows else "no rows"
+    zone, name = settings.zone(tz)
+    start, end = (datetime_of(ns // 1000).astimezone(zone) for ns in (first, last))
+    lasted = timedelta(seconds=round((last - first) / 1e9))
+    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} {name} ({lasted})"
+
+
+def _gaps(capture: Capture) -> str:
+    reasons = Counter(capture.gaps()["reason"].to_pylist())
+    return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common()) or "none"
+
+
+def _damage(capture: Capture) -> str:
+    lost = [damage.rows for damage in capture.damage]
+    count = "an unknown number of rows" if None in lost else f"{sum(n or 0 for n in lost):,} rows"
+    return f"{len(lost):,} place{'s' if len(lost) != 1 else ''}, {count} lost"
