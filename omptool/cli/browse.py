@@ -103,6 +103,7 @@ def browse(
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
     asked = Asked(root, depth, Wanted(tuple(select or ()), tuple(class_ or ()), tuple(type_ or ())), values)
+    asked.wanted.check()
     model = settings.plant(plant)
 
     async def work() -> ExitCode:

@@ -26,7 +26,8 @@ SERVER = "i=2253"
 MAX_LINES = 1000
 """More than that is not read by anyone; the last line says how to narrow."""
 
-_NAME_CELLS = 48
+_NAME_CELLS, _VALUE_CELLS = 48, 40
+"""Beyond these widths a long text moves what is behind it in its own line only."""
 _VALUE_COLUMNS = ("value", "value_exact", "value_text", "value_list")
 
 
@@ -176,20 +177,17 @@ def _aligned(drawn: Sequence[Line]) -> list[str]:
     room = terminal.columns(100)
     with_cells = [line for line in drawn if any(line.cells)]
     name_width = max((min(terminal.width(line.label), _NAME_CELLS) for line in with_cells), default=0)
-    count = max((len(line.cells) for line in drawn), default=0)
-    widths = [
-        max(
-            (terminal.width(line.cells[i]) for line in drawn if i < max(len(line.cells) - 1, 1) and line.cells),
-            default=0,
-        )
-        for i in range(count)
-    ]
+    count = max((len(line.cells) for line in with_cells), default=0)
+    widths = [max(terminal.width(line.cells[i]) for line in with_cells if i < len(line.cells)) for i in range(count)]
     return [terminal.clip(_one(line, name_width, widths), room) for line in drawn]
 
 
 def _one(line: Line, name_width: int, widths: Sequence[int]) -> str:
-    text = line.label + " " * (name_width - terminal.width(line.label)) if any(line.cells) else line.label
+    if not any(line.cells):
+        return line.label
+    text = line.label + " " * (name_width - terminal.width(line.label))
     for index, cell in enumerate(line.cells):
-        fill = " " * (widths[index] - terminal.width(cell))
-        text += "  " + (fill + cell if index == 0 else cell + fill)
+        if widths[index]:
+            fill = " " * (min(widths[index], _VALUE_CELLS) - terminal.width(cell))
+            text += "  " + (fill + cell if index == 0 else cell + fill)
     return text.rstrip()

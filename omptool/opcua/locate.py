@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from omptool.errors import NotFound
 from omptool.model import path as paths
 from omptool.model.nearest import nearest
+from omptool.model.nodeid import NodeId
 from omptool.opcua.crawl import OBJECTS, browse_all, local
 from omptool.protocol.wire import WireNodeId
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from omptool.opcua.session import Session
 
 
+_INDEX = re.compile(r"^ns=\d+;")
 _NODE_ID = re.compile(r"(nsu=[^;]*;|ns=\d+;)?[isgb]=")
 
 
@@ -62,6 +64,16 @@ def _no_such_path(session: Session, names: tuple[str, ...], level: int, siblings
 def is_node_id(text: str) -> bool:
     """Whether a user wrote a NodeId rather than a path."""
     return _NODE_ID.match(text) is not None
+
+
+def check(text: str) -> None:
+    """Find a malformed NodeId before anyone connects; an index is for the server to resolve.
+
+    Raises:
+        UsageError: it begins like a NodeId and is none.
+    """
+    if is_node_id(text):
+        NodeId.parse(_INDEX.sub("", text))
 
 
 async def resolve(session: Session, text: str) -> list[WireNodeId]:

@@ -32,6 +32,16 @@ class Wanted:
     def __bool__(self) -> bool:
         return bool(self.globs or self.classes or self.types)
 
+    def check(self) -> None:
+        """Find what is malformed before anyone connects.
+
+        Raises:
+            UsageError: a malformed glob, or a NodeClass that does not exist.
+        """
+        for pattern in self.globs:
+            Glob(pattern)
+        _class_names(self.classes)
+
 
 def in_tree_order(nodes: Sequence[Node]) -> list[Node]:
     """Nodes as a person reads a tree: each followed by what is below it, children in the server's order.
@@ -94,16 +104,20 @@ def _matches_deeper(pattern: str, nodes: Sequence[Node]) -> bool:
 def _of_classes(nodes: Sequence[Node], classes: Sequence[str]) -> list[Node]:
     if not classes:
         return list(nodes)
-    by_key = {name.lower(): name for name in NODE_CLASSES}
-    for name in classes:
-        if name.lower() not in by_key:
-            raise UsageError(f'there is no NodeClass "{name}"', "one of " + ", ".join(NODE_CLASSES))
-    keys = {by_key[name.lower()] for name in classes}
+    keys = _class_names(classes)
     found = [node for node in nodes if node.node_class in keys]
     if not found:
         there = ", ".join(sorted({node.node_class for node in nodes}))
         raise NotFound(f"none of {len(nodes):,} nodes is a {' or '.join(sorted(keys))}", f"there are: {there}")
     return found
+
+
+def _class_names(classes: Sequence[str]) -> set[str]:
+    by_key = {name.lower(): name for name in NODE_CLASSES}
+    for name in classes:
+        if name.lower() not in by_key:
+            raise UsageError(f'there is no NodeClass "{name}"', "one of " + ", ".join(NODE_CLASSES))
+    return {by_key[name.lower()] for name in classes}
 
 
 def _of_types(nodes: Sequence[Node], types: Sequence[str], names: Mapping[str, str]) -> list[Node]:
