@@ -161,10 +161,9 @@ def _intervals(config: Config, server: ServerConfig, sampling: str | None) -> In
     minimum. Any slower default would lose values that nobody could see missing.
     """
     from omptool.capture.recording import Intervals
-    from omptool.model.times import parse_duration
 
     if sampling is not None:
-        wanted = 0.0 if sampling == "0" else parse_duration(sampling).total_seconds() * 1000
+        wanted = 0.0 if sampling == "0" else _seconds("--sampling-interval", sampling) * 1000
     elif server.sampling_ms is None and config.values["capture.sampling_interval"].origin == "default":
         wanted = 0.0
     else:
@@ -176,9 +175,9 @@ def _limits(for_: str | None, until: str | None, count: int | None, tz: str | No
     from datetime import UTC, datetime
 
     from omptool.capture.recording import Limits
-    from omptool.model.times import parse_duration, parse_time, unix_us
+    from omptool.model.times import parse_time, unix_us
 
-    seconds = None if for_ is None else parse_duration(for_).total_seconds()
+    seconds = None if for_ is None else _seconds("--for", for_)
     until_ns = None
     if until is not None:
         now = datetime.now(UTC)
@@ -187,6 +186,15 @@ def _limits(for_: str | None, until: str | None, count: int | None, tz: str | No
             raise UsageError(f"--until {until} is in the past", "name a time to come, or use --for 8h")
         until_ns = unix_us(moment) * 1000
     return Limits(seconds, until_ns, count)
+
+
+def _seconds(flag: str, text: str) -> float:
+    from omptool.model.times import parse_duration
+
+    try:
+        return parse_duration(text).total_seconds()
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error.message}", error.hint) from None
 
 
 def _selection(select: list[str] | None, nodes: str | None) -> Selection:

@@ -26,6 +26,9 @@ _REDRAW_S = 0.25
 _RATE_OVER_S = 5.0
 """Rates are averages over this long: a person reads trends, not single publishes."""
 
+_TELLING_ROWS = 1000
+"""Below this, bytes per row would speak of the file's frame."""
+
 _CAUSES = {
     GapReason.CONNECTION_LOST: "connection lost",
     GapReason.SEQUENCE_LOST: "messages lost on the way",
@@ -126,7 +129,7 @@ def last_word(result: RecordingResult | None, server: ServerConfig, output: Path
     if result is None:
         diagnostics.note("stopped before anything was captured")
         return
-    per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows else ""
+    per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows >= _TELLING_ROWS else ""
     diagnostics.note(
         f"{result.rows:,} rows of {result.nodes:,} nodes in {clock(result.seconds)}, {size(result.bytes)}{per_row}"
     )
