@@ -85,7 +85,7 @@ def _capture(source: Source) -> CaptureSource:
     if isinstance(source, CaptureSource):
         return source
     raise UsageError(
-        f"{source.label} is no capture ({source.kind}); a lake is made of captures",
+        f"{source.label} is no capture, and a lake is made of captures",
         f'to query it as it is: omptool query "…" --on {source.label}',
     )
 

@@ -182,20 +182,19 @@ class _Conversion:
                     self._add("gaps", {"capture": recording.id}, iter([gaps]))
 
     def commit(self) -> None:
-        """Make the files part of the lake, table by table; telemetry last, so that its rows find their nodes."""
+        """Make the files part of the lake, table by table; telemetry last: its rows find their nodes and gaps there."""
         self._staging.announce(self._tables)
         telemetry = self._tables["telemetry"]
         if self._plant:
             telemetry.set_properties({layout.PLANT_KEY: self._plant.text, layout.PLANT_DIGEST_KEY: self._plant.digest})
+        gaps = self._staging.move("gaps")
+        for capture in self._replaced:
+            mine = [file for file in gaps if file.values["capture"] == capture]
+            self._tables["gaps"].replace(mine, {}, "capture", capture)
         for view in ("nodes", "journal", "events", "telemetry"):
             files = self._staging.move(view)
             if files or self._done[view]:
                 self._tables[view].append(files, self._done[view])
-        gaps = self._staging.move("gaps")
-        for capture in self._replaced:
-            self._tables["gaps"].replace(
-                [file for file in gaps if file.values["capture"] == capture], {}, "capture", capture
-            )
 
     def report(self, seconds: float) -> ConvertReport:
         return ConvertReport(self._rows, self._files, self._size, seconds, self._suspect, self._plant_changed)

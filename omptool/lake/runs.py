@@ -19,7 +19,7 @@ import pyarrow.ipc as ipc
 
 from omptool.lake import order
 
-WAITING_ROWS = 524_288
+WAITING_ROWS = 393_216
 """Rows kept in memory before the largest partitions are spilled; about 130 bytes each."""
 
 MERGE_ROWS = 262_144

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import DAY_US, START_US, telemetry
 
 from omptool.lake import order, partitions, runs
 from omptool.model.contracts import TELEMETRY
+from tests.lake.recordings import DAY_US, START_US, telemetry
 
 KEYS = ["machine", "node_id", "time", "time_ns", "seq"]
 

@@ -50,8 +50,8 @@ class Recording:
         self.sub = self.writer.subscription(SERVER, epoch=1, subscription_id=4711)
         self.rows = 0
 
-    def grow(self, count: int) -> None:
-        """Append and commit `count` rows."""
+    def grow(self, count: int, *, noisy: bool = False) -> None:
+        """Append and commit `count` rows; values are half the row's index, or noise that does not compress."""
         index = np.arange(self.rows, self.rows + count)
         stamp = pa.array(START_NS + (index + 1) * 1_000_000_000, SEGMENT.field("source_time").type)
         columns = {
@@ -64,7 +64,7 @@ class Recording:
             "sub": pa.array(np.full(count, self.sub), pa.uint32()),
             "status": pa.array(np.zeros(count), pa.uint32()),
             "vtype": pa.array(np.full(count, 11), pa.uint8()),
-            "v_f64": pa.array(index * 0.5, pa.float64()),
+            "v_f64": pa.array(np.random.default_rng(1).random(count) if noisy else index * 0.5, pa.float64()),
             "flags": pa.array(np.zeros(count), pa.uint8()),
         }
         arrays = [columns.get(field.name, pa.nulls(count, field.type)) for field in SEGMENT]
@@ -86,10 +86,10 @@ class Recording:
         self.writer.close()
 
 
-def capture(path: Path, rows: int, *, gaps: int = 0, site: str | None = "Leipzig") -> Path:
+def capture(path: Path, rows: int, *, gaps: int = 0, site: str | None = "Leipzig", noisy: bool = False) -> Path:
     """A finished capture."""
     recording = Recording(path, site=site)
-    recording.grow(rows)
+    recording.grow(rows, noisy=noisy)
     for _ in range(gaps):
         recording.gap()
     recording.close()

@@ -7,10 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from captures import Recording, capture
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import FakeRecording, gap, telemetry
 
 from omptool.errors import LakeError, NotACapture, NotFound, OmptoolError, UsageError
 from omptool.lake.convert import convert
@@ -21,6 +19,8 @@ from omptool.sources.capture import CaptureSource
 from omptool.sources.lake import LakeSource
 from omptool.sources.resolve import resolve, resolve_all, split_name
 from omptool.sources.source import Files, Stream, open_reasons
+from tests.lake.recordings import FakeRecording, gap, telemetry
+from tests.sources.captures import Recording, capture
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from recordings import FakeRecording, gap, telemetry
 
 from omptool.errors import Damaged, QueryError, UsageError
 from omptool.lake.convert import convert
@@ -22,6 +21,7 @@ from omptool.sources.resolve import resolve_all
 from omptool.sources.source import FileSource, Named, Stream
 from omptool.sql.duckdb import connect
 from omptool.sql.engine import LocalEngine
+from tests.lake.recordings import FakeRecording, gap, telemetry
 
 
 def stream(table: pa.Table) -> FileSource:
