@@ -1,0 +1,66 @@
+"""What a server offers before anyone logs in."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import pytest
+from asyncua import Client
+from asyncua.ua.uaerrors import BadServiceUnsupported
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from omptool.config import ServerConfig
+from omptool.opcua import discover as module
+from omptool.opcua.discover import Discovery, discover
+from tests.opcua.address_space import Space
+
+
+def found(space: Space) -> Discovery:
+    return asyncio.run(discover(ServerConfig(url=space.url), timeout_s=60))
+
+
+def test_endpoints_and_servers(space: Space) -> None:
+    offers = found(space).offers
+    endpoint = next(offer for offer in offers if offer.kind == "endpoint")
+    assert (endpoint.security_policy, endpoint.security_mode) == ("None", "None")
+    assert "Anonymous" in endpoint.user_tokens
+    assert endpoint.application_uri == "urn:freeopcua:python:server"
+    assert endpoint.product_uri == "urn:freeopcua.github.io:python:server"
+    assert any(offer.kind == "server" for offer in offers)
+
+
+def test_a_service_that_is_missing_is_said_and_no_error(space: Space, monkeypatch) -> None:
+    async def missing(self: Client) -> None:
+        raise BadServiceUnsupported
+
+    monkeypatch.setattr(Client, "find_servers", missing)
+    answer = found(space)
+    assert answer.unanswered["FindServers"] == "BadServiceUnsupported"
+    assert any(offer.kind == "endpoint" for offer in answer.offers)
+
+
+def certificate() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "Press 7"), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Ö" * 60)]
+    )
+    start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + dt.timedelta(days=365))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def test_a_certificate_chain_is_read_by_its_first() -> None:
+    own = certificate()
+    subject, expires = module._certificate(own + certificate())
+    assert subject is not None and "CN=Press 7" in subject
+    assert expires == dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    assert module._thumbprint(own + certificate()) == module._thumbprint(own)
+
+
+@pytest.mark.parametrize("broken", [None, b"", b"\x30\x82", b"\x30\x82\x00\x04abcd", b"no certificate at all"])
+def test_a_broken_certificate_is_left_out(broken: bytes | None) -> None:
+    assert module._certificate(broken) == (None, None)
