@@ -13,6 +13,8 @@ import errno
 import gc
 import ipaddress
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -23,7 +25,7 @@ from asyncua.server.server import Server
 from asyncua.ua.object_ids import ObjectIds
 
 from omptool import __version__
-from omptool.errors import Busy, OutputFailed, UsageError
+from omptool.errors import Busy, OmptoolError, OutputFailed, UsageError
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
@@ -39,7 +41,6 @@ _TOGETHER_S = 0.002
 """Values due within this time go out in one turn; a shorter sleep is not kept by operating systems anyway."""
 _BURST = 200
 """Values pushed before clients get a turn when the server is behind."""
-_IN_USE = {errno.EADDRINUSE, errno.EACCES}
 
 
 class Served:
@@ -147,6 +148,7 @@ async def serve(
         OutputFailed: the operating system does not let us listen.
     """
     _refuse_open_network(host)
+    _refuse_taken(host, port)
     _quiet()
     with _without_collector():
         internal = InternalServer()
@@ -179,6 +181,7 @@ def _install(internal: InternalServer, min_queue_size: int) -> ServedSubscriptio
 
 
 async def _introduce(server: Server, namespaces: Sequence[str], application_uri: str, product: str) -> None:
+    _hide_empty(server)
     server.set_server_name(product)
     server.product_uri = "urn:omptool"
     server.manufacturer_name = "omptool"
@@ -191,16 +194,34 @@ async def _introduce(server: Server, namespaces: Sequence[str], application_uri:
     )
 
 
+def _hide_empty(server: Server) -> None:
+    """Take two optional folders of namespace 0 out of Objects: nothing is in them, and people browse."""
+    empty = {ua.NodeId(ua.Int32(number)) for number in (ObjectIds.Locations, ObjectIds.Aliases)}
+    objects = server.iserver.aspace[ua.NodeId(ua.Int32(ObjectIds.ObjectsFolder))]
+    objects.references = [reference for reference in objects.references if reference.NodeId not in empty]
+
+
 async def _listen(server: Server, host: str, port: int) -> None:
     try:
         await server.start()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        if error.errno in _IN_USE:
-            raise Busy(
-                f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0"
-            ) from None
-        raise OutputFailed(f"cannot listen on {host}:{port}: {reason}") from None
+        raise _cannot_listen(error, host, port) from None
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Say at once that we cannot listen, instead of after building an address space."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise _cannot_listen(error, host, port) from None
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> OmptoolError:
+    if error.errno == errno.EADDRINUSE:
+        return Busy(f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OutputFailed(f"cannot listen on {host}:{port}: {reason.lower()}", "take a port above 1023, or --port 0")
 
 
 def _encoded(value: ServedValue, server_ticks: int) -> EncodedValue:
