@@ -24,7 +24,7 @@ from omptool.protocol.columns import ItemColumns, Records, Rows, fill_tail, fill
 from omptool.protocol.plans import DATA_VALUE_PLANS, NOTIFICATION_PLANS, Plan, Plans
 from omptool.protocol.wire import I32, NO_DIAGNOSTICS, Reader, malformed
 
-_LOCALIZED_TEXT, _TEXT_ONLY = 21, 2
+_LOCALIZED_TEXT = 21
 _LOOK_AHEAD = 12
 """Equal items in a row after which numpy looks for the end of the run; below, its call costs more than it saves."""
 
@@ -207,17 +207,16 @@ class _Decoder:
         """LocalizedText: the text alone rebuilds it when there is no locale; the empty one (mask 0) is the null
         value."""
         data, columns = self.data, self.columns
-        mask = data[start + 1]
-        if mask:
+        if data[start + 1]:
             text = Reader(data, start + 1, end).localized_text().text
             columns.text[row] = text
-            if mask != _TEXT_ONLY or text is None or text.encode() != data[start + 6 : end]:
+            if text is None or text.encode() != data[start + 6 : end]:
                 columns.raw[row] = data[start:end]
 
     def _check_rest(self, position: int, end: int) -> None:
         """Bytes behind the last item: damage, or the diagnostics of a server that sends them unasked, less the four
         bytes that were cut off because they look like an empty array."""
-        for cut in (b"", *NO_DIAGNOSTICS) if position < end else ():
+        for cut in (b"", *NO_DIAGNOSTICS):
             rest = Reader(self.data[position:end] + cut)
             try:
                 rest.skip_diagnostic_infos()

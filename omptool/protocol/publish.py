@@ -201,7 +201,7 @@ def _data_change(data: bytes, start: int, end: int) -> DataChange:
     part = Reader(data, start, end)
     count = max(part.length(_SMALLEST_ITEM), 0)
     start += 4
-    if end - 4 >= start and data[end - 4 : end] in NO_DIAGNOSTICS:
+    if data[end - 4 : end] in NO_DIAGNOSTICS:
         return DataChange(count, data[start : end - 4])
     for _ in range(count):
         part.skip(4)

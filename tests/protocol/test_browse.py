@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,39 @@ def test_every_field(sent: list[ua.BrowseResult], type_id: int) -> None:
             assert reference.display_name == plain(described.DisplayName)
             assert reference.node_class == described.NodeClass
             assert reference.type_definition.to_text(NAMESPACES) == expanded_text(described.TypeDefinition)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ua.TwoByteNodeId(85),
+        ua.FourByteNodeId(1001, 3),
+        ua.NumericNodeId(70000, 2),
+        ua.StringNodeId("Line1/Maß", 1),
+        ua.StringNodeId("", 1),
+        ua.GuidNodeId(UUID(int=7), 3),
+        ua.ByteStringNodeId(b"\xff", 2),
+    ],
+)
+def test_every_form_of_node_id(node: ua.NodeId) -> None:
+    described = ua.ReferenceDescription(node, False, node, ua.QualifiedName("x", 2), TypeDefinition=node)
+    body = response(ua.BrowseResponse(Results=[ua.BrowseResult(References=[described, described])]), BROWSE)
+    (result,) = parse_browse_response(body)
+    for reference in result.references:
+        for found in (reference.reference_type, reference.node_id, reference.type_definition):
+            assert found.to_text(NAMESPACES) == node_text(node)
+
+
+@pytest.mark.parametrize("place", [b"Node", b"Name", b"Shown"])
+def test_a_text_longer_than_the_message_is_refused(place: bytes) -> None:
+    described = ua.ReferenceDescription(
+        NodeId=ua.StringNodeId("Node", 1), BrowseName=ua.QualifiedName("Name"), DisplayName=ua.LocalizedText("Shown")
+    )
+    body = response(ua.BrowseResponse(Results=[ua.BrowseResult(References=[described])]), BROWSE)
+    length = len(place).to_bytes(4, "little")
+    for wrong in (b"\xff\0\0\0", b"\xff\xff\xff\x7f", b"\xfe\xff\xff\xff"):
+        with pytest.raises(MalformedMessage):
+            parse_browse_response(body.replace(length + place, wrong + place))
 
 
 def test_a_null_browse_name_and_bytes_that_are_no_utf8() -> None:

@@ -82,6 +82,28 @@ def test_where_blocks_are_cut_makes_no_difference(sent: list[Item], data: st.Dat
     assert same(decode_items(parts), decode_items([block(sent)]))
 
 
+def a_double(index: int) -> Item:
+    return Item(index, b"\x0b" + struct.pack("<d", index), source=index)
+
+
+@pytest.mark.parametrize("length", [1, 11, 12, 13, 30, 75, 76, 77, 400])
+@pytest.mark.parametrize(
+    "other", [Item(1, b"\x08" + b"\1" * 8, source=1), Item(1, b"\x0b" + b"\1" * 8, 0, 1), Item(1, None)]
+)
+def test_runs_end_where_they_end(length: int, other: Item) -> None:
+    """Of the same size, of another mask, without a value: what follows a run of Doubles is never taken for one."""
+    run = [a_double(index) for index in range(length)]
+    sent = [Item(7, b"\x03\x07"), *run, other, other, *run, Item(8, b"\x0c\1\0\0\0x"), *run]
+    check_rows(decode_items([block(sent)]), sent)
+
+
+@pytest.mark.parametrize("announced", [1, 12, 13, 20, 99, 102])
+def test_a_wrong_count_of_a_long_run_is_refused(announced: int) -> None:
+    data, _ = block([Item(7, b"\x03\x07"), *(a_double(index) for index in range(100))])
+    with pytest.raises(MalformedMessage):
+        decode_items([(data, announced)])
+
+
 def test_same_size_does_not_mean_same_type() -> None:
     """Doubles and Int64s take the same bytes: the block has the length of a uniform one and is not."""
     doubles = [Item(index, b"\x0b" + struct.pack("<d", index)) for index in range(50)]
