@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from omptool.capture import view as views
 from omptool.capture.reader import Capture
+from omptool.lake.parquet import stored_schema
 from omptool.model.contracts import TELEMETRY, VIEWS
 from omptool.model.plant import PlantModel
 from omptool.sources.source import Scannable, Stream, open_reasons
@@ -41,9 +42,6 @@ class CaptureSource:
         """Rows behind `after_seq` in order; repeated texts are dictionaries, else as the contract."""
         yield from views.telemetry(self._capture, plant=self._plant, after_seq=after_seq, dictionary=True)
 
-    def _rows(self) -> Iterator[pa.RecordBatch]:
-        yield from views.telemetry(self._capture, plant=self._plant)
-
     def table(self, view: str) -> pa.Table:
         """One of the small views (nodes, events, gaps, journal), whole."""
         if view not in self._tables:
@@ -51,7 +49,7 @@ class CaptureSource:
         return self._tables[view]
 
     def views(self) -> Mapping[str, Scannable]:
-        found: dict[str, Scannable] = {"telemetry": Stream(TELEMETRY, self._rows)}
+        found: dict[str, Scannable] = {"telemetry": Stream(stored_schema(TELEMETRY), self.telemetry)}
         for view in VIEWS:
             if view != "telemetry":
                 found[view] = Stream(VIEWS[view], partial(self._batches, view))

@@ -18,7 +18,7 @@ from omptool.model.vocabulary import GapState
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A table whose rows are made anew for every scan.
+    """A table whose rows are made anew for every scan; texts may be dictionary-encoded.
 
     An Arrow stream can be read once, and a join or a second reference reads twice; so engines get an object that starts
     a new stream each time it is asked.
