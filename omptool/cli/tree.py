@@ -17,7 +17,17 @@ from omptool.model.nodes import Node
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FOLDED = frozenset({"EngineeringUnits", "EURange", "EnumStrings", "EnumValues", "InputArguments", "OutputArguments"})
+FOLDED = frozenset(
+    {
+        "EngineeringUnits",
+        "EURange",
+        "EnumStrings",
+        "EnumValues",
+        "InputArguments",
+        "OutputArguments",
+        "nsu=http://www.OPCFoundation.org/UA/2013/01/ISA95;EquipmentLevel",
+    }
+)
 """Properties whose meaning stands in the line of their node."""
 
 SERVER = "i=2253"

@@ -6,7 +6,7 @@ That is enough for path, unit, range and place, and costs a handful of requests 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omptool.model.nodes import Node
@@ -46,7 +46,7 @@ async def look_around(session: Session, wanted: Sequence[WireNodeId]) -> Surroun
             names = placed.get(node) or (*placed[parent], reference.browse_name.name)
             text = node.to_text(session.namespaces)
             parents = (*(found[text].parents if text in found else ()), parent.to_text(session.namespaces))
-            found[text] = replace(node_of(session, node, reference, names), parents=parents)
+            found[text] = node_of(text, reference, names, parents, session.namespaces)
     context = await with_equipment(session, list(found.values()), list(found.values()))
     by_id = {node.node_id: node for node in context}
     nodes = [by_id.get(bare.node_id, bare) for bare in await _bare(session, wanted)]

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import platform
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 from urllib.parse import urlsplit
 
 from asyncua.client.client import Client
@@ -59,9 +60,23 @@ class Line:
         self.stage = "connect"
         await self._open_socket()
         self.stage = "hello"
-        await self.client.send_hello()
+        await self._unless_closed(self.client.send_hello())
         self.stage = "OpenSecureChannel"
         await self.client.open_secure_channel()
+
+    async def _unless_closed(self, step: Coroutine[Any, Any, None]) -> None:
+        """A peer that hangs up before our first byte would leave asyncua waiting for an answer until the time limit."""
+        protocol = hooks.protocol_of(self.client)
+        assert protocol is not None
+        task, closed = asyncio.ensure_future(step), asyncio.ensure_future(protocol.closed.wait())
+        try:
+            await asyncio.wait({task, closed}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ConnectionError(protocol.fault)
+            task.result()
+        finally:
+            task.cancel()
+            closed.cancel()
 
     async def _open_socket(self) -> None:
         """Try every address of the host in turn; asyncua alone would lose which one failed and why."""

@@ -8,7 +8,8 @@ nodes, four at a time. Reads no attribute and no value: a BrowseResult already h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from omptool.errors import NotFound
@@ -148,12 +149,9 @@ class _Crawler:
             known.parents.append(parent)
 
     def nodes(self) -> list[Node]:
-        texts = {node: self._text(node) for node in self.found}
+        text = cache(self._text)
         return [
-            replace(
-                node_of(self.session, node, found.reference, found.names),
-                parents=tuple(texts.get(parent) or self._text(parent) for parent in found.parents),
-            )
+            node_of(text(node), found.reference, found.names, tuple(map(text, found.parents)), self.session.namespaces)
             for node, found in self.found.items()
         ]
 
@@ -161,16 +159,18 @@ class _Crawler:
         return node.to_text(self.session.namespaces)
 
 
-def node_of(session: Session, node: WireNodeId, reference: Reference, names: Sequence[str]) -> Node:
-    """What one reference says about the node at its end; without parents."""
-    namespaces = session.namespaces
+def node_of(
+    node_id: str, reference: Reference, names: Sequence[str], parents: tuple[str, ...], namespaces: Sequence[str]
+) -> Node:
+    """What one reference says about the node at its end."""
     return Node(
-        node_id=node.to_text(namespaces),
+        node_id=node_id,
         path=paths.join(names),
         browse_name=reference.browse_name.to_text(namespaces),
         display_name=reference.display_name.text or reference.browse_name.name,
         node_class=NODE_CLASSES.get(reference.node_class, str(reference.node_class)),
         type_definition=_type_text(reference.type_definition, namespaces),
+        parents=parents,
         is_property=reference.reference_type == _HAS_PROPERTY,
     )
 
