@@ -22,13 +22,13 @@ from omptool.demo.plant import (
     LINES,
     MINUTE,
     NAMESPACE,
+    SHIFT,
     SHIFTS_PER_DAY,
     Line,
     Machine,
     Outcome,
     Signal,
     shift_of,
-    shift_start,
 )
 from omptool.model.nodeid import NodeId
 
@@ -121,14 +121,13 @@ class Plant:
 
     def value_at(self, name: str, time_ns: int) -> Change:
         """The last change of a Variable at or before a time."""
-        sensor = self._sensors.get(name)
-        end, back = time_ns + 1, MINUTE // 4 if sensor else shift_start(1) - shift_start(0)
-        while True:
-            found = self.changes_of(name, end - back, end)
-            if found:
-                return found[-1]
+        if name not in self._sensors:
+            return self._held(name, time_ns)
+        end, back = time_ns + 1, MINUTE // 4
+        while not (found := self._sampled(name, end - back, end)):
             end -= back
-            back = min(back * 4, shift_start(1) - shift_start(0))
+            back = min(back * 4, SHIFT)
+        return found[-1]
 
     def stretches(self, start_ns: int, end_ns: int) -> Iterator[Stretch]:
         """What every machine did in [start, end), machine by machine in time order; cut at shifts and at the window."""
@@ -171,6 +170,18 @@ class Plant:
                 first = 1  # nothing changed with the shift
             found.extend(Change(times[place], name, values[place], 0) for place in range(first, last))
         return found
+
+    def _held(self, name: str, time_ns: int) -> Change:
+        shift = shift_of(time_ns)
+        times, values = self._of_shift(name, shift)
+        place = bisect_right(times, time_ns) - 1
+        while place < 1:  # nothing yet in this shift, or what it began with: was that so before?
+            shift -= 1
+            times_before, values_before = self._of_shift(name, shift)
+            if place == 0 and values[0] != values_before[-1]:
+                break
+            times, values, place = times_before, values_before, len(times_before) - 1
+        return Change(times[place], name, values[place], 0)
 
     def _sampled(self, name: str, start_ns: int, end_ns: int) -> list[Change]:
         sensor = self._sensors[name]
