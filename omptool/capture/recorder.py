@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,29 +80,22 @@ async def record(
     """
     if not force:
         _refuse_existing(output)
-    recording = _Recording(server, output, intervals, limits, progress or Progress(), force=force)
+    recording = _Recording(server, output, intervals, limits, progress or Progress(), force)
     return await recording.run(selection, stop)
 
 
+@dataclass
 class _Recording:
     """State of one `record`."""
 
-    def __init__(
-        self,
-        server: ServerConfig,
-        output: Path,
-        intervals: Intervals,
-        limits: Limits,
-        progress: Progress,
-        *,
-        force: bool,
-    ) -> None:
-        self._server = server
-        self._output = output
-        self._intervals = intervals
-        self._limits = limits
-        self._progress = progress
-        self._force = force
+    _server: ServerConfig
+    _output: Path
+    _intervals: Intervals
+    _limits: Limits
+    _progress: Progress
+    _force: bool
+
+    def __post_init__(self) -> None:
         self._store: RecordingStore | None = None
         self._events: deque[tuple[int, Event]] = deque()
         self._done = asyncio.Event()
@@ -138,6 +131,7 @@ class _Recording:
         async def on_created(subscription: Subscription) -> None:
             _refuse_nothing(subscription.items, self._server.url)
             self._items = subscription.items
+            self._progress.keep_alive_s = subscription.keep_alive_s
             await self._in_thread(lambda: self._open(session, nodes, handles, subscription))
             self._arm()
 
@@ -149,6 +143,7 @@ class _Recording:
             on_created=on_created,
             on_event=lambda event: self._events.append((time.time_ns(), event)),
         )
+        self._progress.silence = lambda: subscriber.silent_s
         stopper = asyncio.create_task(_pass_on(stop, self._done))
         try:
             return await subscriber.run(self._done)
@@ -172,7 +167,8 @@ class _Recording:
         store.note("connect", {"url": self._server.url, "application_uri": session.application_uri})
         since = time.time_ns()
         table = _node_table(nodes, handles, identity.server, subscription, since)
-        store.open(table, epoch=1, subscription_id=subscription.sub, facts=self._facts(subscription))
+        publishing_ms, facts = subscription.publishing_ms, self._facts(subscription)
+        store.open(table, epoch=1, subscription_id=subscription.sub, publishing_ms=publishing_ms, facts=facts)
         store.revised([_revision(item, subscription) for item in subscription.items if _was_revised(item)])
         for item in subscription.items:
             if not item.is_monitored:
@@ -182,7 +178,6 @@ class _Recording:
 
     def _facts(self, subscription: Subscription) -> dict[str, Any]:
         return {
-            "publishing_ms": subscription.publishing_ms,
             "asked_publishing_ms": self._intervals.publishing_ms,
             "asked_sampling_ms": self._intervals.sampling_ms,
             "keep_alive_count": subscription.keep_alive_count,

@@ -6,6 +6,7 @@ Plain data; opens nothing and knows no server.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from omptool.model.nodes import Node
@@ -58,6 +59,7 @@ class Progress:
     Attributes:
         phase: connecting, browsing, subscribing, capturing.
         nodes: found so far while browsing, then monitored.
+        keep_alive_s: longest silence that the server promised; `silence` is the present one.
         lag_s: between the arrival of the oldest value of the last batch and its being safe on disk.
     """
 
@@ -68,6 +70,13 @@ class Progress:
     bytes: int = 0
     lag_s: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    keep_alive_s: float = 0.0
+    silence: Callable[[], float] = lambda: 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages, if only keep-alives, still come when they are due."""
+        return self.silence() <= 1.5 * self.keep_alive_s + 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ class RecordingStore:
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._published_ns: int | None = None
+        self._slack_ns = 0
         self.rows = self.overflows = 0
         self.gaps: Counter[str] = Counter()
 
@@ -56,9 +57,17 @@ class RecordingStore:
         return self._writer.bytes_written
 
     def open(
-        self, nodes: Sequence[MonitoredNode], *, epoch: int, subscription_id: int, facts: Mapping[str, Any]
+        self,
+        nodes: Sequence[MonitoredNode],
+        *,
+        epoch: int,
+        subscription_id: int,
+        publishing_ms: float,
+        facts: Mapping[str, Any],
     ) -> None:
         """Record the server's nodes and the subscription; before the first block."""
+        self._slack_ns = round(publishing_ms * 1e6)
+        facts = {"publishing_ms": publishing_ms, **facts}
         self._writer.put_nodes(self._server, nodes)
         self._sub = self._writer.subscription(
             self._server.server, epoch=epoch, subscription_id=subscription_id, detail=facts
@@ -98,17 +107,17 @@ class RecordingStore:
         self, *, before_ns: int | None, after_ns: int | None, missing: int, detail: Mapping[str, Any]
     ) -> None:
         """Messages between two PublishTimes never arrived."""
-        start, end = self._moment(before_ns), self._moment(after_ns)
+        start, end = self._since(before_ns), self._moment(after_ns)
         self._gap(GapReason.SEQUENCE_LOST, min(start, end), max(start, end), missing=missing, detail=detail)
 
     def connection_lost(self, last_ns: int | None, cause: str) -> None:
         """Nothing is known after the last message."""
         self.note("lost", {"cause": cause})
-        self._gap(GapReason.CONNECTION_LOST, self._moment(last_ns), None, detail={"cause": cause})
+        self._gap(GapReason.CONNECTION_LOST, self._since(last_ns), None, detail={"cause": cause})
 
     def stopped_early(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
-        self._gap(reason, self._moment(last_ns), None, detail={"cause": cause})
+        self._gap(reason, self._since(last_ns), None, detail={"cause": cause})
 
     def commit(self) -> None:
         """Make everything so far durable.
@@ -142,12 +151,20 @@ class RecordingStore:
 
     def _note_undecodable(self, encoded: Encoded) -> None:
         assert self._encoder is not None
-        start = self._encoder.moment(self._published_ns)
+        start = self._since(self._published_ns)
         for bad in encoded.undecodable:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
             end = self._encoder.moment(bad.block.publish_ns)
             self._gap(GapReason.SEQUENCE_LOST, start, max(start, end), missing=bad.block.count, detail=detail)
+
+    def _since(self, publish_ns: int | None) -> int:
+        """Where a window begins after this PublishTime: one publishing interval before it.
+
+        A value sampled just before a publish may only be sent with the next one; its stamp is then older than the
+        message it was missing from.
+        """
+        return self._moment(publish_ns) - self._slack_ns
 
     def _moment(self, publish_ns: int | None) -> int:
         if self._encoder is None:

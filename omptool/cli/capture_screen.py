@@ -86,10 +86,11 @@ class Screen:
         head = f"capturing {name} → {self._output}"
         clock = self._clock()
         room = max(min(terminal.columns(80), 100) - 2 - terminal.width(head), len(clock) + 2)
+        link = "● connected" if facts.is_connected else f"◐ silent for {facts.silence():.0f} s"
         state = "complete" if not facts.gaps else f"{facts.gaps:,} windows may lack values"
         return [
             head + clock.rjust(room),
-            f"● connected  {facts.nodes:,} items  {rows_per_s:,.0f}/s  lag {facts.lag_s:.2f} s  {state}",
+            f"{link}  {facts.nodes:,} items  {rows_per_s:,.0f}/s  lag {facts.lag_s:.2f} s  {state}",
             f"disk {size(bytes_per_s)}/s · {self._room_left(bytes_per_s)}{facts.rows:,} rows · {size(facts.bytes)}",
         ]
 

@@ -22,8 +22,8 @@ T = TypeVar("T")
 MARGIN = 4
 """Publishing intervals that an item's queue can hold: one is normal, three are for stalls of network or disk."""
 
-FASTEST_MS = 10.0
-"""Change rate assumed where the server samples as fast as it can (interval 0)."""
+FASTEST_MS = 1.0
+"""Time between changes assumed where the server reports each one (interval 0)."""
 
 LEAST_QUEUE, MOST_QUEUE = 10, 10_000
 

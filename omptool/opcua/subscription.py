@@ -110,6 +110,11 @@ class Subscriber:
         """What arrived so far; valid once `on_created` was called."""
         return self._intake.ledger
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the server was last heard, if only by a keep-alive."""
+        return time.monotonic() - self._heard
+
     async def run(self, stop: asyncio.Event) -> Ending:
         """Create the subscription and receive until `stop` is set or the subscription is lost.
 

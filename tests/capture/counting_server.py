@@ -10,6 +10,7 @@ import json
 import logging
 import sys
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ class Options:
         states_limit: whether OperationLimits says so.
         refused: counters whose monitoring is refused with BadUserAccessDenied.
         queue: queue size granted at most.
+        swallow: every so many messages one is not sent, though the server thinks it was; 0 = none.
+        forgets: whether a swallowed message cannot be had by Republish either.
+        truth: file for `NUMBER UNIX_NS`, a line per step.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
     """
 
@@ -41,6 +45,9 @@ class Options:
     states_limit: bool = False
     refused: tuple[int, ...] = ()
     queue: int = 10_000
+    swallow: int = 0
+    forgets: bool = False
+    truth: str = ""
     acknowledged: str = ""
 
     def text(self) -> str:
@@ -49,9 +56,13 @@ class Options:
 
 def install(options: Options) -> None:
     """Give asyncua the traits that `options` name."""
+    _install_items(options)
+    _install_messages(options)
+
+
+def _install_items(options: Options) -> None:
     create_all = MonitoredItemService.create_monitored_items
     create_one = MonitoredItemService._create_data_change_monitored_item
-    publish = InternalSubscription.publish
 
     async def limited(self: Any, params: Any) -> Any:
         if options.limit and len(params.ItemsToCreate) > options.limit:
@@ -64,6 +75,17 @@ def install(options: Options) -> None:
             return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
         return await create_one(self, params)
 
+    MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
+    MonitoredItemService._create_data_change_monitored_item = refusing  # type: ignore[method-assign]
+    MonitoredItemService._revise_queue_size = (  # type: ignore[method-assign]
+        lambda self, requested: min(requested, options.queue)
+    )
+
+
+def _install_messages(options: Options) -> None:
+    publish = InternalSubscription.publish
+    pop = InternalSubscription._pop_publish_result
+
     def noting(self: Any, acks: Any) -> None:
         with Path(options.acknowledged).open("a") as file:
             for number in acks:
@@ -72,11 +94,16 @@ def install(options: Options) -> None:
                         file.write(f"{item.ClientHandle} {item.Value.Value.Value}\n")
         publish(self, acks)
 
-    MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
-    MonitoredItemService._create_data_change_monitored_item = refusing  # type: ignore[method-assign]
-    MonitoredItemService._revise_queue_size = (  # type: ignore[method-assign]
-        lambda self, requested: min(requested, options.queue)
-    )
+    def swallowing(self: Any) -> Any:
+        result = pop(self)
+        number = result.NotificationMessage.SequenceNumber
+        if not options.swallow or not result.NotificationMessage.NotificationData or number % options.swallow:
+            return result
+        if options.forgets:
+            del self._not_acknowledged_results[number]
+        return pop(self)  # a keep-alive now, with the next number
+
+    InternalSubscription._pop_publish_result = swallowing  # type: ignore[method-assign]
     if options.acknowledged:
         InternalSubscription.publish = noting  # type: ignore[method-assign]
 
@@ -101,11 +128,17 @@ async def main(options: Options) -> None:
     await server.start()
     port = server.bserver._server.sockets[0].getsockname()[1]
     print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/counting"}), flush=True)  # noqa: T201
+    truth = Path(options.truth).open("w") if options.truth else None  # noqa: SIM115, ASYNC230  as long as we live
     number = 0
     while True:
         number += 1
+        now = datetime.now(UTC)
+        if truth:
+            truth.write(f"{number} {round(now.timestamp() * 1e6) * 1000}\n")
+            truth.flush()
         for counter in counters:
-            await counter.write_value(float(number))
+            value = ua.Variant(float(number), ua.VariantType.Double)
+            await counter.write_value(ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now))
         await asyncio.sleep(options.period_s)
 
 

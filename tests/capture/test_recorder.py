@@ -87,7 +87,7 @@ def test_the_node_table_has_what_was_granted_and_the_folders_above(server: Count
     nodes = {entry.node.path: entry for entry in Capture.open(output).nodes()}
     assert [path for path, entry in nodes.items() if entry.handle] == ["Line1/Counter1", "Line1/Counter3"]
     granted = nodes["Line1/Counter1"]
-    assert (granted.publishing_ms, granted.queue_size, granted.handle) == (50.0, 20, 1)
+    assert (granted.publishing_ms, granted.queue_size, granted.handle) == (50.0, 200, 1)
     assert nodes["Line1"].handle == 0
     assert nodes["Line1"].queue_size is None
     assert nodes["Line1/Counter1"].node.parents == (nodes["Line1"].node.node_id,)
@@ -210,6 +210,35 @@ def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) ->
     assert abs(gap.start_ns - capture.last_time) < 5_000_000_000
     assert [entry.kind for entry in capture.journal_entries][-2:] == ["lost", "stop"]
     assert_counts_without_hole(output)
+
+
+def test_messages_lost_on_the_way_are_had_again(tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+    with counting_server(Options(swallow=4)) as server:
+        result = run(server.url, output, limits=Limits(seconds=2.0))
+    assert result.is_complete
+    for numbers in values(output).values():
+        assert sorted(numbers) == [min(numbers) + offset for offset in range(len(numbers))]
+    flags = {flag for _, batch in Capture.open(output).batches() for flag in batch.column("flags").to_pylist()}
+    assert int(Flag.REPUBLISHED) in flags
+    assert "republished" in {entry.kind for entry in Capture.open(output).journal_entries}
+
+
+def test_every_value_that_is_not_there_lies_in_a_window_and_windows_are_tight(tmp_path: Path) -> None:
+    output, truth = tmp_path / "x.omcap", tmp_path / "truth.txt"
+    with counting_server(Options(swallow=6, forgets=True, truth=str(truth))) as server:
+        result = run(server.url, output, limits=Limits(seconds=2.5))
+    moments = {int(number): int(ns) for number, ns in (line.split() for line in truth.read_text().splitlines())}
+    windows = [(gap.start_ns, gap.end_ns or 0) for gap in Capture.open(output).gap_entries]
+    assert result.gaps == {GapReason.SEQUENCE_LOST: len(windows)}
+    absent = 0
+    for numbers in values(output).values():
+        for number in set(range(int(numbers[0]), int(numbers[-1]))) - set(map(int, numbers)):
+            absent += 1
+            assert any(start <= moments[number] < end for start, end in windows), number
+    assert absent
+    covered = [number for number, ns in moments.items() if any(start <= ns < end for start, end in windows)]
+    assert len(covered) < len(moments) * 0.8, "windows that cover nearly everything prove nothing"
 
 
 def test_a_plan_names_what_would_be_asked(server: CountingServer) -> None:

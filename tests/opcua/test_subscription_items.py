@@ -82,12 +82,12 @@ def test_a_queue_cut_to_one_or_slower_sampling_means_sampled() -> None:
 
 def test_a_queue_is_deepened_where_the_server_samples_faster_than_assumed() -> None:
     server = ScriptedServer()
-    server.revise = lambda sampling, queue: (1.0, queue)
+    server.revise = lambda sampling, queue: (0.5, queue)
     created = create(server, 3, sampling_ms=0.0)
-    assert server.modified == [4000, 4000, 4000]
-    assert [item.queue_size for item in created] == [4000, 4000, 4000]
+    assert server.modified == [8000, 8000, 8000]
+    assert [item.queue_size for item in created] == [8000, 8000, 8000]
     server.modified.clear()
-    server.revise = lambda sampling, queue: (1.0, 50)
+    server.revise = lambda sampling, queue: (0.5, 50)
     assert [item.queue_size for item in create(server, 3, sampling_ms=0.0)] == [50, 50, 50]
     assert server.modified == []
 
@@ -101,6 +101,6 @@ def test_a_queue_holds_what_is_sampled_in_several_publishing_intervals(publishin
 
 def test_examples_of_queue_sizes() -> None:
     assert queue_size(1000, 100) == 40
-    assert queue_size(500, 0) == 200
+    assert queue_size(500, 0) == 2000
     assert queue_size(100, 1000) == 10
     assert queue_size(60_000, 1) == 10_000
