@@ -55,28 +55,24 @@ def convert(
     model = settings.plant(plant)
     single = output.suffix.lower() == ".parquet"
     from omptool.lake.convert import check_target, stored_plant
-    from omptool.sources.resolve import resolve_all
+    from omptool.sources.resolve import plant_of_lakes, resolve_all
 
     if not single:
         check_target(output)
-        model = model if plant else (stored_plant(output) or model)
-    named = resolve_all(
-        source,
-        input_format=input_format,
-        plant=model if plant or not single else None,
-        nearby_plant=model,
-        servers=loaded.servers,
-    )
-    with diagnostics.Progress(progress) as display:
-        if single:
-            report = None if dry_run else _to_file(named, output, force, display)
-        else:
-            captures = [_capture(entry.source) for entry in named]
-            report = None if dry_run else _to_lake(captures, output, model, display)
-    if report is None:
-        _say_plan(named, output, single)
-    else:
-        _say(report, named, output)
+    if not plant:
+        model = (plant_of_lakes(source) if single else stored_plant(output)) or model
+    named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers)
+    captures = [] if single else [_capture(entry.source) for entry in named]
+    if dry_run:
+        _say_plan(named, captures, output)
+        return
+    try:
+        with diagnostics.Progress(progress) as display:
+            report = _to_file(named, output, force, display) if single else _to_lake(captures, output, model, display)
+    except KeyboardInterrupt:
+        diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
+        raise
+    _say(report, named, output)
 
 
 def _capture(source: Source) -> CaptureSource:
@@ -120,13 +116,12 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
         return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
 
 
-def _say_plan(named: Sequence[Named], output: Path, single: bool) -> None:
-    if single:
+def _say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output: Path) -> None:
+    if not captures:
         diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
         return
     from omptool.lake.convert import pending
 
-    captures = [_capture(entry.source) for entry in named]
     waiting = pending(captures, output)
     for capture in captures:
         diagnostics.note(f"would add {_plural(waiting[capture.id], 'row')} of {capture.label} to {output}")
@@ -149,7 +144,7 @@ def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
         )
     facts = {"rows": report.rows, "files": report.files, "bytes": report.size, "seconds": round(report.seconds, 3)}
     if not terminal.stdout_is_terminal():
-        _print(json.dumps(facts) + "\n")
+        _print(json.dumps(facts, separators=(",", ":")) + "\n")
         return
     if not report.files:
         _print(f"{output} is up to date\n")

@@ -21,8 +21,6 @@ from omptool.cli.options import (
 from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
-    from datetime import tzinfo
-
     from omptool.sources.source import Named
 
 
@@ -62,7 +60,7 @@ def query(
     from datetime import UTC, datetime
 
     from omptool.cli.output import emit, refuse_existing
-    from omptool.sources.resolve import resolve_all
+    from omptool.sources.resolve import plant_of_lakes, resolve_all
     from omptool.sql import parameters
     from omptool.sql.engine import LocalEngine
 
@@ -72,20 +70,15 @@ def query(
         raise UsageError("query needs a source", _suggest_source(sql))
     if output is not None:
         refuse_existing(output, force=force)
-    model = settings.plant(plant)
-    zone = _zone(tz, model.zone if model else None)
-    bound = parameters.parse(param or [], now=datetime.now(UTC), zone=zone)
-    sources = resolve_all(
-        on,
-        input_format=input_format,
-        plant=model if plant else None,
-        nearby_plant=model,
-        servers=loaded.servers,
-    )
+    nearby = settings.plant(plant)
+    model = nearby if plant else (plant_of_lakes(on) or nearby)
+    zone = tz or loaded["output.tz"] or (model.zone if model else None)
+    bound = parameters.parse(param or [], now=datetime.now(UTC), zone=settings.zone(zone)[0])
+    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers)
     if "gaps" not in statement.casefold():
         _say_gaps(sources)
     with LocalEngine(sources, tz=tz) as engine:
-        emit(engine.run(statement, bound), format=format, output=output, force=force, tz=tz)
+        emit(engine.run(statement, bound), format=format, output=output, force=force, tz=zone)
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
@@ -118,15 +111,6 @@ def _suggest_source(sql: str | None) -> str:
     from shlex import join
 
     return join(["omptool", "query", sql or "from telemetry limit 10", "--on", found[0]])
-
-
-def _zone(tz: str | None, of_plant: str | None) -> tzinfo:
-    """The zone of times without an offset: --tz, the plant's, the system's."""
-    if tz is None and of_plant is not None:
-        from zoneinfo import ZoneInfo
-
-        return ZoneInfo(of_plant)
-    return settings.zone(tz)[0]
 
 
 def _say_gaps(sources: list[Named]) -> None:

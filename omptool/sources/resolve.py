@@ -82,25 +82,20 @@ def resolve_all(
     *,
     input_format: str | None = None,
     plant: PlantModel | None = None,
-    nearby_plant: PlantModel | None = None,
     servers: Collection[str] = (),
 ) -> list[Named]:
-    """Open every `[NAME=]SOURCE`.
-
-    Args:
-        plant: the model a user asked for; without it, that of a lake among the sources, else `nearby_plant`.
-    """
+    """Open every `[NAME=]SOURCE`; parameters as for `resolve`."""
     requests = [split_name(text) for text in texts]
-    model = plant or _plant_of_lakes(requests) or nearby_plant
     return [
-        Named(resolve(request.text, input_format=input_format, plant=model, servers=servers), request.name)
+        Named(resolve(request.text, input_format=input_format, plant=plant, servers=servers), request.name)
         for request in requests
     ]
 
 
-def _plant_of_lakes(requests: Sequence[Request]) -> PlantModel | None:
-    lakes = (Path(request.text) for request in requests if layout.is_lake(Path(request.text)))
-    return next(filter(None, map(stored_plant, lakes)), None)
+def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:
+    """The plant model kept in the first lake among `[NAME=]SOURCE` that has one: captures beside it are named alike."""
+    paths = (Path(split_name(text).text) for text in texts)
+    return next(filter(None, (stored_plant(path) for path in paths if layout.is_lake(path))), None)
 
 
 def _refuse_elsewhere(text: str, servers: Collection[str]) -> None:
@@ -142,6 +137,8 @@ def _folder(path: Path, plant: PlantModel | None, text: str) -> Source:
         raise NotACapture(
             f"{text} is neither a capture nor a lake", f"for the Parquet files in it: '{text.rstrip('/')}/*.parquet'"
         )
+    if layout.is_lake(path.parent) and path.name in layout.PARTITIONS:
+        raise NotACapture(f"{text} is one table of a lake", f"name the lake: {path.parent}")
     nested = sorted(entry.name for entry in path.iterdir() if entry.is_dir() and _looks_known(entry))
     hint = (
         f"it contains {nested[0]}: try {path / nested[0]}"
@@ -157,8 +154,10 @@ def _looks_known(path: Path) -> bool:
 
 def _files(text: str, input_format: str | None) -> Source:
     # glob.glob, not Path.glob: the pattern may be absolute
-    names = [text] if Path(text).is_file() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
-    paths = [path for path in map(Path, names) if path.is_file()]
+    names = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+    if names == [text] and Path(text).is_dir():
+        raise NotFound(f"{text} is a folder", f"name the files in it: '{text.rstrip('/')}/*'")
+    paths = [path for path in map(Path, names) if not path.is_dir()]
     if not paths:
         raise NotFound(f"no such file or folder: {text}", nearest(Path(text)))
     return files.open_files(text, paths, input_format or _by_suffix(text, paths))

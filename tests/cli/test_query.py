@@ -159,6 +159,17 @@ def test_the_plant_model_names_sites(invoke: Run, tmp_path: Path) -> None:
     statement = "select distinct site from telemetry"
     assert invoke("query", statement, "--on", "a.omcap").rows == [{"site": "007"}]
     assert invoke("query", statement, "--on", "a.omcap", "--plant", "other.toml").rows == [{"site": "008"}]
+    assert invoke("convert", "a.omcap", "-o", "lake", "--plant", "other.toml").code == 0
+    assert invoke("query", statement, "--on", "a.omcap", "--on", "lake").rows == [{"site": "008"}]  # as the lake says
+
+
+def test_times_without_an_offset_and_tables_are_in_the_plants_zone(invoke: Run, shift: Path, tmp_path: Path) -> None:
+    (tmp_path / "plant.toml").write_text('time_zone = "Asia/Tokyo"\n')
+    statement = "select max(time) as t, $since::text as since from telemetry"
+    bare = ("--on", shift, "--param", "since:timestamp=2026-01-01")
+    assert invoke("query", statement, *bare).rows == [{"t": "2026-01-01T00:02:00Z", "since": "2025-12-31 15:00:00+00"}]
+    assert "2026-01-01 09:02:00" in invoke("query", statement, *bare, "--format", "table").out
+    assert "2026-01-01 01:02:00" in invoke("query", statement, *bare, "--format", "table", "--tz", "Europe/Berlin").out
 
 
 def test_a_closed_pipe_is_silent(shift: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from omptool.model.contracts import GAPS, TELEMETRY
 from omptool.model.plant import PlantModel
 from omptool.sources.capture import CaptureSource
 from omptool.sources.lake import LakeSource
-from omptool.sources.resolve import resolve, resolve_all, split_name
+from omptool.sources.resolve import plant_of_lakes, resolve, split_name
 from omptool.sources.source import Files, Stream, open_reasons
 from tests.lake.recordings import FakeRecording, gap, telemetry
 from tests.sources.captures import Recording, capture
@@ -89,6 +89,7 @@ def test_each_kind_is_recognised(here: Path) -> None:
         ("empty", NotACapture, "empty is an empty folder", "name a capture"),
         ("photos", NotACapture, "neither a capture nor a lake", "a capture ends in .omcap"),
         ("loose", NotACapture, "neither a capture nor a lake", "'loose/*.parquet'"),
+        ("lake/telemetry", NotACapture, "is one table of a lake", "name the lake: lake"),
         ("parent", NotACapture, "neither a capture nor a lake", "it contains in.omcap"),
         ("notes.doc", UsageError, "cannot tell the format from the name", "add --input-format parquet|csv"),
         ("fake.parquet", NotFound, "is not a Parquet file", ""),
@@ -98,7 +99,7 @@ def test_each_kind_is_recognised(here: Path) -> None:
 def test_what_cannot_be_read_is_refused_with_the_next_step(
     here: Path, text: str, kind: type[OmptoolError], message: str, hint: str
 ) -> None:
-    for folder in ("shift.omcap", "empty", "photos", "loose", "parent/in.omcap"):
+    for folder in ("shift.omcap", "empty", "photos", "loose", "parent/in.omcap", "lake/telemetry/_delta_log"):
         (here / folder).mkdir(parents=True)
     for file in ("photos/x.jpg", "loose/x.parquet", "notes.doc", "fake.parquet", "fake.arrow"):
         (here / file).write_text("no")
@@ -155,20 +156,17 @@ def test_a_capture_is_seen_up_to_its_last_commit_and_fixed(here: Path) -> None:
     recording.close()
 
 
-def test_places_come_from_plant_flag_lake_or_folder_in_that_order(here: Path) -> None:
+def test_captures_are_seen_through_the_model_given_and_lakes_keep_theirs(here: Path) -> None:
     capture(here / "a.omcap", 10, site=None)
-    flag, of_lake, nearby = (PlantModel.parse(f'site = "{name}"\n') for name in ("flag", "lake", "nearby"))
-    convert([resolve("a.omcap")], here / "lake", plant=of_lake)  # type: ignore[list-item]
-
-    def site(*texts: str, plant: PlantModel | None = None) -> object:
-        named = resolve_all(texts, plant=plant, nearby_plant=nearby)
-        source = named[0].source
-        assert isinstance(source, CaptureSource)
-        return next(source.telemetry())["site"][0].as_py()
-
-    assert site("a.omcap", "lake", plant=flag) == "flag"
-    assert site("a.omcap", "lake") == "lake"
-    assert site("a.omcap") == "nearby"
+    plant = PlantModel.parse('[[machine]]\npath = "Line/*"\nsite = "007"\n')
+    source = resolve("a.omcap", plant=plant)
+    assert isinstance(source, CaptureSource)
+    assert next(source.telemetry())["site"][0].as_py() == "007"
+    assert plant_of_lakes(["a.omcap", "x=lake"]) is None
+    convert([source], here / "lake", plant=plant)
+    kept = plant_of_lakes(["a.omcap", "x=lake"])
+    assert kept is not None
+    assert kept.digest == plant.digest
 
 
 def test_backfilled_windows_are_no_longer_missing() -> None:
