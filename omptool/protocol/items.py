@@ -230,9 +230,8 @@ class _Decoder:
         """Runs of one plan as one array of records, without a copy when they lie behind each other."""
         starts, counts, rows = _columns_of(triples)
         size = plan.size
-        if len(starts) == 1 or (
-            (starts[1:] == starts[:-1] + counts[:-1] * size).all() and (rows[1:] == rows[:-1] + counts[:-1]).all()
-        ):
+        # Bytes behind each other are rows behind each other: blocks are joined in the order of their rows.
+        if (starts[1:] == starts[:-1] + counts[:-1] * size).all():
             total = int(counts.sum())
             first = int(rows[0])
             return np.ndarray((total,), plan.record, self.data, int(starts[0])), slice(first, first + total)

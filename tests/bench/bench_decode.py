@@ -146,7 +146,7 @@ def say(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0.3, help="CPU time per measurement")
+    parser.add_argument("--seconds", type=float, default=0.2, help="CPU time per measurement")
     seconds = parser.parse_args().seconds
     columns = ("each", 5), ("asyncua/s", 12), ("parse µs", 9), ("decode/s", 12), ("", 8), ("deferred/s", 12), ("", 8)
     say(f"{'items':8} " + " ".join(f"{text:>{width}}" for text, width in (*columns, ("+parse", 8))))
