@@ -10,6 +10,7 @@ from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.server.subscription_service import SubscriptionService
+from asyncua.server.uaprocessor import UaProcessor
 
 PRIVATE_SERVER_HOOKS: dict[type, tuple[str, ...]] = {
     InternalServer: ("_external_sessions",),  # sessions that outlive their connection, ended when the server stops
@@ -26,6 +27,7 @@ PRIVATE_SERVER_HOOKS: dict[type, tuple[str, ...]] = {
         "_monitored_datachange",  # callback handle to item id
         "_monitored_items",
     ),
+    UaProcessor: ("_closing",),  # its connection is gone
     SubscriptionService: ("_clamp_keep_alive_count", "_clamp_lifetime_count", "_sub_id_counter"),
 }
 """The attributes that asyncua may rename in any release."""

@@ -140,7 +140,17 @@ class ServedSubscription(InternalSubscription):
         return bool(self._triggered_datachanges or self._not_acknowledged_results)
 
     async def publish_results(self, requestdata: Any = None) -> bool:
-        """Send what is queued, in several messages where the client limits their size and has asked often enough."""
+        """Send what is queued, in several messages where the client limits their size and has asked often enough.
+
+        Requests of a connection that is gone are no requests: answering one would lose its values in a dead socket.
+        """
+        asked = self.pub_request_callback
+        if requestdata is None and getattr(getattr(asked, "__self__", None), "_closing", False):
+            self.pub_request_callback = _nobody_asks
+            try:
+                return await super().publish_results()
+            finally:
+                self.pub_request_callback = asked
         sent = await super().publish_results(requestdata)
         while sent and self._publishing_enabled and self._triggered_datachanges:
             if not await super().publish_results():
@@ -187,6 +197,10 @@ class ServedSubscription(InternalSubscription):
             raise ServiceError(StatusCodes.BadMessageNotAvailable)
         message: ua.NotificationMessage = result.NotificationMessage
         return message
+
+
+def _nobody_asks(_subscription_id: int) -> None:
+    return None
 
 
 class ServedSubscriptions(SubscriptionService):
@@ -267,6 +281,18 @@ class ServedSubscriptions(SubscriptionService):
         if subscription is None:
             return ua.StatusCode(ua.UInt32(StatusCodes.BadSubscriptionIdInvalid))
         return subscription.acknowledge(ack.SequenceNumber)
+
+    async def transfer_subscriptions(
+        self, params: ua.TransferSubscriptionsParameters, session_id: ua.NodeId, callback: Callable[..., Any]
+    ) -> list[ua.TransferResult]:
+        """Move subscriptions to another session; asyncua forgets to take that session's PublishRequests for them."""
+        results = await super().transfer_subscriptions(params, session_id, callback)
+        connection = getattr(callback, "__self__", None)
+        for number in params.SubscriptionIds:
+            subscription = self.subscriptions.get(int(number))
+            if subscription is not None and connection is not None:
+                subscription.pub_request_callback = connection.get_publish_request
+        return results
 
     def republish(self, params: ua.RepublishParameters) -> ua.NotificationMessage:
         """Send a message again, or say why not."""

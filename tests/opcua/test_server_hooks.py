@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from asyncua import ua
+from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 from asyncua.server.subscription_service import SubscriptionService
+from asyncua.server.uaprocessor import UaProcessor
 
 from omptool.opcua import server_hooks
 
@@ -35,6 +38,7 @@ def _instances() -> dict[type, object]:
         InternalSubscription: subscription,
         MonitoredItemService: subscription.monitored_item_srv,
         SubscriptionService: server.subscription_service,
+        UaProcessor: UaProcessor(server, MagicMock(), TransportLimits()),
     }
 
 

@@ -195,6 +195,35 @@ def test_messages_are_kept_until_acknowledged() -> None:
     _run(work)
 
 
+def test_nothing_is_lost_when_a_connection_breaks_and_another_takes_over() -> None:
+    """Values wait in the queue, not in the requests of a socket that is gone; TransferSubscriptions brings them."""
+
+    async def work(bench: Bench) -> None:
+        subscription, _ = await bench.subscribe(queue_size=100)
+        rows, _ = await bench.values()
+        assert rows == [(0.0, 0)]
+        waiting = asyncio.ensure_future(bench.publish())  # the server holds a request when the connection breaks
+        other = Client(bench.served.url, timeout=60)
+        async with other:
+            before = bench.served.clients
+            assert bench.client.uaclient.protocol is not None
+            bench.client.uaclient.protocol.transport.abort()
+            with contextlib.suppress(Exception):
+                await waiting
+            while bench.served.clients == before:  # noqa: ASYNC110  the server tells nobody
+                await asyncio.sleep(0.01)
+            await bench.push(1.0, 2.0, 3.0)
+            bench.client = other
+            request = ua.TransferSubscriptionsRequest()
+            request.Parameters.SubscriptionIds = [subscription.SubscriptionId]
+            (result,) = (await bench._call(request, ua.TransferSubscriptionsResponse)).Parameters.Results
+            assert result.StatusCode.is_good()
+            rows, _ = await bench.values()
+            assert rows == [(1.0, 0), (2.0, 0), (3.0, 0)]
+
+    _run(work)
+
+
 def test_filters_hold_values_back() -> None:
     async def reported(bench: Bench, filter: ua.DataChangeFilter) -> list[float]:
         await bench.subscribe(queue_size=100, filter=filter)
