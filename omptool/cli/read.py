@@ -36,7 +36,7 @@ SHOWN = ("path", "value", "status_name", "time", "type")
 
 def read(
     server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
-    nodes: Annotated[list[str], typer.Argument(help="Paths or NodeIds.", metavar="NODE...")],
+    nodes: Annotated[list[str], typer.Argument(help="Paths or NodeIds.", metavar="NODE")],
     plant: PlantOption = None,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,

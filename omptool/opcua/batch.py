@@ -55,6 +55,10 @@ def expect(answered: int, asked: int) -> None:
         raise MalformedMessage(f"the server answered {answered} of {asked} operations")
 
 
+def _cut(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 async def run(
     session: Session,
     items: Sequence[Item],
@@ -72,20 +76,23 @@ async def run(
         OmptoolError: the first chunk that failed other than by being too large; chunks still in flight are dropped.
     """
     allowed = asyncio.Semaphore(IN_FLIGHT)
+    most = size
 
     async def chunk(part: Sequence[Item]) -> list[Result]:
+        nonlocal most
+        if len(part) > most:  # another chunk has learned that this is too many
+            return [result for piece in _cut(part, most) for result in await chunk(piece)]
         try:
             async with allowed:
                 body = await session.checked(request(part))
         except OmptoolError as error:
             if faults.fault_code(error) not in TOO_MUCH or len(part) == 1:
                 raise
-            middle = len(part) // 2
-            return await chunk(part[:middle]) + await chunk(part[middle:])
+            most = min(most, len(part) // 2)
+            return await chunk(part)
         return decode(body, part)
 
-    parts = [items[start : start + size] for start in range(0, len(items), size)]
-    tasks = [asyncio.create_task(chunk(part)) for part in parts]
+    tasks = [asyncio.create_task(chunk(part)) for part in _cut(items, size)]
     try:
         return [result for task in tasks for result in await task]
     finally:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from omptool.errors import NotFound
+from omptool.errors import MalformedMessage, NotFound
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
@@ -53,6 +53,9 @@ NODE_CLASSES = {
     64: "DataType",
     128: "View",
 }
+
+_EMPTY_ANSWERS = 20
+"""BrowseNext may come back empty when a server ran out of time; one that does so for ever would hold us for ever."""
 
 OnProgress = Callable[[int], None]
 """Told how many nodes are known so far."""
@@ -226,6 +229,7 @@ async def browse_all(
 async def _continue(session: Session, results: list[BrowseResult], size: int) -> None:
     """Fetch what did not fit into the first answers and append it to their references."""
     waiting = [(index, result.continuation) for index, result in enumerate(results) if result.continuation]
+    empty = 0
     while waiting:
         answers = await batch.run(
             session,
@@ -234,6 +238,9 @@ async def _continue(session: Session, results: list[BrowseResult], size: int) ->
             requests.browse_next,
             lambda body, part: batch.matched(parse_browse_response(body), len(part)),
         )
+        empty = 0 if any(answer.references for answer in answers) else empty + 1
+        if empty > _EMPTY_ANSWERS:
+            raise MalformedMessage(f"{session.url} keeps promising more references and sends none")
         following = []
         for (index, _), answer in zip(waiting, answers, strict=True):
             results[index].references.extend(answer.references)

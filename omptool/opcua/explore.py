@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from omptool.errors import ServerRefused
+from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.opcua.around import look_around
 from omptool.opcua.crawl import crawl
@@ -59,6 +61,9 @@ async def explore(
     for start in starts:
         found = await crawl(session, root=start, depth=depth, on_progress=on_progress, on_problem=refused.__setitem__)
         known |= {node.node_id: node for node in found if node.node_id not in known}
+    if refused and not known:
+        why = status.name(next(iter(refused.values())))
+        raise ServerRefused(f"{session.url} does not let this user browse ({why})")
     ordered = in_tree_order(list(known.values()))
     ordered = await with_equipment(session, ordered, ordered)
     chosen = narrow(ordered, Wanted(wanted.globs, wanted.classes), {})

@@ -11,12 +11,13 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from omptool.errors import MalformedMessage, NotFound, OmptoolError
+from omptool.errors import MalformedMessage, NotFound, OmptoolError, ServerRefused
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua import batch, crawl, faults, requests
 from omptool.opcua.around import look_around, path_of
+from omptool.opcua.explore import explore
 from omptool.opcua.locate import is_node_id, nodes_at
 from omptool.opcua.session import Session
 from omptool.protocol.wire import Reader, WireNodeId
@@ -237,6 +238,7 @@ def test_a_limit_the_server_does_not_state_is_found_by_halving() -> None:
     nodes = asyncio.run(crawl.crawl(server))  # type: ignore[arg-type]
     assert len(nodes) == 9 + 81 + 729
     assert max(server.sizes) == 729
+    assert len([size for size in server.sizes if size > 7]) <= 2 + 4 + 7  # halved, and the smaller size remembered
 
 
 def test_a_stated_limit_is_kept() -> None:
@@ -253,6 +255,20 @@ def test_a_node_that_refuses_leaves_the_others() -> None:
     nodes = asyncio.run(crawl.crawl(server, on_problem=problems.__setitem__))  # type: ignore[arg-type]
     assert len(nodes) == 3 + 6
     assert problems == {f"i={gone}": status.code_of("BadNodeIdUnknown")}
+
+
+def test_a_server_that_never_ends_an_answer_is_left() -> None:
+    class Endless(Tree):
+        def _next(self, point: bytes) -> ua.BrowseResult:
+            return ua.BrowseResult(ContinuationPoint=point, References=[])
+
+    with pytest.raises(MalformedMessage, match="keeps promising"):
+        asyncio.run(crawl.crawl(Endless({85: [1, 2, 3]}, page=2)))  # type: ignore[arg-type]
+
+
+def test_a_server_that_lets_nobody_browse_refuses() -> None:
+    with pytest.raises(ServerRefused, match="BadNodeIdUnknown"):
+        asyncio.run(explore(Tree({})))  # type: ignore[arg-type]
 
 
 def run_batch(answer: Callable[[Sequence[int]], list[int]], items: int, size: int) -> list[int]:

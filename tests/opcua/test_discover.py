@@ -43,6 +43,20 @@ def test_a_service_that_is_missing_is_said_and_no_error(space: Space, monkeypatc
     assert any(offer.kind == "endpoint" for offer in answer.offers)
 
 
+def test_the_address_a_user_typed_is_kept(space: Space, invoke, monkeypatch) -> None:
+    """Servers announce names that only resolve in the plant; the row shows it, a note says what is used."""
+    elsewhere = Discovery([module.Offer("endpoint", "opc.tcp://plc-7.plant.local:4840", security_policy="None")])
+
+    async def announce(*_: object, **__: object) -> Discovery:
+        return elsewhere
+
+    monkeypatch.setattr(module, "discover", announce)
+    result = invoke("discover", space.url)
+    assert result.code == 0
+    assert result.rows[0]["url"] == "opc.tcp://plc-7.plant.local:4840"
+    assert "plc-7.plant.local" in result.err and "the address you typed" in result.err
+
+
 def certificate() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
