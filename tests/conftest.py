@@ -99,15 +99,17 @@ class _Captured(io.TextIOWrapper):
 @pytest.fixture
 def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """`invoke(*args, env=, cwd=)`: the same in this process, quicker; the current folder is `tmp_path`."""
-    from omptool.cli import app
+    from omptool.cli import app, settings
 
     def run(*args: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Result:
         out, err = _Captured(), _Captured()
+        settings.forget()
         with monkeypatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             patch.chdir(cwd or tmp_path)
             for name, value in (env or {}).items():
                 patch.setenv(name, value)
             code = app.run([str(arg) for arg in args])
+        settings.forget()
         return Result(code, out.text, err.text)
 
     return run
@@ -154,3 +156,18 @@ def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer
     """One simulated plant for all tests of a session, an hour a minute; `.url` is its address."""
     with running_demo(tmp_path_factory.mktemp("demo"), "--speed", "60") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def plant_capture(demo_server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small, complete capture of the simulated plant. Read only: all tests share it."""
+    folder = tmp_path_factory.mktemp("capture")
+    subprocess.run(
+        [sys.executable, "-m", "omptool", "capture", demo_server.url, "-o", "plant.omcap", "--for", "3s"],
+        cwd=folder,
+        env=clean_environment(folder),
+        check=True,
+        capture_output=True,
+        timeout=100,
+    )
+    return folder / "plant.omcap"

@@ -76,7 +76,7 @@ peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wh
 run_pytest() {
     local select=()
     [ $tier = ci ] && select=(-m "not full")
-    HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 -q --durations=10 "${select[@]}"
+    HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 --dist loadfile -q --durations=10 "${select[@]}"
 }
 
 left_out() {

@@ -13,7 +13,8 @@ import pytest
 
 from docs import blocks, column_meanings
 from omptool import config, errors
-from omptool.cli import app, exits
+from omptool.cli import exits
+from omptool.cli.commands import COMMANDS, load
 from omptool.model.contracts import VIEWS
 from tests.conftest import Result
 
@@ -42,7 +43,7 @@ def _sections() -> dict[str, str]:
 def test_every_command_and_option_is_documented_with_an_example() -> None:
     sections = _sections()
     commands = {name: command for name, command, _ in blocks.walk()}
-    assert {f"omptool {name}" for name in app.COMMANDS} <= set(commands)
+    assert {f"omptool {name}" for name in COMMANDS} <= set(commands)
     for name, command in commands.items():
         for parameter in command.params:
             assert parameter.help or parameter.hidden, f"{name}: {parameter.name} has no help"
@@ -50,6 +51,12 @@ def test_every_command_and_option_is_documented_with_an_example() -> None:
         if not hasattr(command, "list_commands"):
             assert "Examples:" in sections[name], f"{name} shows no example"
             assert f"    {name}" in sections[name]
+
+
+def test_the_list_of_commands_says_what_each_says_itself() -> None:
+    for name, summary in COMMANDS.items():
+        first_paragraph = (load(name).help or "").strip().split("\n\n")[0]
+        assert " ".join(first_paragraph.split()) == summary
 
 
 def test_every_setting_is_documented() -> None:

@@ -1,15 +1,12 @@
 """The command line: which commands exist, and the only place that catches everything and exits.
 
-Imports stay light (stdlib and typer): `omptool --help` and shell completion load every command module, and no command
-may pay for the libraries of another.
+Imports stay light (stdlib and typer): everything else is loaded by the command that needs it.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -17,26 +14,12 @@ import typer
 from typer.exceptions import TyperException
 
 from omptool import __version__
-from omptool.cli import diagnostics, settings, signals, usage
+from omptool.cli import diagnostics, signals, usage
+from omptool.cli.coercion import HELP_NAMES, lighten
+from omptool.cli.commands import Commands
 from omptool.cli.exits import NO_SPACE, ExitCode, exit_code_for
-from omptool.cli.output import ClosedPipe, silence_stdout
+from omptool.cli.stdout import ClosedPipe, silence
 from omptool.errors import OmptoolError
-
-COMMANDS = (
-    "discover",
-    "browse",
-    "read",
-    "capture",
-    "info",
-    "verify",
-    "recover",
-    "cat",
-    "convert",
-    "query",
-    "demo",
-    "tour",
-    "config",
-)
 
 
 def _version(wanted: bool) -> None:
@@ -56,32 +39,23 @@ def _root(
 
 
 def build() -> typer.Typer:
-    """The whole command line; loads every command module, none of their libraries."""
+    """The whole command line."""
     app = typer.Typer(
         name="omptool",
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        cls=Commands,
         invoke_without_command=True,
-        context_settings={"help_option_names": ["--help", "-h"]},
+        context_settings={"help_option_names": HELP_NAMES},
         help="From an OPC UA server to an answer: browse, capture, convert and query machine data.\n\n"
         "New here? `omptool tour` shows the whole way in a minute. omptool only reads: it never writes to a server.",
     )
     app.callback()(_root)
-    for name in COMMANDS:
-        try:
-            module = importlib.import_module(f"omptool.cli.{name}")
-        except ModuleNotFoundError:
-            continue
-        if hasattr(module, "app"):
-            app.add_typer(module.app, name=name)
-        else:
-            app.command(name)(getattr(module, name))
     return app
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error has been said on stderr."""
-    settings.forget()
     try:
         code = _invoke(arguments)
     except OmptoolError as error:
@@ -105,6 +79,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(build())
+    lighten(command)
     if "_OMPTOOL_COMPLETE" in os.environ:
         command.main(prog_name="omptool")  # typer answers the shell and exits
     try:
@@ -119,7 +94,7 @@ def _invoke(arguments: Sequence[str]) -> int:
 def _system_error(error: OSError) -> int:
     """What the operating system refused: a full disk, a closed pipe or a named file are no bugs of ours."""
     if isinstance(error, BrokenPipeError) and _stdout_is_closed():
-        silence_stdout()
+        silence()
         return ExitCode.OK
     if error.errno in NO_SPACE:
         diagnostics.error(
@@ -144,6 +119,8 @@ def _stdout_is_closed() -> bool:
 
 
 def _bug(error: BaseException) -> int:
+    import traceback
+
     diagnostics.verbatim("".join(traceback.format_exception(error)))
     diagnostics.error(
         f"this is a bug in omptool {__version__}: {type(error).__name__}: {error}",
@@ -159,9 +136,9 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        silence_stdout()
+        silence()
     except (OSError, ValueError) as error:
-        silence_stdout()
+        silence()
         diagnostics.error(f"cannot write to standard output: {getattr(error, 'strerror', None) or error}")
         code = code or ExitCode.FAILED
     return code

@@ -5,7 +5,6 @@ One voice: `omptool: what happened and why`, then indented lines with what to do
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import time
@@ -14,12 +13,12 @@ from types import TracebackType
 
 from omptool.cli import terminal
 
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"]*@", re.IGNORECASE)
+_USERINFO = r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]*@"
 
 
 def redact(text: str) -> str:
     """`text` without user names and passwords in URLs."""
-    return _USERINFO.sub(r"\1***@", text)
+    return re.sub(_USERINFO, r"\1***@", text) if "://" in text else text
 
 
 def _write(text: str) -> None:
@@ -84,6 +83,8 @@ class Progress:
         self._next = now + self._interval_s
         if self.is_json:
             if facts is not None:
+                import json
+
                 _write(json.dumps(facts, ensure_ascii=False, default=str) + "\n")
             return
         cells = terminal.columns(80) - 1

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from omptool.cli import diagnostics, settings, terminal
-from omptool.errors import DiskFull, NotFound, OutputExists, OutputFailed, UsageError
+from omptool.cli.stdout import ClosedPipe, Stdout, failed
+from omptool.errors import NotFound, OutputExists, OutputFailed, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,10 +28,6 @@ SUFFIXES = {
 _BINARY = {"arrow", "parquet"}
 TERMINAL_ROWS = 200
 """Rows of a table that nobody asked for by name: more than that scrolls by unread, and a note says so."""
-
-
-class ClosedPipe(Exception):  # noqa: N818  not an error
-    """The reader of stdout went away (`| head`): silent, and no failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,14 @@ def _writer(format: str, *, asked_for: bool, tz: str | None) -> Callable[[Any, I
         from omptool.cli import render_arrow
 
         return render_arrow.WRITERS[format]
+    return lambda rows, stream: _text_writer(rows, format)(rows, stream)
+
+
+def _text_writer(rows: Any, format: str) -> Callable[[Any, IO[bytes]], None]:
+    if isinstance(rows, Rows):
+        from omptool.cli import render_rows
+
+        return render_rows.WRITERS[format]
     from omptool.cli import render_text
 
     return render_text.WRITERS[format]
@@ -124,72 +129,9 @@ def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool, escape: bo
         raise OutputFailed("standard output is closed")
     if binary and terminal.stdout_is_terminal():
         raise UsageError("this format is binary and would garble the terminal", "add -o FILE, or send it into a pipe")
-    stream = _Stdout(sys.stdout.buffer, escape=escape and terminal.stdout_is_terminal())
+    stream = Stdout(sys.stdout.buffer, escape=escape and terminal.stdout_is_terminal())
     write(stream)  # type: ignore[arg-type]
     stream.flush()
-
-
-class _Stdout:
-    """stdout's bytes; tells a closed pipe and a full disk apart from errors of the source of the rows."""
-
-    closed = False
-
-    def __init__(self, raw: IO[bytes], *, escape: bool) -> None:
-        self._raw = raw
-        self._escape = escape
-        self._written = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return False
-
-    def tell(self) -> int:
-        """Bytes so far: Parquet's writer asks, and a pipe does not know."""
-        return self._written
-
-    def write(self, data: Any) -> int:
-        self._written += len(data)
-        shown = terminal.escape_lines(bytes(data).decode()).encode() if self._escape else data
-        self._guarded(lambda: self._raw.write(shown))
-        return len(data)
-
-    def flush(self) -> None:
-        self._guarded(self._raw.flush)
-
-    def close(self) -> None:
-        """Leave stdout open: it is not ours."""
-
-    def _guarded(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except BrokenPipeError:
-            silence_stdout()
-            raise ClosedPipe from None
-        except OSError as error:
-            silence_stdout()
-            raise _failed("standard output", error) from error
-
-
-def silence_stdout() -> None:
-    """Point stdout to nowhere, or the interpreter complains once more when it flushes what is left at its end."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def _failed(what: str, error: OSError) -> OutputFailed:
-    from omptool.cli.exits import NO_SPACE
-
-    reason = (error.strerror or str(error)).lower()
-    if error.errno in NO_SPACE:
-        return DiskFull(f"cannot write to {what}: {reason}", "free some space and run again")
-    return OutputFailed(f"cannot write to {what}: {reason}")
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
@@ -229,7 +171,7 @@ def _said(path: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise ClosedPipe from None
     except OSError as error:
-        raise _failed(str(path), error) from error
+        raise failed(str(path), error) from error
 
 
 def shortened(note: str) -> None:

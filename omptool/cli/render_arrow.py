@@ -18,7 +18,7 @@ def reader(rows: pa.Table | pa.RecordBatchReader | Rows) -> pa.RecordBatchReader
 
 
 def _table(rows: Rows) -> pa.Table:
-    from omptool.cli.render_text import json_text
+    from omptool.cli.values import json_text
 
     listed = [list(row) for row in rows.rows]
     arrays = []

@@ -115,7 +115,7 @@ class _Column:
             return _local(value, zone)
         if isinstance(value, str):
             return terminal.escape(value)
-        from omptool.cli.render_text import plain_text
+        from omptool.cli.values import plain_text
 
         return terminal.escape(plain_text(value))
 

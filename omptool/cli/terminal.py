@@ -6,6 +6,7 @@ bidirectional character visible, so that no text can move the cursor, change col
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -30,11 +31,14 @@ def _class(ranges: tuple[tuple[int, int], ...], form: str) -> str:
     return "[" + "".join(f"{form.format(low)}-{form.format(high)}" for low, high in ranges) + "]"
 
 
-UNSAFE = re.compile(_class(_CONTROLS + _STEERING + _SURROGATES, "\\u{:04x}"))
-"""Characters that a terminal or a reader's eye would follow instead of showing."""
+@functools.cache
+def unsafe() -> re.Pattern[str]:
+    """Characters that a terminal or a reader's eye would follow instead of showing."""
+    return re.compile(_class(_CONTROLS + _STEERING + _SURROGATES, "\\u{:04x}"))
+
+
 UNSAFE_RE2 = _class(_CONTROLS + _STEERING, "\\x{{{:x}}}")
-"""The same for Arrow's regular expressions, whose text has no lone surrogates."""
-_UNSAFE_IN_LINES = re.compile(f"(?![\\n\\t]){UNSAFE.pattern}")
+"""`unsafe` for Arrow's regular expressions, whose text has no lone surrogates."""
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -47,7 +51,7 @@ def _visible(match: re.Match[str]) -> str:
 
 def escape(text: str) -> str:
     """`text` with control, bidirectional and other invisible steering characters written as escapes."""
-    return text if text.isascii() and text.isprintable() else UNSAFE.sub(_visible, text)
+    return text if text.isascii() and text.isprintable() else unsafe().sub(_visible, text)
 
 
 def escape_lines(text: str) -> str:
@@ -55,7 +59,7 @@ def escape_lines(text: str) -> str:
     return (
         text
         if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable()
-        else _UNSAFE_IN_LINES.sub(_visible, text)
+        else re.sub(rf"(?![\n\t]){unsafe().pattern}", _visible, text)
     )
 
 

@@ -10,6 +10,7 @@ import datetime as dt
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from omptool.cli.exits import ExitCode
 from omptool.cli.output import print_text
 from omptool.errors import OmptoolError, OutputExists
 
-CAPTURE_S = 20
+CAPTURE_S = 15
 """Real seconds of recording: long enough for changes of state, short enough for a tour of a minute."""
 SPEED = 60
 """Simulated seconds per second: the recording covers more than an hour of production."""
@@ -34,13 +35,12 @@ _LINES = 12
 _STATES = """\
 with states as (
   select machine, value_text as state,
-    epoch(lead(time, 1, (select max(time) from telemetry)) over (partition by machine order by time, seq) - time) as s
+    epoch(lead(time, 1, (select max(time) from telemetry)) over (partition by machine order by time) - time) as s
   from telemetry where tag = 'State')
-select machine,
-  round(100 * sum(if(state = 'Producing', s, 0)) / sum(s), 1) as producing,
-  round(100 * sum(if(state in ('Starved', 'Blocked'), s, 0)) / sum(s), 1) as waiting,
-  round(100 * sum(if(state in ('Producing', 'Starved', 'Blocked'), 0, s)) / sum(s), 1) as stopped
-from states group by machine order by machine"""
+select machine, state, round(100 * sum(s) / sum(sum(s)) over (partition by machine), 1) as percent
+from states group by machine, state order by machine, percent desc"""
+_PARTS = {"Producing": "producing", "Starved": "waiting", "Blocked": "waiting"}
+_OTHER = "stopped"
 
 
 def tour(
@@ -83,10 +83,10 @@ def _steps(url: str, place: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _step(number: int, intent: str, command: Sequence[str]) -> ExitCode:
-    shown = shlex.join(["omptool", *command])
+    shown = _typed(command)
     print_text(f"\n{terminal.style(f'{number}  {intent}', 'bold', sys.stdout)}\n{_prompt(shown)}\n")
     code, printed = _run(command, "table")
-    _show(printed)
+    _show(printed, with_facts=command[0] != "capture")
     if code not in {ExitCode.OK, ExitCode.PARTIAL}:
         raise OmptoolError(f"this step of the tour failed with exit code {code}", f"try it alone: {shown}")
     return ExitCode(code)
@@ -94,6 +94,19 @@ def _step(number: int, intent: str, command: Sequence[str]) -> ExitCode:
 
 def _prompt(command: str) -> str:
     return terminal.style(f"$ {command}", "cyan", sys.stdout)
+
+
+def _typed(command: Sequence[str]) -> str:
+    """The command line as a person would type it: SQL in double quotes."""
+    return " ".join(
+        f'"{part}"' if "'" in part and not set(part) & set('"$`\\!') else shlex.quote(part)
+        for part in (_program(), *command)
+    )
+
+
+def _program() -> str:
+    """How the user called omptool, where the shell would not find it by its name."""
+    return "omptool" if shutil.which("omptool") or Path(sys.argv[0]).stem != "omptool" else sys.argv[0]
 
 
 def _run(command: Sequence[str], format: str) -> tuple[int, str]:
@@ -118,16 +131,18 @@ def _run(command: Sequence[str], format: str) -> tuple[int, str]:
 
 
 def _let_finish(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C reached the child too: give it time to flush and close."""
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    """Ctrl-C reached the child too: give it time to flush and close, then insist."""
+    for insist in (process.terminate, process.kill):
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            insist()
+    process.wait()
 
 
-def _show(text: str) -> None:
-    lines = [line for line in text.splitlines() if not line.startswith("{")]  # facts for programs; a terminal has none
+def _show(text: str, *, with_facts: bool) -> None:
+    """Print the beginning of an output; `with_facts`: also the JSON line for programs, which a terminal has not."""
+    lines = [line for line in text.splitlines() if with_facts or not line.startswith("{")]
     cells = terminal.columns(110)
     shown = [terminal.clip(terminal.escape(line), cells) for line in lines[:_LINES]]
     if len(lines) > _LINES:
@@ -138,22 +153,22 @@ def _show(text: str) -> None:
 def _chart(lake: Path) -> None:
     _, printed = _run(["query", _STATES, "--on", str(lake)], "jsonl")
     rows = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
-    names = ("producing", "waiting", "stopped")
-    lines = chart.shares(
-        names,
-        [(row["machine"], [row[name] or 0.0 for name in names]) for row in rows],
-        cells=min(terminal.columns(100), 100),
-    )
+    names = [*dict.fromkeys(_PARTS.values()), _OTHER]
+    machines: dict[str, dict[str, float]] = {}
+    for row in rows:
+        parts = machines.setdefault(row["machine"], dict.fromkeys(names, 0.0))
+        parts[_PARTS.get(row["state"], _OTHER)] += row["percent"]
+    shares = [(machine, list(parts.values())) for machine, parts in machines.items()]
+    lines = chart.shares(names, shares, cells=min(terminal.columns(100), 100))
     print_text("\n" + "".join(line + "\n" for line in lines))
 
 
 def _next(place: Path) -> str:
-    capture, lake = shlex.quote(str(place / "plant.omcap")), shlex.quote(str(place / "lake"))
-    return (
-        f"\nThe capture and the lake are yours: {capture}, {lake}. Try next:\n"
-        f"  omptool info {capture}\n"
-        f"  omptool query 'select machine, quality, count(*) as n from telemetry group by all' --on {lake}\n"
-        "  omptool demo            a plant that stays, to point the other commands at\n"
+    capture, lake = str(place / "plant.omcap"), str(place / "lake")
+    ranges = "select machine, tag, unit, min(value), max(value) from telemetry where unit is not null group by all"
+    commands = (["info", capture], ["query", ranges, "--on", lake], ["demo"])
+    return f"\nThe recording and its lake are yours: {capture}, {lake}\nTry next:\n" + "".join(
+        f"  {_typed(command)}\n" for command in commands
     )
 
 
@@ -171,7 +186,7 @@ def _plant() -> Iterator[str]:
     """Address of a simulated plant that runs until the block ends, or this process does."""
     yesterday = (dt.datetime.now(dt.UTC) - dt.timedelta(days=1)).strftime("%Y-%m-%dT08:00:00Z")  # mid-shift
     command = ["demo", "--port", "0", "--speed", str(SPEED), "--from", yesterday]
-    print_text(f"\n{_prompt(shlex.join(['omptool', *command]) + ' &')}\n")
+    print_text(f"\n{_prompt(_typed(command) + ' &')}\n")
     with tempfile.TemporaryFile("w+", encoding="utf-8") as messages:
         process = subprocess.Popen(
             [sys.executable, "-m", "omptool.cli.leash", *command],

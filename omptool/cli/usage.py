@@ -16,7 +16,7 @@ def explain(error: TyperException) -> tuple[str, str]:
     help_line = f"see: {path} --help"
     message = error.format_message().split(" Did you mean")[0].rstrip(".")
     if unknown := re.match(r"No such command '(.*)'$", message):
-        return f'no command "{unknown[1]}"', _nearest(unknown[1], list(ctx.command.commands)) + help_line
+        return f'no command "{unknown[1]}"', _nearest(unknown[1], ctx.command.list_commands(ctx)) + help_line
     if extra := re.match(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)$", message):
         return f"too many arguments: {extra[1]}", help_line
     option = getattr(error, "option_name", None)

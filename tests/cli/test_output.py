@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from omptool.cli import render_text
 from omptool.cli.output import Rows, emit, replacing
-from omptool.cli.render_text import json_text, plain_text
 from omptool.cli.terminal import width
+from omptool.cli.values import json_text, plain_text
 from omptool.errors import DiskFull, NotFound, OutputExists, OutputFailed, UsageError
 from tests.cli.hard_rows import BINARY_FORMATS, GOLDEN, TEXT_FORMATS, ZONE, hard_table
 
@@ -52,9 +52,7 @@ def test_golden_binary_reads_back_with_its_types(tmp_path: Path, suffix: str, sh
         back = read(path)
         assert back.schema.remove_metadata() == hard_table().schema
         # NaN is not equal to itself, so texts are compared
-        assert [render_text.json_text(row) for row in back.to_pylist()] == [
-            render_text.json_text(row) for row in hard_table().to_pylist()
-        ]
+        assert [json_text(row) for row in back.to_pylist()] == [json_text(row) for row in hard_table().to_pylist()]
 
 
 def _emitted(rows: object, format: str, tmp: Path) -> str:

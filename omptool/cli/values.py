@@ -1,0 +1,88 @@
+"""One value as text, the same in every format that is text (docs/reference/output.md).
+
+Times are RFC 3339 in UTC with decimals only when needed; integers keep every digit; NaN and the infinities are strings
+in JSON; bytes are base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import math
+from decimal import Decimal
+
+from omptool.cli.terminal import unsafe
+
+
+def json_text(value: object) -> str:
+    """One Python value as JSON text."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return float_text(value) if math.isfinite(value) else f'"{float_text(value)}"'
+    if isinstance(value, (int, Decimal)):
+        return str(value)
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{quoted(str(k))}:{json_text(v)}" for k, v in value.items()) + "}"
+    return quoted(plain_text(value))
+
+
+def plain_text(value: object) -> str:
+    """One Python value as it stands in CSV, before quoting."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return float_text(value)
+    if isinstance(value, dt.datetime):
+        return _datetime(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dt.timedelta):
+        return _duration(value)
+    if isinstance(value, (dt.date, dt.time)):
+        return value.isoformat()
+    if isinstance(value, (bool, int, list, tuple, dict)):
+        return json_text(value)
+    return str(value)
+
+
+def float_text(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return repr(value).removesuffix(".0")
+
+
+def _datetime(value: dt.datetime) -> str:
+    aware = value.tzinfo is not None
+    text = (value.astimezone(dt.UTC) if aware else value).replace(tzinfo=None).isoformat()
+    if "." in text:
+        text = text.rstrip("0")
+    return text + "Z" * aware
+
+
+def _duration(value: dt.timedelta) -> str:
+    """ISO 8601, seconds only: `PT90.5S`."""
+    whole, micro = divmod(round(value / dt.timedelta(microseconds=1)), 1_000_000)
+    return f"PT{whole}{f'.{micro:06d}'.rstrip('0') if micro else ''}S"
+
+
+def quoted(text: str) -> str:
+    """A JSON string; characters that could steer a terminal are escaped too, which changes no value."""
+    return unsafe().sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def csv_field(text: str, delimiter: str) -> str:
+    """`text` as a field: quoted where needed; an empty text is quoted, because nothing at all is null."""
+    return csv_quoted(text) if not text or any(c in text for c in f'"\r\n{delimiter}') else text
+
+
+def csv_quoted(text: str) -> str:
+    """`text` in quotes."""
+    return '"' + text.replace('"', '""') + '"'
