@@ -72,13 +72,14 @@ def query(
         refuse_existing(output, force=force)
     nearby = settings.plant(plant)
     model = nearby if plant else (plant_of_lakes(on) or nearby)
-    zone = tz or loaded["output.tz"] or (model.zone if model else None)
-    bound = parameters.parse(param or [], now=datetime.now(UTC), zone=settings.zone(zone)[0])
-    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers)
+    name = tz or loaded["output.tz"] or (model.zone if model else None)
+    zone = settings.zone(name)[0]
+    bound = parameters.parse(param or [], now=datetime.now(UTC), zone=zone)
+    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)
     if "gaps" not in statement.casefold():
         _say_gaps(sources)
     with LocalEngine(sources, tz=tz) as engine:
-        emit(engine.run(statement, bound), format=format, output=output, force=force, tz=zone)
+        emit(engine.run(statement, bound), format=format, output=output, force=force, tz=name)
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

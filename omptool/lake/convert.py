@@ -131,8 +131,9 @@ def convert(
 
 
 def _unique(recordings: Sequence[Recording]) -> list[Recording]:
-    """Each capture once, even when it was named twice."""
-    return list({recording.id: recording for recording in recordings}.values())
+    """Each capture once, even when it was named twice or has a shorter copy."""
+    by_length = sorted(recordings, key=lambda recording: recording.last_seq)
+    return list({recording.id: recording for recording in by_length}.values())
 
 
 class _Conversion:

@@ -11,7 +11,7 @@ import glob
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
@@ -48,7 +48,12 @@ def split_name(text: str) -> Request:
 
 
 def resolve(
-    text: str, *, input_format: str | None = None, plant: PlantModel | None = None, servers: Collection[str] = ()
+    text: str,
+    *,
+    input_format: str | None = None,
+    plant: PlantModel | None = None,
+    servers: Collection[str] = (),
+    zone: tzinfo = UTC,
 ) -> Source:
     """Open the source that `text` names (without `NAME=`).
 
@@ -56,6 +61,7 @@ def resolve(
         input_format: one of FORMATS, where the name does not tell.
         plant: how captures name site, line and machine; lakes have their own names already.
         servers: names of `[servers.NAME]`, to tell a server from a missing file.
+        zone: of a TIME in `LAKE@TIME` that has no offset.
 
     Raises:
         UsageError: a server, or something this version does not read.
@@ -68,7 +74,7 @@ def resolve(
     path = Path(text)
     if input_format == "lake" or (input_format is None and layout.is_lake(path)):
         return LakeSource(path, label=text)
-    if input_format is None and (at := _lake_version(text)) is not None:
+    if input_format is None and (at := _lake_version(text, zone)) is not None:
         return LakeSource(at[0], version=at[1], label=text)
     if input_format == "capture":
         return CaptureSource(path, plant=plant, label=text)
@@ -83,11 +89,12 @@ def resolve_all(
     input_format: str | None = None,
     plant: PlantModel | None = None,
     servers: Collection[str] = (),
+    zone: tzinfo = UTC,
 ) -> list[Named]:
     """Open every `[NAME=]SOURCE`; parameters as for `resolve`."""
     requests = [split_name(text) for text in texts]
     return [
-        Named(resolve(request.text, input_format=input_format, plant=plant, servers=servers), request.name)
+        Named(resolve(request.text, input_format=input_format, plant=plant, servers=servers, zone=zone), request.name)
         for request in requests
     ]
 
@@ -112,7 +119,7 @@ def _refuse_elsewhere(text: str, servers: Collection[str]) -> None:
         raise UsageError(f"{text}: this version does not read shares", "name a capture, a lake or a file")
 
 
-def _lake_version(text: str) -> tuple[Path, int | datetime] | None:
+def _lake_version(text: str, zone: tzinfo) -> tuple[Path, int | datetime] | None:
     """`LAKE@N` and `LAKE@TIME`, when LAKE is a lake."""
     head, sign, tail = text.rpartition("@")
     if not sign or not layout.is_lake(Path(head)):
@@ -120,7 +127,7 @@ def _lake_version(text: str) -> tuple[Path, int | datetime] | None:
     if tail.isdigit():
         return Path(head), int(tail)
     try:
-        return Path(head), parse_time(tail, now=datetime.now(UTC), zone=UTC)
+        return Path(head), parse_time(tail, now=datetime.now(UTC), zone=zone)
     except OmptoolError as error:
         raise UsageError(
             f"{text}: {tail} is neither a version nor a time", "example: lake@3 or lake@2026-11-22T10:00:00Z"
