@@ -127,7 +127,7 @@ class _Account:
             self._share(None, None)
         if commit is not None:
             self.next_row = commit.end_row
-            self.next_sequence = commit.sequence + 1
+            self.next_sequence = commit.sequence + 1 if commit.lost is None else None  # a patch may stand for several
             self.last_time = commit.t_max if commit.t_max is not None else self.last_time
 
     def _share(self, rows: int | None, until: int | None) -> None:

@@ -21,7 +21,7 @@ _U16 = struct.Struct("<H").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 _I64 = struct.Struct("<q").unpack_from
-_BUFFER = struct.Struct("<qq").unpack_from
+_BUFFERS = struct.Struct("<qq").iter_unpack
 
 
 class FrameError(Exception):
@@ -38,7 +38,7 @@ class Frame:
         body_size: bytes of the body.
         rows: of a record batch.
         custom: custom metadata.
-        buffers: (offset, length) in the body, of a record batch.
+        buffers: of a record batch, pairs of int64: offset and length in the body.
         compressed: whether buffers start with their decompressed length.
     """
 
@@ -47,7 +47,7 @@ class Frame:
     body_size: int
     rows: int
     custom: dict[bytes, bytes]
-    buffers: tuple[tuple[int, int], ...]
+    buffers: bytes
     compressed: bool
 
     @property
@@ -88,7 +88,7 @@ def decoded_size(frame: Frame, body: bytes | memoryview) -> int:
         FrameError: a buffer outside the body, or a negative length.
     """
     total = 0
-    for offset, length in frame.buffers:
+    for offset, length in _BUFFERS(frame.buffers):
         if offset < 0 or length < 0 or offset + length > frame.body_size:
             raise FrameError("buffer outside the body")
         if frame.compressed and length:
@@ -111,7 +111,7 @@ def _message(data: memoryview, header: int) -> Frame:
         raise FrameError(f"message of kind {kind} with {body} bytes")
     custom = dict(table.pairs(4))
     if kind == SCHEMA_MESSAGE:
-        return Frame(kind, header, body, 0, custom, (), False)
+        return Frame(kind, header, body, 0, custom, b"", False)
     batch = table.table(2)
     rows = batch.i64(0)
     if rows < 0:
@@ -173,9 +173,9 @@ class _Table:
             raise FrameError("vector outside the header")
         return start + 4, count
 
-    def buffers(self, field: int) -> tuple[tuple[int, int], ...]:
+    def buffers(self, field: int) -> bytes:
         start, count = self._vector(field, 16)
-        return tuple(_BUFFER(self.data, start + 16 * index) for index in range(count))
+        return bytes(self.data[start : start + 16 * count])
 
     def pairs(self, field: int) -> list[tuple[bytes, bytes]]:
         start, count = self._vector(field, 4)

@@ -142,6 +142,13 @@ def messages(data: memoryview) -> Iterator[tuple[memoryview, Frame]]:
         at += frame.size
 
 
+def _frames(data: memoryview, offset: int) -> Iterator[tuple[int, Frame]]:
+    """(offset in the file, frame) of the messages of an interval that starts at `offset`."""
+    for message, frame in messages(data):
+        yield offset, frame
+        offset += len(message)
+
+
 def index_segment(path: Path, capture_id: str) -> SegmentIndex:
     """Walk a segment file.
 
@@ -160,6 +167,8 @@ class _Walk:
         self.file = file
         self.index = index
         self.seed = seed
+        self._seen: list[tuple[int, Frame]] = []
+        """Messages of the open interval as far as the walk got: (offset, frame)."""
 
     def run(self) -> SegmentIndex:
         index = self.index
@@ -167,6 +176,7 @@ class _Walk:
             if self._is_end_mark():
                 index.is_ended = True
                 break
+            self._seen.clear()
             found = self._next_commit() or self._search()
             if found is None:
                 self._judge_tail()
@@ -187,6 +197,7 @@ class _Walk:
                 if KEY_COMMIT in frame.custom:
                     commit = self._sealed(at, frame)
                     return (commit, at + frame.size) if commit and commit.offset == start else None
+                self._seen.append((at, frame))
                 at += frame.size
         except FrameError:
             return None
@@ -217,6 +228,7 @@ class _Walk:
                     break
 
     def _search(self) -> tuple[Commit, int] | None:
+        self._seen.clear()
         for at, frame in self._candidates():
             commit = self._sealed(at, frame)
             if commit is not None and commit.offset >= self.index.end:
@@ -245,9 +257,9 @@ class _Walk:
         gaps: list[GapEntry] = []
         rows, head = 0, None
         try:
-            for message, frame in messages(data):
+            for at, frame in self._seen or _frames(data, commit.offset):
                 if frame.kind == frames.SCHEMA_MESSAGE:
-                    head = bytes(message)
+                    head = bytes(data[at - commit.offset : at - commit.offset + frame.size])
                 elif not frame.rows:
                     journal += read_journal(frame.custom.get(KEY_JOURNAL, b"[]"))
                     gaps += read_gaps(frame.custom.get(KEY_GAP, b"[]"))

@@ -85,9 +85,7 @@ def _damaged(capture: Capture) -> Iterator[dict[str, Any]]:
                 "reason": GapReason.CORRUPT_SEGMENT,
                 "missing": damage.rows,
                 "state": GapState.EXPLAINED,
-                "detail": _json(
-                    {"file": damage.file, "start": damage.start, "end": damage.end, "cause": damage.reason}
-                ),
+                "detail": _json({"cause": damage.reason, "file": damage.file}),
                 "capture": capture.id,
             }
 
@@ -105,7 +103,7 @@ def _patched(capture: Capture) -> Iterator[dict[str, Any]]:
                 "reason": GapReason.CORRUPT_SEGMENT,
                 "missing": None if commit.lost == -1 else commit.lost,
                 "state": GapState.EXPLAINED,
-                "detail": _json({"file": file, "cause": "taken out by recover", "first_row": commit.first_row}),
+                "detail": _json({"cause": "taken out by recover", "file": file}),
                 "capture": capture.id,
             }
 

@@ -23,7 +23,6 @@ BASES = (TimeBasis.SOURCE, TimeBasis.SERVER, TimeBasis.RECEIVE)
 _LAST_TICKS = 2_650_467_743_990_000_000
 """9999-12-31T23:59:59Z."""
 
-_MIN_US, _MAX_US = (1 - EPOCH_TICKS) // 10, (_LAST_TICKS - 1 - EPOCH_TICKS) // 10
 _RAW_SIZE = struct.calcsize(RAW_TIME)
 _RAW_DTYPE = np.dtype([("source", "<i8"), ("source_pico", "<u2"), ("server", "<i8"), ("server_pico", "<u2")])
 
@@ -56,8 +55,8 @@ def time_columns(batch: pa.RecordBatch) -> Times:
             ("server", server_us, server_ns, has_server),
         ):
             _overlay(exact[name], rows, us, ns, present)
-    has_source &= _is_moment(source_us)
-    has_server &= _is_moment(server_us)
+    has_source &= _is_moment(source_us, source_ns)
+    has_server &= _is_moment(server_us, server_ns)
     if has_source.all():
         at, rest, basis = source_us, source_ns, np.zeros(len(source_us), np.int32)
     else:
@@ -116,8 +115,9 @@ def _overlay(ticks: Numbers, rows: npt.NDArray[np.intp], us: Numbers, ns: Number
     present[rows] = True
 
 
-def _is_moment(us: Numbers) -> Mask:
-    return (us >= _MIN_US) & (us <= _MAX_US)
+def _is_moment(us: Numbers, ns: Numbers) -> Mask:
+    ticks = us * 10 + ns // 100
+    return (ticks > -EPOCH_TICKS) & (ticks < _LAST_TICKS - EPOCH_TICKS)
 
 
 def _stamps(us: Numbers, missing: Mask | None = None) -> pa.Array:

@@ -43,7 +43,7 @@ class Filter:
         node_ids = self._column(batch, "node_id")
         servers = batch.column("server")
         assert self.nodes is not None
-        mask = pa.array([False] * batch.num_rows)
+        mask = pa.repeat(pa.scalar(False), batch.num_rows)
         for server in {server for server, _ in self.nodes}:
             wanted = pa.array([node for owner, node in self.nodes if owner == server], pa.string())
             of_server = pc.and_(pc.equal(servers, server), pc.is_in(node_ids, wanted))
