@@ -1,4 +1,4 @@
-"""From wire bytes through a capture to the view: every kind of value, every shape of time, nothing changed on the way."""
+"""From wire bytes through a capture to the view: every kind of value and time, nothing changed on the way."""
 
 from __future__ import annotations
 
@@ -176,8 +176,14 @@ def test_status_stays_whole(tmp_path: Path, code: int) -> None:
 
 @pytest.mark.parametrize(
     ("flags", "origin"),
-    [(0, "live"), (Flag.INITIAL, "initial"), (Flag.REPUBLISHED, "republished"), (Flag.HISTORY, "history"), (Flag.POLLED, "polled")],
-)  # fmt: skip
+    [
+        (0, "live"),
+        (Flag.INITIAL, "initial"),
+        (Flag.REPUBLISHED, "republished"),
+        (Flag.HISTORY, "history"),
+        (Flag.POLLED, "polled"),
+    ],
+)
 def test_origin(tmp_path: Path, flags: int, origin: str) -> None:
     writer = build.start(tmp_path / "v.omcap")
     writer.append(build.rows_of(build.doubles([1.0]), flags=int(flags)))

@@ -58,8 +58,8 @@ def main(path: Path) -> None:
     writer.append(build.rows_of(values(), sub=sub, flags=int(Flag.INITIAL)))
     writer.commit()
     writer.gap(
-        GapReason.SEQUENCE_LOST, server=build.SERVER.server, node=1, sub=sub, start_ns=build.T0, end_ns=build.T0 + 10**9,
-        state=GapState.EXPLAINED, missing=2,
+        GapReason.SEQUENCE_LOST, server=build.SERVER.server, node=1, sub=sub, start_ns=build.T0,
+        end_ns=build.T0 + 10**9, state=GapState.EXPLAINED, missing=2,
     )  # fmt: skip
     writer.append(build.rows_of(build.doubles([2.5, 3.5], handles=1), sub=sub))
     event = dict.fromkeys(EVENT_SEGMENT.names) | {
