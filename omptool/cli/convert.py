@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 
 
 def convert(
-    source: Annotated[list[str], typer.Argument(help="Captures; for a .parquet file also lakes and telemetry files.")],
+    source: Annotated[
+        list[str],
+        typer.Argument(help="Captures; for a .parquet file also lakes and telemetry files.", metavar="SOURCE"),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
     ],

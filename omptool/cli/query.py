@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def query(
-    sql: Annotated[str | None, typer.Argument(help="One statement that reads; - takes it from stdin.")] = None,
+    sql: Annotated[
+        str | None, typer.Argument(help="One statement that reads; - takes it from stdin.", metavar="SQL")
+    ] = None,
     on: Annotated[
         list[str] | None,
         typer.Option("--on", help="Capture, lake, LAKE@VERSION or file to ask; repeatable.", metavar="[NAME=]SOURCE"),
