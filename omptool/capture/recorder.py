@@ -234,6 +234,7 @@ class _Recording:
         await self._in_thread(close)
         paths = {node.node_id: node.path for node in chosen}
         failed = [item for item in self._items if not item.is_monitored]
+        rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
         return RecordingResult(
             server=server_identity(self._server, session).server,
             rows=store.rows,
@@ -244,7 +245,8 @@ class _Recording:
             reason="connection_lost" if is_lost else self._reason,
             cause=ending.cause,
             failed=tuple(FailedItem(paths[item.requested.node_id], status.name(item.status)) for item in failed),
-            sampled=sum(item.is_sampled for item in self._items),
+            sampled=len(rates),
+            sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
         )
 

@@ -97,7 +97,8 @@ class RecordingResult:
         seconds: from the creation of the items to the end.
         reason: why it ended: `stopped`, `for`, `until`, `count`, `connection_lost`.
         cause: for people, why the connection was lost.
-        sampled: monitored nodes of which the server keeps only the newest or a slower sample.
+        sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
+        sampled_ms: shortest and longest sampling interval of these.
     """
 
     server: str
@@ -110,6 +111,7 @@ class RecordingResult:
     cause: str = ""
     failed: tuple[FailedItem, ...] = ()
     sampled: int = 0
+    sampled_ms: tuple[float, float] = (0.0, 0.0)
     overflows: int = 0
 
     @property

@@ -161,9 +161,20 @@ def _verdicts(result: RecordingResult) -> list[str]:
         words.append(f"{number:,} window{'s' if number > 1 else ''} may lack values ({cause})")
     if failed:
         words.append(f"{failed:,} of {failed + result.nodes:,} nodes not monitored")
+    if not windows and result.sampled < result.nodes:
+        words.insert(0, "complete" if not result.sampled else f"{result.nodes - result.sampled:,} nodes complete")
     if result.sampled:
-        words.append(f"{result.sampled:,} nodes sampled: the server keeps fewer values than were asked for")
-    return words or ["complete"]
+        words.append(f"{result.sampled:,} nodes sampled: {_sampled_how(result)}")
+    return words
+
+
+def _sampled_how(result: RecordingResult) -> str:
+    """What a person has to know about values that were never offered."""
+    least, most = result.sampled_ms
+    if not most:
+        return "the server queues one value of each, and overwrites it"
+    every = f"{most:g} ms" if least == most else f"{least:g} to {most:g} ms"
+    return f"the server looks at them every {every}, changes in between are not seen"
 
 
 def label(server: ServerConfig) -> str:

@@ -76,10 +76,13 @@ class MonitoredItem:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether values may be overwritten unseen: queue cut to one value, or sampling slower than asked."""
+        """Whether changes may go unseen: the server looks less often than asked, or its queue holds one value.
+
+        Asked for 0, a server that reports every change says 0 (Part 4, 5.13.1.2); any other answer is a sampling rate.
+        """
         if not self.is_monitored:
             return False
-        slower = self.requested.sampling_ms > 0 and (self.sampling_ms or 0.0) > self.requested.sampling_ms
+        slower = (self.sampling_ms or 0.0) > self.requested.sampling_ms
         return slower or (self.queue_size is not None and self.queue_size <= 1 < self.asked_queue_size)
 
 

@@ -33,6 +33,7 @@ class Options:
         states_limit: whether OperationLimits says so.
         refused: counters whose monitoring is refused with BadUserAccessDenied.
         queue: queue size granted at most.
+        sampling_ms: sampling interval granted; stock asyncua says the publishing interval, though it samples nothing.
         swallow: every so many messages one is not sent, though the server thinks it was; 0 = none.
         forgets: whether a swallowed message cannot be had by Republish either.
         truth: file for `NUMBER UNIX_NS`, a line per step.
@@ -45,6 +46,7 @@ class Options:
     states_limit: bool = False
     refused: tuple[int, ...] = ()
     queue: int = 10_000
+    sampling_ms: float = 0.0
     swallow: int = 0
     forgets: bool = False
     truth: str = ""
@@ -64,6 +66,13 @@ def _install_items(options: Options) -> None:
     create_all = MonitoredItemService.create_monitored_items
     create_one = MonitoredItemService._create_data_change_monitored_item
 
+    make_common = MonitoredItemService._make_monitored_item_common
+
+    def granting(self: Any, params: Any) -> Any:
+        result, item = make_common(self, params)
+        result.RevisedSamplingInterval = options.sampling_ms
+        return result, item
+
     async def limited(self: Any, params: Any) -> Any:
         if options.limit and len(params.ItemsToCreate) > options.limit:
             raise ServiceError(ua.StatusCodes.BadTooManyOperations)
@@ -75,6 +84,7 @@ def _install_items(options: Options) -> None:
             return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
         return await create_one(self, params)
 
+    MonitoredItemService._make_monitored_item_common = granting  # type: ignore[method-assign]
     MonitoredItemService.create_monitored_items = limited  # type: ignore[method-assign]
     MonitoredItemService._create_data_change_monitored_item = refusing  # type: ignore[method-assign]
     MonitoredItemService._revise_queue_size = (  # type: ignore[method-assign]

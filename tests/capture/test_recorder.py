@@ -71,7 +71,7 @@ def test_the_capture_tells_its_own_story(server: CountingServer, tmp_path: Path)
     assert capture.finished
     assert capture.damage == []
     kinds = [entry.kind for entry in capture.journal_entries]
-    assert kinds == ["start", "connect", "nodes", "subscribe", "revised", "stop"]
+    assert kinds == ["start", "connect", "nodes", "subscribe", "stop"]
     subscribe = capture.journal_entries[3]
     assert subscribe.detail["publishing_ms"] == 50.0
     assert subscribe.detail["items"] == 5
@@ -175,6 +175,16 @@ def test_a_queue_of_one_is_reported_as_sampled(tmp_path: Path) -> None:
     assert result.sampled == 5
     revised = [entry for entry in Capture.open(tmp_path / "x.omcap").journal_entries if entry.kind == "revised"]
     assert all(item["sampled"] and item["queue_size"] == 1 for entry in revised for item in entry.detail["items"])
+
+
+def test_a_server_that_samples_is_said_to_sample(tmp_path: Path) -> None:
+    with counting_server(Options(sampling_ms=200.0)) as server:
+        result = run(server.url, tmp_path / "x.omcap", limits=Limits(count=50))
+        wanted = run(
+            server.url, tmp_path / "y.omcap", limits=Limits(count=50), intervals=Intervals(50.0, sampling_ms=200.0)
+        )
+    assert (result.sampled, result.sampled_ms) == (5, (200.0, 200.0))
+    assert wanted.sampled == 0
 
 
 def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) -> None:

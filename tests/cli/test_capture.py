@@ -237,6 +237,14 @@ def test_a_refused_node_is_partial_success_and_named(tmp_path: Path, invoke: Run
     assert "Line1/Counter2   BadUserAccessDenied" in result.err
 
 
+def test_sampled_nodes_are_named_in_the_last_word(tmp_path: Path, invoke: Run) -> None:
+    with counting_server(Options(sampling_ms=50.0)) as server:
+        result = invoke("capture", server.url, "-o", "x.omcap", "--count", 20)
+    assert result.code == 0
+    assert "5 nodes sampled: the server looks at them every 50 ms, changes in between are not seen" in result.err
+    assert "complete" not in result.err
+
+
 def test_progress_for_programs_is_json_lines(invoke: Run, server: CountingServer) -> None:
     result = invoke("capture", server.url, "-o", "x.omcap", "--for", "1s", "--progress", "json")
     reports = [json.loads(line) for line in result.err.splitlines() if line.startswith("{")]

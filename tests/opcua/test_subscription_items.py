@@ -76,7 +76,10 @@ def test_a_queue_cut_to_one_or_slower_sampling_means_sampled() -> None:
     assert all(item.is_sampled for item in create(server, 3))
     server.revise = lambda sampling, queue: (sampling, queue)
     assert not any(item.is_sampled for item in create(server, 3))
-    server.revise = lambda sampling, queue: (500.0, queue)
+    server.revise = lambda sampling, queue: (50.0, queue)
+    assert all(item.is_sampled for item in create(server, 3, sampling_ms=0.0))
+    assert not any(item.is_sampled for item in create(server, 3, sampling_ms=50.0))
+    server.revise = lambda sampling, queue: (0.0, queue)
     assert not any(item.is_sampled for item in create(server, 3, sampling_ms=0.0))
 
 
