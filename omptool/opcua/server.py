@@ -147,7 +147,7 @@ async def serve(
         Busy: the port is taken.
         OutputFailed: the operating system does not let us listen.
     """
-    _refuse_open_network(host)
+    host = _loopback(host)
     _refuse_taken(host, port)
     _quiet()
     with _without_collector():
@@ -228,10 +228,13 @@ def _encoded(value: ServedValue, server_ticks: int) -> EncodedValue:
     return EncodedValue(value.variant, value.status, value.source_ticks, value.source_pico, server_ticks)
 
 
-def _refuse_open_network(host: str) -> None:
+def _loopback(host: str) -> str:
+    """An address that only this computer reaches; `localhost` may be two of them, with two different free ports."""
     with contextlib.suppress(ValueError):
-        if host == "localhost" or ipaddress.ip_address(host).is_loopback:
-            return
+        if host == "localhost":
+            return "127.0.0.1"
+        if ipaddress.ip_address(host).is_loopback:
+            return host
     raise UsageError(
         f"{host} can be reached from other computers, and this server has no security",
         "listen on 127.0.0.1, and let an SSH tunnel bring others here",

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,13 @@ from asyncua import Client, ua
 from omptool.demo import nodes, source
 from omptool.demo.plant import APPLICATION_URI, MACHINES, MINUTE, shift_start
 from omptool.demo.schedule import Plant
-from omptool.demo.truth import lines
+from omptool.demo.truth import lines, time_text
 from omptool.errors import Busy, UsageError
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.opcua.served import ServedValue, encode_variant
 from omptool.opcua.server import Served, serve
+from tests.conftest import running_demo
 
 PLANT = Plant(1)
 START = shift_start(62_028) + 3 * 60 * MINUTE + 40 * MINUTE
@@ -146,11 +148,11 @@ def test_a_read_gives_what_the_schedule_says() -> None:
     _run(work)
 
 
-def test_every_value_of_a_fast_plant_arrives_once_and_unchanged() -> None:
-    """An hour a minute, all Variables, compared with the printed truth."""
+def test_every_value_of_a_fast_plant_arrives_once_and_unchanged(tmp_path: Path) -> None:
+    """An hour a minute, all Variables, compared with the printed truth; the server has a process of its own."""
 
-    async def work() -> None:
-        async with connected(await _serve_plant(60.0)) as client:
+    async def work(url: str) -> None:
+        async with Client(url, timeout=60) as client:
             heard = Heard(25_000)
             subscription = await client.create_subscription(200, heard, queue_maxsize=1_000_000)
             await subscription.subscribe_data_change(await _variables(client), queuesize=10_000)
@@ -159,7 +161,8 @@ def test_every_value_of_a_fast_plant_arrives_once_and_unchanged() -> None:
             await subscription.delete()
             _compare(heard)
 
-    _run(work)
+    with running_demo(tmp_path, "--speed", "60", "--from", time_text(START)) as demo:
+        asyncio.run(work(demo.url))
 
 
 def _compare(heard: Heard) -> None:
@@ -274,6 +277,17 @@ def test_a_port_in_use_is_said() -> None:
 def test_only_this_computer_is_served(host: str) -> None:
     with pytest.raises(UsageError, match="other computers"):
         asyncio.run(serve([], _nothing(), namespaces=("", "urn:a"), application_uri="urn:a", host=host))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("host", "shown"), [("localhost", "127.0.0.1"), ("::1", "[::1]")])
+def test_this_computer_has_several_names(host: str, shown: str) -> None:
+    async def work() -> None:
+        served = await serve([], _nothing(), namespaces=("", "urn:a"), application_uri="urn:a", host=host)
+        async with connected(served) as client:
+            assert served.url.startswith(f"opc.tcp://{shown}:")
+            assert await client.get_namespace_array() == ["http://opcfoundation.org/UA/", "urn:a"]
+
+    _run(work)
 
 
 def test_an_error_of_the_source_comes_out() -> None:
