@@ -74,6 +74,8 @@ class SegmentFile:
         self.last: Commit | None = None
         self.next_sequence = sequence
         self.next_row = first_row
+        self.good_row = first_row
+        """`seq` that follows the last acknowledged row."""
         self._seed = commits.seed(capture_id, name or path.name)
         self._fd = -1
         self._pending: list[bytes] = []
@@ -159,6 +161,7 @@ class SegmentFile:
             self._roll_back()
             raise write_error(self.path, error) from None
         self.good += len(data)
+        self.good_row = self.next_row
         self._pending.clear()
 
     def finish(self) -> None:

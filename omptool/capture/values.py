@@ -134,29 +134,42 @@ def time_text(ticks: int) -> str:
 def _named_types(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:
     """Enumerations and structures go by the name of their DataType; an enumeration's number also gets its name."""
     used = np.unique(positions).tolist()
-    enums = [at for at in used if directory.nodes[at].node.enum_names]
-    structures = [at for at in used if directory.nodes[at].node.data_type]
     base = vtype & np.uint8(ARRAY - 1)
-    structured = _is_in(base, {BuiltinType.ExtensionObject})
     values.type_names = list(values.type_names)
-    for at in enums:
-        rows = (positions == at) & _is_in(base, INTEGERS)
-        _rename(values, rows, vtype, directory.nodes[at].node.data_type)
-        names = directory.nodes[at].node.enum_names or {}
-        scalars = np.flatnonzero(rows & (vtype == base))
-        numbers = values.value.fill_null(0.0).to_numpy()[scalars].tolist()
-        values.text = _put(values.text, scalars, [names.get(int(number)) for number in numbers])
-    if structured.any():
-        for at in structures:
-            _rename(values, (positions == at) & structured, vtype, directory.nodes[at].node.data_type)
+    enums = [at for at in used if directory.nodes[at].node.enum_names]
+    rows = _rename(values, enums, _is_in(base, INTEGERS), vtype, positions, directory)
+    scalars = rows[vtype[rows] < ARRAY]
+    if len(scalars):
+        numbers = values.value.take(pa.array(scalars)).to_pylist()
+        names = {at: directory.nodes[at].node.enum_names or {} for at in enums}
+        found = [names[at].get(int(n or 0)) for at, n in zip(positions[scalars].tolist(), numbers, strict=True)]
+        values.text = _put(values.text, scalars, found)
+    _rename(values, used, _is_in(base, {BuiltinType.ExtensionObject}), vtype, positions, directory)
 
 
-def _rename(values: Values, rows: Mask, vtype: npt.NDArray[np.uint8], name: str | None) -> None:
-    if name is None or not rows.any():
-        return
-    first = len(values.type_names)
-    values.type_names += [name, name + "[]"]
-    values.types[rows] = first + (vtype[rows] >= ARRAY)
+def _rename(
+    values: Values,
+    nodes: Sequence[int],
+    candidates: Mask,
+    vtype: npt.NDArray[np.uint8],
+    positions: Indexes,
+    directory: NodeDirectory,
+) -> npt.NDArray[np.intp]:
+    """Give the rows of `nodes` among the `candidates` the name of their DataType; returns the rows of these nodes."""
+    if not nodes or not candidates.any():
+        return np.zeros(0, np.intp)
+    first = np.full(len(directory.nodes), -1, np.int32)
+    chosen = np.zeros(len(directory.nodes), bool)
+    chosen[nodes] = True
+    for at in nodes:
+        name = directory.nodes[at].node.data_type
+        if name is not None:
+            first[at] = len(values.type_names)
+            values.type_names += [name, name + "[]"]
+    rows = np.flatnonzero(candidates & chosen[positions])
+    named = rows[first[positions[rows]] >= 0]
+    values.types[named] = first[positions[named]] + (vtype[named] >= ARRAY)
+    return rows
 
 
 def _from_raw(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:

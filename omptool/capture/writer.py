@@ -338,7 +338,7 @@ class CaptureWriter:
             return
         kind.file = None
         file.finish()
-        kind.done.append({"file": file.path.name, "kind": kind.name, "bytes": file.good, "end_row": kind.next_row})
+        kind.done.append({"file": file.path.name, "kind": kind.name, "bytes": file.good, "end_row": file.good_row})
 
     def _write_cache(self, state: str, *, strict: bool = False) -> None:
         segments = [*self._telemetry.done, *self._events.done]

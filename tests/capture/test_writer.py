@@ -285,3 +285,25 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path, lines: int) -> None:
     assert capture.rows >= acknowledged
     assert build.values(path) == {n: float(n) for n in range(1, capture.rows + 1)}
     assert capture.gaps()["reason"].to_pylist() == ["client_stopped"]
+
+
+def test_readers_of_a_growing_capture_see_commits_and_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.omcap"
+    victim = subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, str(path)],
+        stdout=subprocess.PIPE, encoding="utf-8", cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert victim.stdout is not None
+    seen = 0
+    try:
+        for _ in range(25):
+            acknowledged = int(victim.stdout.readline())
+            capture = Capture.open(path)
+            assert capture.damage == [] and capture.is_being_written
+            assert capture.rows >= max(seen, acknowledged)
+            seen = capture.rows
+            assert sum(batch.num_rows for _, batch in capture.batches()) == seen
+    finally:
+        victim.kill()
+        victim.stdout.close()
+        victim.wait()
