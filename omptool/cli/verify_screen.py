@@ -61,13 +61,17 @@ def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _windows(verdict: Verdict, zone: tzinfo) -> Iterator[str]:
-    for window in verdict.windows[:_SHOWN]:
+    shown = verdict.windows[:_SHOWN]
+    moments = [window[name] for window in shown for name in ("start_time", "end_time") if window[name] is not None]
+    moments += [datetime_of(ns // 1000) for ns in (verdict.first_ns, verdict.last_ns) if ns is not None]
+    form = "%H:%M:%S" if len({moment.astimezone(zone).date() for moment in moments}) == 1 else "%Y-%m-%d %H:%M:%S"
+    for window in shown:
         start, end = window["start_time"], window["end_time"]
-        until = _moment(end, zone) if end is not None else "?"
+        until = _moment(end, zone, form) if end is not None else "?"
         missing = f"at least {window['missing']:,} values missing" if window["missing"] else ""
         evidence = ", ".join(filter(None, (missing, _evidence(window["detail"]), _subscription(window))))
         state = "" if window["state"] == "explained" else f" ({window['state']})"
-        yield f"  {_moment(start, zone)} → {until}  {terminal.escape(window['reason'])}{state}  {evidence}".rstrip()
+        yield f"  {_moment(start, zone, form)} → {until}  {terminal.escape(window['reason'])}{state}  {evidence}".rstrip()
     if len(verdict.windows) > _SHOWN:
         yield f"  … and {len(verdict.windows) - _SHOWN:,} more windows; --format jsonl lists all"
 
@@ -100,6 +104,7 @@ def _clock(ns: int | None, zone: tzinfo) -> str:
     return "" if ns is None else f"{datetime_of(ns // 1000).astimezone(zone):%Y-%m-%d %H:%M:%S}"
 
 
-def _moment(moment: Any, zone: tzinfo) -> str:
+def _moment(moment: Any, zone: tzinfo, form: str) -> str:
+    """A time of day; with its date where the verdict spans more than one."""
     local = moment.astimezone(zone)
-    return f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"
+    return f"{local.strftime(form)}.{local.microsecond // 1000:03d}"

@@ -243,3 +243,21 @@ def test_newer_format_is_said(run_cli: Cli, whole: Path) -> None:
     result = run_cli("info", whole)
     assert result.code == 1
     assert "capture format 2; this omptool reads up to 1" in result.err and "upgrade" in result.err
+
+
+def test_lakes(run_cli: Cli, whole: Path, tmp_path: Path) -> None:
+    assert run_cli("convert", whole, "-o", tmp_path / "lake").code == 0
+    tables = {row["view"]: row["rows"] for row in run_cli("info", tmp_path / "lake").rows}
+    assert tables["telemetry"] == 24 and set(tables) == {"telemetry", "nodes", "events", "gaps", "journal"}
+    refused = run_cli("cat", tmp_path / "lake")
+    assert refused.code == 2
+    assert "is a lake, not a capture" in refused.err and "omptool query" in refused.err
+
+
+def test_windows_show_their_date_where_one_day_is_not_all(tmp_path: Path) -> None:
+    writer = build.start(tmp_path / "a.omcap")
+    writer.append(build.rows_of(build.doubles([1, 2, 3, 4])))
+    start = build.T0 + 86_400_000_000_000
+    writer.gap(GapReason.STALE, server=build.SERVER.server, start_ns=start, end_ns=None, state=GapState.EXPLAINED)
+    writer.close()
+    assert "  2026-09-22 14:13:20.000 → ?  stale" in on_terminal(tmp_path, "verify", "a.omcap")
