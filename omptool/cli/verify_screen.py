@@ -71,7 +71,8 @@ def _windows(verdict: Verdict, zone: tzinfo) -> Iterator[str]:
         missing = f"at least {window['missing']:,} values missing" if window["missing"] else ""
         evidence = ", ".join(filter(None, (missing, _evidence(window["detail"]), _subscription(window))))
         state = "" if window["state"] == "explained" else f" ({window['state']})"
-        yield f"  {_moment(start, zone, form)} → {until}  {terminal.escape(window['reason'])}{state}  {evidence}".rstrip()
+        reason = terminal.escape(window["reason"]) + state
+        yield f"  {_moment(start, zone, form)} → {until}  {reason}  {evidence}".rstrip()
     if len(verdict.windows) > _SHOWN:
         yield f"  … and {len(verdict.windows) - _SHOWN:,} more windows; --format jsonl lists all"
 
