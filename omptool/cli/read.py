@@ -56,9 +56,9 @@ def read(
       omptool read press7 i=2258 --format json
       omptool read press7 'nsu=urn:plant;s=Press7.Speed' 'nsu=urn:plant;s=Press7.State'
     """
+    chosen = settings.load(config).server(server)
     from omptool.opcua import locate
 
-    chosen = settings.load(config).server(server)
     for text in nodes:
         locate.check(text)
     if output is not None and str(output) != "-":
