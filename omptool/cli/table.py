@@ -20,8 +20,13 @@ from omptool.cli.output import Rows, shortened
 _GAP = "  "
 _BLOCK = 1000
 """Rows that settle the widths; later ones are clipped to them."""
-_LEAST = 12
+_LEAST = 18
 """Cells below which a clipped text says nothing."""
+_BACKGROUND = (
+    *("capture", "seq", "time_ns", "server_time_ns", "time_basis", "receive_time", "server_time", "overflow", "raw"),
+    *("origin", "path", "server", "node_id", "value_exact", "value_list", "type", "status", "site", "area", "line"),
+)
+"""Columns of the views that a person misses least, in the order in which a narrow terminal drops them."""
 
 
 def write(rows: Any, stream: IO[bytes], *, tz: str | None = None, max_rows: int | None = None) -> None:
@@ -160,15 +165,13 @@ def _fitted(columns: list[_Column]) -> list[_Column]:
     kept = [c for c in columns if not c.empty] or columns
     if len(empty) < len(columns) and _total(columns) <= room:
         return columns
-    while (excess := _total(kept) - room) > 0:
-        widest = max((c for c in kept if c.clips), key=lambda c: c.cells, default=None)
-        if widest is None or widest.cells <= _LEAST:
-            break
-        second = max((c.cells for c in kept if c.clips and c is not widest), default=0)
-        widest.cells = max(_LEAST, widest.cells - excess, min(second, widest.cells - 1))
     dropped = []
-    while len(kept) > 1 and _total(kept) > room:
-        dropped.append(kept.pop().name)
+    while len(kept) > 1 and _total(kept, most=_LEAST) > room:
+        background = [c for c in kept if c.name in _BACKGROUND]
+        column = min(background, key=lambda c: _BACKGROUND.index(c.name)) if background else kept[-1]
+        kept.remove(column)
+        dropped.append(column.name)
+    _clip(kept, room)
     hidden = [c.name for c in columns if c.name in dropped or c.name in empty] if kept is not columns else dropped
     if hidden:
         names = terminal.clip(", ".join(hidden), 60)
@@ -176,8 +179,21 @@ def _fitted(columns: list[_Column]) -> list[_Column]:
     return kept
 
 
-def _total(columns: list[_Column]) -> int:
-    return sum(c.cells for c in columns) + len(_GAP) * (len(columns) - 1)
+def _clip(columns: list[_Column], room: int) -> None:
+    """Narrow the widest texts until the line fits."""
+    while (excess := _total(columns) - room) > 0:
+        clipping = sorted((c for c in columns if c.clips and c.cells > _LEAST), key=lambda c: c.cells)
+        if not clipping:
+            return
+        next_widest = clipping[-2].cells if len(clipping) > 1 else _LEAST
+        widest = clipping[-1]
+        widest.cells = max(_LEAST, widest.cells - excess, min(next_widest, widest.cells - 1))
+
+
+def _total(columns: list[_Column], *, most: int | None = None) -> int:
+    """Cells of a line; with `most`, texts take no more than that."""
+    cells = (min(c.cells, most) if most and c.clips else c.cells for c in columns)
+    return sum(cells) + len(_GAP) * (len(columns) - 1)
 
 
 def local_zone(name: str | None) -> tuple[dt.tzinfo, str]:

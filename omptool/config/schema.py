@@ -65,6 +65,10 @@ def _milliseconds(value: object) -> float:
         raise ValueError('a duration such as "500ms", "10s" or "5m"') from None
 
 
+def _sampling(value: object) -> float:
+    return 0.0 if value == "0" else _milliseconds(value)
+
+
 def _seconds(value: object) -> float:
     return _milliseconds(value) / 1000
 
@@ -119,14 +123,16 @@ SERVER_SETTINGS = (
     Setting("line", _text, None, "Line of all nodes of this server."),
     Setting("machine", _text, None, "Machine of all nodes, or a glob of the machine's path; (*) marks the name in it."),
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
-    Setting("sampling_interval", _milliseconds, None, "Overrides capture.sampling_interval for this server."),
+    Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
     Setting("timeout", _seconds, "10s", "How long to wait for an answer of the server."),
 )
 """Keys of a `[servers.NAME]` table, in the order of the reference."""
 
 SETTINGS = (
     Setting("capture.publishing_interval", _milliseconds, "500ms", "How often a server sends what has changed."),
-    Setting("capture.sampling_interval", _milliseconds, "100ms", "How often a server looks at each value."),
+    Setting(
+        "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
+    ),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )

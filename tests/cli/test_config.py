@@ -67,6 +67,7 @@ def test_intervals_flag_then_server_then_general() -> None:
     assert loaded.sampling_ms(loaded.server("opc.tcp://other:4840")) == 3000
     assert load({"capture.sampling_interval": "1s"}, {}, [file]).sampling_ms(loaded.server("press7")) == 1000
     assert loaded.publishing_ms(loaded.server("press7")) == 500
+    assert load({}, {}, []).sampling_ms(loaded.server("opc.tcp://other:4840")) == 0
 
 
 @pytest.mark.parametrize(
