@@ -12,16 +12,14 @@ from typing import Final
 
 import pyarrow as pa
 
+from omptool.model.contracts import columns
+
 FORMAT: Final = 1
 
 NS = pa.timestamp("ns", tz="UTC")
 
 
-def _columns(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
-    return pa.schema([pa.field(name, kind, nullable=null == "null") for name, kind, null in columns])
-
-
-SEGMENT: pa.Schema = _columns(
+SEGMENT: pa.Schema = columns(
     ("node", pa.uint32(), ""),
     ("source_time", NS, "null"),
     ("server_time", NS, "null"),
@@ -44,7 +42,7 @@ SEGMENT: pa.Schema = _columns(
 `raw_time` is null unless a stamp does not fit nanoseconds since 1970 or carries picoseconds; then it is `RAW_TIME`.
 """
 
-EVENT_SEGMENT: pa.Schema = _columns(
+EVENT_SEGMENT: pa.Schema = columns(
     ("node", pa.uint32(), ""),
     ("event_time", NS, "null"),
     ("receive_time", NS, ""),

@@ -11,11 +11,12 @@ import pyarrow as pa
 TIME = pa.timestamp("us", tz="UTC")
 
 
-def _columns(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+def columns(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    """A schema from (name, type, `null` where a value may be absent)."""
     return pa.schema([pa.field(name, kind, nullable=null == "null") for name, kind, null in columns])
 
 
-TELEMETRY: pa.Schema = _columns(
+TELEMETRY: pa.Schema = columns(
     ("time", TIME, ""),
     ("time_ns", pa.int16(), ""),
     ("time_basis", pa.string(), ""),
@@ -46,7 +47,7 @@ TELEMETRY: pa.Schema = _columns(
 )
 """One row per value change."""
 
-NODES: pa.Schema = _columns(
+NODES: pa.Schema = columns(
     ("server", pa.string(), ""),
     ("node_id", pa.string(), ""),
     ("valid_from", TIME, ""),
@@ -80,7 +81,7 @@ NODES: pa.Schema = _columns(
 )
 """One row per node and change of its description."""
 
-EVENTS: pa.Schema = _columns(
+EVENTS: pa.Schema = columns(
     ("time", TIME, ""),
     ("time_ns", pa.int16(), ""),
     ("receive_time", TIME, "null"),
@@ -109,7 +110,7 @@ EVENTS: pa.Schema = _columns(
 )
 """One row per OPC UA event or alarm notification."""
 
-GAPS: pa.Schema = _columns(
+GAPS: pa.Schema = columns(
     ("server", pa.string(), ""),
     ("node_id", pa.string(), "null"),
     ("sub", pa.int64(), "null"),
@@ -123,7 +124,7 @@ GAPS: pa.Schema = _columns(
 )
 """One row per window [start_time, end_time) in which values may be missing."""
 
-JOURNAL: pa.Schema = _columns(
+JOURNAL: pa.Schema = columns(
     ("time", TIME, ""),
     ("server", pa.string(), "null"),
     ("sub", pa.int64(), "null"),

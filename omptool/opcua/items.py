@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from asyncua import ua
 
 from omptool.model import status
+from omptool.opcua.batch import TOO_MUCH
 from omptool.opcua.faults import ServiceRefused
 from omptool.opcua.session import Session
 
@@ -27,10 +28,6 @@ FASTEST_MS = 1.0
 
 LEAST_QUEUE, MOST_QUEUE = 10, 10_000
 
-_ONE_TOO_MANY = frozenset(
-    status.code_of(name)
-    for name in ("BadTooManyOperations", "BadRequestTooLarge", "BadResponseTooLarge", "BadEncodingLimitsExceeded")
-)
 _UNANSWERED = status.code_of("BadUnexpectedError")
 _VALUE = 13
 """AttributeId Value (Part 6, A.1)."""
@@ -173,7 +170,7 @@ async def _in_batches(
                 results += [refused(item, error.code) for item in batch]
                 continue
             half = (len(batch) + 1) // 2
-            if error.code in _ONE_TOO_MANY:
+            if error.code in TOO_MUCH:
                 limit = half
             waiting += [batch[half:], batch[:half]]
     return results
