@@ -114,7 +114,11 @@ class Served:
             internal.time_task = None
         for session in list(internal._external_sessions.values()):
             await session.close_session(True)
+        connections = list(internal.asyncio_transports)
         await self._server.stop()
+        for connection in connections:
+            connection.abort()  # closing waits for a peer that may never read what is left
+        await asyncio.sleep(0)
 
 
 async def serve(
