@@ -30,6 +30,7 @@ class Written:
     rows: int = 0
     size: int = 0
     stats: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Bounds of whole columns without nulls: readers leave files out by them."""
 
 
 def stored_schema(schema: pa.Schema) -> pa.Schema:
@@ -46,13 +47,15 @@ def write(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Written:
     """Write tables, already in order, to `path`; the caller syncs and names the file."""
     stored = stored_schema(schema)
     written = Written()
+    known: dict[str, tuple[str, str] | None] = {}
     with pq.ParquetWriter(path, stored, **_options(stored)) as writer:
         for table in tables:
             table = conform(table, stored)
             writer.write_table(table, row_group_size=ROW_GROUP)
             written.rows += table.num_rows
-            _widen(written.stats, table)
+            _widen(known, table)
     written.size = path.stat().st_size
+    written.stats = {name: bounds for name, bounds in known.items() if bounds is not None}
     return written
 
 
@@ -85,21 +88,26 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
     }
 
 
-def _widen(stats: dict[str, tuple[str, str]], table: pa.Table) -> None:
+def _widen(known: dict[str, tuple[str, str] | None], table: pa.Table) -> None:
+    """Take a part of the file into the bounds; a column that once had none (None) gets none any more."""
     for name in ("time", "machine", "node_id"):
         if name not in table.schema.names or not table.num_rows:
             continue
         bounds = _bounds(table[name])
-        if bounds is None:
-            stats.pop(name, None)
-        elif name in stats:
-            stats[name] = (min(stats[name][0], bounds[0]), max(stats[name][1], bounds[1]))
+        before = known.get(name, bounds)
+        if bounds is None or before is None:
+            known[name] = None
         else:
-            stats[name] = bounds
+            known[name] = (min(before[0], bounds[0]), max(before[1], bounds[1]))
 
 
 def _bounds(column: Any) -> tuple[str, str] | None:
-    """Smallest and largest value as the Delta log writes them: times in ms, rounded outwards; None when too long."""
+    """Smallest and largest value as the Delta log writes them: times in ms, rounded outwards.
+
+    None when a text is too long, or a value is null: whoever asks for nulls must find the file.
+    """
+    if column.null_count:
+        return None
     if pa.types.is_dictionary(column.type):
         values = [name for name in column.unify_dictionaries().chunk(0).dictionary.to_pylist() if name is not None]
         if not values or max(len(name) for name in values) > _STATS_TEXT:

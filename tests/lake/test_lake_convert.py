@@ -14,7 +14,7 @@ import pytest
 
 from omptool.errors import Busy, LakeError, OutputExists
 from omptool.lake import convert as conversion
-from omptool.lake import layout
+from omptool.lake import layout, parquet
 from omptool.lake.convert import convert, pending, stored_plant
 from omptool.lake.table import Table
 from omptool.model.contracts import TELEMETRY, VIEWS
@@ -170,6 +170,23 @@ def test_the_log_has_statistics_that_never_exclude_a_row(tmp_path: Path) -> None
     assert actions["min.time"] <= min(data["time"].to_pylist())
     assert actions["max.time"] >= max(data["time"].to_pylist())
     assert (actions["min.machine"], actions["max.machine"]) == ("Press0", "Press2")
+
+
+def test_readers_that_go_by_statistics_find_windows_of_all_nodes(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    rows = [gap("c1") | {"node_id": node} for node in ("nsu=urn:test;i=1", None)]
+    convert([FakeRecording("c1", telemetry("c1", 0, 5), gap_rows=rows)], lake)
+    gaps = polars.scan_delta(str(lake / "gaps"))
+    assert gaps.filter(polars.col("node_id").is_null()).collect().height == 1
+
+
+def test_a_name_too_long_for_statistics_in_one_part_leaves_the_file_without(tmp_path: Path) -> None:
+    parts = [pa.table({"node_id": [name]}) for name in ("a", "n" * 40, "b")]
+    written = parquet.write(tmp_path / "file", parts, pa.schema([("node_id", pa.string())]))
+    assert (written.rows, written.stats) == (3, {})
+    assert parquet.write(tmp_path / "file", parts[::2], pa.schema([("node_id", pa.string())])).stats == {
+        "node_id": ("a", "b")
+    }
 
 
 def test_clock_suspect_rows_are_counted_and_noted_in_the_version(tmp_path: Path) -> None:
