@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from omptool.errors import ConfigError
+from omptool.errors import ConfigError, UsageError
 from omptool.model import path as paths
 from omptool.model.nodes import Node
 
@@ -54,12 +54,21 @@ class MachineGlob:
 
     The machine's name is the last name of the path that matched, or the one that the pattern has in parentheses:
     `Line1/*` makes `Line1/Press7/Oil/Temperature` machine Press7, tag `Oil/Temperature`; `(*)/Data` makes
-    `Press7/Data/Speed` machine Press7, tag `Speed`.
+    `Press7/Data/Speed` machine Press7, tag `Speed`. Parentheses count only around a whole name, and once.
+
+    Raises:
+        UsageError: not a glob, or open which name is meant: two in parentheses, or any number of names behind them.
     """
 
     def __init__(self, pattern: str) -> None:
         parts = paths.split(pattern)
         grouped = [index for index, part in enumerate(parts) if part.startswith("(") and part.endswith(")")]
+        behind = parts[grouped[0] :] if grouped else ()
+        if len(grouped) > 1 or any(part == "**" or part.count("{") != part.count("}") for part in behind):
+            raise UsageError(
+                f"machine glob {pattern!r} leaves open which name is the machine's",
+                "put one name in parentheses, with neither ** nor / in braces behind it: Line1/(*)/Data",
+            )
         self._name_from_end = grouped[0] - len(parts) if grouped else -1
         self._glob = paths.Glob(re.sub(r"(^|/)\(([^/]*)\)(?=/|$)", r"\1\2", pattern))
 
@@ -73,7 +82,7 @@ class MachineGlob:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[machine]]` of plant.toml: every node below `path` on `server` (any server when None)."""
+    """One `[[machine]]` of plant.toml: every node below `path` on `server`, by its C1 or short name (None: on any)."""
 
     path: MachineGlob
     server: str | None = None
@@ -130,7 +139,7 @@ def places(
     """The place of every node.
 
     Args:
-        server: C1 server name, what rules name.
+        server: C1 server name; rules name this or `server_name`.
         nodes: all nodes of one server that are known, with the objects above the variables.
         model: plant.toml, when there is one.
         settings: what omptool.toml says about this server.
@@ -141,7 +150,7 @@ def places(
     """
     settings = settings or ServerPlace()
     finder = _Finder(
-        rules=[rule for rule in (model.rules if model else ()) if rule.server in (None, server)],
+        rules=[rule for rule in (model.rules if model else ()) if rule.server in (None, server, server_name)],
         settings=settings,
         settings_glob=MachineGlob(settings.machine) if settings.machine and _is_glob(settings.machine) else None,
         evidence=_equipment_by_path(nodes),
@@ -217,7 +226,10 @@ def _rule(entry: Mapping[str, Any], site: str | None, origin: str) -> Rule:
         )
     rest = {key: _text(entry, key, origin) for key in ("server", "site", "area", "line", "name")}
     rest["site"] = rest["site"] or site
-    return Rule(MachineGlob(path), **rest)
+    try:
+        return Rule(MachineGlob(path), **rest)
+    except UsageError as error:
+        raise ConfigError(f"{origin}: {error.message}", error.hint) from None
 
 
 def _expect(data: Mapping[str, Any], known: set[str], origin: str) -> None:

@@ -77,7 +77,18 @@ def test_plant_toml_wins_over_all() -> None:
     assert model.zone == "Europe/Berlin"
 
 
-@pytest.mark.parametrize("text", ["site = 1", "[machine]\npath='x'", "[[machine]]\nnam='x'", "[[machine]]", "x ="])
+@pytest.mark.parametrize("name", ["urn:s", "press7"])
+def test_a_rule_names_a_server_by_its_uri_or_by_its_name_in_omptool_toml(name: str) -> None:
+    model = PlantModel.parse(f'[[machine]]\npath = "Server2"\nserver = "{name}"\nname = "M"')
+    assert places("urn:s", TREE, model, server_name="press7")["Server2/Speed"].machine == "M"
+    assert places("urn:t", TREE, model, server_name="press8")["Server2/Speed"].machine == "press8"
+
+
+WRONG = ["site = 1", "[machine]\npath='x'", "[[machine]]\nnam='x'", "[[machine]]", "x =", "time_zone = 1"]
+WRONG += [f"[[machine]]\npath='{glob}'" for glob in ("a/**b", "{a", "(*)/**", "(*)/**/x", "(*)/(*)", "(*)/{a/b,c}")]
+
+
+@pytest.mark.parametrize("text", WRONG)
 def test_a_wrong_plant_model_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"plant\.toml"):
         PlantModel.parse(text)
