@@ -21,7 +21,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.recording import FailedItem, Intervals, Limits, PlannedItem, Progress, RecordingResult, Selection
 from omptool.capture.rows import Block
 from omptool.capture.selection import select
-from omptool.capture.store import RecordingStore
+from omptool.capture.store import Hole, RecordingStore
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig
 from omptool.errors import DiskFull, OutputExists, ServerRefused, Unreachable
@@ -35,7 +35,7 @@ from omptool.opcua.items import MonitoredItem, RequestedItem, queue_size
 from omptool.opcua.metadata import enrich
 from omptool.opcua.session import Session, connect
 from omptool.opcua.subscription import Subscriber, Subscription
-from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, Received
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, Received, SequenceGap
 from omptool.protocol.publish import DataChange
 
 T = TypeVar("T")
@@ -191,11 +191,7 @@ class _Recording:
         if store.is_full:  # what arrives on the way out was not asked for
             return
         self._write_events()
-        for gap in batch.gaps:
-            detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
-            before, after = _unix_ns(gap.before_ticks), _unix_ns(gap.after_ticks)
-            store.messages_lost(before_ns=before, after_ns=after, missing=gap.missing, detail=detail)
-        store.append(list(_blocks(batch.notifications)))
+        store.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps])
         store.commit()
         if batch.notifications:
             self._last_ns = _unix_ns(batch.notifications[-1].publish_ticks)
@@ -356,6 +352,11 @@ def _blocks(notifications: Sequence[Received]) -> Iterator[Block]:
                 _unix_ns(received.publish_ticks),
                 received.origin is Origin.REPUBLISHED,
             )
+
+
+def _hole(gap: SequenceGap) -> Hole:
+    detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
+    return Hole(_unix_ns(gap.before_ticks), _unix_ns(gap.after_ticks), gap.missing, detail)
 
 
 def _unix_ns(ticks: int) -> int | None:

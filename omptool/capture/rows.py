@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from omptool.capture.encode import encode_items
 from omptool.capture.format import Flag
+from omptool.capture.rowclock import RowClock
 from omptool.errors import MalformedMessage
 from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
 from omptool.protocol.columns import ItemColumns
 from omptool.protocol.items import decode_items
 
-FOREIGN_CLOCK_NS = 3_600_000_000_000
-"""Rows further than this from the PublishTime of their message run on a clock of their own (simulation, replay)."""
+Indexes = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,10 @@ class Overflow(NamedTuple):
 
 
 class Undecodable(NamedTuple):
-    """A block that is lost because its bytes are not what they claim to be."""
+    """Values of a block that are lost, because its bytes are not what they claim to be or name an item of nobody."""
 
     block: Block
+    values: int
     error: str
 
 
@@ -75,15 +76,18 @@ class RowEncoder:
         handles: node handles are 1…handles, and the ClientHandles are the same.
         sub: capture-local handle of the subscription.
         started_ns: Unix nanoseconds when its items were created; no value was missed before.
+        slack_ns: one publishing interval.
+
+    Attributes:
+        clock: what PublishTimes mean on the clock of the rows.
     """
 
-    def __init__(self, handles: int, *, sub: int, started_ns: int) -> None:
+    def __init__(self, handles: int, *, sub: int, started_ns: int, slack_ns: int = 0) -> None:
         self._sub = sub
         self._nodes = np.arange(handles + 1, dtype=np.uint32)
         self._is_seen = np.zeros(handles + 1, dtype=np.bool_)
         self._last_ns = np.full(handles + 1, started_ns, dtype=np.int64)
-        self._anchor: tuple[int, int] | None = None
-        self._started_ns = started_ns
+        self.clock = RowClock(started_ns, slack_ns)
 
     def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
         """Rows in order of arrival, at most `limit`.
@@ -91,11 +95,15 @@ class RowEncoder:
         A block that does not decode is left out and named; it never takes others with it.
         """
         good, columns, undecodable = self._decode(blocks)
-        if not good:
+        picked, strangers = self._pick(good, columns.client_handle)
+        undecodable += strangers
+        picked = picked[:limit]
+        if len(picked) < len(columns):
+            columns = columns.take(picked)
+        if not len(picked):
             return Encoded(None, (), undecodable)
-        handles = columns.client_handle[:limit]
-        flags = self._flags(good, columns.client_handle, limit)
-        per_row = np.repeat(np.arange(len(good)), [block.count for block in good])
+        per_row = np.repeat(np.arange(len(good)), [block.count for block in good])[picked]
+        flags = self._flags(good, per_row, columns.client_handle)
         rows = encode_items(
             columns,
             nodes=self._nodes,
@@ -104,50 +112,47 @@ class RowEncoder:
             sequence=np.array([block.sequence for block in good], np.uint32)[per_row],
             sub=self._sub,
             flags=flags,
-        ).slice(0, limit)
+        )
         times = _times(rows)
-        overflows = self._overflows(handles, columns.status[:limit], times)
-        self._last_ns[handles] = times
-        self._remember_clock(good[-1], times)
+        overflows = self._overflows(columns.client_handle, columns.status, times)
+        self._last_ns[columns.client_handle] = times
+        self._note_clock(good, per_row, times, flags)
         return Encoded(rows, overflows, undecodable)
 
-    def moment(self, publish_ns: int | None) -> int:
-        """A PublishTime on the clock of the rows: the same, unless the rows run on a clock of their own."""
-        if self._anchor is None:
-            return self._started_ns if publish_ns is None else publish_ns
-        published, of_rows = self._anchor
-        if publish_ns is None or abs(of_rows - published) > FOREIGN_CLOCK_NS:
-            return of_rows
-        return publish_ns
+    def _pick(
+        self, blocks: Sequence[Block], handles: npt.NDArray[np.uint32]
+    ) -> tuple[Indexes, tuple[Undecodable, ...]]:
+        """The values of our items, and who else was sent: one wrong handle costs no other value."""
+        known = (handles > 0) & (handles < len(self._nodes))
+        if known.all():
+            return np.arange(len(handles)), ()
+        starts = np.cumsum([0] + [block.count for block in blocks]).tolist()
+        strangers = []
+        for block, start, end in zip(blocks, starts, starts[1:], strict=False):
+            odd = handles[start:end][~known[start:end]]
+            if len(odd):
+                error = f"ClientHandle {odd[0]} was never created"
+                strangers.append(Undecodable(block, len(odd), error))
+        return np.flatnonzero(known), tuple(strangers)
 
     def _decode(self, blocks: Sequence[Block]) -> tuple[list[Block], ItemColumns, tuple[Undecodable, ...]]:
         try:
-            return list(blocks), self._columns(blocks), ()
+            return list(blocks), _columns(blocks), ()
         except MalformedMessage:
             good, bad = [], []
         for block in blocks:
             try:
-                self._columns([block])
+                _columns([block])
                 good.append(block)
             except MalformedMessage as error:
-                bad.append(Undecodable(block, error.message))
-        return good, self._columns(good), tuple(bad)
-
-    def _columns(self, blocks: Sequence[Block]) -> ItemColumns:
-        columns = decode_items([(block.items, block.count) for block in blocks])
-        handles = columns.client_handle
-        if len(handles) and (int(handles.max()) >= len(self._nodes) or int(handles.min()) == 0):
-            raise MalformedMessage("a value for an item that was never created")
-        return columns
+                bad.append(Undecodable(block, block.count, error.message))
+        return good, _columns(good), tuple(bad)
 
     def _flags(
-        self, blocks: Sequence[Block], handles: npt.NDArray[np.uint32], limit: int | None
+        self, blocks: Sequence[Block], per_row: Indexes, handles: npt.NDArray[np.uint32]
     ) -> npt.NDArray[np.uint8]:
-        flags = np.repeat(
-            np.array([int(Flag.REPUBLISHED) if block.is_republished else 0 for block in blocks], np.uint8),
-            [block.count for block in blocks],
-        )
-        fresh = np.flatnonzero(~self._is_seen[handles[:limit]])
+        flags = np.array([int(Flag.REPUBLISHED) if block.is_republished else 0 for block in blocks], np.uint8)[per_row]
+        fresh = np.flatnonzero(~self._is_seen[handles])
         if len(fresh):
             _, first = np.unique(handles[fresh], return_index=True)
             flags[fresh[first]] |= int(Flag.INITIAL)
@@ -172,9 +177,20 @@ class RowEncoder:
             for row in np.flatnonzero(marked).tolist()
         )
 
-    def _remember_clock(self, last: Block, times: npt.NDArray[np.int64]) -> None:
-        if last.publish_ns is not None and len(times):
-            self._anchor = (last.publish_ns, int(times[-last.count :].max()))
+    def _note_clock(
+        self, blocks: Sequence[Block], per_row: Indexes, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]
+    ) -> None:
+        """Tell the clock the newest message, and the newest stamp in it."""
+        changes = np.flatnonzero((flags & int(Flag.INITIAL)) == 0)
+        rows = changes if len(changes) else np.arange(len(flags))
+        newest = blocks[per_row[rows[-1]]]
+        if newest.publish_ns is not None:
+            stamps = times[rows[per_row[rows] == per_row[rows[-1]]]]
+            self.clock.note(newest.publish_ns, int(stamps.max()), is_initial=not len(changes))
+
+
+def _columns(blocks: Sequence[Block]) -> ItemColumns:
+    return decode_items([(block.items, block.count) for block in blocks])
 
 
 def _times(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:

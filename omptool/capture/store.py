@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.rows import Block, Encoded, RowEncoder
@@ -19,6 +19,16 @@ from omptool.errors import OutputFailed
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
+
+
+class Hole(NamedTuple):
+    """Messages between two PublishTimes (Unix nanoseconds, None = unknown) that never arrived."""
+
+    before_ns: int | None
+    after_ns: int | None
+    missing: int
+    detail: Mapping[str, Any]
+
 
 _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
@@ -43,7 +53,6 @@ class RecordingStore:
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._published_ns: int | None = None
-        self._slack_ns = 0
         self.rows = self.overflows = 0
         self.gaps: Counter[str] = Counter()
 
@@ -66,14 +75,15 @@ class RecordingStore:
         facts: Mapping[str, Any],
     ) -> None:
         """Record the server's nodes and the subscription; before the first block."""
-        self._slack_ns = round(publishing_ms * 1e6)
         facts = {"publishing_ms": publishing_ms, **facts}
         self._writer.put_nodes(self._server, nodes)
         self._sub = self._writer.subscription(
             self._server.server, epoch=epoch, subscription_id=subscription_id, detail=facts
         )
         handles = max((node.handle for node in nodes), default=0)
-        self._encoder = RowEncoder(handles, sub=self._sub, started_ns=time.time_ns())
+        self._encoder = RowEncoder(
+            handles, sub=self._sub, started_ns=time.time_ns(), slack_ns=round(publishing_ms * 1e6)
+        )
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
@@ -90,25 +100,27 @@ class RecordingStore:
         self.note("item_failed", detail)
         self._gap(GapReason.ITEM_FAILED, since_ns, None, node=handle, detail=detail)
 
-    def append(self, blocks: Sequence[Block]) -> None:
-        """Store the values of these blocks, up to the asked number of rows."""
+    def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = ()) -> None:
+        """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
+
+        A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
+        """
         assert self._encoder is not None
-        if not blocks or self.is_full:
+        if self.is_full:
             return
         encoded = self._encoder.encode(blocks, None if self._count is None else self._count - self.rows)
         if encoded.rows is not None:
             self._writer.append(encoded.rows)
             self.rows += encoded.rows.num_rows
         self._note_overflows(encoded)
-        self._note_undecodable(encoded)
-        self._published_ns = blocks[-1].publish_ns
-
-    def messages_lost(
-        self, *, before_ns: int | None, after_ns: int | None, missing: int, detail: Mapping[str, Any]
-    ) -> None:
-        """Messages between two PublishTimes never arrived."""
-        start, end = self._since(before_ns), self._moment(after_ns)
-        self._gap(GapReason.SEQUENCE_LOST, min(start, end), max(start, end), missing=missing, detail=detail)
+        for hole in holes:
+            self._lost(hole)
+        for bad in encoded.undecodable:
+            detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
+            self.note("undecodable", detail)
+            self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
+        if blocks:
+            self._published_ns = blocks[-1].publish_ns
 
     def connection_lost(self, last_ns: int | None, cause: str) -> None:
         """Nothing is known after the last message."""
@@ -149,27 +161,18 @@ class RecordingStore:
         for overflow in encoded.overflows:
             self._gap(GapReason.QUEUE_OVERFLOW, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1)
 
-    def _note_undecodable(self, encoded: Encoded) -> None:
+    def _lost(self, hole: Hole) -> None:
         assert self._encoder is not None
-        start = self._since(self._published_ns)
-        for bad in encoded.undecodable:
-            detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
-            self.note("undecodable", detail)
-            end = self._encoder.moment(bad.block.publish_ns)
-            self._gap(GapReason.SEQUENCE_LOST, start, max(start, end), missing=bad.block.count, detail=detail)
+        start, end = self._since(hole.before_ns), self._encoder.clock.until(hole.after_ns)
+        if end is not None:
+            start, end = min(start, end), max(start, end)
+        self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
 
     def _since(self, publish_ns: int | None) -> int:
-        """Where a window begins after this PublishTime: one publishing interval before it.
-
-        A value sampled just before a publish may only be sent with the next one; its stamp is then older than the
-        message it was missing from.
-        """
-        return self._moment(publish_ns) - self._slack_ns
-
-    def _moment(self, publish_ns: int | None) -> int:
+        """Where a window begins after this PublishTime."""
         if self._encoder is None:
             return time.time_ns() if publish_ns is None else publish_ns
-        return self._encoder.moment(publish_ns)
+        return self._encoder.clock.since(publish_ns)
 
     def _gap(
         self,

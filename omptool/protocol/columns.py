@@ -7,7 +7,7 @@ from an empty one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
 
@@ -63,6 +63,15 @@ class ItemColumns:
 
     def __len__(self) -> int:
         return len(self.client_handle)
+
+    def take(self, rows: NDArray[np.intp]) -> ItemColumns:
+        """These rows, in this order."""
+        indexes = rows.tolist()
+        taken: dict[str, Any] = {}
+        for field in fields(self):
+            column = getattr(self, field.name)
+            taken[field.name] = [column[row] for row in indexes] if isinstance(column, list) else column[rows]
+        return ItemColumns(**taken)
 
     @classmethod
     def blank(cls, rows: int) -> ItemColumns:

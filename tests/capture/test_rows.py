@@ -91,14 +91,22 @@ def test_a_limit_cuts_at_exactly_that_row_and_forgets_the_rest() -> None:
     assert encoded.overflows == (Overflow(2, START, START + SECOND),)
 
 
-def test_publish_times_count_unless_the_rows_have_a_clock_of_their_own() -> None:
+def test_one_value_for_an_item_of_nobody_costs_no_other_value() -> None:
+    encoded = encoder().encode([block(1, item(1, 1), item(4, 1), item(2, 2)), block(2, item(3, 3), item(0, 3))])
+    assert column(encoded, "node") == [1, 2, 3]
+    assert column(encoded, "sequence") == [1, 1, 2]
+    assert [(bad.block.sequence, bad.values, bad.error) for bad in encoded.undecodable] == [
+        (1, 1, "ClientHandle 4 was never created"),
+        (2, 1, "ClientHandle 0 was never created"),
+    ]
+
+
+def test_the_clock_of_the_rows_is_learned_from_changes_and_not_from_initial_values() -> None:
     rows = encoder()
-    assert rows.moment(None) == START
-    assert rows.moment(START + 9) == START + 9
-    rows.encode([block(10, item(1, 9.5))])
-    assert rows.moment(START + 11 * SECOND) == START + 11 * SECOND
-    rows.encode([block(20, item(1, 10 * 86400))])
-    assert rows.moment(START + 21 * SECOND) == START + 10 * 86400 * SECOND
+    rows.encode([block(10, item(1, -9 * 86400))])
+    assert rows.clock.since(START + 10 * SECOND) == START + 10 * SECOND
+    rows.encode([block(11, item(1, 10 * 86400), item(2, 0))])
+    assert rows.clock.until(START + 11 * SECOND) == START + 10 * 86400 * SECOND
 
 
 @given(
