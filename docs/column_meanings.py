@@ -11,7 +11,7 @@ _PLACE = {
 _ORIGIN = "How the row came: `live`, `initial`, `republished`, `history`, `polled`, `imported`."
 _CAPTURE = "Id of the capture the row is from."
 _SEQ = "Running number within the capture, dense from 1; with `capture` the identity of the row."
-_SERVER = "ApplicationUri of the server, or its name in omptool.toml where two servers share one."
+_SERVER = "ApplicationUri of the server; where it states none, its name in omptool.toml, else its address."
 _NODE = "`nsu=<uri>;s=<id>`, or `i=`, `g=`, `b=`; namespace 0 without `nsu=`; `%` and `;` in the URI percent-encoded."
 
 TELEMETRY = {

@@ -16,6 +16,7 @@ from omptool import config, errors
 from omptool.cli import exits
 from omptool.cli.commands import COMMANDS, load
 from omptool.model.contracts import VIEWS
+from omptool.model.vocabulary import GapReason, GapState, Origin, Quality, TimeBasis
 from tests.conftest import Result
 
 ROOT = Path(__file__).parent.parent
@@ -88,6 +89,23 @@ def test_every_column_is_documented(view: str) -> None:
     page = (ROOT / "docs/reference/columns.md").read_text(encoding="utf-8")
     for name in VIEWS[view].names:
         assert f"| `{name}` |" in page
+
+
+def test_every_word_of_a_closed_set_is_documented() -> None:
+    columns = (ROOT / "docs/reference/columns.md").read_text(encoding="utf-8")
+    capture = (ROOT / "docs/reference/capture-format.md").read_text(encoding="utf-8")
+    for words in (Origin, TimeBasis, Quality, GapReason, GapState):
+        assert [word for word in words if f"`{word}`" not in columns] == []
+    assert [word for word in (*GapReason, *GapState) if f"`{word}`" not in capture] == []
+
+
+def test_every_kind_of_journal_entry_is_documented() -> None:
+    page = (ROOT / "docs/reference/capture-format.md").read_text(encoding="utf-8")
+    sources = [path for folder in ("capture", "opcua") for path in (ROOT / "omptool" / folder).glob("*.py")]
+    written = re.compile(r"\b(?:note|journal|Event|close)\(\s*\"(\w+)\"")
+    kinds = {kind for path in sources for kind in written.findall(path.read_text(encoding="utf-8"))}
+    assert {"start", "subscribe", "malformed", "stop"} <= kinds
+    assert [kind for kind in sorted(kinds) if f"`{kind}`" not in page] == []
 
 
 @pytest.mark.parametrize("page", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
