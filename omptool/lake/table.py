@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -118,7 +119,11 @@ class Table:
 
     def files(self) -> list[Path]:
         """The data files of this version, absolute, in no particular order."""
-        return [] if self._delta is None else [Path(uri) for uri in self._delta.file_uris()]
+        if self._delta is None:
+            return []
+        actions: Any = pa.table(self._delta.get_add_actions())  # file_uris() percent-encodes the folder of the lake
+        root = self.path.absolute()
+        return [root / unquote(path) for path in actions["path"].to_pylist()]
 
     def rows(self) -> int:
         """Rows according to the log, without opening a file."""

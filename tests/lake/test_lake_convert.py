@@ -115,6 +115,17 @@ def test_two_recordings_make_one_file_per_site_and_date(tmp_path: Path) -> None:
     assert by_row(stored(lake)).equals(by_row(pa.concat_tables([one, two, three])))
 
 
+def test_a_lake_may_lie_in_any_folder_and_hold_any_site(tmp_path: Path) -> None:
+    lake = tmp_path / "Schicht ü 100%" / "my lake #1"
+    data = telemetry("c1", 0, 50, site="Süd 50%")
+    convert([FakeRecording("c1", data)], lake)
+    convert([FakeRecording("c1", data), FakeRecording("c2", telemetry("c2", 0, 50, site="Süd 50%"))], lake)
+    paths = [path for view in VIEWS for path in Table(lake, view).files()]
+    assert paths
+    assert [path for path in paths if not path.is_file()] == []
+    assert stored(lake).num_rows == 100
+
+
 def test_files_are_sorted_and_encoded(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     convert([FakeRecording("c1", telemetry("c1", 0, 5000))], lake)
