@@ -101,6 +101,7 @@ class Subscriber:
         self._lanes = in_flight
         self._heard = self._paused = 0.0
         self._closing = False
+        self._strangers: set[int] = set()
         self._has_room, self._has_data, self._is_urgent = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._has_hole, self._is_open = asyncio.Event(), asyncio.Event()
         self._has_room.set()
@@ -137,7 +138,7 @@ class Subscriber:
                 await self._delete()
             await _cancel(workers)
             if self._is_open.is_set():
-                self._intake.give_up("")
+                self._intake.close()
                 self._closing = True
                 self._wake_flusher(urgent=True)
                 await flusher
@@ -211,7 +212,9 @@ class Subscriber:
                     await self._session.call(self._publish_request(acknowledged), timeout_s=0)
                 )
             except MalformedMessage as error:
-                self._note_malformed(error)
+                # Go on: the next message shows the hole in the numbers, and Republish gets a second chance. Not
+                # counted as hearing from the server, so one that sends nothing else is given up.
+                self._intake.malformed(error.message)
                 continue
             except OmptoolError as error:
                 self._finish(EndKind.LOST, error.message)
@@ -222,13 +225,9 @@ class Subscriber:
                     return
             elif answer.subscription_id == self._granted.sub:
                 self._receive(answer)
-
-    def _note_malformed(self, error: MalformedMessage) -> None:
-        """Go on: the next message shows the hole in the numbers, and Republish gets a second chance.
-
-        Not counted as hearing from the server, so one that sends nothing else is given up.
-        """
-        self._on_event(Event("malformed", self._granted.sub, {"error": error.message}))
+            elif answer.subscription_id not in self._strangers:
+                self._strangers.add(answer.subscription_id)
+                self._on_event(Event("stranger", self._granted.sub, {"subscription_id": answer.subscription_id}))
 
     def _publish_request(self, acknowledged: Iterable[int]) -> Any:
         request = ua.PublishRequest()

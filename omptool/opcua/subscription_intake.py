@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from omptool.model import status
 from omptool.model.vocabulary import Origin
 from omptool.opcua.subscription_batch import Buffer, Event, Received, SequenceGap
-from omptool.protocol.ledger import Arrival, Ledger, Range
+from omptool.protocol.ledger import Arrival, Ledger, Range, step
 from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange
+
+_REMEMBERED = 1024
+"""Messages whose content is known again: a number that comes twice is a repetition only with the same content."""
 
 _TRANSFERRED = status.code_of("GoodSubscriptionTransferred")
 
@@ -42,14 +45,22 @@ class Intake:
         self.ended = ""
         self._on_event = on_event
         self._holes: list[_Hole] = []
+        self._contents: dict[int, int] = {}
+        self._unreadable = 0
+        self._has_reused = False
 
     def published(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
         """Book an answer to a PublishRequest."""
         expected, before = self.ledger.expected, self.last_ticks
         if answer.is_keep_alive:
             self.ledger.keep_alive(answer.sequence_number, answer.available)
-        elif self.ledger.notification(answer.sequence_number, answer.available) is not Arrival.DUPLICATE:
-            self._add(answer, Origin.LIVE, receive_ns, receive_mono)
+            self._unreadable = 0
+        else:
+            arrival = self.ledger.notification(answer.sequence_number, answer.available)
+            if arrival is Arrival.NEW:
+                self._unreadable = 0
+            if arrival is not Arrival.DUPLICATE or self._is_reused(answer):
+                self._add(answer, Origin.LIVE, receive_ns, receive_mono)
         self.last_ticks = answer.publish_time_ticks or self.last_ticks
         missing = self.ledger.missing
         if missing and missing[-1].first == expected:
@@ -62,6 +73,19 @@ class Intake:
         self._add(answer, Origin.REPUBLISHED, receive_ns, receive_mono)
         self._tell("republished", sequence=answer.sequence_number)
 
+    def malformed(self, error: str) -> None:
+        """Book a message that does not decode; its number shows as skipped once another one follows."""
+        self._unreadable += 1
+        self._tell("malformed", error=error)
+
+    def close(self) -> None:
+        """Nothing more comes: what is missing, and what did not decode and was never asked for again, are gaps."""
+        self.give_up("")
+        if self._unreadable:
+            first, last = self.ledger.expected, step(self.ledger.expected, self._unreadable - 1)
+            answer = "the last messages did not decode"
+            self.buffer.gaps.append(SequenceGap(self.sub, first, last, self._unreadable, self.last_ticks, 0, answer))
+
     def give_up(self, answer: str, before: int | None = None) -> None:
         """Turn what is still missing into gaps; `answer` is what the server said, `before` spares younger numbers."""
         for lost in self.ledger.give_up(before):
@@ -72,8 +96,24 @@ class Intake:
         if not self.ledger.missing:
             self._holes.clear()
 
+    def _is_reused(self, answer: PublishAnswer) -> bool:
+        """Whether an old number stands on new content: its values are taken, a false order is the lesser evil."""
+        number = answer.sequence_number
+        if self._contents.get(number) == hash(answer.notifications):
+            self._tell("duplicate", sequence=number)
+            return False
+        if not self._has_reused:
+            self._tell("sequence_reused", sequence=number, expected=self.ledger.expected)
+        self._has_reused = True
+        self.give_up("it began to count anew")
+        self.ledger.reuse(number)
+        return True
+
     def _add(self, answer: PublishAnswer, origin: Origin, receive_ns: int, receive_mono: int) -> None:
         number, ticks = answer.sequence_number, answer.publish_time_ticks
+        self._contents[number] = hash(answer.notifications)
+        if len(self._contents) > _REMEMBERED:
+            del self._contents[next(iter(self._contents))]
         has_values = False
         for notification in answer.notifications:
             if isinstance(notification, DataChange | Events):

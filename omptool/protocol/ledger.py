@@ -103,6 +103,14 @@ class Ledger:
             self._uncommitted.add(number)
         return arrival
 
+    def reuse(self, number: int) -> None:
+        """Take back that `number` was a duplicate: its content is new, the server counts anew from here."""
+        self.duplicates -= 1
+        self.received += 1
+        self._due.pop(number, None)
+        self._uncommitted.add(number)
+        self.expected = step(number)
+
     def republished(self, number: int) -> Arrival:
         """Book the answer to a Republish; it says nothing about the numbers the server keeps."""
         return self.notification(number, self.available)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from omptool.model.vocabulary import Origin
 from omptool.opcua.subscription_batch import EndKind
-from omptool.protocol.ledger import LAST, step
+from omptool.protocol.ledger import LAST, Arrival, Ledger, step
 from tests.opcua.subscription_run import Run, scripted
-from tests.opcua.subscription_script import publish_time, values
+from tests.opcua.subscription_script import message, publish_time, values
 
 
 def test_three_requests_are_in_flight_and_every_message_is_handed_on_in_order() -> None:
@@ -165,5 +167,33 @@ def test_a_message_sent_twice_is_handed_on_once() -> None:
         await run.finish()
         assert run.numbers == [1, 2]
         assert run.subscriber.ledger.duplicates == 1
+        assert [event.detail["sequence"] for event in run.kinds("duplicate")] == [1]
 
     asyncio.run(scripted(script))
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3, 1, 2, 3, 4], [1, 1, 1]])
+def test_an_old_number_with_new_content_is_no_repetition(numbers: list[int]) -> None:
+    async def script(run: Run) -> None:
+        for value, number in enumerate(numbers):
+            await run.server.answer(message(number, [(1, 100.0 + value)]))
+        await run.holds(lambda: len(run.numbers) == len(numbers))
+        await run.server.idle(3)
+        await run.finish()
+        assert run.numbers == numbers
+        assert len(run.kinds("sequence_reused")) == 1
+        assert set(run.server.acknowledged) <= set(numbers)
+
+    asyncio.run(scripted(script))
+
+
+def test_a_reused_number_is_not_acknowledged_before_its_new_content_is_committed() -> None:
+    ledger = Ledger()
+    assert ledger.notification(1) is Arrival.NEW
+    ledger.committed([1])
+    assert ledger.take_acknowledgements(9) == (1,)
+    assert ledger.notification(1) is Arrival.DUPLICATE
+    ledger.reuse(1)
+    assert ledger.take_acknowledgements(9) == ()
+    ledger.committed([1])
+    assert (ledger.take_acknowledgements(9), ledger.received, ledger.duplicates) == ((1,), 2, 0)

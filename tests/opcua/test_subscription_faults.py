@@ -101,6 +101,42 @@ def test_a_message_that_does_not_decode_is_asked_for_again() -> None:
     asyncio.run(scripted(script))
 
 
+def test_a_last_message_that_does_not_decode_is_a_gap() -> None:
+    async def script(run: Run) -> None:
+        await run.server.publish(1)
+        await run.server.answer(message(2, values(2))[:-9])
+        await run.server.idle(3)
+        await run.finish()
+        assert (run.numbers, run.gaps) == ([1], [(2, 2)])
+
+    asyncio.run(scripted(script))
+
+
+def test_a_keep_alive_behind_a_message_that_does_not_decode_says_whether_it_mattered() -> None:
+    async def script(run: Run) -> None:
+        await run.server.publish(1)
+        await run.server.answer(message(2, None)[:-9])
+        await run.server.keep_alive(2)
+        await run.server.idle(3)
+        await run.finish()
+        assert (run.numbers, run.gaps) == ([1], [])
+
+    asyncio.run(scripted(script))
+
+
+def test_an_answer_for_another_subscription_is_noted_once() -> None:
+    async def script(run: Run) -> None:
+        stranger = message(1, values(1)).replace(bytes((77, 0, 0, 0)), bytes((78, 0, 0, 0)), 1)
+        await run.server.answer(stranger)
+        await run.server.answer(stranger)
+        await run.server.publish(1)
+        await run.holds(lambda: run.numbers == [1])
+        await run.finish()
+        assert [event.detail for event in run.kinds("stranger")] == [{"subscription_id": 78}]
+
+    asyncio.run(scripted(script))
+
+
 def test_a_server_that_sends_only_nonsense_is_given_up() -> None:
     async def script(run: Run) -> None:
         while not run.task.done():
