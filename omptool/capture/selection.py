@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from omptool.errors import NotFound, UsageError
-from omptool.model.nearest import nearest
+from omptool.model.nearest import glob_hint, nearest
 from omptool.model.nodeid import NodeId
 from omptool.model.nodes import READABLE, Node
 from omptool.model.path import Glob
@@ -18,7 +18,6 @@ from omptool.model.path import Glob
 SERVER_OBJECT = "i=2253"
 
 _NODE_ID = re.compile(r"(nsu=[^;]*;|ns=\d+;)?[isgb]=")
-_WILD = re.compile(r"[*?{},]+")
 _BROWSE = "see what it has:  omptool browse SERVER"
 _SHOWN = 10
 """Problems listed one by one; a list of thousands helps nobody."""
@@ -84,8 +83,8 @@ def _matching(pattern: str, default: Sequence[Node], readable: Sequence[Node]) -
     found = [node for node in default if glob.matches(node.path)]
     found = found or [node for node in readable if glob.matches(node.path)]
     if not found:
-        near = nearest(_WILD.sub("", pattern), (node.path for node in readable))
-        raise NotFound(f"--select {pattern!r} matches none of {len(default):,} variables", _did_you_mean(near))
+        hint = glob_hint(pattern, (node.path for node in readable)) or _BROWSE
+        raise NotFound(f"--select {pattern!r} matches none of {len(default):,} variables", hint)
     return found
 
 
@@ -128,9 +127,3 @@ def _unknown(unknown: Sequence[str], by_id: Iterable[str], by_path: Iterable[str
     lines += [f"and {more:,} more"] if more else []
     count = "1 listed node is" if len(unknown) == 1 else f"{len(unknown):,} listed nodes are"
     return NotFound(f"{count} not on this server", "\n".join(lines))
-
-
-def _did_you_mean(near: Sequence[str]) -> str:
-    if not near:
-        return _BROWSE
-    return "\n".join(["nearest:", *(f"  {path}" for path in near)])

@@ -114,7 +114,7 @@ def _nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] |
     """(server, node_id) of the nodes whose path matches; None = all."""
     if not select:
         return None
-    from omptool.model.nearest import nearest
+    from omptool.model.nearest import glob_hint
     from omptool.model.path import Glob
 
     paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
@@ -123,8 +123,8 @@ def _nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] |
         glob = Glob(pattern)
         matching = {key for key, path in paths.items() if glob.matches(path)}
         if not matching:
-            close = nearest(pattern, paths.values())
-            raise NotFound(f"no node matches {pattern}", f"nearest: {', '.join(close)}" if close else "")
+            hint = glob_hint(pattern, paths.values())
+            raise NotFound(f"--select {pattern!r} matches none of {len(paths):,} nodes", hint)
         found |= matching
     return found
 

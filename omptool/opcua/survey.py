@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from omptool.errors import NotFound, UsageError
-from omptool.model.nearest import nearest
+from omptool.model.nearest import glob_hint, nearest
 from omptool.model.nodes import Node
 from omptool.model.path import Glob
 
 NODE_CLASSES = ("Object", "Variable", "Method", "ObjectType", "VariableType", "ReferenceType", "DataType", "View")
-_WILD = re.compile(r"[*?{},]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +82,9 @@ def _of_paths(nodes: Sequence[Node], patterns: Sequence[str]) -> list[Node]:
     found = [node for node in nodes if any(glob.matches(node.path) for glob in globs)]
     if found:
         return found
-    deeper = next((f"**/{pattern}" for pattern in patterns if _matches_deeper(pattern, nodes)), None)
-    if deeper:
-        hint = f"a path begins below Objects; this matches deeper:  --select '{deeper}'"
-    else:
-        near = nearest(_WILD.sub("", patterns[0]), [node.path for node in nodes])
-        hint = "\n".join(["nearest:", *(f"  {path}" for path in near)]) if near else ""
+    paths = [node.path for node in nodes]
     listed = " ".join(repr(pattern) for pattern in patterns)
-    raise NotFound(f"--select {listed} matches none of {len(nodes):,} nodes", hint)
-
-
-def _matches_deeper(pattern: str, nodes: Sequence[Node]) -> bool:
-    if pattern.startswith("**"):
-        return False
-    glob = Glob(f"**/{pattern}")
-    return any(glob.matches(node.path) for node in nodes)
+    raise NotFound(f"--select {listed} matches none of {len(nodes):,} nodes", glob_hint(patterns[0], paths))
 
 
 def _of_classes(nodes: Sequence[Node], classes: Sequence[str]) -> list[Node]:

@@ -220,7 +220,7 @@ def test_closed_pipe_is_silent(tmp_path: Path) -> None:
         (["info", "x.txt"], 1, "is not a capture: it is a file"),
         (["verify", "empty"], 1, "is not a capture: it has no segments"),
         (["recover", "empty"], 1, "is not a capture"),
-        (["cat", "shift.omcap", "--select", "Line1/T9"], 1, "nearest: Line1/T"),
+        (["cat", "shift.omcap", "--select", "Line1/T9"], 1, "nearest:\n    Line1/T"),
         (["cat", "shift.omcap", "--start", "noon"], 2, "is not a time"),
         (["cat", "shift.omcap", "--start", "today", "--end", "yesterday"], 2, "is not before"),
         (["cat", "shift.omcap", "--view", "nodes", "--start", "today"], 2, "nodes has no time"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.model.nearest import nearest
+from omptool.model.nearest import glob_hint, nearest, nearest_paths
 
 PATHS = ["Line1/Press7/TemperatureOil", "Line1/Press7/TemperatureTool", "Line1/Press7/Speed", "Line2/Oven/Power"]
 
@@ -36,3 +36,17 @@ def test_suggestions_are_candidates_without_repetition(text: str, candidates: li
 @given(st.text(min_size=1, max_size=30), st.lists(st.text(max_size=30), max_size=60))
 def test_the_name_itself_comes_first(text: str, candidates: list[str]) -> None:
     assert nearest(text, [*candidates, text])[0].casefold() == text.casefold()
+
+
+def test_a_glob_that_matches_nothing_is_met_by_its_last_name() -> None:
+    paths = ["Plant/Line1/Press7/TemperatureOil", "Plant/Line1/Press7/Power", "Server/Auditing"]
+    assert nearest_paths("**/Temprature*", paths) == ["Plant/Line1/Press7/TemperatureOil"]
+    assert nearest_paths("Plant/Line1/Press8/Powr", paths)[0] == "Plant/Line1/Press7/Power"
+    assert nearest_paths("zzz", paths) == []
+
+
+def test_the_hint_for_a_glob() -> None:
+    paths = ["Plant/Line1/Press7/Power"]
+    assert glob_hint("Line1/*/Power", paths).endswith("--select '**/Line1/*/Power'")
+    assert glob_hint("**/Powr", paths) == "nearest:\n  Plant/Line1/Press7/Power"
+    assert glob_hint("**/zzz", paths) == ""
