@@ -87,9 +87,10 @@ def capture(
         omptool capture press7 -o speed.omcap --nodes -
       omptool capture press7 --dry-run
     """
-    loaded = settings.load(config, {"capture.publishing_interval": publishing_interval})
+    asked = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
+    loaded = settings.load(config, asked)
     chosen = _server(loaded, server, timeout)
-    intervals = _intervals(loaded, chosen, sampling_interval)
+    intervals = _intervals(loaded, chosen)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError("capture needs a place to record to", f"omptool capture {server} -o shift.omcap")
@@ -154,21 +155,10 @@ def _server(config: Config, name_or_url: str, timeout: float | None) -> ServerCo
     return server if timeout is None else replace(server, timeout_s=timeout)
 
 
-def _intervals(config: Config, server: ServerConfig, sampling: str | None) -> Intervals:
-    """A flag wins, then the server's own, then the general settings; unset, sampling is the fastest the server has.
-
-    Why fastest: a server that reports by exception sends every change then, and one that samples revises it to its own
-    minimum. Any slower default would lose values that nobody could see missing.
-    """
+def _intervals(config: Config, server: ServerConfig) -> Intervals:
     from omptool.capture.recording import Intervals
 
-    if sampling is not None:
-        wanted = 0.0 if sampling == "0" else _seconds("--sampling-interval", sampling) * 1000
-    elif server.sampling_ms is None and config.values["capture.sampling_interval"].origin == "default":
-        wanted = 0.0
-    else:
-        wanted = config.sampling_ms(server)
-    return Intervals(config.publishing_ms(server), wanted)
+    return Intervals(config.publishing_ms(server), config.sampling_ms(server))
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

@@ -66,6 +66,7 @@ def _milliseconds(value: object) -> float:
 
 
 def _sampling(value: object) -> float:
+    """0, the default, is the fastest the server has: any slower one would lose values that nobody could see missing."""
     return 0.0 if value == "0" else _milliseconds(value)
 
 

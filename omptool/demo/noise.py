@@ -49,17 +49,13 @@ class Stream:
         """Waiting time with the given mean."""
         return -mean * math.log(1.0 - self.uniform())
 
-    def normal(self) -> float:
-        """Mean 0, variance 1, within ±3.46: the sum of four even numbers."""
-        return (self.uniform() + self.uniform() + self.uniform() + self.uniform() - 2.0) * _SQRT3
-
     def choice(self, options: Sequence[str]) -> str:
         """One of the options, evenly."""
         return options[int(self.uniform() * len(options))]
 
 
 def normals(stream_key: int, indexes: Ints) -> Floats:
-    """As `Stream.normal`, one number for each index: the four 16-bit parts of its hash, summed."""
+    """Mean 0, variance 1, within ±3.46, one number for each index: the four 16-bit parts of its hash, summed."""
     value = _hashes(stream_key, indexes)
     low = np.uint64(0xFFFF)
     total = sum((value >> np.uint64(shift)) & low for shift in (0, 16, 32, 48))

@@ -52,9 +52,6 @@ class Node:
 READABLE = 0x01
 """Bit CurrentRead of AccessLevel (Part 3, 8.57)."""
 
-HISTORY_READABLE = 0x04
-"""Bit HistoryRead of AccessLevel."""
-
 
 @dataclass(frozen=True, slots=True)
 class MonitoredNode:

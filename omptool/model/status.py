@@ -11,7 +11,6 @@ from importlib import resources
 from omptool.errors import UsageError
 from omptool.model.vocabulary import Quality
 
-SEVERITY_MASK = 0xC0000000
 CODE_MASK = 0xFFFF0000
 """Severity and sub-code: what a name stands for. The lower half are flags."""
 
