@@ -74,6 +74,12 @@ def test_looking_into_a_capture_needs_no_client_and_no_sql(tmp_path: Path, plant
     assert loaded <= ARROW | {"tomllib"}
 
 
+def test_query_of_a_plain_table_loads_no_reader_of_captures_and_lakes(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("number\n1\n")
+    code, loaded = _loaded(tmp_path, "query", "from orders", "--on", "orders.csv")
+    assert (code, loaded & {"deltalake", "asyncio"}) == (0, set())
+
+
 def test_query_loads_no_client(tmp_path: Path, plant_capture: Path) -> None:
     code, loaded = _loaded(tmp_path, "query", "select count(*) from telemetry", "--on", str(plant_capture))
     assert code == 0

@@ -57,7 +57,8 @@ def convert(
     loaded = settings.load(config)
     model = settings.plant(plant)
     single = output.suffix.lower() == ".parquet"
-    from omptool.lake.convert import check_target, stored_plant
+    from omptool.lake.convert import check_target
+    from omptool.lake.table import stored_plant
     from omptool.sources.resolve import plant_of_lakes, resolve_all
 
     if not single:
@@ -157,7 +158,7 @@ def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
         f"{_plural(report.rows, 'row')} → {output}, {_plural(report.files, 'file')}, {_size(report.size)}{per_row}"
         f" in {report.seconds:.1f} s\n"
     )
-    diagnostics.note(f'next: omptool query "from telemetry limit 10" --on {output}')
+    diagnostics.note(f'next: omptool query "from telemetry limit 10" --on {diagnostics.typed(output)}')
 
 
 def _print(text: str) -> None:

@@ -71,12 +71,6 @@ class ConvertReport:
     plant_changed: bool
 
 
-def stored_plant(lake: Path) -> PlantModel | None:
-    """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
-    text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
-    return PlantModel.parse(text, f"plant model of {lake}") if text else None
-
-
 def pending(recordings: Sequence[Recording], lake: Path) -> dict[str, int]:
     """How many telemetry rows of each recording (by id) the lake does not have yet; reads the log only."""
     table = Table(lake, "telemetry")

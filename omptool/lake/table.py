@@ -24,6 +24,7 @@ from deltalake.transaction import AddAction
 
 from omptool.errors import LakeError
 from omptool.lake import layout
+from omptool.model.plant import PlantModel
 from omptool.store import local
 
 
@@ -211,6 +212,12 @@ class Table:
 
     def _commit_files(self) -> list[Path]:
         return [path for path in (self.path / "_delta_log").glob("*.json") if path.stem.isdigit()]
+
+
+def stored_plant(lake: Path) -> PlantModel | None:
+    """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
+    text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
+    return PlantModel.parse(text, f"plant model of {lake}") if text else None
 
 
 def _commit_time(path: Path) -> datetime:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.ipc as ipc
-import pyarrow.parquet as pq
 
 from omptool.errors import NotFound, UsageError
 from omptool.model.contracts import TELEMETRY
 from omptool.sources.source import Files, FileSource, Stream
+
+if TYPE_CHECKING:
+    from pyarrow import ipc
 
 SUFFIXES = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
@@ -48,6 +50,8 @@ def _table_name(text: str, paths: Sequence[Path]) -> str:
 
 
 def _parquet(text: str, paths: Sequence[Path], name: str) -> FileSource:
+    import pyarrow.parquet as pq
+
     partitions = _partitions(text, paths)
     try:
         columns = tuple(pq.read_schema(paths[0]).names)
@@ -78,6 +82,8 @@ def _arrow(text: str, paths: Sequence[Path]) -> Stream:
         )
 
     def batches() -> Iterator[pa.RecordBatch]:
+        from pyarrow import ipc
+
         for path in paths:
             with _open_arrow(path) as reader:
                 if isinstance(reader, ipc.RecordBatchStreamReader):
@@ -91,6 +97,8 @@ def _arrow(text: str, paths: Sequence[Path]) -> Stream:
 
 def _open_arrow(path: Path) -> ipc.RecordBatchFileReader | ipc.RecordBatchStreamReader:
     """A reader of either IPC form; the file form ends in a magic word that a stream lacks."""
+    from pyarrow import ipc
+
     source = pa.OSFile(str(path))
     try:
         return ipc.open_file(source)

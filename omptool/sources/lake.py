@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from omptool.errors import LakeError
 from omptool.lake import layout
-from omptool.lake.convert import stored_plant
-from omptool.lake.table import Table
+from omptool.lake.table import Table, stored_plant
 from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
 from omptool.sources.source import Files, Scannable, open_reasons
@@ -57,6 +54,8 @@ class LakeSource:
         }
 
     def gap_reasons(self) -> Mapping[str, int]:
+        import pyarrow.parquet as pq
+
         counts: dict[str, int] = {}
         for path in self._tables["gaps"].files() if "gaps" in self._tables else []:
             for reason, count in open_reasons(pq.ParquetFile(path).read(["reason", "state"])).items():

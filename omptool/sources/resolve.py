@@ -1,7 +1,7 @@
 """What a user types → a source (C6). The one resolver for `query` and `convert`; opens captures, lakes and files.
 
 Kind by form first (`opc.tcp://…`, `az://…`, a share: all refused here), then by what lies at the path, then by suffix
-or `--input-format`.
+or `--input-format`. What reads a capture or a lake is loaded when one is there: a CSV file needs neither.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from pathlib import Path
 
 from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
 from omptool.lake import layout
-from omptool.lake.convert import stored_plant
 from omptool.model.plant import PlantModel
 from omptool.model.times import parse_time
 from omptool.sources import files
-from omptool.sources.capture import CaptureSource
-from omptool.sources.lake import LakeSource
 from omptool.sources.source import Named, Source
 
 FORMATS = ("capture", "lake", *files.FORMATS)
@@ -73,11 +70,11 @@ def resolve(
     _refuse_elsewhere(text, servers)
     path = Path(text)
     if input_format == "lake" or (input_format is None and layout.is_lake(path)):
-        return LakeSource(path, label=text)
+        return _lake(path, None, text)
     if input_format is None and (at := _lake_version(text, zone)) is not None:
-        return LakeSource(at[0], version=at[1], label=text)
+        return _lake(at[0], at[1], text)
     if input_format == "capture":
-        return CaptureSource(path, plant=plant, label=text)
+        return _capture(path, plant, text)
     if path.is_dir() and input_format is None:
         return _folder(path, plant, text)
     return _files(text, input_format)
@@ -101,8 +98,24 @@ def resolve_all(
 
 def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:
     """The plant model kept in the first lake among `[NAME=]SOURCE` that has one: captures beside it are named alike."""
-    paths = (Path(split_name(text).text) for text in texts)
-    return next(filter(None, (stored_plant(path) for path in paths if layout.is_lake(path))), None)
+    lakes = [path for text in texts if layout.is_lake(path := Path(split_name(text).text))]
+    if not lakes:
+        return None
+    from omptool.lake.table import stored_plant
+
+    return next(filter(None, map(stored_plant, lakes)), None)
+
+
+def _lake(path: Path, version: int | datetime | None, text: str) -> Source:
+    from omptool.sources.lake import LakeSource
+
+    return LakeSource(path, version=version, label=text)
+
+
+def _capture(path: Path, plant: PlantModel | None, text: str) -> Source:
+    from omptool.sources.capture import CaptureSource
+
+    return CaptureSource(path, plant=plant, label=text)
 
 
 def _refuse_elsewhere(text: str, servers: Collection[str]) -> None:
@@ -137,7 +150,7 @@ def _lake_version(text: str, zone: tzinfo) -> tuple[Path, int | datetime] | None
 def _folder(path: Path, plant: PlantModel | None, text: str) -> Source:
     names = [entry.name for entry in path.iterdir()]
     if any(name.endswith(".arrows") or name == "capture.json" for name in names):
-        return CaptureSource(path, plant=plant, label=text)
+        return _capture(path, plant, text)
     if not names:
         raise NotACapture(f"{text} is an empty folder", "name a capture, a lake or a file")
     if any(name.endswith(".parquet") for name in names):

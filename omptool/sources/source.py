@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from omptool.model.vocabulary import GapState
 
@@ -82,6 +81,8 @@ class Source(Protocol):
 
 def open_reasons(gaps: pa.Table) -> dict[str, int]:
     """Reason → number of the windows that may still lack values; backfilled ones do not."""
+    import pyarrow.compute as pc
+
     reasons = gaps["reason"].filter(pc.not_equal(gaps["state"], GapState.BACKFILLED.value))
     return {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
 

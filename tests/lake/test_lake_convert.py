@@ -15,8 +15,8 @@ import pytest
 from omptool.errors import Busy, LakeError, OutputExists
 from omptool.lake import convert as conversion
 from omptool.lake import layout, parquet
-from omptool.lake.convert import convert, pending, stored_plant
-from omptool.lake.table import Table
+from omptool.lake.convert import convert, pending
+from omptool.lake.table import Table, stored_plant
 from omptool.model.contracts import TELEMETRY, VIEWS
 from omptool.model.plant import PlantModel
 from omptool.sql.duckdb import connect
