@@ -25,6 +25,7 @@ from omptool.model.nodes import Node
 from omptool.opcua.served import ServedValue, encode_variant
 from omptool.opcua.server import Served, serve
 from tests.conftest import running_demo
+from tests.opcua.stock_client import stock_client
 
 PLANT = Plant(1)
 START = shift_start(62_028) + 3 * 60 * MINUTE + 40 * MINUTE
@@ -51,9 +52,8 @@ async def _serve_plant(speed: float, **options: Any) -> Served:
 
 @contextlib.asynccontextmanager
 async def connected(served: Served) -> AsyncIterator[Client]:
-    client = Client(served.url, timeout=30)
     try:
-        async with client:
+        async with stock_client(served.url) as client:
             yield client
     finally:
         await served.stop()
@@ -152,7 +152,7 @@ def test_every_value_of_a_fast_plant_arrives_once_and_unchanged(tmp_path: Path) 
     """An hour a minute, all Variables, compared with the printed truth; the server has a process of its own."""
 
     async def work(url: str) -> None:
-        async with Client(url, timeout=60) as client:
+        async with stock_client(url) as client:
             heard = Heard(25_000)
             subscription = await client.create_subscription(200, heard, queue_maxsize=1_000_000)
             await subscription.subscribe_data_change(await _variables(client), queuesize=10_000)
@@ -310,14 +310,11 @@ def test_an_error_of_the_source_comes_out() -> None:
 def test_stopping_is_quick_and_leaves_nothing_behind(capfd: pytest.CaptureFixture[str]) -> None:
     async def work() -> None:
         served = await _serve_plant(60.0)
-        client = Client(served.url)
-        await client.connect()
-        subscription = await client.create_subscription(50, Heard(1))
-        await subscription.subscribe_data_change((await _variables(client))[:20], queuesize=10)
-        async with asyncio.timeout(20):
-            await served.stop()
-        with contextlib.suppress(Exception):
-            await client.disconnect()
+        async with stock_client(served.url) as client:
+            subscription = await client.create_subscription(50, Heard(1))
+            await subscription.subscribe_data_change((await _variables(client))[:20], queuesize=10)
+            async with asyncio.timeout(20):
+                await served.stop()
 
     _run(work)
     assert "Traceback" not in capfd.readouterr().err

@@ -17,6 +17,7 @@ from omptool.model.nodes import Node
 from omptool.opcua.served import ServedValue, encode_variant
 from omptool.opcua.server import Served, serve
 from omptool.opcua.server_values import OVERFLOW
+from tests.opcua.stock_client import stock_client
 
 NODE = "nsu=urn:x;s=N"
 UA_NODE = ua.NodeId("N", 2)
@@ -105,9 +106,8 @@ async def bench() -> AsyncIterator[Bench]:
             queue.task_done()
 
     served = await serve(TABLE, values(), namespaces=("", "urn:a", "urn:x"), application_uri="urn:a", min_queue_size=4)
-    client = Client(served.url, timeout=60)
     try:
-        async with client:
+        async with stock_client(served.url) as client:
             made = Bench(served, client, queue)
             await made.push(0.0)
             yield made
@@ -203,8 +203,7 @@ def test_nothing_is_lost_when_a_connection_breaks_and_another_takes_over() -> No
         rows, _ = await bench.values()
         assert rows == [(0.0, 0)]
         waiting = asyncio.ensure_future(bench.publish())  # the server holds a request when the connection breaks
-        other = Client(bench.served.url, timeout=60)
-        async with other:
+        async with stock_client(bench.served.url) as other:
             before = bench.served.clients
             assert bench.client.uaclient.protocol is not None
             bench.client.uaclient.protocol.transport.abort()
