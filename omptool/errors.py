@@ -1,7 +1,8 @@
 """Every error a user can meet, so that one place maps them to exit codes and one place prints them.
 
-An error says what happened and why (`message`) and what to type next (`hint`, may be empty). It never prints, and it knows no
-exit code: those are the contract of the command line (`cli/exits.py`). Whatever is not in this tree is a bug.
+An error says what happened and why (`message`) and what to type next (`hint`, may be empty). It never prints, and it
+knows no exit code: those are the contract of the command line (`cli/exits.py`). Whatever is not in this tree is a
+bug.
 
     OmptoolError
     ├── UsageError               a wrong combination of arguments
