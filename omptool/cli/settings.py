@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omptool import config
 from omptool.config import Config
-from omptool.errors import NotFound
+from omptool.errors import ConfigError, NotFound
 
 if TYPE_CHECKING:
     from omptool.model.plant import PlantModel
@@ -51,9 +51,23 @@ def plant(path: Path | None = None) -> PlantModel | None:
     candidates = [path] if path else [current().folder / "plant.toml", Path("plant.toml")]
     for candidate in candidates:
         try:
-            return PlantModel.parse(candidate.read_text(encoding="utf-8"), str(candidate))
+            model = PlantModel.parse(candidate.read_text(encoding="utf-8"), str(candidate))
         except FileNotFoundError:
             continue
+        except UnicodeDecodeError:
+            raise ConfigError(f"{candidate} is not UTF-8 text", "save it as UTF-8") from None
+        if model.zone:
+            _check_zone(model.zone, candidate)
+        return model
     if path:
         raise NotFound(f"no plant model {path}", "name a plant.toml, or leave --plant out")
     return None
+
+
+def _check_zone(name: str, plant: Path) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(f"{plant}: there is no time_zone {name!r}", 'write it as "Europe/Berlin"') from None

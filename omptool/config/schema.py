@@ -90,6 +90,18 @@ def _zone(value: object) -> str:
     return str(value)
 
 
+def _machine(value: object) -> str:
+    from omptool.model.plant import MachineGlob, is_glob
+
+    text = _text(value)
+    try:
+        if is_glob(text):
+            MachineGlob(text)
+    except UsageError as error:
+        raise ValueError(f"a name or a glob of the machine's path ({error.message})") from None
+    return text
+
+
 def _url(value: object) -> str:
     return checked_url(_text(value))
 
@@ -122,7 +134,9 @@ SERVER_SETTINGS = (
     Setting("site", _text, None, "Site of all nodes of this server."),
     Setting("area", _text, None, "Area of all nodes of this server."),
     Setting("line", _text, None, "Line of all nodes of this server."),
-    Setting("machine", _text, None, "Machine of all nodes, or a glob of the machine's path; (*) marks the name in it."),
+    Setting(
+        "machine", _machine, None, "Machine of all nodes, or a glob of the machine's path; (*) marks the name in it."
+    ),
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
     Setting("timeout", _seconds, "10s", "How long to wait for an answer of the server."),

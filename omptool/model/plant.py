@@ -152,7 +152,7 @@ def places(
     finder = _Finder(
         rules=[rule for rule in (model.rules if model else ()) if rule.server in (None, server, server_name)],
         settings=settings,
-        settings_glob=MachineGlob(settings.machine) if settings.machine and _is_glob(settings.machine) else None,
+        settings_glob=_settings_glob(settings.machine),
         evidence=_equipment_by_path(nodes),
         default_site=(model.site if model else None) or UNASSIGNED,
         server_name=server_name or server,
@@ -213,8 +213,17 @@ def _equipment_by_path(nodes: Sequence[Node]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _is_glob(pattern: str) -> bool:
-    return any(character in paths.SPECIAL or character in "()" for character in pattern)
+def _settings_glob(machine: str | None) -> MachineGlob | None:
+    """The glob in a server's settings; None for a plain name, and for what is no glob: captures come from anybody."""
+    try:
+        return MachineGlob(machine) if machine and is_glob(machine) else None
+    except UsageError:
+        return None
+
+
+def is_glob(machine: str) -> bool:
+    """Whether the setting `machine` is meant as a `MachineGlob` and not as a name."""
+    return any(character in paths.SPECIAL or character in "()" for character in machine)
 
 
 def _rule(entry: Mapping[str, Any], site: str | None, origin: str) -> Rule:

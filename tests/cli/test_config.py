@@ -84,6 +84,7 @@ def test_intervals_flag_then_server_then_general() -> None:
             "opc.tcp://HOST",
         ),
         ("[capture]\nsampling_interval = 5\n", "omptool.toml:2: capture.sampling_interval must be a duration", ""),
+        (PRESS + 'machine = "(*)/**"\n', "omptool.toml:3: servers.press7.machine must be a name or a glob", ""),
         ('[output]\nformat = "xml"\n', "omptool.toml:2: output.format must be one of table, jsonl", ""),
         ('[output]\ntz = "Mars"\n', "omptool.toml:2: output.tz must be a time zone", ""),
         ("capture = 1\n", "omptool.toml:1: capture must be a table", "[capture]"),

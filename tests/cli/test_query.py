@@ -163,6 +163,21 @@ def test_the_plant_model_names_sites(invoke: Run, tmp_path: Path) -> None:
     assert invoke("query", statement, "--on", "a.omcap", "--on", "lake").rows == [{"site": "008"}]  # as the lake says
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xff\xfe", "plant.toml is not UTF-8 text"),
+        (b'time_zone = "Mars/Olympus"', "plant.toml: there is no time_zone 'Mars/Olympus'"),
+        (b"[[machine]]", "plant.toml: machine 1: path is missing"),
+    ],
+)
+def test_a_wrong_plant_model_is_named(invoke: Run, shift: Path, tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "plant.toml").write_bytes(text)
+    result = invoke("query", COUNT, "--on", shift)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"omptool: {message}\n")
+
+
 def test_times_without_an_offset_and_tables_are_in_the_plants_zone(invoke: Run, shift: Path, tmp_path: Path) -> None:
     (tmp_path / "plant.toml").write_text('time_zone = "Asia/Tokyo"\n')
     statement = "select max(time) as t, $since::text as since from telemetry"

@@ -55,6 +55,11 @@ def test_a_machine_glob_in_the_server_settings(pattern: str, machine: str, tag: 
     assert (place.machine, place.tag) == (machine, tag)
 
 
+@pytest.mark.parametrize("machine", ["{", "(*)/**"])
+def test_a_capture_with_a_glob_that_is_none_is_still_read(machine: str) -> None:
+    assert places("urn:s", TREE, settings=ServerPlace(machine=machine))[TEMPERATURE].machine == machine
+
+
 def test_plant_toml_wins_over_all() -> None:
     model = PlantModel.parse(
         """
