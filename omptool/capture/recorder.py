@@ -11,17 +11,18 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.recording import FailedItem, Intervals, Limits, PlannedItem, Progress, RecordingResult, Selection
 from omptool.capture.rows import Block
 from omptool.capture.selection import select
 from omptool.capture.store import Hole, RecordingStore
+from omptool.capture.waiting import pass_on, unless
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig
 from omptool.errors import DiskFull, OutputExists, ServerRefused, Unreachable
@@ -40,6 +41,9 @@ from omptool.protocol.publish import DataChange
 
 T = TypeVar("T")
 
+_NAMED = 20
+"""Nodes named in one journal entry."""
+
 
 async def plan(server: ServerConfig, selection: Selection, intervals: Intervals) -> list[PlannedItem]:
     """What `record` would monitor; creates nothing, on disk or at the server.
@@ -48,9 +52,17 @@ async def plan(server: ServerConfig, selection: Selection, intervals: Intervals)
         NotFound, UsageError, Unreachable, ServerRefused: as `record`.
     """
     async with connect(server) as session:
-        _, chosen = await _choose(session, selection, Progress())
+        chosen = (await _choose(session, selection, Progress())).chosen
     depth = queue_size(intervals.publishing_ms, intervals.sampling_ms)
     return [PlannedItem(node, intervals.sampling_ms, depth) for node in chosen]
+
+
+class _Found(NamedTuple):
+    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
+
+    nodes: list[Node]
+    chosen: list[Node]
+    unbrowsable: dict[str, int]
 
 
 async def record(
@@ -107,32 +119,30 @@ class _Recording:
     async def run(self, selection: Selection, stop: asyncio.Event) -> RecordingResult | None:
         with self._thread:
             async with contextlib.AsyncExitStack() as stack:
-                session = await _unless(stop, stack.enter_async_context(connect(self._server)))
+                session = await unless(stop, stack.enter_async_context(connect(self._server)))
                 if session is None:
                     return None
-                found = await _unless(stop, _choose(session, selection, self._progress))
+                found = await unless(stop, _choose(session, selection, self._progress))
                 if found is None:
                     return None
-                ending = await self._epoch(session, *found, stop)
+                ending = await self._epoch(session, found, stop)
                 await self._in_thread(lambda: None)  # a stop may have come while the capture was being created
                 if self._store is not None:
-                    return await self._finish(session, ending, found[1])
+                    return await self._finish(session, ending, found.chosen)
                 if ending.kind is EndKind.LOST:
                     raise Unreachable(f"{self._server.url}: {ending.cause}", "run the command again")
                 return None
 
-    async def _epoch(
-        self, session: Session, nodes: Sequence[Node], chosen: Sequence[Node], stop: asyncio.Event
-    ) -> Ending:
+    async def _epoch(self, session: Session, found: _Found, stop: asyncio.Event) -> Ending:
         """One session, from the subscription to its end."""
         self._progress.phase = "subscribing"
-        handles = {node.node_id: handle for handle, node in enumerate(chosen, 1)}
+        handles = {node.node_id: handle for handle, node in enumerate(found.chosen, 1)}
 
         async def on_created(subscription: Subscription) -> None:
             _refuse_nothing(subscription.items, self._server.url)
             self._items = subscription.items
             self._progress.keep_alive_s = subscription.keep_alive_s
-            await self._in_thread(lambda: self._open(session, nodes, handles, subscription))
+            await self._in_thread(lambda: self._open(session, found, handles, subscription))
             self._arm()
 
         subscriber = Subscriber(
@@ -144,7 +154,7 @@ class _Recording:
             on_event=lambda event: self._events.append((time.time_ns(), event)),
         )
         self._progress.silence = lambda: subscriber.silent_s
-        stopper = asyncio.create_task(_pass_on(stop, self._done))
+        stopper = asyncio.create_task(pass_on(stop, self._done))
         try:
             return await subscriber.run(self._done)
         except DiskFull as error:
@@ -158,15 +168,15 @@ class _Recording:
 
     # in the worker thread
 
-    def _open(
-        self, session: Session, nodes: Sequence[Node], handles: dict[str, int], subscription: Subscription
-    ) -> None:
+    def _open(self, session: Session, found: _Found, handles: dict[str, int], subscription: Subscription) -> None:
         identity = server_identity(self._server, session)
         writer = CaptureWriter.create(self._output, force=self._force, session={"url": self._server.url})
         self._store = store = RecordingStore(writer, identity, count=self._limits.count)
         store.note("connect", {"url": self._server.url, "application_uri": session.application_uri})
+        if found.unbrowsable:
+            store.note("browse_failed", _unbrowsable(found.unbrowsable))
         since = time.time_ns()
-        table = _node_table(nodes, handles, identity.server, subscription, since)
+        table = _node_table(found.nodes, handles, identity.server, subscription, since)
         publishing_ms, facts = subscription.publishing_ms, self._facts(subscription)
         store.open(table, epoch=1, subscription_id=subscription.sub, publishing_ms=publishing_ms, facts=facts)
         store.revised([_revision(item, subscription) for item in subscription.items if _was_revised(item)])
@@ -278,15 +288,23 @@ class _Recording:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-async def _choose(session: Session, selection: Selection, progress: Progress) -> tuple[list[Node], list[Node]]:
-    """Every node below Objects, described, and the Variables to monitor."""
+async def _choose(session: Session, selection: Selection, progress: Progress) -> _Found:
     progress.phase = "browsing"
 
     def count(found: int) -> None:
         progress.nodes = found
 
-    nodes = await enrich(session, await crawl(session, on_progress=count))
-    return nodes, select(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
+    refused: dict[str, int] = {}
+    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
+    chosen = select(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
+    return _Found(nodes, chosen, refused)
+
+
+def _unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
+    """What the capture says about nodes below which nobody could look for Variables."""
+    first = list(refused.items())[:_NAMED]
+    names = [status.name(code) for _, code in first]
+    return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
 
 
 def server_identity(server: ServerConfig, session: Session) -> ServerIdentity:
@@ -376,21 +394,3 @@ def _refuse_nothing(items: Sequence[MonitoredItem], url: str) -> None:
     if items and not any(item.is_monitored for item in items):
         names = sorted({status.name(item.status) for item in items})
         raise ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`, or None when `stop` came first."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return task.result() if task.done() else None
-    finally:
-        for pending in (task, stopped):
-            pending.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(task, stopped, return_exceptions=True)
-
-
-async def _pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
-    await event.wait()
-    to.set()

@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from omptool.capture import recorder
 from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import plan, record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, OutputExists, ServerRefused, Unreachable
+from omptool.model.nodes import Node
+from omptool.model.status import code_of
 from omptool.model.vocabulary import GapReason, GapState
+from omptool.opcua.crawl import OnProblem, crawl
+from omptool.opcua.session import Session
 from tests.capture.counting import CountingServer, assert_counts_without_hole, counting_server, values
 from tests.capture.counting_server import Options
 
@@ -167,6 +173,23 @@ def test_a_refused_node_is_named_and_stops_no_other(tmp_path: Path) -> None:
     ]
     assert "BadUserAccessDenied" in error.value.message
     assert not (tmp_path / "y.omcap").exists()
+
+
+def test_what_could_not_be_browsed_is_in_the_journal(
+    server: CountingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half_blind(session: Session, *, on_problem: OnProblem, **options: Any) -> list[Node]:
+        on_problem("nsu=urn:test;s=Secret", code_of("BadUserAccessDenied"))
+        return await crawl(session, on_problem=on_problem, **options)
+
+    monkeypatch.setattr(recorder, "crawl", half_blind)
+    run(server.url, tmp_path / "x.omcap", limits=Limits(count=1))
+    entry = next(e for e in Capture.open(tmp_path / "x.omcap").journal_entries if e.kind == "browse_failed")
+    assert entry.detail == {
+        "nodes": 1,
+        "node_ids": ["nsu=urn:test;s=Secret"],
+        "status_names": ["BadUserAccessDenied"],
+    }
 
 
 def test_a_queue_of_one_is_reported_as_sampled(tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""Waiting that ends early: the two ways in which a stop reaches work that knows nothing of it. Knows no server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`, or None when `stop` came first."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        for pending in (task, stopped):
+            pending.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+async def pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
+    """Set one event when another is set."""
+    await event.wait()
+    to.set()
