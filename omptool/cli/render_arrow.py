@@ -8,6 +8,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from omptool.cli.output import Rows
+from omptool.errors import UsageError
 
 
 def reader(rows: pa.Table | pa.RecordBatchReader | Rows) -> pa.RecordBatchReader:
@@ -44,10 +45,36 @@ def _write_arrow(rows: Any, stream: IO[bytes]) -> None:
 def _write_parquet(rows: Any, stream: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
-    batches = reader(rows)
-    with pq.ParquetWriter(stream, batches.schema, compression="zstd") as writer:
+    batches = _storable(reader(rows))
+    try:
+        writer = pq.ParquetWriter(stream, batches.schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        kind = str(error).rpartition(": ")[2]
+        raise UsageError(f"Parquet has no type for {kind}", "cast the column to VARCHAR, or write .arrow") from error
+    with writer:
         for table in _grouped(batches):
             writer.write_table(table)
+
+
+def _storable(batches: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """INTERVAL columns as text, because Parquet files cannot hold them."""
+    from omptool.cli.values import plain_text
+
+    fields = list(batches.schema)
+    places = [i for i, field in enumerate(fields) if field.type == pa.month_day_nano_interval()]
+    if not places:
+        return batches
+    for i in places:
+        fields[i] = fields[i].with_type(pa.string())
+    schema = pa.schema(fields)
+
+    def texts(batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = list(batch.columns)
+        for i in places:
+            columns[i] = pa.array([None if v is None else plain_text(v) for v in columns[i].to_pylist()], pa.string())
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, map(texts, batches))
 
 
 def _grouped(batches: pa.RecordBatchReader, rows: int = 262_144) -> Iterator[pa.Table]:

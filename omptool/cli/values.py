@@ -25,7 +25,7 @@ def json_text(value: object) -> str:
         return float_text(value) if math.isfinite(value) else f'"{float_text(value)}"'
     if isinstance(value, (int, Decimal)):
         return str(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple)) and not hasattr(value, "nanoseconds"):
         return "[" + ",".join(map(json_text, value)) + "]"
     if isinstance(value, dict):
         return "{" + ",".join(f"{quoted(str(k))}:{json_text(v)}" for k, v in value.items()) + "}"
@@ -44,6 +44,8 @@ def plain_text(value: object) -> str:
         return base64.b64encode(value).decode()
     if isinstance(value, dt.timedelta):
         return _duration(value)
+    if isinstance(value, tuple) and hasattr(value, "nanoseconds"):
+        return _interval(*value)
     if isinstance(value, (dt.date, dt.time)):
         return value.isoformat()
     if isinstance(value, (bool, int, list, tuple, dict)):
@@ -71,6 +73,16 @@ def _duration(value: dt.timedelta) -> str:
     """ISO 8601, seconds only: `PT90.5S`."""
     whole, micro = divmod(round(value / dt.timedelta(microseconds=1)), 1_000_000)
     return f"PT{whole}{f'.{micro:06d}'.rstrip('0') if micro else ''}S"
+
+
+def _interval(months: int, days: int, nanoseconds: int) -> str:
+    """ISO 8601 of an SQL INTERVAL, which knows how long neither a month nor a day is: `P1M2DT90.5S`."""
+    calendar = f"{months}M" * bool(months) + f"{days}D" * bool(days)
+    if calendar and not nanoseconds:
+        return f"P{calendar}"
+    whole, nano = divmod(abs(nanoseconds), 1_000_000_000)
+    sign = "-" if nanoseconds < 0 else ""
+    return f"P{calendar}T{sign}{whole}{f'.{nano:09d}'.rstrip('0') if nano else ''}S"
 
 
 def quoted(text: str) -> str:

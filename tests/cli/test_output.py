@@ -241,3 +241,32 @@ def test_python_values_of_odd_kinds() -> None:
     assert json_text(dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=2)))) == '"2026-01-01T10:00:00Z"'
     assert json_text({"a": [1, 2.0, None, True]}) == '{"a":[1,2,null,true]}'
     assert plain_text(dt.timedelta(days=1, microseconds=5)) == "PT86400.000005S"
+
+
+@pytest.mark.parametrize(
+    ("months", "days", "nanoseconds", "text"),
+    [
+        (0, 0, 0, "PT0S"),
+        (0, 0, 90_500_000_000, "PT90.5S"),
+        (1, 2, 0, "P1M2D"),
+        (0, 318, 1, "P318DT0.000000001S"),
+        (0, -1, -1_500_000_000, "P-1DT-1.5S"),
+    ],
+)
+def test_an_interval_is_a_duration_in_every_format(
+    tmp_path: Path, months: int, days: int, nanoseconds: int, text: str
+) -> None:
+    values = pa.array([pa.MonthDayNano([months, days, nanoseconds]), None])
+    table = pa.table({"lasted": values, "n": [1, 2]})
+    for suffix in ("jsonl", "csv", "parquet"):
+        emit(table, output=tmp_path / f"x.{suffix}")
+    assert (tmp_path / "x.csv").read_text() == f"lasted,n\n{text},1\n,2\n"
+    assert (tmp_path / "x.jsonl").read_text().startswith(f'{{"lasted":"{text}",')
+    assert pq.read_table(tmp_path / "x.parquet")["lasted"].to_pylist() == [text, None]
+
+
+def test_a_type_that_parquet_lacks_is_no_bug(tmp_path: Path) -> None:
+    nested = pa.table({"d": pa.array([[pa.MonthDayNano([1, 0, 0])]])})
+    with pytest.raises(UsageError, match="Parquet has no type"):
+        emit(nested, output=tmp_path / "x.parquet")
+    assert list(tmp_path.iterdir()) == []
