@@ -38,6 +38,8 @@ MAX_LINES = 1000
 
 _NAME_CELLS, _VALUE_CELLS = 48, 40
 """Beyond these widths a long text moves what is behind it in its own line only."""
+_LEAST_COMMENT = 12
+"""Cells below which the beginning of a description says nothing."""
 _VALUE_COLUMNS = ("value", "value_exact", "value_text", "value_list")
 
 
@@ -106,9 +108,9 @@ def lines(
         known: all crawled nodes, to find what stands above.
         cells: what to say beside a selected node.
         root: name of the top line.
-        is_narrowed: the user chose these nodes; nothing is folded away then.
+        is_narrowed: the user chose these nodes; the Server object is not folded away then.
     """
-    tree = _Tree(selected, known, fold=not is_narrowed)
+    tree = _Tree(selected, known, fold_server=not is_narrowed)
     drawn = [Line(terminal.escape(root))]
     _draw(tree, "", "", drawn, cells)
     more = len(drawn) - MAX_LINES
@@ -120,14 +122,14 @@ def lines(
 class _Tree:
     """Who stands below whom, as far as it is shown."""
 
-    def __init__(self, selected: Sequence[Node], known: Sequence[Node], *, fold: bool) -> None:
+    def __init__(self, selected: Sequence[Node], known: Sequence[Node], *, fold_server: bool) -> None:
         by_id = {node.node_id: node for node in known}
         self.selected = {node.node_id for node in selected}
         self.children: dict[str, list[Node]] = {}
         self.folded: dict[str, int] = {}
         placed: set[str] = set()
         for node in selected:
-            if fold and self._is_folded(node, by_id):
+            if self._says_nothing_new(node) or (fold_server and self._is_in_server(node, by_id)):
                 continue
             branch: Node | None = node
             while branch is not None and branch.node_id not in placed:
@@ -136,9 +138,12 @@ class _Tree:
                 self.children.setdefault(parent, []).append(branch)
                 branch = by_id.get(parent)
 
-    def _is_folded(self, node: Node, by_id: Mapping[str, Node]) -> bool:
-        if node.is_property and node.browse_name in FOLDED:
-            return True
+    def _says_nothing_new(self, node: Node) -> bool:
+        """A property that stands in the line of its node, when that is shown."""
+        is_folded = node.is_property and node.browse_name in FOLDED
+        return is_folded and bool(node.parents) and node.parents[0] in self.selected
+
+    def _is_in_server(self, node: Node, by_id: Mapping[str, Node]) -> bool:
         above: Node | None = node
         while above is not None and above.parents:
             if above.parents[0] == SERVER:
@@ -189,6 +194,9 @@ def _aligned(drawn: Sequence[Line]) -> list[str]:
     name_width = max((min(terminal.width(line.label), _NAME_CELLS) for line in with_cells), default=0)
     count = max((len(line.cells) for line in with_cells), default=0)
     widths = [max(terminal.width(line.cells[i]) for line in with_cells if i < len(line.cells)) for i in range(count)]
+    before = name_width + sum(2 + min(width, _VALUE_CELLS) for width in widths[:-1] if width)
+    if count > 2 and room - before - 2 < _LEAST_COMMENT:
+        widths[-1] = 0
     return [terminal.clip(_one(line, name_width, widths), room) for line in drawn]
 
 

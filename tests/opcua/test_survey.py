@@ -121,6 +121,21 @@ def test_the_tree_of_a_selection_keeps_the_way_to_it() -> None:
     assert [line.split()[-1] for line in lines] == ["Objects", "Press", "Temp", "EURange"]
 
 
+def test_a_selection_hides_what_stands_beside_a_node_it_shows() -> None:
+    chosen = [node for node in NODES if node.path.startswith("Plant/Line/Press/Temp")]
+    lines = tree.lines(chosen, NODES, tree.cells_of(None), is_narrowed=True)
+    assert [line.split()[1] for line in lines[1:]] == ["Plant", "Temp"]
+
+
+def test_a_description_without_room_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = make("Temp", node_class="Variable", data_type="Double", description="Hydraulic oil, at the return")
+    for columns, shown in (("80", "Hydraulic"), ("28", "Double")):
+        monkeypatch.setenv("COLUMNS", columns)
+        (_, line) = tree.lines([node], [], tree.cells_of(None))
+        assert shown in line
+        assert ("Hydr" in line) == (columns == "80")
+
+
 def test_names_from_the_server_cannot_steer_the_terminal() -> None:
     lines = tree.lines([make("\x1b[2J\u202egnp")], [], tree.cells_of(None))
     assert lines[1] == "└─ \\x1b[2J\\u202egnp"
