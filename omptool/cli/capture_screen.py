@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, terminal
+from omptool.cli.diagnostics import typed
 from omptool.cli.output import Rows
 from omptool.model.vocabulary import GapReason
 
@@ -138,8 +139,8 @@ def last_word(result: RecordingResult | None, server: ServerConfig, output: Path
     for failed in result.failed[:5]:
         diagnostics.note(f"  {failed.path}   {failed.status_name}")
     if len(result.failed) > 5:
-        diagnostics.note(f"  and {len(result.failed) - 5:,} more; all of them:  omptool verify {output}")
-    diagnostics.note(f"next: omptool verify {output}   omptool convert {output} -o lake")
+        diagnostics.note(f"  and {len(result.failed) - 5:,} more; all of them:  omptool verify {typed(output)}")
+    diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
 
 
 def summary(result: RecordingResult | None) -> Rows:

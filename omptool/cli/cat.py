@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.diagnostics import typed
 from omptool.cli.options import (
     ConfigOption,
     EndOption,
@@ -70,27 +71,19 @@ def cat(
       omptool cat shift.omcap --view gaps
     """
     settings.load(config)
-    from omptool.capture.reader import Capture
     from omptool.cli import rowfilter
+    from omptool.cli.opening import open_capture
     from omptool.cli.output import emit, refuse_existing
 
     if output is not None:
         refuse_existing(output, force=force)
     model = settings.plant(plant)
     window = _window(start, end, tz, model)
-    opened = _open(Capture, capture)
+    opened = open_capture(capture)
     wanted = rowfilter.Filter(view, *window, _nodes(opened, select))
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
     emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=tz)
-
-
-def _open(kind: type[Capture], path: Path) -> Capture:
-    from omptool.lake.layout import is_lake
-
-    if is_lake(path):
-        raise UsageError(f"{path} is a lake, not a capture", f'omptool query "from telemetry limit 20" --on {path}')
-    return kind.open(path)
 
 
 def _window(
@@ -150,7 +143,7 @@ def _say_state(capture: Capture, view: View, path: Path) -> None:
     if view is View.GAPS:
         return
     if capture.damage:
-        diagnostics.note(f"note: {path} is damaged; what is intact follows", f"omptool verify {path}")
+        diagnostics.note(f"note: {path} is damaged; what is intact follows", f"omptool verify {typed(path)}")
         return
     reasons: dict[str, int] = {}
     for gap in capture.gaps()["reason"].to_pylist():

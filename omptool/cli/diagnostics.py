@@ -49,6 +49,13 @@ def verbatim(text: str) -> None:
     _write(redact(text))
 
 
+def typed(path: object) -> str:
+    """A path as a shell takes it, for commands that a person may copy."""
+    from shlex import quote
+
+    return quote(str(path))
+
+
 def _indented(hint: str) -> str:
     return "".join(f"  {terminal.escape(redact(line.rstrip()))}\n" for line in hint.strip("\n").splitlines())
 

@@ -39,7 +39,7 @@ def info(
       omptool info lake --format json
     """
     settings.load(config)
-    from omptool.capture.reader import Capture
+    from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
     from omptool.lake.layout import is_lake
 
@@ -48,7 +48,7 @@ def info(
     if is_lake(source):
         emit(Rows(LAKE_COLUMNS, _lake(source)), format=format, output=output, force=force, tz=tz)
         return
-    capture = Capture.open(source)
+    capture = open_capture(source)
     if format is None and output is None and choose_format(None, None) == "table":
         from omptool.cli.info_screen import draw
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from omptool.capture.reader import Capture
 from omptool.cli import settings, terminal
+from omptool.cli.diagnostics import typed
 from omptool.model.times import datetime_of
 
 
@@ -18,7 +19,7 @@ def draw(capture: Capture, source: str, tz: str | None) -> str:
     lines += [("torn", f"{capture.torn_bytes:,} bytes behind the last commit, never acknowledged")] * bool(
         capture.torn_bytes
     )
-    lines.append(("next", f"omptool verify {source}"))
+    lines.append(("next", f"omptool verify {typed(source)}"))
     text = [line if isinstance(line, str) else f"  {line[0]:<8} {line[1]}" for line in lines]
     return "".join(terminal.escape(line) + "\n" for line in text)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.diagnostics import typed
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import ConfigOption, DryRunOption, ForceOption, FormatOption, OutputOption
 
@@ -38,10 +39,12 @@ def recover(
     """
     settings.load(config)
     from omptool.capture.recover import recover as repair
+    from omptool.cli.opening import refuse_others
     from omptool.cli.output import Rows, emit, refuse_existing
 
     if output is not None:
         refuse_existing(output, force=force)
+    refuse_others(capture)
     report = repair(capture, dry_run=dry_run)
     rows = [(a.file, a.what, a.bytes, a.rows, a.kept or None, a.reason) for a in report.actions]
     if rows or output is not None:
@@ -56,5 +59,5 @@ def _last_word(report: RecoveryReport, path: Path, dry_run: bool) -> tuple[str, 
     lost = [action.rows for action in report.actions]
     cost = "an unknown number of rows is lost" if None in lost else f"{sum(n or 0 for n in lost):,} rows lost"
     verb = "would be repaired" if dry_run else "repaired"
-    next_step = f"next: omptool recover {path}" if dry_run else f"next: omptool verify {path}"
+    next_step = f"next: omptool recover {typed(path)}" if dry_run else f"next: omptool verify {typed(path)}"
     return f"{verb}: {report.rows:,} rows intact, {cost}", next_step

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.diagnostics import typed
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption, TzOption
 
@@ -44,12 +45,12 @@ def verify(
     """
     settings.load(config)
     from omptool.capture import verify as proof
-    from omptool.capture.reader import Capture
+    from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
 
     if output is not None:
         refuse_existing(output, force=force)
-    opened = Capture.open(capture)
+    opened = open_capture(capture)
     result = proof.verify(opened)
     if format is None and output is None and choose_format(None, None) == "table":
         from omptool.cli.verify_screen import draw
@@ -92,13 +93,14 @@ def _last_word(capture: Capture, result: Verification, path: Path) -> ExitCode:
     if result.damage:
         lost = [damage.rows for damage in result.damage]
         count = "an unknown number of rows is" if None in lost else f"{sum(n or 0 for n in lost):,} rows are"
-        diagnostics.note(f"damaged: {count} lost; all others are intact", f"next: omptool recover {path}")
+        cost = f"{count} lost; all others are intact" if any(n != 0 for n in lost) else "no row is lost"
+        diagnostics.note(f"damaged: {cost}", f"next: omptool recover {typed(path)}")
         return ExitCode.FAILED
     if result.has_unexplained:
-        diagnostics.note("values are missing for no known cause")
+        diagnostics.note("values are missing for no known cause", f"next: omptool cat {typed(path)} --view journal")
         return ExitCode.FAILED
     if result.has_windows:
-        diagnostics.note("every missing stretch is explained")
+        diagnostics.note("every missing stretch is explained", f"next: omptool cat {typed(path)} --view gaps")
         return ExitCode.PARTIAL
     diagnostics.note(f"complete: {capture.rows:,} rows, every byte checked")
     return ExitCode.OK

@@ -249,9 +249,24 @@ def test_lakes(run_cli: Cli, whole: Path, tmp_path: Path) -> None:
     assert run_cli("convert", whole, "-o", tmp_path / "lake").code == 0
     tables = {row["view"]: row["rows"] for row in run_cli("info", tmp_path / "lake").rows}
     assert tables["telemetry"] == 24 and set(tables) == {"telemetry", "nodes", "events", "gaps", "journal"}
-    refused = run_cli("cat", tmp_path / "lake")
-    assert refused.code == 2
-    assert "is a lake, not a capture" in refused.err and "omptool query" in refused.err
+    for command in ("cat", "verify", "recover"):
+        refused = run_cli(command, tmp_path / "lake")
+        assert refused.code == 1
+        assert "is a lake, not a capture" in refused.err and "omptool query" in refused.err
+
+
+def test_a_file_of_rows_is_sent_to_query(run_cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "two words.csv").write_text("a,b\n1,2\n")
+    for command in ("info", "verify", "cat", "recover"):
+        refused = run_cli(command, tmp_path / "two words.csv")
+        assert refused.code == 1 and "is a file, not a capture" in refused.err
+        assert f"--on '{tmp_path / 'two words.csv'}'" in refused.err
+
+
+def test_the_next_command_can_be_copied(run_cli: Cli, tmp_path: Path) -> None:
+    path = build.small(tmp_path / "shift 1.omcap", close=False)
+    said = run_cli("verify", path).err
+    assert said.rstrip().endswith(f"omptool cat '{path}' --view gaps")
 
 
 def test_windows_show_their_date_where_one_day_is_not_all(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Open the capture that a command was given; what is something else is said, with the command that reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omptool.cli.diagnostics import typed
+from omptool.cli.output import SUFFIXES
+from omptool.errors import NotACapture
+
+if TYPE_CHECKING:
+    from omptool.capture.reader import Capture
+
+
+def open_capture(path: Path) -> Capture:
+    """The capture at `path`.
+
+    Raises:
+        NotACapture: a lake or a file of rows, with what to type instead; or something else.
+        CaptureError, NotFound: see `Capture.open`.
+    """
+    refuse_others(path)
+    from omptool.capture.reader import Capture
+
+    return Capture.open(path)
+
+
+def refuse_others(path: Path) -> None:
+    """Raise NotACapture for what another command reads."""
+    from omptool.lake.layout import is_lake
+
+    if is_lake(path):
+        look = f"what it holds:        omptool info {typed(path)}"
+        gaps = f'what may be missing:  omptool query "from gaps" --on {typed(path)}'
+        rows = f'its rows:             omptool query "from telemetry limit 20" --on {typed(path)}'
+        raise NotACapture(f"{path} is a lake, not a capture", "\n".join([look, gaps, rows]))
+    if SUFFIXES.get(path.suffix.lower(), "table") != "table" and path.is_file():
+        raise NotACapture(
+            f"{path} is a file, not a capture", f'query reads it:  omptool query "show tables" --on {typed(path)}'
+        )
