@@ -90,6 +90,14 @@ def columns(view: str) -> str:
     return "\n".join(lines)
 
 
+def rows(command: str) -> str:
+    """Every column of a command's own rows."""
+    from docs.row_meanings import ROWS
+
+    lines = ["| column | meaning |", "|---|---|"]
+    return "\n".join(lines + [f"| `{name}` | {meaning} |" for name, meaning in ROWS[command].items()])
+
+
 def _sql_type(arrow: str) -> str:
     if arrow.startswith("list<"):
         return _sql_type(arrow.split(": ", 1)[1].rstrip(">")) + "[]"

@@ -1,0 +1,145 @@
+"""What each column of a command's own rows means; a test holds the names and their order to what the commands print."""
+
+from __future__ import annotations
+
+from docs.column_meanings import NODES, TELEMETRY
+
+DISCOVER = {
+    "kind": "`endpoint` of this server, `server` registered with it, `network` announced around it.",
+    "url": "As the server announces it; it need not be reachable from here.",
+    "security_policy": "SecurityPolicy of the endpoint, without the URI in front.",
+    "security_mode": "MessageSecurityMode: `None`, `Sign`, `SignAndEncrypt`.",
+    "user_tokens": "`Anonymous`, `UserName`, `Certificate`, `IssuedToken`.",
+    "security_level": "The server's own ranking of its endpoints; higher is safer.",
+    "application_name": "ApplicationName.",
+    "application_uri": "ApplicationUri.",
+    "application_type": "`Server`, `Client`, `ClientAndServer`, `DiscoveryServer`.",
+    "product_uri": "ProductUri.",
+    "certificate_subject": "Subject of the server's certificate.",
+    "certificate_sha1": "Its thumbprint, upper-case hexadecimal.",
+    "certificate_expires": "When it ends.",
+    "capabilities": "Of a `network` server: what it says it can (DA, HD, LDS, …).",
+}
+
+_BROWSE = (
+    "path", "node_id", "node_class", "data_type", "unit", "eu_low", "eu_high", "description", "browse_name",
+    "display_name", "data_type_id", "type_definition", "value_rank", "array_dimensions", "access_level", "unit_id",
+    "enum_names", "parents", "is_property", "server", "site", "area", "line", "machine", "tag",
+)  # fmt: skip
+BROWSE = {name: NODES.get(name, "Whether it is a Property of its parent.") for name in _BROWSE}
+
+_VALUES = (
+    "time", "time_ns", "time_basis", "server_time", "server_time_ns", "type", "value", "value_exact", "value_text",
+    "value_list", "raw", "status", "quality", "overflow",
+)  # fmt: skip
+VALUES = {name: TELEMETRY[name] for name in _VALUES}
+
+STATUS_NAME = {"status_name": "Name of the StatusCode, such as `BadSensorFailure`; behind `status`."}
+
+CAPTURE = {
+    "rows": "Value changes in the capture.",
+    "nodes": "Monitored nodes.",
+    "servers": "Captured servers.",
+    "gaps": "Windows in which values may be missing, refused nodes included; 0 is complete.",
+    "seconds": "From the creation of the monitored items to the end.",
+}
+
+PLAN = {
+    "path": NODES["path"],
+    "node_id": NODES["node_id"],
+    "data_type": NODES["data_type"],
+    "unit": NODES["unit"],
+    "sampling_ms": "SamplingInterval that would be asked for, milliseconds.",
+    "queue_size": "QueueSize that would be asked for.",
+}
+
+INFO = {
+    "source": "The capture, as typed.",
+    "kind": "`capture`.",
+    "capture": "Its id.",
+    "state": "`finished`, `being written`, or `not finished` (the writer ended without a `stop`).",
+    "servers": "Names of the servers in it.",
+    "items": "Monitored items.",
+    "rows": "Value changes up to the last commit.",
+    "event_rows": "OPC UA events up to the last commit.",
+    "first_time": "Earliest time of a row that is not an initial value.",
+    "last_time": "Latest time of such a row.",
+    "segments": "Segment files.",
+    "bytes": "Their size.",
+    "gaps": "Windows in which values may be missing.",
+    "damage": "Damaged places.",
+    "torn_bytes": "Bytes behind the last commit; never acknowledged, so nothing is lost with them.",
+}
+
+INFO_LAKE = {
+    "source": "The lake, as typed.",
+    "kind": "`lake`.",
+    "view": "One row per table.",
+    "version": "Newest version of the table.",
+    "rows": "Rows in it.",
+    "files": "Data files of it.",
+    "bytes": "Their size.",
+    "committed_at": "When it was committed.",
+}
+
+VERIFY = {
+    "server": "Server of the items this row is about.",
+    "items": "How many items have the same verdict for the same reason.",
+    "rows": "Their rows.",
+    "first_time": "Earliest time of these rows, without initial values.",
+    "last_time": "Latest time.",
+    "verdict": "`complete`, `sampled`, `windows` or `damaged`.",
+    "path": "Path of the item, where the row is about one.",
+    "start_time": "Values may be missing from here on; one row per window,",
+    "end_time": "up to, not including, here. Null: until unknown.",
+    "reason": "As in `gaps`; of damage what is wrong.",
+    "state": "As in `gaps`.",
+    "missing": "Least number of missing notifications or rows; null: unknown.",
+    "detail": "Evidence: JSON as in `gaps`, why an item is sampled, or where damage lies.",
+}
+
+RECOVER = {
+    "file": "What was repaired.",
+    "action": "`cut` (torn tail), `removed` (no commit at all), `rewritten` (damage taken out), `unrepairable`.",
+    "bytes": "Torn or damaged bytes.",
+    "rows_lost": "Acknowledged rows that are gone; null: unknown.",
+    "kept": "File that has the removed bytes.",
+    "reason": "What was wrong.",
+}
+
+CONVERT = {
+    "rows": "Telemetry rows added; 0 is up to date.",
+    "files": "Data files added, over all tables.",
+    "bytes": "Their size.",
+    "seconds": "How long it took.",
+}
+
+DEMO = {
+    "url": "Where the plant listens; the line comes when connections are accepted.",
+    "seed": "Which plant.",
+    "speed": "Plant seconds per second.",
+    "from": "Plant time at the start; null: now.",
+    "machines": "Names of the machines.",
+}
+
+CONFIG_SHOW = {
+    "setting": "Key in omptool.toml.",
+    "value": "As it was written; null: not set.",
+    "origin": "The flag, the variable, file and line, or `default`.",
+}
+
+ROWS = {
+    "discover": DISCOVER,
+    "browse": BROWSE,
+    "values": VALUES,
+    "status_name": STATUS_NAME,
+    "capture": CAPTURE,
+    "plan": PLAN,
+    "info": INFO,
+    "info lake": INFO_LAKE,
+    "verify": VERIFY,
+    "recover": RECOVER,
+    "convert": CONVERT,
+    "demo": DEMO,
+    "config show": CONFIG_SHOW,
+}
