@@ -24,7 +24,8 @@ COLUMNS = ("site", "area", "line", "machine", "tag", "path", "server", "node_id"
 class NodeDirectory:
     """The nodes that hold for a stretch of rows; positions are stable, unknown handles are added as they are met."""
 
-    def __init__(self, tables: Sequence[NodeTable], plant: PlantModel | None) -> None:
+    def __init__(self, tables: Sequence[NodeTable], plant: PlantModel | None, capture_id: str = "") -> None:
+        self._capture_id = capture_id
         self.plant = plant
         self.servers: dict[str, ServerIdentity] = {table.server.server: table.server for table in tables}
         by_handle = {node.handle: (table, node) for table in tables for node in table.nodes if node.handle}
@@ -51,7 +52,7 @@ class NodeDirectory:
     def _unknown_position(self, handle: int) -> int:
         if handle not in self._unknown:
             server = next(iter(self.servers), "")
-            node_id = unknown_node(handle)
+            node_id = unknown_node(self._capture_id, handle)
             self._unknown[handle] = len(self.nodes)
             self.nodes.append(MonitoredNode(Node(node_id, f"unknown/{handle}", str(handle)), handle, server, 0))
             self.namespaces.append(())

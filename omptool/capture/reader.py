@@ -67,7 +67,7 @@ class Capture:
         self.gap_entries: list[GapEntry] = [e for segment in telemetry for e in segment.index.gaps]
         schemas = [segment.schema for segment in telemetry]
         self.tables: NodeTables = tables.load(path, schemas, self.journal_entries, is_damaged=bool(damage))
-        self.damage += [Damage(name, reason) for name, reason in self.tables.missing]
+        self.damage += [Damage(name, reason, rows=0, kind="nodes") for name, reason in self.tables.missing]
 
     @classmethod
     def open(cls, path: Path) -> Capture:

@@ -64,7 +64,7 @@ class RecoveryReport:
     @property
     def has_loss(self) -> bool:
         """Whether something acknowledged is gone."""
-        return any(action.rows != 0 for action in self.actions)
+        return any(action.rows != 0 or action.what == "unrepairable" for action in self.actions)
 
 
 def recover(path: Path, *, dry_run: bool = False, clock: Callable[[], int] = time.time_ns) -> RecoveryReport:

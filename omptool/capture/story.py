@@ -51,11 +51,13 @@ def _recorded(capture: Capture) -> Iterator[dict[str, Any]]:
         node.handle: node.node.node_id for _, table in capture.tables.tables for node in table.nodes if node.handle
     }
     for gap in capture.gap_entries:
-        yield _row(capture, gap, subs.get(gap.sub) if gap.sub is not None else None, _node_id(node_ids, gap))
+        yield _row(
+            capture, gap, subs.get(gap.sub) if gap.sub is not None else None, _node_id(node_ids, gap, capture.id)
+        )
 
 
-def _node_id(node_ids: dict[int, str], gap: GapEntry) -> str | None:
-    return None if gap.node is None else node_ids.get(gap.node, unknown_node(gap.node))
+def _node_id(node_ids: dict[int, str], gap: GapEntry, capture_id: str) -> str | None:
+    return None if gap.node is None else node_ids.get(gap.node, unknown_node(capture_id, gap.node))
 
 
 def _row(capture: Capture, gap: GapEntry, sub: int | None, node_id: str | None) -> dict[str, Any]:
@@ -147,9 +149,12 @@ def _subscription_ids(capture: Capture) -> dict[int, int]:
     return bound
 
 
-def unknown_node(handle: int) -> str:
-    """A NodeId for a handle that no table explains, so that its rows still come back."""
-    return f"nsu=urn:omptool:unknown-node;i={handle}"
+def unknown_node(capture_id: str, handle: int) -> str:
+    """A NodeId for a handle that no table explains, so that its rows still come back.
+
+    Handles mean something within one capture only, so two captures never share such a node.
+    """
+    return f"nsu=urn:omptool:unknown-node:{capture_id};i={handle}"
 
 
 def _json(detail: dict[str, Any]) -> str:

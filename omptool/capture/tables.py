@@ -54,13 +54,14 @@ def load(
     folder: Path, schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry], *, is_damaged: bool
 ) -> NodeTables:
     """Read every table that is named, and with damage those that lie there unnamed."""
-    named: dict[tuple[str, int], None] = {}
+    named: dict[tuple[str, int], dict[str, Any]] = {}
     for entry in _named(schemas, journal):
         name, first_row = entry.get("file"), entry.get("first_row")
         if isinstance(name, str) and NODES_NAME.fullmatch(name) and type(first_row) is int:
-            named[name, first_row] = None
+            named.setdefault((name, first_row), {}).update(entry)
     tables: list[tuple[int, NodeTable]] = []
     missing: dict[str, str] = {}
+    gone: list[tuple[int, NodeTable]] = []
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
         try:
             table = nodetable.read_nodes(folder, name)
@@ -69,11 +70,22 @@ def load(
                 missing[table.problem.split()[0]] = table.problem
         except TableError as error:
             missing[name] = str(error)
+            gone.append((first_row, NodeTable(name, _identity(folder, named[name, first_row]), ())))
     if is_damaged:
         unnamed = _unnamed(folder, {name for name, _ in named})
         known = {node.handle for _, table in tables for node in table.nodes}
         tables[:0] = [(1, table) for table in unnamed if not known & {n.handle for n in table.nodes if n.handle}]
+    described = {table.server.server for _, table in tables}
+    tables += [(first, table) for first, table in gone if table.server.server not in described]
     return NodeTables(tuple(tables), tuple(missing.items()))
+
+
+def _identity(folder: Path, entry: Mapping[str, Any]) -> ServerIdentity:
+    """Whose table is missing, as far as whoever named it says: its rows still belong to that server."""
+    try:
+        return nodetable.read_types(folder, str(entry.get("types")))
+    except TableError:
+        return ServerIdentity(str(entry.get("server") or ""))
 
 
 def _named(schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry]) -> Iterator[Mapping[str, Any]]:

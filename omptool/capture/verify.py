@@ -163,7 +163,8 @@ def _items(capture: Capture, counts: _Counts) -> Iterator[_Item]:
         yield _item(counts, handle, entry.server, node.node_id, node.path or node.node_id)
     server = next((identity.server for identity in capture.servers), "")
     for handle in sorted(counts.rows.keys() - known.keys()):
-        yield _item(counts, handle, server, unknown_node(handle), unknown_node(handle))
+        unknown = unknown_node(capture.id, handle)
+        yield _item(counts, handle, server, unknown, unknown)
 
 
 def _item(counts: _Counts, handle: int, server: str, node_id: str, path: str) -> _Item:

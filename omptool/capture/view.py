@@ -140,14 +140,14 @@ class _Directories:
         self._tables = capture.tables
         self._plant = plant
         self._count = -1
-        self._directory = NodeDirectory([], plant)
+        self._capture_id = capture.id
+        self._directory = NodeDirectory([], plant, capture.id)
 
     def at(self, row: int) -> NodeDirectory:
         count = self._tables.count_at(row)
         if count != self._count:
-            self._directory = NodeDirectory(
-                [table for first, table in self._tables.tables if first <= row], self._plant
-            )
+            tables = [table for first, table in self._tables.tables if first <= row]
+            self._directory = NodeDirectory(tables, self._plant, self._capture_id)
             self._count = count
         return self._directory
 

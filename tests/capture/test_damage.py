@@ -173,9 +173,12 @@ def test_missing_node_table_costs_names_only(whole: Path, tmp_path: Path) -> Non
         path.unlink()
     (damage,) = Capture.open(copied).damage
     assert damage.file.startswith("nodes-") and "missing" in damage.reason
+    assert (damage.rows, Capture.open(copied).gaps().num_rows) == (0, Capture.open(whole).gaps().num_rows)
     rows = build.rows(copied)
     assert [row["value"] for row in rows] == list(build.values(whole).values())
-    assert rows[0]["node_id"] == "nsu=urn:omptool:unknown-node;i=1"
+    assert rows[0]["node_id"] == f"nsu=urn:omptool:unknown-node:{Capture.open(whole).id};i=1"
+    assert {row["server"] for row in rows} == {build.SERVER.server}
+    assert {row["machine"] for row in rows} - {""}
 
 
 def test_missing_types_file_is_said(whole: Path, tmp_path: Path) -> None:

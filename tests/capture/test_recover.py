@@ -114,7 +114,8 @@ def test_a_missing_node_table_cannot_be_made_up(tmp_path: Path) -> None:
     path = build.small(tmp_path / "a.omcap")
     next(path.glob("nodes-*")).unlink()
     report = recover(path)
-    assert [action.what for action in report.actions] == ["unrepairable"]
+    assert [(action.what, action.rows) for action in report.actions] == [("unrepairable", 0)]
+    assert report.has_loss
     assert not report.is_marked
 
 
