@@ -80,6 +80,7 @@ def query(
     sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)
     if "gaps" not in statement.casefold():
         _say_gaps(sources)
+    _say_twice(sources)
     with LocalEngine(sources, tz=tz) as engine:
         emit(engine.run(statement, bound), format=format, output=output, force=force, tz=name)
 
@@ -123,3 +124,12 @@ def _say_gaps(sources: list[Named]) -> None:
         reasons = named.source.gap_reasons()
         if reasons:
             diagnostics.note(f"note: {describe_gaps(named.source.label, reasons)}")
+
+
+def _say_twice(sources: list[Named]) -> None:
+    if len(sources) < 2:
+        return
+    from omptool.sources.overlap import overlaps
+
+    for one, other in overlaps(sources):
+        diagnostics.note(f"note: rows of one recording are in {one} and in {other}, and count twice; ask one of them")

@@ -62,6 +62,10 @@ class LakeSource:
                 counts[reason] = counts.get(reason, 0) + count
         return counts
 
+    def holds(self, capture: str) -> bool:
+        """Whether rows of this capture have been converted into the lake."""
+        return self._tables["telemetry"].done(capture) > 0
+
     def plant(self) -> PlantModel | None:
         """The plant model the lake was made with."""
         return stored_plant(self.path)

@@ -31,7 +31,7 @@ def explain(error: Exception, statement: str, names: Sequence[str] = ()) -> Quer
     facts = _facts(error)
     message, suggestion = _message(facts, statement, names)
     place = _position(facts)
-    if place is None:
+    if place is None or not statement:  # without a statement it was a source that could not be read
         return QueryError(message, suggestion)
     return QueryError(message, mark(statement, place, suggestion))
 

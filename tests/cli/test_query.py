@@ -90,6 +90,22 @@ def test_an_output_that_exists_is_kept_unless_forced(invoke: Run, shift: Path, t
     assert (tmp_path / "out.csv").read_text() == "n\n120\n"
 
 
+def test_rows_that_count_twice_are_said(run_cli: Run, shift: Path) -> None:
+    assert run_cli("convert", "shift.omcap", "-o", "lake").code == 0
+    for one, other in (("shift.omcap", "lake"), ("lake", "shift.omcap"), ("shift.omcap", "./shift.omcap")):
+        said = run_cli("query", COUNT, "--on", one, "--on", other).err
+        assert f"rows of one recording are in {one} and in {other}, and count twice" in said
+    compared = run_cli("query", "select count(*) as n from a.telemetry", "--on", "a=shift.omcap", "--on", "b=lake")
+    assert (compared.err, compared.rows) == ("", [{"n": 120}])
+
+
+def test_a_file_that_cannot_be_read_gets_no_caret(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
+    refused = invoke("query", "from bad", "--on", "bad.csv")
+    assert refused.code == 1
+    assert "^" not in refused.err and "Traceback" not in refused.err
+
+
 def test_a_wrong_statement_shows_line_and_caret(invoke: Run, shift: Path) -> None:
     result = invoke("query", "select machine, avg(valeu) from telemetry group by all", "--on", shift)
     assert (result.code, result.out) == (1, "")
