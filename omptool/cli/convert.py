@@ -57,12 +57,16 @@ def convert(
     loaded = settings.load(config)
     model = settings.plant(plant)
     single = output.suffix.lower() == ".parquet"
+    from omptool.cli.output import refuse_existing
     from omptool.lake.convert import check_target
     from omptool.lake.table import stored_plant
     from omptool.sources.resolve import plant_of_lakes, resolve_all
 
+    _check_kind(output)
     if not single:
         check_target(output)
+    else:
+        refuse_existing(output, force=force)
     if not plant:
         model = (plant_of_lakes(source) if single else stored_plant(output)) or model
     named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers)
@@ -77,6 +81,16 @@ def convert(
         diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
         raise
     _say(report, named, output)
+
+
+def _check_kind(output: Path) -> None:
+    """A lake in a folder called `x.csv` is not what anyone wants."""
+    from omptool.cli.output import SUFFIXES
+
+    suffix = output.suffix.lower()
+    if suffix != ".parquet" and suffix in SUFFIXES and not output.is_dir():
+        other = f"other formats:  omptool cat CAPTURE -o {diagnostics.typed(output)}"
+        raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
 
 
 def _capture(source: Source) -> CaptureSource:

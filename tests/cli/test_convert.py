@@ -99,6 +99,24 @@ def test_dry_run_writes_nothing(invoke: Run, tmp_path: Path) -> None:
     assert "would add 60 rows of a.omcap to lake" in invoke("convert", "a.omcap", "-o", "lake", "--dry-run").err
 
 
+def test_dry_run_refuses_what_the_run_would_refuse(invoke: Run, tmp_path: Path) -> None:
+    capture(tmp_path / "a.omcap", 10)
+    (tmp_path / "there.parquet").write_text("mine")
+    refused = invoke("convert", "a.omcap", "-o", "there.parquet", "--dry-run")
+    assert (refused.code, "--force" in refused.err) == (1, True)
+    assert invoke("convert", "a.omcap", "-o", "there.parquet", "--dry-run", "--force").code == 0
+    assert (tmp_path / "there.parquet").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["x.csv", "X.JSONL", "x.arrow"])
+def test_a_lake_is_not_called_like_a_file(invoke: Run, tmp_path: Path, name: str) -> None:
+    capture(tmp_path / "a.omcap", 10)
+    refused = invoke("convert", "a.omcap", "-o", name)
+    assert refused.code == 2
+    assert f"omptool cat CAPTURE -o {name}" in refused.err
+    assert not (tmp_path / name).exists()
+
+
 def test_gaps_are_said_and_do_not_fail(invoke: Run, tmp_path: Path) -> None:
     capture(tmp_path / "torn.omcap", 6, gaps=1)
     result = invoke("convert", "torn.omcap", "-o", "lake")
