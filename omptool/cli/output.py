@@ -58,6 +58,8 @@ def emit(
         tz: time zone of a table; None is the system's. All other formats are UTC.
     """
     chosen = choose_format(format, output)
+    if tz:
+        settings.zone(tz)  # a zone that does not exist is said in every format
     write = _writer(chosen, asked_for=format is not None or output is not None, tz=tz)
     selected = rows if columns is None else _select(rows, columns)
     if output is None or str(output) == "-":
@@ -137,7 +139,7 @@ def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool, escape: bo
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Raise OutputExists when `path` would be overwritten without --force."""
     if not force and os.path.lexists(path):
-        raise OutputExists(f"{path} already exists", "add --force to overwrite it")
+        raise OutputExists(f"{path} already exists", "add --force to replace it, or choose another name")
 
 
 @contextlib.contextmanager

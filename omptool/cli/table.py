@@ -26,7 +26,10 @@ _BACKGROUND = (
     *("capture", "seq", "time_ns", "server_time_ns", "time_basis", "receive_time", "server_time", "overflow", "raw"),
     *("origin", "path", "server", "node_id", "value_exact", "value_list", "type", "status", "site", "area", "line"),
 )
-"""Columns of the views that a person misses least, in the order in which a narrow terminal drops them."""
+"""Columns of the views that a person misses least, in the order in which a narrow terminal drops them.
+
+Where there is no `tag`, `path` is the name that a person knows, and stays.
+"""
 
 
 def write(rows: Any, stream: IO[bytes], *, tz: str | None = None, max_rows: int | None = None) -> None:
@@ -166,8 +169,9 @@ def _fitted(columns: list[_Column]) -> list[_Column]:
     if len(empty) < len(columns) and _total(columns) <= room:
         return columns
     dropped = []
+    has_tag = any(column.name == "tag" for column in kept)
     while len(kept) > 1 and _total(kept, most=_LEAST) > room:
-        background = [c for c in kept if c.name in _BACKGROUND]
+        background = [c for c in kept if c.name in _BACKGROUND and (has_tag or c.name != "path")]
         column = min(background, key=lambda c: _BACKGROUND.index(c.name)) if background else kept[-1]
         kept.remove(column)
         dropped.append(column.name)

@@ -205,6 +205,17 @@ def test_a_terminal_gets_a_table_that_fits() -> None:
     assert "--format jsonl gives all" in err.text
 
 
+def test_a_narrow_terminal_keeps_the_path_where_there_is_no_tag() -> None:
+    row = {"path": "Plant/Line1/Press1/Temperature", "node_id": "nsu=urn:plant;s=Line1.Press1.Temperature"}
+    facts = {"data_type": "EUInformation", "unit": "newton metre per second", "sampling_ms": 0, "queue_size": 2000}
+    with on_terminal(NO_COLOR="1") as (out, _):
+        emit(Rows([*row, *facts], [(*row.values(), *facts.values())]))
+    assert out.text.startswith("path") and "node_id" not in out.text
+    with on_terminal(NO_COLOR="1") as (out, _):
+        emit(Rows([*row, "tag", *facts], [(*row.values(), "Temperature of the oil", *facts.values())]))
+    assert "path" not in out.text and "tag" in out.text
+
+
 def test_no_color_leaves_no_escape() -> None:
     with on_terminal(NO_COLOR="1") as (out, _):
         emit(hard_table())
@@ -235,6 +246,8 @@ def test_binary_is_refused_on_a_terminal() -> None:
 def test_an_unknown_zone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match='no time zone "Mars/Olympus"'):
         emit(hard_table(), format="table", output=tmp_path / "x", tz="Mars/Olympus")
+    with pytest.raises(UsageError, match='no time zone "Mars/Olympus"'):
+        emit(hard_table(), format="jsonl", output=tmp_path / "x", tz="Mars/Olympus")
 
 
 def test_python_values_of_odd_kinds() -> None:
