@@ -66,6 +66,7 @@ def read(
     model = settings.plant(plant)
 
     async def work() -> ExitCode:
+        from omptool.capture.nodetable import ServerIdentity
         from omptool.cli import noderows
         from omptool.opcua.around import look_around
         from omptool.opcua.session import connect
@@ -73,7 +74,7 @@ def read(
         async with connect(chosen, timeout_s=timeout) as session:
             asked = await _resolve(session, nodes)
             around = await look_around(session, asked.nodes)
-            identity = noderows.identity(session, chosen)
+            identity = ServerIdentity.of(chosen, session)
             rows = await noderows.read_telemetry(session, identity, around.nodes, around.context, model)
             present, absent = _without_value(rows, around.nodes)
             problems = [*asked.problems, *[await _absent(session, node, code) for node, code in absent]]
@@ -108,8 +109,7 @@ async def _resolve(session: Session, texts: list[str]) -> _Asked:
         except NotFound as error:
             problems.append(error)
             continue
-        if text.startswith("ns="):
-            known_as = nodes[0].to_text(session.namespaces)
+        if text.startswith("ns=") and (known_as := nodes[0].to_text(session.namespaces)) != text:
             diagnostics.note(f"note: {text} is {known_as} today; a namespace index may change when the server restarts")
         found |= dict.fromkeys(nodes)
     return _Asked(list(found), problems)
@@ -165,5 +165,6 @@ async def _absent(session: Session, node: Node, code: int) -> OmptoolError:
             f"read what is below it:  omptool browse {session.url} --root '{node.path or node.node_id}' --values",
         )
     near = nearest(node.node_id, [known.node_id for known in await crawl(session)])
-    hint = "\n".join(["nearest:", *(f"  {node_id}" for node_id in near)]) if near else ""
+    look = f"see what is there:  omptool browse {session.url}"
+    hint = "\n".join(["nearest:", *(f"  {node_id}" for node_id in near)]) if near else look
     return NotFound(f"{session.url} has no node {node.node_id} ({status.name(code)})", hint)

@@ -75,6 +75,8 @@ class Config:
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
 
     def _server_hint(self, name: str) -> str:
+        if re.fullmatch(r"[\w.-]+:\d+(/.*)?", name):
+            return f"write an address as opc.tcp://{name}"
         near = _nearest(name, self.servers)
         looked = ", ".join(map(str, self.looked_in)) or f"no {FILE_NAME} found"
         return f"{near}give an address, opc.tcp://HOST:4840, or add [servers.{name}] with a url\nread: {looked}"

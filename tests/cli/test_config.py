@@ -197,3 +197,9 @@ def test_check_says_what_was_read_and_exits_2_when_wrong(invoke: Callable[..., R
 
 def test_config_alone_shows_its_commands(invoke: Callable[..., Result]) -> None:
     assert "show" in invoke("config").out
+
+
+def test_an_address_without_its_scheme_is_completed() -> None:
+    with pytest.raises(UsageError) as raised:
+        load({}, {}, []).server("10.1.4.7:4840")
+    assert raised.value.hint == "write an address as opc.tcp://10.1.4.7:4840"
