@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -28,6 +28,9 @@ from omptool.capture.format import (
 from omptool.capture.segment import Encoder, write_file
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.plant import ServerPlace
+
+if TYPE_CHECKING:
+    from omptool.config import ServerConfig
 
 NODE_TABLE: pa.Schema = pa.schema(
     [
@@ -69,6 +72,17 @@ _NODE_FIELDS = (
 _GRANTED = ("sampling_ms", "publishing_ms", "queue_size")
 
 
+class Introduced(Protocol):
+    """What a session knows of its server, once connected."""
+
+    @property
+    def application_uri(self) -> str: ...
+    @property
+    def namespaces(self) -> Sequence[str]: ...
+    @property
+    def build_info(self) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ServerIdentity:
     """A server as the capture met it.
@@ -89,6 +103,19 @@ class ServerIdentity:
     namespaces: tuple[str, ...] = ()
     build_info: Mapping[str, Any] = field(default_factory=dict)
     settings: ServerPlace = field(default_factory=ServerPlace)
+
+    @classmethod
+    def of(cls, server: ServerConfig, session: Introduced) -> ServerIdentity:
+        """As rows name a server (C1): by its ApplicationUri, else its name in omptool.toml, else its address."""
+        return cls(
+            server=session.application_uri or server.name or server.url,
+            application_uri=session.application_uri,
+            url=server.url,
+            name=server.name,
+            namespaces=tuple(session.namespaces),
+            build_info=session.build_info,
+            settings=ServerPlace(server.site, server.area, server.line, server.machine),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from omptool.config import ServerConfig
 from omptool.errors import DiskFull, OutputExists, ServerRefused, Unreachable
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
-from omptool.model.plant import ServerPlace
 from omptool.model.times import ticks_to_unix_ns
 from omptool.model.vocabulary import GapReason, Origin
 from omptool.opcua.crawl import crawl
@@ -169,7 +168,7 @@ class _Recording:
     # in the worker thread
 
     def _open(self, session: Session, found: _Found, handles: dict[str, int], subscription: Subscription) -> None:
-        identity = server_identity(self._server, session)
+        identity = ServerIdentity.of(self._server, session)
         writer = CaptureWriter.create(self._output, force=self._force, session={"url": self._server.url})
         self._store = store = RecordingStore(writer, identity, count=self._limits.count)
         store.note("connect", {"url": self._server.url, "application_uri": session.application_uri})
@@ -242,7 +241,7 @@ class _Recording:
         failed = [item for item in self._items if not item.is_monitored]
         rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
         return RecordingResult(
-            server=server_identity(self._server, session).server,
+            server=ServerIdentity.of(self._server, session).server,
             rows=store.rows,
             nodes=len(self._items) - len(failed),
             gaps=dict(store.gaps),
@@ -305,19 +304,6 @@ def _unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
     first = list(refused.items())[:_NAMED]
     names = [status.name(code) for _, code in first]
     return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
-
-
-def server_identity(server: ServerConfig, session: Session) -> ServerIdentity:
-    """How rows name this server (C1): its ApplicationUri, else its name here, else its address."""
-    return ServerIdentity(
-        server=session.application_uri or server.name or server.url,
-        application_uri=session.application_uri,
-        url=server.url,
-        name=server.name,
-        namespaces=tuple(session.namespaces),
-        build_info=session.build_info,
-        settings=ServerPlace(server.site, server.area, server.line, server.machine),
-    )
 
 
 def _node_table(

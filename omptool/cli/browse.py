@@ -121,6 +121,7 @@ def browse(
 async def _ask(
     chosen: ServerConfig, asked: Asked, model: PlantModel | None, timeout_s: float | None, progress: ProgressMode
 ) -> Answer:
+    from omptool.capture.nodetable import ServerIdentity
     from omptool.cli import noderows
     from omptool.opcua.explore import explore
     from omptool.opcua.session import connect
@@ -136,7 +137,7 @@ async def _ask(
                 wanted=asked.wanted,
                 on_progress=lambda count: bar.update([f"{count:,} nodes"], {"nodes": count}),
             )
-            identity = noderows.identity(session, chosen)
+            identity = ServerIdentity.of(chosen, session)
             values = await noderows.read(session, identity, explored, model) if asked.values else None
     table = noderows.table(explored, identity, model, values)
     return Answer(explored, table, values, time.monotonic() - started)

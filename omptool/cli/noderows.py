@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from omptool.capture.nodetable import ServerIdentity
-    from omptool.config import ServerConfig
     from omptool.model.nodes import Node
     from omptool.model.plant import PlantModel
     from omptool.opcua.explore import Explored
@@ -51,22 +50,6 @@ OF_VALUES = (
     "overflow",
 )
 """What a current value adds to its node; the same columns as in telemetry."""
-
-
-def identity(session: Session, chosen: ServerConfig) -> ServerIdentity:
-    """The server of a session, as rows name it."""
-    from omptool.capture.nodetable import ServerIdentity
-    from omptool.model.plant import ServerPlace
-
-    return ServerIdentity(
-        server=session.application_uri or chosen.name or session.url,
-        application_uri=session.application_uri,
-        url=session.url,
-        name=chosen.name,
-        namespaces=tuple(session.namespaces),
-        build_info=session.build_info,
-        settings=ServerPlace(chosen.site, chosen.area, chosen.line, chosen.machine),
-    )
 
 
 async def read(
