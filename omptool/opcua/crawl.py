@@ -187,8 +187,8 @@ def local(node: WireNodeId, namespaces: Sequence[str]) -> WireNodeId | None:
     """An ExpandedNodeId as a NodeId of this server; None when it is of another server or of an unknown namespace."""
     if node.server:
         return None
-    if node.uri is None:
-        return node
+    if not node.uri:
+        return node if node.uri is None else WireNodeId(node.namespace, node.identifier)
     return WireNodeId(namespaces.index(node.uri), node.identifier) if node.uri in namespaces else None
 
 

@@ -117,10 +117,14 @@ class ResponseHeader(NamedTuple):
 
 
 def namespace_uri(index: int, namespaces: Sequence[str]) -> str | None:
-    """URI of a namespace index, "" for namespace 0 as C1 leaves it out, None when the array has no URI for it."""
+    """URI of a namespace index, "" for namespace 0 as C1 leaves it out.
+
+    None when the array has no URI for it, or has it at a smaller index too: it would name another namespace's node.
+    """
     if index == 0:
         return ""
-    return namespaces[index] or None if index < len(namespaces) else None
+    uri = namespaces[index] if index < len(namespaces) else ""
+    return uri if uri and uri != OPC_UA and namespaces.index(uri) == index else None
 
 
 def text_of(data: bytes) -> str:

@@ -304,3 +304,8 @@ def test_a_refusal_for_another_reason_is_not_repeated() -> None:
     with pytest.raises(OmptoolError, match="BadUserAccessDenied"):
         run_batch(refuse, 8, 8)
     assert asked == [8]
+
+
+def test_a_node_with_an_empty_uri_is_of_this_server() -> None:
+    assert crawl.local(WireNodeId(2, "x", ""), ["", "", "urn:a"]) == WireNodeId(2, "x")
+    assert crawl.local(WireNodeId(0, "x", "urn:elsewhere"), ["", "", "urn:a"]) is None

@@ -84,3 +84,9 @@ def test_errors_say_where() -> None:
         reader = Reader(b"\1\2\3")
         reader.u16()
         reader.u32()
+
+
+def test_a_namespace_named_twice_gives_no_two_nodes_one_name() -> None:
+    namespaces = [OPC_UA, "urn:a", "urn:a", OPC_UA]
+    names = [WireNodeId(index, "x").to_text(namespaces) for index in range(4)]
+    assert names == ["s=x", "nsu=urn:a;s=x", "ns=2;s=x", "ns=3;s=x"]
