@@ -78,24 +78,23 @@ def cat(
     if output is not None:
         refuse_existing(output, force=force)
     model = settings.plant(plant)
-    window = _window(start, end, tz, model)
+    zone = settings.zone_name(tz, model)
+    window = _window(start, end, zone)
     opened = open_capture(capture)
     wanted = rowfilter.Filter(view, *window, _nodes(opened, select))
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
-    emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=tz)
+    emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=zone)
 
 
-def _window(
-    start: str | None, end: str | None, tz: str | None, plant: PlantModel | None
-) -> tuple[datetime | None, datetime | None]:
+def _window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime | None, datetime | None]:
     if start is None and end is None:
         return None, None
     from datetime import UTC, datetime
 
     from omptool.model.times import parse_time
 
-    zone = settings.zone(tz or (plant.zone if plant else None))[0]
+    zone = settings.zone(tz)[0]
     now = datetime.now(UTC)
     first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
     if first is not None and last is not None and first >= last:

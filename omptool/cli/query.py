@@ -74,7 +74,7 @@ def query(
         refuse_existing(output, force=force)
     nearby = settings.plant(plant)
     model = nearby if plant else (plant_of_lakes(on) or nearby)
-    name = tz or loaded["output.tz"] or (model.zone if model else None)
+    name = settings.zone_name(tz, model)
     zone = settings.zone(name)[0]
     bound = parameters.parse(param or [], now=datetime.now(UTC), zone=zone)
     sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)

@@ -64,6 +64,7 @@ def read(
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)
     model = settings.plant(plant)
+    zone = settings.zone_name(tz, model)
 
     async def work() -> ExitCode:
         from omptool.capture.nodetable import ServerIdentity
@@ -80,9 +81,9 @@ def read(
             problems = [*asked.problems, *[await _absent(session, node, code) for node, code in absent]]
         table = noderows.with_status_name(rows.filter(present))
         if len(table) and format is None and output is None and choose_format(format, output) == "table":
-            emit(_shown(table), tz=tz)
+            emit(_shown(table), tz=zone)
         elif len(table):
-            emit(table, format=format, output=output, force=force, tz=tz)
+            emit(table, format=format, output=output, force=force, tz=zone)
         for problem in problems:
             diagnostics.error(problem.message, problem.hint)
         return ExitCode.FAILED if problems else ExitCode.OK

@@ -44,6 +44,11 @@ def zone(tz: str | None = None) -> tuple[dt.tzinfo, str]:
     return local_zone(tz or current()["output.tz"])
 
 
+def zone_name(tz: str | None, model: PlantModel | None) -> str | None:
+    """Where a plant model is in use: `--tz`, else output.tz, else the plant's zone; None is the system's."""
+    return tz or current()["output.tz"] or (model.zone if model else None)
+
+
 def plant(path: Path | None = None) -> PlantModel | None:
     """The plant model a user named, else plant.toml beside omptool.toml or in the current folder, if there is one."""
     from omptool.model.plant import PlantModel

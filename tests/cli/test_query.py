@@ -194,13 +194,19 @@ def test_a_wrong_plant_model_is_named(invoke: Run, shift: Path, tmp_path: Path, 
     assert result.err.startswith(f"omptool: {message}\n")
 
 
-def test_times_without_an_offset_and_tables_are_in_the_plants_zone(invoke: Run, shift: Path, tmp_path: Path) -> None:
+def test_times_without_an_offset_and_tables_are_in_the_plants_zone(
+    invoke: Run, shift: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "plant.toml").write_text('time_zone = "Asia/Tokyo"\n')
     statement = "select max(time) as t, $since::text as since from telemetry"
     bare = ("--on", shift, "--param", "since:timestamp=2026-01-01")
     assert invoke("query", statement, *bare).rows == [{"t": "2026-01-01T00:02:00Z", "since": "2025-12-31 15:00:00+00"}]
     assert "2026-01-01 09:02:00" in invoke("query", statement, *bare, "--format", "table").out
     assert "2026-01-01 01:02:00" in invoke("query", statement, *bare, "--format", "table", "--tz", "Europe/Berlin").out
+    rows = ("cat", shift, "--start", "2026-01-01T09:02", "--limit", 1, "--format", "table")
+    assert "2026-01-01 09:02:00" in invoke(*rows).out
+    monkeypatch.setenv("OMPTOOL_OUTPUT_TZ", "UTC")
+    assert "2026-01-01 09:02:00" not in invoke(*rows).out
 
 
 def test_a_closed_pipe_is_silent(shift: Path, tmp_path: Path) -> None:
