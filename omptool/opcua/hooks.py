@@ -75,8 +75,9 @@ ALLOWED_SERVICES: frozenset[int] = frozenset(
 MAX_CHUNK = 64 * 1024 * 1024
 """Largest chunk taken from a server: far above what servers send (64 KB), far below what would hurt."""
 
-MAX_MESSAGE = 512 * 1024 * 1024
-"""Largest message over all its chunks."""
+MAX_MESSAGE = 192 * 1024 * 1024
+"""Largest message over all its chunks. One value may fill it, and must still fit what a capture gives back as one row:
+better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
 _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read"}
@@ -173,8 +174,9 @@ class GuardedProtocol(UASocketProtocol):
         super().connection_lost(exc)
 
     def _take(self, kind: bytes, final: bytes, chunk: bytes) -> None:
-        self._message_size = (self._message_size + len(chunk)) if final == b"C" else 0
-        if self._message_size > MAX_MESSAGE:
+        size = self._message_size + len(chunk)
+        self._message_size = size if final == b"C" else 0
+        if size > MAX_MESSAGE:
             self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
             return
         if kind == b"ERR" and len(chunk) >= 12:

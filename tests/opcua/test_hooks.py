@@ -9,6 +9,7 @@ from asyncua import Client, ua
 from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.common.connection import SecureConnection
 
+from omptool.capture.format import MAX_DECODED
 from omptool.opcua import hooks, requests
 from omptool.opcua.session import Session
 
@@ -91,3 +92,14 @@ def test_asyncua_starts_no_task_of_its_own_but_channel_renewal(with_session) -> 
 
     names = {name for name in with_session(work) if name.startswith(("Client.", "UaSession."))}
     assert names == {"Client._renew_channel_loop"}
+
+
+def test_the_largest_message_fits_into_what_a_capture_gives_back() -> None:
+    assert hooks.MAX_CHUNK < hooks.MAX_MESSAGE < 0.8 * MAX_DECODED
+
+
+def test_the_last_chunk_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "MAX_MESSAGE", 100)
+    protocol = hooks.GuardedProtocol()
+    protocol.data_received(b"MSGF" + (120).to_bytes(4, "little") + bytes(112))
+    assert protocol.fault == "it sent a message of more than 0 MiB"
