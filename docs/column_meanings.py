@@ -115,7 +115,7 @@ JOURNAL = {
     "server": _SERVER,
     "sub": "The server's SubscriptionId.",
     "kind": "`start`, `connect`, `lost`, `subscribe`, `revised`, `item_failed`, `overflow`, `clock_step`, "
-    "`type_change`, `marker`, `stop`, …",
+    "`type_change`, `marker`, `stop`, …; all of them in [the capture format](capture-format.md#journal-and-gaps).",
     "detail": "Evidence, JSON.",
     "capture": _CAPTURE,
     "seq": "Running number of the entry.",
