@@ -9,6 +9,7 @@ from omptool.capture.reader import Capture
 from omptool.cli import settings, terminal
 from omptool.cli.diagnostics import typed
 from omptool.model.times import datetime_of
+from omptool.model.vocabulary import GapReason
 
 
 def draw(capture: Capture, source: str, tz: str | None) -> str:
@@ -63,6 +64,8 @@ def _span(capture: Capture, tz: str | None) -> str:
 
 def _gaps(capture: Capture) -> str:
     reasons = Counter(capture.gaps()["reason"].to_pylist())
+    if capture.is_being_written:
+        del reasons[GapReason.CLIENT_STOPPED]
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common()) or "none"
 
 

@@ -31,6 +31,9 @@ _BACKGROUND = (
 Where there is no `tag`, `path` is the name that a person knows, and stays.
 """
 
+_END_TELLS = ("path", "tag")
+"""Columns of which a narrow terminal shows the end: the beginning is the same in every row."""
+
 
 def write(rows: Any, stream: IO[bytes], *, tz: str | None = None, max_rows: int | None = None) -> None:
     """Write `rows` as a table; with `max_rows`, fit it to the terminal and show at most that many rows."""
@@ -134,7 +137,7 @@ class _Column:
         return self._placed(self.text(value, zone))
 
     def _placed(self, text: str) -> str:
-        text = terminal.clip(text, self.cells)
+        text = terminal.clip(text, self.cells, keep_end=self.name in _END_TELLS)
         fill = " " * (self.cells - terminal.width(text))
         return fill + text if self.right else text + fill
 

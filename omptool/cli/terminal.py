@@ -97,17 +97,17 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def clip(text: str, cells: int) -> str:
-    """`text` cut to at most `cells` cells, with an ellipsis where something is missing."""
+def clip(text: str, cells: int, *, keep_end: bool = False) -> str:
+    """`text` cut to at most `cells` cells, with an ellipsis where something is missing: the end, or the beginning."""
     if width(text) <= cells:
         return text
     kept, used = [], 0
-    for character in text:
+    for character in reversed(text) if keep_end else text:
         used += width(character)
         if used > cells - 1:
             break
         kept.append(character)
-    return "".join(kept) + "…"
+    return "…" + "".join(reversed(kept)) if keep_end else "".join(kept) + "…"
 
 
 def stdout_is_terminal() -> bool:

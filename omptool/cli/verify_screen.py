@@ -36,7 +36,7 @@ def _line(verdict: Verdict, names: Mapping[str, str], zone: tzinfo) -> tuple[str
         f"{verdict.items:,}",
         f"{verdict.rows:,}",
         _clock(verdict.first_ns, zone),
-        _clock(verdict.last_ns, zone),
+        _until(verdict, zone),
         terminal.escape(_word(verdict)),
     )
 
@@ -103,6 +103,12 @@ def _damage(damage: Damage) -> str:
 
 def _clock(ns: int | None, zone: tzinfo) -> str:
     return "" if ns is None else f"{datetime_of(ns // 1000).astimezone(zone):%Y-%m-%d %H:%M:%S}"
+
+
+def _until(verdict: Verdict, zone: tzinfo) -> str:
+    """The end; without its date on the day of the beginning, so that the line fits a terminal."""
+    start, end = _clock(verdict.first_ns, zone), _clock(verdict.last_ns, zone)
+    return end.partition(" ")[2] if start[:10] == end[:10] else end
 
 
 def _moment(moment: Any, zone: tzinfo, form: str) -> str:

@@ -13,6 +13,7 @@ from omptool.capture.reader import Capture
 from omptool.lake.parquet import stored_schema
 from omptool.model.contracts import TELEMETRY, VIEWS
 from omptool.model.plant import PlantModel
+from omptool.model.vocabulary import GapReason
 from omptool.sources.source import Scannable, Stream, open_reasons
 
 
@@ -59,7 +60,11 @@ class CaptureSource:
         yield from self.table(view).to_batches()
 
     def gap_reasons(self) -> Mapping[str, int]:
-        return open_reasons(self.table("gaps"))
+        """Reasons with their number; that a capture is still being written is no loss."""
+        reasons = open_reasons(self.table("gaps"))
+        if self._capture.is_being_written:
+            reasons.pop(GapReason.CLIENT_STOPPED, None)
+        return reasons
 
     def _read(self, view: str) -> pa.Table:
         if view in ("nodes", "events"):

@@ -276,3 +276,11 @@ def test_windows_show_their_date_where_one_day_is_not_all(tmp_path: Path) -> Non
     writer.gap(GapReason.STALE, server=build.SERVER.server, start_ns=start, end_ns=None, state=GapState.EXPLAINED)
     writer.close()
     assert "  2026-09-22 14:13:20.000 → ?  stale" in on_terminal(tmp_path, "verify", "a.omcap")
+
+
+def test_a_capture_that_is_being_written_has_no_loss_yet(run_cli: Cli, killed: Path, tmp_path: Path) -> None:
+    lock = Lock(killed)
+    assert "gaps     none" in on_terminal(tmp_path, "info", killed.name)
+    assert run_cli("query", "select count(*) as n from telemetry", "--on", killed).err == ""
+    lock.release()
+    assert "1 client_stopped" in run_cli("query", "select count(*) as n from telemetry", "--on", killed).err

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from omptool.cli import render_text
 from omptool.cli.output import Rows, emit, replacing
-from omptool.cli.terminal import width
+from omptool.cli.terminal import clip, width
 from omptool.cli.values import json_text, plain_text
 from omptool.errors import DiskFull, NotFound, OutputExists, OutputFailed, UsageError
 from tests.cli.hard_rows import BINARY_FORMATS, GOLDEN, TEXT_FORMATS, ZONE, hard_table
@@ -211,9 +211,17 @@ def test_a_narrow_terminal_keeps_the_path_where_there_is_no_tag() -> None:
     with on_terminal(NO_COLOR="1") as (out, _):
         emit(Rows([*row, *facts], [(*row.values(), *facts.values())]))
     assert out.text.startswith("path") and "node_id" not in out.text
+    assert "Press1/Temperature  EUInformation" in out.text
     with on_terminal(NO_COLOR="1") as (out, _):
         emit(Rows([*row, "tag", *facts], [(*row.values(), "Temperature of the oil", *facts.values())]))
     assert "path" not in out.text and "tag" in out.text
+
+
+def test_a_clipped_text_says_on_which_side() -> None:
+    assert clip("Line1/Press1", 12) == "Line1/Press1"
+    assert clip("Line1/Press1", 7) == "Line1/…"
+    assert clip("Line1/Press1", 7, keep_end=True) == "…Press1"
+    assert clip("面面面", 4, keep_end=True) == "…面"
 
 
 def test_no_color_leaves_no_escape() -> None:
