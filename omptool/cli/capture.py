@@ -99,7 +99,9 @@ def capture(
     if output is None or dry_run:
         return run_async(lambda: _show_plan(chosen, selection, intervals, format))
     return run_until_stopped(
-        lambda stop: _record(chosen, output, selection, intervals, limits, stop, force=force, mode=progress)
+        lambda stop: _record(
+            chosen, output, selection, intervals, limits, stop, force=force, mode=progress, format=format
+        )
     )
 
 
@@ -113,6 +115,7 @@ async def _record(
     *,
     force: bool,
     mode: ProgressMode,
+    format: str | None,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
@@ -131,8 +134,8 @@ async def _record(
             progress=facts,
         )
     last_word(result, server, output)
-    if not sys.stdout.isatty():
-        emit(summary(result), format="jsonl")
+    if format is not None or not sys.stdout.isatty():
+        emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
 
 

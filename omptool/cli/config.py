@@ -45,7 +45,9 @@ def check(
     config: ConfigOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing when all is well.")] = False,
 ) -> None:
-    """Check the settings files; exit 2 with file, line and key when something is wrong.
+    """Check the settings files.
+
+    Exit code 2 with file, line and key when something is wrong.
 
     \b
     Examples:

@@ -74,6 +74,12 @@ def test_in_a_pipe_it_ends_with_one_json_line(run_cli: Run, server: CountingServ
     assert sum(map(len, assert_counts_without_hole(tmp_path / "x.omcap").values())) == 120
 
 
+def test_the_last_line_takes_the_format_that_was_asked_for(run_cli: Run, server: CountingServer) -> None:
+    result = run_cli("capture", server.url, "-o", "x.omcap", "--count", 20, "--format", "csv")
+    assert result.code == 0
+    assert result.out.startswith("rows,nodes,servers,gaps,seconds\n20,5,1,0,")
+
+
 def test_a_dry_run_shows_the_plan_and_creates_nothing(invoke: Run, server: CountingServer, tmp_path: Path) -> None:
     result = invoke(
         "capture", server.url, "--dry-run", "--select", "Line1/Counter3",
