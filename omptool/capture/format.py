@@ -127,6 +127,9 @@ SPLIT_BYTES: Final = 64 << 20
 MAX_JSON: Final = 64 << 20
 """Bytes of capture.json and of a types file."""
 
+MAX_NODE_TABLE: Final = 1 << 30
+"""Bytes of a node table: some twenty million nodes at the 50 bytes each that a compressed one takes."""
+
 MAX_ENTRY: Final = 256 << 10
 """Bytes of one journal entry or gap; a longer detail is cut when written."""
 

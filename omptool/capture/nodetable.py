@@ -22,6 +22,8 @@ from omptool.capture.format import (
     KEY_SERVER,
     KEY_TYPES,
     MAX_HANDLE,
+    MAX_JSON,
+    MAX_NODE_TABLE,
     NS,
     TYPES_NAME,
 )
@@ -179,7 +181,7 @@ def read_nodes(folder: Path, name: str) -> NodeTable:
         TableError: missing, changed or not a node table.
     """
     try:
-        schema, parts = batches.read_stream(_read(folder, name), NODE_TABLE)
+        schema, parts = batches.read_stream(_read(folder, name, MAX_NODE_TABLE), NODE_TABLE)
     except batches.BatchError as error:
         raise TableError(f"{name}: {error}") from None
     metadata = schema.metadata or {}
@@ -204,9 +206,9 @@ def _write(folder: Path, pattern: str, data: bytes) -> str:
     return name
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read(folder: Path, name: str, limit: int = MAX_JSON) -> bytes:
     """A content-addressed file whose bytes are what its name promises."""
-    data = batches.read_small_file(folder / name)
+    data = batches.read_small_file(folder / name, limit)
     if data is None:
         raise TableError(f"{name} is missing")
     if _digest(data) != name.partition("-")[2].partition(".")[0]:
