@@ -21,6 +21,7 @@ from omptool.capture.lock import Lock, is_held
 from omptool.capture.reader import Capture
 from omptool.capture.repair import free_name, rewrite
 from omptool.capture.segment import Encoder, SegmentFile, sync, sync_folder, write_error, write_file
+from omptool.capture.story import last_recorded
 from omptool.errors import Busy
 
 
@@ -90,7 +91,7 @@ def recover(path: Path, *, dry_run: bool = False, clock: Callable[[], int] = tim
         capture = Capture.open(path)
         report = _report(capture, tuple(_plan(capture, dry_run=False)))
         if report.is_marked:
-            _mark(Capture.open(path), report, clock())
+            _mark(Capture.open(path), report, clock(), last_recorded(capture))
             _renew_cache(Capture.open(path))
     finally:
         lock.release()
@@ -177,7 +178,7 @@ def _truncate(path: Path, size: int) -> None:
         os.close(fd)
 
 
-def _mark(capture: Capture, report: RecoveryReport, now: int) -> None:
+def _mark(capture: Capture, report: RecoveryReport, now: int, last_commit: int | None) -> None:
     """Write `recovered` behind the last commit."""
     telemetry = [part for part in capture.parts if part.kind == TELEMETRY_KIND and part.index.good]
     if not telemetry:
@@ -194,6 +195,7 @@ def _mark(capture: Capture, report: RecoveryReport, now: int) -> None:
         "torn_bytes": sum(action.bytes for action in report.actions if action.what in ("cut", "removed")),
         "lost_rows": None if None in rows else sum(count or 0 for count in rows),
         "files": [action.file for action in report.actions],
+        "last_commit": last_commit,
     }
     entries.journal("recovered", None, None, detail, now)
     try:

@@ -127,12 +127,21 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
     for server in _servers(capture):
         yield {
             "server": server,
-            "start_time": (capture.last_commit_time or 0) // 1000,
+            "start_time": (last_recorded(capture) or 0) // 1000,
             "reason": GapReason.CLIENT_STOPPED,
             "state": GapState.EXPLAINED,
             "detail": _json(detail | {"torn_bytes": capture.torn_bytes}),
             "capture": capture.id,
         }
+
+
+def last_recorded(capture: Capture) -> int | None:
+    """When the recording itself committed last, in Unix nanoseconds; a repair commits too, but records nothing."""
+    for entry in capture.journal_entries:
+        known = entry.detail.get("last_commit")
+        if entry.kind == "recovered" and type(known) is int:
+            return known
+    return capture.last_commit_time
 
 
 def _servers(capture: Capture) -> list[str]:

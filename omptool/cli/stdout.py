@@ -86,4 +86,4 @@ def failed(what: str, error: OSError) -> OutputFailed:
     reason = (error.strerror or str(error)).lower()
     if error.errno in NO_SPACE:
         return DiskFull(f"cannot write to {what}: {reason}", "free some space and run again")
-    return OutputFailed(f"cannot write to {what}: {reason}")
+    return OutputFailed(f"cannot write to {what}: {reason}", "choose a place that exists and that you may write to")

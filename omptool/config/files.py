@@ -40,7 +40,10 @@ def read(
             files.append(File(candidate, candidate.read_text(encoding="utf-8")))
         except (FileNotFoundError, NotADirectoryError) as error:
             if required:
-                raise ConfigError(f"no settings file {candidate}") from error
+                raise ConfigError(
+                    f"no settings file {candidate}",
+                    "check the name; without --config, ./omptool.toml is read",
+                ) from error
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read {candidate}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
     return replace(load(flags or {}, environ, files), folder=(named or Path(FILE_NAME)).parent)

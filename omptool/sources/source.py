@@ -5,6 +5,7 @@ Nothing here knows DuckDB; `sql/views.py` turns these into views.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def describe_gaps(label: str, reasons: Mapping[str, int]) -> str:
     count = sum(reasons.values())
     listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
     windows = f"{count} window{'s' if count > 1 else ''}"
-    return f'{label} has {windows} that may lack values ({listed}); omptool query "from gaps" --on {label}'
+    return f'{label} has {windows} that may lack values ({listed}); omptool query "from gaps" --on {shlex.quote(label)}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def is_no_space(error: BaseException) -> bool:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error).splitlines()[0]).lower()
+    return error.strerror.lower() if error.strerror else str(error).splitlines()[0]
 
 
 def sync_file(path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from omptool.capture.lock import Lock
 from omptool.capture.reader import Capture
 from omptool.capture.recover import recover
+from omptool.capture.story import gaps
 from omptool.errors import Busy
 from tests.capture import build
 
@@ -41,11 +42,13 @@ def test_a_whole_capture_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_killed_writer_leaves_a_mark_once(tmp_path: Path) -> None:
     path = build.small(tmp_path / "a.omcap", close=False)
+    (stopped,) = gaps(Capture.open(path)).to_pylist()
     report = recover(path)
     assert report.is_marked and not report.has_loss
     capture = Capture.open(path)
     assert capture.journal_entries[-1].kind == "recovered"
     assert not capture.finished and capture.torn_bytes == 0
+    assert gaps(capture).to_pylist()[0]["start_time"] == stopped["start_time"], "a repair moved the evidence"
     before = state(path)
     assert not recover(path).is_marked
     assert state(path) == before
