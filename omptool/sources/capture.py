@@ -59,6 +59,9 @@ class CaptureSource:
     def _batches(self, view: str) -> Iterator[pa.RecordBatch]:
         yield from self.table(view).to_batches()
 
+    def holds(self, capture: str) -> bool:
+        return capture == self.id
+
     def gap_reasons(self) -> Mapping[str, int]:
         """Reasons with their number; that a capture is still being written is no loss."""
         reasons = open_reasons(self.table("gaps"))

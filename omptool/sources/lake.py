@@ -19,6 +19,7 @@ class LakeSource:
 
     kind = "lake"
     has_telemetry = True
+    id = None
 
     def __init__(self, path: Path, *, version: int | datetime | None = None, label: str = "") -> None:
         """Open the five tables.

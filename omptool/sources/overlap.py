@@ -19,9 +19,5 @@ def overlaps(sources: Sequence[Named]) -> Iterator[tuple[str, str]]:
 def _is_shared(one: Source, other: Source) -> bool:
     if not (one.has_telemetry and other.has_telemetry):
         return False
-    kinds = {one.kind: one, other.kind: other}
-    if kinds.keys() == {"capture"}:
-        return bool(getattr(one, "id", 0) == getattr(other, "id", 1))
-    if kinds.keys() == {"capture", "lake"}:
-        return bool(getattr(kinds["lake"], "holds")(getattr(kinds["capture"], "id")))  # noqa: B009
-    return one.label == other.label
+    held = (holder.holds(held.id) for holder, held in ((one, other), (other, one)) if held.id is not None)
+    return any(held) or one.label == other.label

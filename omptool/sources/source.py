@@ -62,6 +62,7 @@ class Source(Protocol):
         label: as the user named it.
         kind: "capture", "lake", "parquet", "csv", "tsv", "json", "arrow".
         has_telemetry: whether its tables are the views of the contract (C2, C3); else it is one table of its own.
+        id: the capture's id where the source is one recording.
     """
 
     @property
@@ -70,6 +71,8 @@ class Source(Protocol):
     def kind(self) -> str: ...
     @property
     def has_telemetry(self) -> bool: ...
+    @property
+    def id(self) -> str | None: ...
 
     def views(self) -> Mapping[str, Scannable]:
         """View name → table. A source that is one plain table has the single key `table`."""
@@ -77,6 +80,10 @@ class Source(Protocol):
 
     def gap_reasons(self) -> Mapping[str, int]:
         """Reasons of the windows that may lack values, with their number."""
+        ...
+
+    def holds(self, capture: str) -> bool:
+        """Whether rows of this capture (by id) are certainly among those of the source."""
         ...
 
 
@@ -105,12 +112,16 @@ class FileSource:
     name: str
     table: Scannable
     has_telemetry: bool = False
+    id: None = None
 
     def views(self) -> Mapping[str, Scannable]:
         return {"telemetry" if self.has_telemetry else "table": self.table}
 
     def gap_reasons(self) -> Mapping[str, int]:
         return {}
+
+    def holds(self, capture: str) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
