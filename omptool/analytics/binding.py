@@ -113,7 +113,9 @@ def bind(
     whole = [key for key in machines if all(key in found[role.name] for role in required)]
     if not whole:
         names = ", ".join(role.name for role in required)
-        raise NotFound(f"no machine has all roles of {recipe.name}: {names}", f"omptool analyze {recipe.name} --explain")
+        raise NotFound(
+            f"no machine has all roles of {recipe.name}: {names}", f"omptool analyze {recipe.name} --explain"
+        )
     for role in roles:
         _refuse_ambiguous(role, {key: found[role.name][key] for key in whole if key in found[role.name]})
     bound = [

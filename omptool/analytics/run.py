@@ -149,17 +149,17 @@ def _moment(column: pa.ChunkedArray) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
 
 
-def _of_table(
-    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]
-) -> Analysis:
+def _of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]) -> Analysis:
     table = request.table or ""
     if not recipe.table:
         raise UsageError(f"{recipe.name} needs telemetry, and {table} has none", "name a capture or a lake with --on")
+    if request.start is not None or request.end is not None:
+        raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
     columns = bind_columns(recipe, names, table, request.maps)
     taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
     others = [name for name in names if name not in columns.values() and name not in taken]
-    picked = [f"{identifier(column)} AS {identifier(role)}" for role, column in columns.items()]
+    picked = [f"CAST({identifier(column)} AS DOUBLE) AS {identifier(role)}" for role, column in columns.items()]
     picked += [identifier(name) for name in others] + ["row_number() OVER () AS omp_row"]
     source = f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
     rows = _ask(engine, _statement(recipe, "table", others, ["omp_row"], source), parameters)
@@ -190,7 +190,9 @@ def _touched(rows: pa.Table, nothing: str) -> str:
     least, worst = pc.min(rows["coverage"]).as_py(), pc.min(rows["percent_good"]).as_py()
     parts = []
     if unseen:
-        parts.append(f"{unseen} of {rows.num_rows} rows saw less than their whole window (coverage down to {least:.3f})")
+        parts.append(
+            f"{unseen} of {rows.num_rows} rows saw less than their whole window (coverage down to {least:.3f})"
+        )
     if poor:
         parts.append(f"{poor} rest on values that were not all Good (percent_good down to {worst:.1f})")
     return "; ".join(parts)

@@ -176,7 +176,7 @@ elements AS (
 )
 -- table
 elements AS (
-  SELECT *, CAST(pri AS DOUBLE) * pq AS ideal_s, CAST(NULL AS DOUBLE) AS aust, CAST(NULL AS DOUBLE) AS adet,
+  SELECT *, pri * pq AS ideal_s, CAST(NULL AS DOUBLE) AS aust, CAST(NULL AS DOUBLE) AS adet,
          CAST(NULL AS DOUBLE) AS adot, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
          CAST(NULL AS DOUBLE) AS sq, CAST(NULL AS DOUBLE) AS rq, CAST(NULL AS VARCHAR) AS unexplained,
          CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
@@ -185,9 +185,9 @@ elements AS (
 )
 -- result
 SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effectiveness,
-       gq / nullif(CAST(pq AS DOUBLE), 0) AS quality_ratio,
+       gq / nullif(pq, 0) AS quality_ratio,
        CASE WHEN pbt > 0 AND pq = 0 AND coverage > 0 THEN 0.0
-            ELSE (apt / nullif(pbt, 0)) * (ideal_s / nullif(apt, 0)) * (gq / nullif(CAST(pq AS DOUBLE), 0))
+            ELSE (apt / nullif(pbt, 0)) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0))
        END AS oee_index,
        CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
             WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
