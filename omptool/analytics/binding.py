@@ -144,7 +144,7 @@ def _of_role(globs: Sequence[str], machines: _Machines) -> dict[tuple[str | None
 def _refuse_ambiguous(role: Role, found: _Machines) -> None:
     for key, tags in found.items():
         names = sorted({tag.tag for tag in tags})
-        if len(names) > 1:
+        if len(names) > 1 and not role.many:
             listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
             raise UsageError(
                 f"{len(names)} tags of {key[-1]} could be {role.name}: {listed}",

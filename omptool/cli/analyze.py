@@ -177,7 +177,8 @@ def _request(
         moments.append(value if text is None else parse_time(text, now=now, zone=zone))
     places, period = parse_by(by or "machine")
     return Request(
-        *moments,
+        start=moments[0],
+        end=moments[1],
         places=places,
         period=period,
         zone=zone,
@@ -201,7 +202,7 @@ def _draw(recipe: Recipe, request: Request, analysis: Analysis) -> None:
     from omptool.cli.output import print_text
 
     ratios = [column.name for column in recipe.columns if column.unit == "1"]
-    own = {column.name for column in recipe.columns} - {"state"}
+    own = {column.name for column in recipe.columns} - set(recipe.labels)
     dull = own | {"end"} if request.period else own | {"start", "end"}
     shown = [name for name in analysis.rows.schema.names if name in ratios or name not in dull]
     rows = [[row[name] for name in shown] for row in analysis.rows.to_pylist()]

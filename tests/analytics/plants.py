@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from omptool.demo.plant import MACHINES, State
 from omptool.demo.schedule import Change, Plant
 from omptool.model.contracts import EVENTS, GAPS, JOURNAL, NODES, TELEMETRY
+from omptool.model.status import quality
 from omptool.sources.source import Scannable, Stream
 
 TAGS = (
@@ -47,9 +48,9 @@ def gap(start: str, end: str | None, **changes: object) -> dict[str, object]:
     } | changes
 
 
-def changes(plant: Plant, start: int, end: int) -> Iterable[tuple[str, Change]]:
-    """What a capture of [start, end) holds of TAGS: the values at its start, then every change."""
-    names = [name for name, channel in plant.channels.items() if channel.signal.name in TAGS]
+def changes(plant: Plant, start: int, end: int, tags: Collection[str]) -> Iterable[tuple[str, Change]]:
+    """What a capture of [start, end) holds of some tags: the values at its start, then every change."""
+    names = [name for name, channel in plant.channels.items() if channel.signal.name in tags]
     for name in names:
         yield "initial", plant.value_at(name, start)
     for name in names:
@@ -57,8 +58,9 @@ def changes(plant: Plant, start: int, end: int) -> Iterable[tuple[str, Change]]:
             yield "live", change
 
 
-def telemetry(plant: Plant, start: int, end: int) -> list[dict[str, object]]:
-    return [_row(plant, origin, change, seq) for seq, (origin, change) in enumerate(changes(plant, start, end), 1)]
+def telemetry(plant: Plant, start: int, end: int, tags: Collection[str] = TAGS) -> list[dict[str, object]]:
+    found = changes(plant, start, end, tags)
+    return [_row(plant, origin, change, seq) for seq, (origin, change) in enumerate(found, 1)]
 
 
 def _row(plant: Plant, origin: str, change: Change, seq: int) -> dict[str, object]:
@@ -74,7 +76,8 @@ def _row(plant: Plant, origin: str, change: Change, seq: int) -> dict[str, objec
         "area": channel.line.area, "line": channel.line.name, "machine": channel.machine.name, "tag": tag,
         "path": f"Riverside/{channel.line.area}/{channel.line.name}/{channel.machine.name}/{tag}", "server": SERVER,
         "node_id": change.node_id, "type": "x", "value": None if value is None else float(value), "value_text": text,
-        "status": change.status, "quality": "Good", "overflow": False, "origin": origin, "capture": "c1", "seq": seq,
+        "status": change.status, "quality": quality(change.status), "overflow": False, "origin": origin,
+        "capture": "c1", "seq": seq,
     }  # fmt: skip
 
 

@@ -151,3 +151,16 @@ def test_a_window_that_is_none_and_a_source_without_rows() -> None:
 def test_wrong_parameters(given: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         run("oee", COUNTED, plant=MODEL, parameters=given)
+
+
+def test_doubtful_rows_are_counted() -> None:
+    rows = [
+        sample(0, "A", 1, seq=1), sample(0, "A", 1, seq=2), sample(50, "A", 2, seq=3, overflow=True),
+        sample(40, "A", 3, seq=4, server_time=T0 + timedelta(seconds=38.5)), sample(60, "B", 1, seq=5),
+    ]  # fmt: skip
+    result = run("data_quality", rows, [gap("2026-01-01T00:01:30+00:00", None, node_id="s=M.A")])
+    one, two = result.rows.to_pylist()
+    assert (one["tag"], one["rows"], one["duplicates"], one["backward"], one["overflows"]) == ("A", 4, 1, 1, 1)
+    assert (one["longest_silence_s"], one["max_skew_s"], one["coverage"]) == (50.0, 1.5, 0.9)
+    assert (two["tag"], two["coverage"], two["longest_silence_s"], two["max_skew_s"]) == ("B", 0.4, 60.0, None)
+    assert "coverage down to 0.400" in result.touched

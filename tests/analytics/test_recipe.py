@@ -7,8 +7,8 @@ import re
 import pytest
 
 from omptool.analytics import catalog
-from omptool.analytics.recipe import BadRecipe, parse
-from omptool.errors import NotFound
+from omptool.analytics.recipe import parse
+from omptool.errors import NotFound, RecipeError
 
 GOOD = """/* omptool
 title = "T"
@@ -70,7 +70,7 @@ def test_a_recipe_is_read() -> None:
 )
 def test_a_bad_header_is_named(old: str, new: str, says: str) -> None:
     assert old in GOOD
-    with pytest.raises(BadRecipe, match=re.escape(says)):
+    with pytest.raises(RecipeError, match=re.escape(says)):
         parse("demo", GOOD.replace(old, new, 1))
 
 

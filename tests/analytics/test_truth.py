@@ -150,3 +150,28 @@ def test_without_a_window_it_is_what_was_recorded(recorded: Recorded) -> None:
     live = [each["time"] for each in recorded.rows if each["origin"] == "live"]
     assert (row["start"], row["end"]) == (min(live), max(live))
     assert row["end"] - row["start"] > timedelta(hours=5)
+
+
+def test_data_quality_counts_and_weighs_what_was_sent() -> None:
+    """A broken cable makes Packer1's seal temperature Uncertain, then Bad, once a shift."""
+    start, end = "2026-11-16T06:00:00+00:00", "2026-11-16T14:00:00+00:00"
+    name = next(key for key, each in PLANT.channels.items() if key.endswith("Packer1.TemperatureSeal"))
+    sent = PLANT.changes_of(name, ns(start) + 1, ns(end))
+    first = PLANT.value_at(name, ns(start))
+    recorded = Recorded(telemetry(PLANT, ns(start), ns(end), ["TemperatureSeal"]))
+    window = {"start": datetime.fromisoformat(start), "end": datetime.fromisoformat(end)}
+    result = run("data_quality", recorded, maps={"value": "TemperatureSeal"}, **window)
+    row = next(row for row in result.rows.to_pylist() if row["machine"] == "Packer1")
+    in_window = [each for each in (first, *sent) if each.time_ns >= ns(start)]
+    kinds = [each.status >> 30 for each in in_window]
+    assert (row["rows"], row["good"], row["uncertain"], row["bad"]) == (
+        len(kinds), kinds.count(0), kinds.count(1), kinds.count(2)
+    )  # fmt: skip
+    assert row["uncertain"] > 0 and row["bad"] > 0
+    points = [(max(each.time_ns, ns(start)), each.status) for each in (first, *sent)]
+    ends = [*(at for at, _ in points[1:]), ns(end)]
+    good = sum(until - at for (at, status), until in zip(points, ends, strict=True) if status >> 30 == 0)
+    assert row["percent_good"] == pytest.approx(100 * good / (ns(end) - ns(start)), rel=1e-12)
+    assert row["longest_silence_s"] == max(until - at for (at, _), until in zip(points, ends, strict=True)) / 1e9
+    assert (row["coverage"], row["duplicates"], row["backward"], row["overflows"]) == (1.0, 0, 0, 0)
+    assert "not all Good" in result.touched

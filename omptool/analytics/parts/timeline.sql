@@ -1,10 +1,4 @@
 -- One line of time per machine, cut wherever something changes: a state, a quality, a gap, a period.
-bound AS (
-  SELECT unnest(CAST($roles AS VARCHAR[])) AS role, unnest(CAST($servers AS VARCHAR[])) AS server,
-         unnest(CAST($node_ids AS VARCHAR[])) AS node_id, unnest(CAST($needed AS BOOLEAN[])) AS needed
-),
-cuts AS (SELECT unnest(CAST($cuts AS TIMESTAMPTZ[])) AS period),
-periods AS (SELECT period, lead(period, 1, CAST($end AS TIMESTAMPTZ)) OVER (ORDER BY period) AS until FROM cuts),
 codes AS (
   SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning
 ),

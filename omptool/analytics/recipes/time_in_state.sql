@@ -7,8 +7,9 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3 DurationInState, generalised to any number of states"
 evidence = "definition + simulator truth"
-parts = ["timeline"]
+parts = ["window", "timeline"]
 chart = "share"
+labels = ["state"]
 order = ["seconds DESC", "state"]
 
 [roles.state]
