@@ -45,9 +45,7 @@ def cuts(start: datetime, end: datetime, period: str | None, zone: tzinfo) -> li
     while cut < end:
         found.append(cut)
         if len(found) > _MOST:
-            raise UsageError(
-                f"the window has more than {_MOST:,} periods of an {period}", "narrow it with --start/--end"
-            )
+            raise UsageError(f"the window has more than {_MOST:,} {period}s", "narrow it with --start/--end")
         cut = _after(cut, period, zone)
     return found
 

@@ -25,9 +25,13 @@ from omptool.sql.views import identifier
 _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
+_STRANGERS = f" UNION {_TAGS} telemetry"
 _SPAN = """
 SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
+WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
+  AND time <= coalesce(receive_time, time) + INTERVAL '1' HOUR
 """
+"""Stamps of clocks that are far off do not stretch the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Request:
         places, period: how rows are grouped; see `periods.parse_by`.
         zone: of days and hours.
         table: the plain table to analyse instead of telemetry.
+        strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
     """
 
     start: datetime | None = None
@@ -50,6 +55,7 @@ class Request:
     parameters: Mapping[str, object] = field(default_factory=dict)
     plant: PlantModel | None = None
     table: str | None = None
+    strangers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return _of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
     roles = request.plant.roles if request.plant else {}
-    binding = bind(recipe, _tags(engine), maps=request.maps, plant=roles, given=given)
+    binding = bind(recipe, _tags(engine, request.strangers), maps=request.maps, plant=roles, given=given)
     start, end = _window(engine, request)
     codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
     values: dict[str, object] = {
@@ -118,12 +124,12 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
     return found
 
 
-def _tags(engine: Engine) -> list[Tag]:
-    """All Variables that were recorded; from the rows themselves where no node table came with them."""
-    for source in ("nodes WHERE sampling_ms IS NOT NULL", "telemetry"):
-        table = engine.run(_TAGS + source).read_all()
-        if table.num_rows:
-            return [Tag(*row.values()) for row in table.to_pylist()]
+def _tags(engine: Engine, strangers: bool) -> list[Tag]:
+    """All Variables that were recorded."""
+    tables = [_TAGS + "nodes WHERE sampling_ms IS NOT NULL" + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    for statement in tables:
+        if found := [Tag(*row.values()) for row in engine.run(statement).read_all().to_pylist()]:
+            return found
     raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
 
 

@@ -186,6 +186,7 @@ def _request(
         parameters=given,
         plant=model,
         table=table,
+        strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
     )
 
 

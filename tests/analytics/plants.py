@@ -93,6 +93,7 @@ class Recorded:
     id: str = "c1"
 
     def views(self) -> Mapping[str, Scannable]:
+        # like a Parquet file: without a table of nodes
         found = {"telemetry": table(TELEMETRY, self.rows), "gaps": table(GAPS, self.gaps)}
         return {name: Stream(each.schema, each.to_batches) for name, each in found.items()}
 
@@ -107,9 +108,14 @@ class Recorded:
         yield from table(TELEMETRY, self.rows[after_seq:]).to_batches()
 
     def table(self, view: str) -> pa.Table:
-        rows: dict[str, list[dict[str, object]]] = {"gaps": self.gaps}
+        rows: dict[str, list[dict[str, object]]] = {"gaps": self.gaps, "nodes": self._nodes()}
         schema = {"gaps": GAPS, "nodes": NODES, "events": EVENTS, "journal": JOURNAL}[view]
         return table(schema, rows.get(view, []))
+
+    def _nodes(self) -> list[dict[str, object]]:
+        nodes = {row["node_id"]: row for row in self.rows}.values()
+        given = {"valid_from": EPOCH, "browse_name": "x", "node_class": "Variable", "sampling_ms": 0.0}
+        return [{name: row.get(name) for name in NODES.names} | given for row in nodes]
 
 
 MACHINE_NAMES = [machine.name for machine in MACHINES]

@@ -33,7 +33,7 @@ def sample(second: float, tag: str, value: object, quality: str = "Good", **chan
 def run(
     name: str, rows: list[dict[str, object]], gaps: list[dict[str, object]] | None = None, **request: Any
 ) -> Analysis:
-    asked = {"start": T0, "end": T0 + timedelta(seconds=100)} | request
+    asked = {"start": T0, "end": T0 + timedelta(seconds=100), "strangers": True} | request
     with LocalEngine([Named(Recorded(rows, gaps or []))]) as engine:
         return analyse(engine, catalog.load(name), Request(**asked))
 

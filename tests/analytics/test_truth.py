@@ -43,7 +43,7 @@ def _interval_lines() -> list[str]:
 
 
 def run(name: str, recorded: Recorded, **request: object) -> Analysis:
-    window = {"start": datetime.fromisoformat(START), "end": datetime.fromisoformat(END)}
+    window = {"start": datetime.fromisoformat(START), "end": datetime.fromisoformat(END), "strangers": True}
     with LocalEngine([Named(recorded)]) as engine:
         return analyse(engine, catalog.load(name), Request(**(window | request)))  # type: ignore[arg-type]
 
