@@ -197,8 +197,13 @@ def _touched(rows: pa.Table, nothing: str) -> str:
     parts = []
     if unseen:
         parts.append(
-            f"{unseen} of {rows.num_rows} rows saw less than their whole window (coverage down to {least:.3f})"
+            f"{unseen} of {rows.num_rows} rows saw less than their whole window (coverage down to {_below(least, 1000)})"
         )
     if poor:
-        parts.append(f"{poor} rest on values that were not all Good (percent_good down to {worst:.1f})")
+        parts.append(f"{poor} rest on values that were not all Good (percent_good down to {_below(worst, 10)})")
     return "; ".join(parts)
+
+
+def _below(value: float, steps: int) -> float:
+    """Cut, not rounded: what is not whole must not look so."""
+    return int(value * steps) / steps

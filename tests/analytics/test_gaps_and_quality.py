@@ -50,7 +50,7 @@ def test_time_in_a_gap_has_no_state() -> None:
     assert states(result) == {"Stop": 60.0, "Run": 20.0, "UNASSIGNED": 20.0}
     assert {row["coverage"] for row in result.rows.to_pylist()} == {0.8}
     assert {row["percent_good"] for row in result.rows.to_pylist()} == {80.0}
-    assert "coverage down to 0.800" in result.touched
+    assert "coverage down to 0.8" in result.touched
 
 
 def test_overlapping_gaps_count_once_and_others_not_at_all() -> None:
@@ -163,4 +163,4 @@ def test_doubtful_rows_are_counted() -> None:
     assert (one["tag"], one["rows"], one["duplicates"], one["backward"], one["overflows"]) == ("A", 4, 1, 1, 1)
     assert (one["longest_silence_s"], one["max_skew_s"], one["coverage"]) == (50.0, 1.5, 0.9)
     assert (two["tag"], two["coverage"], two["longest_silence_s"], two["max_skew_s"]) == ("B", 0.4, 60.0, None)
-    assert "coverage down to 0.400" in result.touched
+    assert "coverage down to 0.4" in result.touched

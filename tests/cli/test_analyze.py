@@ -85,7 +85,7 @@ def test_a_gap_turns_0_into_3_with_a_sentence(invoke: Run, tmp_path: Path) -> No
     result = invoke("analyze", "oee", "--on", holed, "--start", START, "--end", END)
     assert result.code == 3
     assert result.err == (
-        "exit 3: 6 of 6 rows saw less than their whole window (coverage down to 0.750); "
+        "exit 3: 6 of 6 rows saw less than their whole window (coverage down to 0.75); "
         "6 rest on values that were not all Good (percent_good down to 75.0)\n"
     )
     assert {row["coverage"] for row in result.rows} == {0.75}

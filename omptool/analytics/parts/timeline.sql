@@ -22,18 +22,35 @@ lost AS (
    AND p.capture <> l.capture AND p.time >= l.start_time
   GROUP BY l.site, l.area, l.line, l.machine, l.server, l.capture, l.start_time, l.end_time
 ),
+-- most nodes are always Good: only the others are looked at row by row
+poor_nodes AS (SELECT DISTINCT server, node_id, role FROM picked WHERE quality <> 'Good'),
 graded AS (
-  SELECT *, CASE WHEN quality = 'Good' THEN 0 ELSE 1 END
-            - lag(CASE WHEN quality = 'Good' THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change,
-         CASE WHEN needed AND row_number() OVER role_of_machine = 1 THEN 1 ELSE 0 END AS begins
-  FROM picked
-  WINDOW node AS (PARTITION BY server, node_id, role ORDER BY time, time_ns, capture, seq),
-         role_of_machine AS (PARTITION BY site, area, line, machine, role ORDER BY time, time_ns, capture, seq)
+  SELECT p.site, p.area, p.line, p.machine, p.time, p.time_ns, p.capture, p.seq,
+         CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END
+         - lag(CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change
+  FROM picked p JOIN poor_nodes n ON n.server = p.server AND n.node_id = p.node_id AND n.role = p.role
+  WINDOW node AS (PARTITION BY p.server, p.node_id, p.role ORDER BY p.time, p.time_ns, p.capture, p.seq)
+),
+begins AS (
+  SELECT site, area, line, machine, role, min(time) AS time FROM picked WHERE needed
+  GROUP BY site, area, line, machine, role
+),
+begins_exactly AS (
+  SELECT b.site, b.area, b.line, b.machine, b.role, b.time, min(p.time_ns) AS time_ns
+  FROM begins b JOIN picked p ON p.site = b.site AND coalesce(p.area, '') = coalesce(b.area, '')
+    AND coalesce(p.line, '') = coalesce(b.line, '') AND p.machine = b.machine AND p.role = b.role AND p.time = b.time
+  GROUP BY b.site, b.area, b.line, b.machine, b.role, b.time
 ),
 events AS (
-  SELECT site, area, line, machine, time, time_ns, capture, seq, role, quality, value, label, poor_change, begins,
-         0 AS lost_change, CAST(NULL AS TIMESTAMPTZ) AS period
-  FROM graded WHERE role IN ('state', 'mode') OR poor_change <> 0 OR begins = 1
+  SELECT site, area, line, machine, time, time_ns, capture, seq, role, quality, value, label, 0 AS poor_change,
+         0 AS begins, 0 AS lost_change, CAST(NULL AS TIMESTAMPTZ) AS period
+  FROM picked WHERE role IN ('state', 'mode')
+  UNION ALL
+  SELECT site, area, line, machine, time, time_ns, capture, seq, 'quality', 'Good', NULL, NULL, poor_change, 0, 0, NULL
+  FROM graded WHERE poor_change <> 0
+  UNION ALL
+  SELECT site, area, line, machine, time, time_ns, '', 0, 'begin', 'Good', NULL, NULL, 0, 1, 0, NULL
+  FROM begins_exactly
   UNION ALL
   SELECT site, area, line, machine, start_time, 0, '', 0, 'gap', 'Good', NULL, NULL, 0, 0, 1, NULL FROM lost
   UNION ALL
