@@ -196,11 +196,11 @@ def _touched(rows: pa.Table, nothing: str) -> str:
     least, worst = pc.min(rows["coverage"]).as_py(), pc.min(rows["percent_good"]).as_py()
     parts = []
     if unseen:
-        parts.append(
-            f"{unseen} of {rows.num_rows} rows saw less than their whole window (coverage down to {_below(least, 1000)})"
-        )
+        seen = f"coverage down to {_below(least, 1000)}"
+        parts.append(f"{unseen} of {rows.num_rows} rows saw less than their whole window ({seen})")
     if poor:
-        parts.append(f"{poor} rest on values that were not all Good (percent_good down to {_below(worst, 10)})")
+        was_good = f"percent_good down to {_below(worst, 10)}"
+        parts.append(f"{poor} rest on values that were not all Good ({was_good})")
     return "; ".join(parts)
 
 
