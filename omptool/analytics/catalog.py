@@ -15,7 +15,8 @@ _HERE = files("omptool.analytics")
 
 def names() -> list[str]:
     """All analyses by name."""
-    return sorted(entry.name.removesuffix(".sql") for entry in (_HERE / "recipes").iterdir())
+    found = (entry.name for entry in (_HERE / "recipes").iterdir())
+    return sorted(name.removesuffix(".sql") for name in found if name.endswith(".sql"))
 
 
 @cache
