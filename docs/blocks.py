@@ -113,3 +113,28 @@ def _sql_type(arrow: str) -> str:
         "decimal128(20, 0)": "DECIMAL(20,0)",
     }
     return names[arrow]
+
+
+def analyses() -> str:
+    """Every analysis: what it computes, from which roles, with which columns."""
+    from omptool.analytics import catalog
+
+    return "\n\n".join("\n".join(_analysis(catalog.load(name))) for name in catalog.names())
+
+
+def _analysis(recipe: Any) -> Iterator[str]:
+    yield from (f"## {recipe.name}", "", f"**{recipe.title}.** {recipe.about}", "")
+    yield from (f"- {formula}" for formula in recipe.formula)
+    yield from ("", f"Source: {recipe.source}. Evidence: {recipe.evidence}.", "")
+    yield from ("| role | of a | found by itself | what it is |", "|---|---|---|---|")
+    for role in recipe.roles:
+        globs = " ".join(f"`{glob}`" for glob in role.globs)
+        instead = f"; not needed with `--param {role.parameter}=…`" if role.parameter else ""
+        optional = "" if role.required else ", optional"
+        yield f"| `{role.name}` | tag{optional} | {globs} | {role.about}{instead} |"
+    yield from (f"| `{role.name}` | column | `{role.name}` | {role.about} |" for role in recipe.table)
+    if recipe.parameters:
+        yield from ("", "| parameter | type | meaning |", "|---|---|---|")
+        yield from (f"| `{each.name}` | {each.type} | {each.about} |" for each in recipe.parameters)
+    yield from ("", "| column | unit | meaning |", "|---|---|---|")
+    yield from (f"| `{column.name}` | {column.unit} | {column.about} |" for column in recipe.columns)

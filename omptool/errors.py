@@ -1,8 +1,7 @@
 """Every error a user can meet, so that one place maps them to exit codes and one place prints them.
 
 An error says what happened and why (`message`) and what to type next (`hint`, may be empty). It never prints, and it
-knows no exit code: those are the contract of the command line (`cli/exits.py`). Whatever is not in this tree is a
-bug.
+knows no exit code: those are the contract of the command line (`cli/exits.py`). Whatever is not in this tree is a bug.
 
     OmptoolError
     ├── UsageError               a wrong combination of arguments
@@ -17,6 +16,7 @@ bug.
     │   └── Damaged              bytes are missing or changed beyond what can be read around
     ├── LakeError                a lake that cannot be used
     ├── QueryError               a statement that the engine refused: position and nearest name
+    ├── RecipeError              a recipe of an analysis that does not say what it must: file, key
     ├── ProtocolError            the peer sent what OPC UA does not allow
     │   └── MalformedMessage     bytes that do not decode
     ├── ServerRefused            credentials, certificate, policy or a service the server does not grant
@@ -87,6 +87,10 @@ class LakeError(OmptoolError):
 
 class QueryError(OmptoolError):
     """A statement that the engine refused."""
+
+
+class RecipeError(OmptoolError):
+    """A recipe of an analysis that does not say what it must."""
 
 
 class ProtocolError(OmptoolError):

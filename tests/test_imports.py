@@ -87,6 +87,19 @@ def test_query_loads_no_client(tmp_path: Path, plant_capture: Path) -> None:
     assert not loaded & (CLIENT | {"polars", "httpx", "fastapi", "rich", "pydantic"})
 
 
+def test_analyze_loads_no_client(tmp_path: Path, plant_capture: Path) -> None:
+    code, loaded = _loaded(tmp_path, "analyze", "time_in_state", "--on", str(plant_capture))
+    assert code == 0
+    assert "duckdb" in loaded
+    assert not loaded & (CLIENT | {"polars", "httpx", "fastapi", "rich", "pydantic"})
+
+
+def test_listing_analyses_loads_no_sql(tmp_path: Path) -> None:
+    code, loaded = _loaded(tmp_path, "analyze", "--list")
+    assert code == 0
+    assert loaded <= {"tomllib"}
+
+
 def test_convert_loads_no_client_and_no_sql(tmp_path: Path, plant_capture: Path) -> None:
     code, loaded = _loaded(tmp_path, "convert", str(plant_capture), "-o", "lake")
     assert code == 0

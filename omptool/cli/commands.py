@@ -28,6 +28,7 @@ COMMANDS = {
     "cat": "Print the rows of a capture.",
     "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
     "query": "Ask SQL of captures, lakes and files.",
+    "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",
     "tour": "Show the whole way in a minute: discover, browse, capture, verify, convert, query.",
     "config": "Show and check the settings.",

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from omptool.errors import ConfigError, UsageError
 from omptool.model import path as paths
 from omptool.model.nodes import Node
+from omptool.model.vocabulary import MachineState
 
 UNASSIGNED = "unassigned"
 """Site of a node about which nobody says anything."""
@@ -100,6 +101,8 @@ class PlantModel:
         site: the site of all rules that name none, and of nodes about which nobody says one; `zone` its IANA time zone.
         digest: SHA-256 of the text, to tell one model from another.
         text: the text itself, for the copy kept in a lake.
+        roles: `[roles]`: what tags are for, role → globs of the tag, the first that matches counts.
+        states: `[states]`: vendor's code or text of a state → word of OPC 40001-1.
     """
 
     site: str | None
@@ -107,6 +110,8 @@ class PlantModel:
     rules: tuple[Rule, ...]
     digest: str
     text: str = field(repr=False)
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    states: Mapping[str, MachineState] = field(default_factory=dict, hash=False)
 
     @classmethod
     def parse(cls, text: str, origin: str = "plant.toml") -> PlantModel:
@@ -119,14 +124,15 @@ class PlantModel:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{origin}: {error}") from None
-        _expect(data, {"site", "time_zone", "machine"}, origin)
+        _expect(data, {"site", "time_zone", "machine", "roles", "states"}, origin)
         machines = data.get("machine", [])
         if not isinstance(machines, list) or not all(isinstance(entry, dict) for entry in machines):
             raise ConfigError(f"{origin}: machine is a list of tables", "write [[machine]] above each of them")
         site = _text(data, "site", origin)
         rules = tuple(_rule(entry, site, f"{origin}: machine {n}") for n, entry in enumerate(machines, 1))
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(site, _text(data, "time_zone", origin), rules, digest, text)
+        roles, states = _roles(data, origin), _states(data, origin)
+        return cls(site, _text(data, "time_zone", origin), rules, digest, text, roles, states)
 
 
 def places(
@@ -252,3 +258,34 @@ def _text(data: Mapping[str, Any], key: str, origin: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ConfigError(f"{origin}: {key} is {json.dumps(value, default=str)}, not a text")
     return value
+
+
+def _table(data: Mapping[str, Any], key: str, origin: str) -> Mapping[str, Any]:
+    value = data.get(key, {})
+    if not isinstance(value, dict):
+        raise ConfigError(f"{origin}: {key} is a table", f"write [{key}] and a line for each below it")
+    return value
+
+
+def _roles(data: Mapping[str, Any], origin: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for role, value in _table(data, "roles", origin).items():
+        globs = [value] if isinstance(value, str) else value
+        if not isinstance(globs, list) or not globs or not all(isinstance(glob, str) for glob in globs):
+            raise ConfigError(f"{origin}: roles.{role} is neither a tag glob nor a list of them", f'{role} = "State"')
+        for glob in globs:
+            paths.Glob(glob)
+        found[role] = tuple(globs)
+    return found
+
+
+def _states(data: Mapping[str, Any], origin: str) -> dict[str, MachineState]:
+    words = [state.value for state in MachineState]
+    found = {}
+    for code, word in _table(data, "states", origin).items():
+        if word not in words:
+            raise ConfigError(
+                f"{origin}: states.{code} is {json.dumps(word, default=str)}", f"known are {', '.join(words)}"
+            )
+        found[code] = MachineState(word)
+    return found

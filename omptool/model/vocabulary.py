@@ -55,3 +55,13 @@ class Quality(StrEnum):
     GOOD = "Good"
     UNCERTAIN = "Uncertain"
     BAD = "Bad"
+
+
+class MachineState(StrEnum):
+    """What a machine does: MachineryItemState of OPC 40001-1, 8.3, and `Setup` for Executing in the mode Setup."""
+
+    EXECUTING = "Executing"
+    SETUP = "Setup"
+    NOT_EXECUTING = "NotExecuting"
+    OUT_OF_SERVICE = "OutOfService"
+    NOT_AVAILABLE = "NotAvailable"

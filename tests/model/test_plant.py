@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from omptool.errors import ConfigError
+from omptool.errors import ConfigError, OmptoolError
 from omptool.model.nodes import Node
 from omptool.model.plant import Place, PlantModel, ServerPlace, places
 
@@ -96,4 +96,26 @@ WRONG += [f"[[machine]]\npath='{glob}'" for glob in ("a/**b", "{a", "(*)/**", "(
 @pytest.mark.parametrize("text", WRONG)
 def test_a_wrong_plant_model_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"plant\.toml"):
+        PlantModel.parse(text)
+
+
+def test_roles_and_states_are_read() -> None:
+    model = PlantModel.parse('[roles]\nstate = "Status"\ngood = ["**/OK", "Good"]\n[states]\n1 = "Executing"\n')
+    assert model.roles == {"state": ("Status",), "good": ("**/OK", "Good")}
+    assert model.states == {"1": "Executing"}
+    assert (PlantModel.parse("").roles, PlantModel.parse("").states) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("roles = 3", "roles is a table"),
+        ("[roles]\nstate = 3", "roles.state is neither a tag glob nor a list of them"),
+        ("[roles]\nstate = []", "roles.state is neither a tag glob"),
+        ('[roles]\nstate = "a{b"', "opens a brace"),
+        ('[states]\n1 = "Running"', 'states.1 is "Running"'),
+    ],
+)
+def test_wrong_roles_and_states_are_named(text: str, says: str) -> None:
+    with pytest.raises(OmptoolError, match=says):
         PlantModel.parse(text)

@@ -1,0 +1,1 @@
+"""Named analyses: recipes of SQL with typed headers, run through whatever engine answers."""

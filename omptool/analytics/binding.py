@@ -1,0 +1,196 @@
+"""Which tag or column plays which role. Pure: lists in, lists out.
+
+`--map ROLE=X` wins over `[roles]` of plant.toml, that over the recipe's own globs. Of several globs the first that
+matches in a machine decides there, so machines of different makers can stand side by side.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from omptool.analytics.recipe import Recipe, Role
+from omptool.errors import NotFound, UsageError
+from omptool.model.nearest import nearest
+from omptool.model.path import Glob
+
+_MAP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
+
+
+class Tag(NamedTuple):
+    """A Variable and where it stands."""
+
+    server: str
+    node_id: str
+    site: str
+    area: str | None
+    line: str | None
+    machine: str
+    tag: str
+
+
+class Bound(NamedTuple):
+    """A Variable with the role it plays; `needed` when nothing can be said without it."""
+
+    role: str
+    server: str
+    node_id: str
+    needed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The roles of all machines that have the required ones.
+
+    Attributes:
+        needed_roles: how many roles must have had a value before anything is known.
+        notes: what a person should know: machines left out, optional roles that nobody plays.
+    """
+
+    bound: tuple[Bound, ...]
+    needed_roles: int
+    notes: tuple[str, ...]
+
+
+def parse_maps(texts: Sequence[str], roles: Sequence[Role]) -> dict[str, str]:
+    """`ROLE=X` → role and glob or column.
+
+    Raises:
+        UsageError: a wrong spelling, a role that the analysis does not have, a role given twice.
+    """
+    known = [role.name for role in roles]
+    found: dict[str, str] = {}
+    for text in texts:
+        match = _MAP.fullmatch(text)
+        if match is None:
+            raise UsageError(f"cannot read --map {text}: it is ROLE=TAG or ROLE=COLUMN", f"example: --map {known[0]}=X")
+        if match[1] not in known:
+            close = nearest(match[1], known, 1)
+            raise UsageError(
+                f"no role {match[1]}", f"did you mean {close[0]}?" if close else f"roles are {', '.join(known)}"
+            )
+        if match[1] in found:
+            raise UsageError(f"--map {match[1]} is given twice", "write several tags as one glob: {A,B}")
+        found[match[1]] = match[2]
+    return found
+
+
+def bind(
+    recipe: Recipe,
+    tags: Iterable[Tag],
+    *,
+    maps: Mapping[str, str],
+    plant: Mapping[str, Sequence[str]],
+    given: Iterable[str] = (),
+) -> Binding:
+    """Find the tags of every role.
+
+    Args:
+        tags: all Variables that were recorded.
+        maps: from `--map`.
+        plant: `[roles]` of plant.toml.
+        given: parameters that have a value; a role they replace is not needed.
+
+    Raises:
+        NotFound: no machine has a required role; the hint says what to type.
+        UsageError: several tags of one machine match.
+    """
+    dispensable = set(given)
+    roles = [role for role in recipe.roles if not (role.parameter and role.parameter in dispensable)]
+    machines: dict[tuple[str | None, ...], list[Tag]] = {}
+    for tag in tags:
+        machines.setdefault((tag.site, tag.area, tag.line, tag.machine), []).append(tag)
+    found = {
+        role.name: _of_role([maps[role.name]] if role.name in maps else plant.get(role.name, role.globs), machines)
+        for role in roles
+    }
+    required = [role for role in roles if role.required]
+    for role in required:
+        if not found[role.name]:
+            raise _missing(recipe, role, maps.get(role.name), [tag.tag for each in machines.values() for tag in each])
+    whole = [key for key in machines if all(key in found[role.name] for role in required)]
+    if not whole:
+        names = ", ".join(role.name for role in required)
+        raise NotFound(
+            f"no machine has all roles of {recipe.name}: {names}", f"omptool analyze {recipe.name} --explain"
+        )
+    for role in roles:
+        _refuse_ambiguous(role, {key: found[role.name][key] for key in whole if key in found[role.name]})
+    bound = [
+        Bound(role.name, one.server, one.node_id, role.required)
+        for key in whole
+        for role in roles
+        for one in found[role.name].get(key, ())
+    ]
+    return Binding(tuple(bound), len(required), tuple(_notes(roles, found, whole)))
+
+
+_Machines = Mapping[tuple[str | None, ...], Sequence[Tag]]
+
+
+def _of_role(globs: Sequence[str], machines: _Machines) -> dict[tuple[str | None, ...], list[Tag]]:
+    compiled = [Glob(text) for text in globs]
+    found = {}
+    for key, tags in machines.items():
+        for glob in compiled:
+            if matching := [tag for tag in tags if glob.matches(tag.tag)]:
+                found[key] = matching
+                break
+    return found
+
+
+def _refuse_ambiguous(role: Role, found: _Machines) -> None:
+    for key, tags in found.items():
+        names = sorted({tag.tag for tag in tags})
+        if len(names) > 1 and not role.many:
+            listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
+            raise UsageError(
+                f"{len(names)} tags of {key[-1]} could be {role.name}: {listed}",
+                f"say which: --map {role.name}={names[0]}",
+            )
+
+
+def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) -> NotFound:
+    wanted = glob or role.name
+    close = nearest(wanted, tags, 3)
+    say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
+    example = close[0] if close else "TAG"
+    hint = f"say which tag is the {role.about.split(':')[0]}: --map {role.name}='{example}'"
+    if role.parameter:
+        hint += f"\nor give a value: --param {role.parameter}=VALUE"
+    return NotFound(f"{say}; {recipe.name} needs it", hint)
+
+
+def _notes(roles: Sequence[Role], found: Mapping[str, _Machines], whole: Sequence[object]) -> Iterable[str]:
+    kept = set(whole)
+    partly = sorted({str(key[-1]) for machines in found.values() for key in machines if key not in kept})
+    if partly:
+        lacking = [role.name for role in roles if role.required]
+        yield f"left out, because not all of {', '.join(lacking)} are there: {', '.join(partly)}"
+    for role in roles:
+        if not role.required and not kept & set(found[role.name]):
+            yield f"no tag has the role {role.name}: {role.about}"
+
+
+def bind_columns(recipe: Recipe, columns: Sequence[str], table: str, maps: Mapping[str, str]) -> dict[str, str]:
+    """Role → column of a plain table: `--map`, else the column with the role's name in any case.
+
+    Raises:
+        NotFound: a role has no column.
+    """
+    by_name = {column.casefold(): column for column in columns}
+    found = {}
+    for role in recipe.table:
+        wanted = maps.get(role.name, role.name)
+        column = wanted if wanted in columns else by_name.get(wanted.casefold())
+        if column is None:
+            close = nearest(wanted, columns, 1)
+            example = close[0] if close else "COLUMN"
+            raise NotFound(
+                f'no column "{wanted}" in {table} for the role {role.name} ({role.about})',
+                f'--map {role.name}="{example}"\ncolumns: {", ".join(columns)}',
+            )
+        found[role.name] = column
+    return found

@@ -1,0 +1,45 @@
+"""Which analyses there are: every file in `recipes/`. Adding one is adding one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from omptool.analytics.recipe import Recipe, parse
+from omptool.errors import NotFound
+from omptool.model.nearest import nearest
+
+_HERE = files("omptool.analytics")
+
+
+def names() -> list[str]:
+    """All analyses by name."""
+    found = (entry.name for entry in (_HERE / "recipes").iterdir())
+    return sorted(name.removesuffix(".sql") for name in found if name.endswith(".sql"))
+
+
+@cache
+def load(name: str) -> Recipe:
+    """The analysis of this name.
+
+    Raises:
+        NotFound: there is none; the hint has the nearest.
+    """
+    known = names()
+    if name not in known:
+        close = nearest(name, known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        raise NotFound(f"no analysis {name}", f"{hint}\nomptool analyze --list")
+    return parse(name, (_HERE / "recipes" / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def part(name: str) -> str:
+    """Shared CTEs that recipes name in `parts`."""
+    return (_HERE / "parts" / f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+def ctes(recipe: Recipe, section: str) -> list[str]:
+    """The WITH list of a recipe, without its last SELECT."""
+    shared: Sequence[str] = recipe.parts if section == "telemetry" else ()
+    return [*map(part, shared), recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]

@@ -1,0 +1,66 @@
+"""What an analysis computes, as text for people. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from omptool.analytics import catalog
+from omptool.analytics.recipe import Recipe, Role
+
+_WIDTH = 100
+
+LIST_COLUMNS = ("name", "title", "roles", "table_roles", "evidence")
+
+
+def listing() -> list[tuple[str, str, str, str, str]]:
+    """A row per analysis for `--list`; optional roles are in brackets."""
+    return [
+        (recipe.name, recipe.title, _names(recipe.roles), _names(recipe.table), recipe.evidence)
+        for recipe in map(catalog.load, catalog.names())
+    ]
+
+
+def _names(roles: Sequence[Role]) -> str:
+    return " ".join(map(_role_name, roles))
+
+
+def explain(recipe: Recipe) -> str:
+    """Everything `--explain` says: formulas, source, roles, parameters, columns, SQL."""
+    return "\n".join(_lines(recipe)) + "\n"
+
+
+def _lines(recipe: Recipe) -> Iterator[str]:
+    yield f"{recipe.name}: {recipe.title}"
+    yield from textwrap.wrap(recipe.about, _WIDTH)
+    yield from ("", "Formula")
+    for formula in recipe.formula:
+        yield from textwrap.wrap(formula, _WIDTH, initial_indent="  ", subsequent_indent="    ")
+    yield f"  source    {recipe.source}"
+    yield f"  evidence  {recipe.evidence}"
+    yield from ("", "Roles of tags (--map ROLE=TAG, [roles] of plant.toml, else these)")
+    yield from _aligned([(_role_name(role), " ".join(role.globs), role.about) for role in recipe.roles])
+    if recipe.table:
+        yield from ("", "Roles of columns, on a plain table (--map ROLE=COLUMN, else the column of that name)")
+        yield from _aligned([(role.name, role.about) for role in recipe.table])
+    if recipe.parameters:
+        yield from ("", "Parameters (--param NAME=VALUE)")
+        yield from _aligned([(each.name, each.type, each.about) for each in recipe.parameters])
+    yield from ("", "Columns, behind those of --by and the window (start, end)")
+    yield from _aligned([(column.name, column.unit, column.about) for column in recipe.columns])
+    for section in recipe.sections:
+        if section != "result":
+            yield from ("", f"SQL on {section if section == 'telemetry' else 'a plain table'}")
+            yield from textwrap.indent("WITH " + ",\n".join(catalog.ctes(recipe, section)), "  ").splitlines()
+
+
+def _role_name(role: Role) -> str:
+    return role.name if role.required else f"[{role.name}]"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]) - 1)]
+    for row in rows:
+        yield (
+            "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        )

@@ -1,0 +1,59 @@
+"""Where a window is cut for `--by hour` and `--by day`. Pure.
+
+Days are days of a time zone, so a day with a clock change has 23 or 25 hours; the cuts are handed to the engine as
+moments, and nothing depends on the zone of its session.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from omptool.errors import UsageError
+
+PLACES = ("site", "area", "line", "machine")
+PERIODS = ("hour", "day")
+_MOST = 20_000
+
+
+def parse_by(text: str) -> tuple[tuple[str, ...], str | None]:
+    """`machine`, `line,day` … → columns of the place, and the period.
+
+    Raises:
+        UsageError: an unknown word, or two periods.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    known = (*PLACES, *PERIODS)
+    for word in words:
+        if word not in known:
+            raise UsageError(f"cannot group by {word}", f"--by takes {', '.join(known)}, or two of them: line,day")
+    periods = [word for word in words if word in PERIODS]
+    if len(set(periods)) > 1:
+        raise UsageError("--by takes one of hour and day", "example: --by machine,day")
+    return tuple(place for place in PLACES if place in words), periods[0] if periods else None
+
+
+def cuts(start: datetime, end: datetime, period: str | None, zone: tzinfo) -> list[datetime]:
+    """Starts of the periods that make up [start, end), the first one `start`.
+
+    Raises:
+        UsageError: more periods than anybody reads.
+    """
+    found = [start]
+    if period is None:
+        return found
+    cut = _after(start, period, zone)
+    while cut < end:
+        found.append(cut)
+        if len(found) > _MOST:
+            raise UsageError(f"the window has more than {_MOST:,} {period}s", "narrow it with --start/--end")
+        cut = _after(cut, period, zone)
+    return found
+
+
+def _after(moment: datetime, period: str, zone: tzinfo) -> datetime:
+    """The first start of a period behind a moment."""
+    local = moment.astimezone(zone)
+    if period == "day":
+        return datetime.combine(local.date() + timedelta(days=1), time(), zone).astimezone(UTC)
+    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return moment - past + timedelta(hours=1)

@@ -1,0 +1,238 @@
+"""A recipe: one analysis as a file, a typed header in TOML and SQL below it. Pure: text in, `Recipe` out.
+
+    /* omptool
+    title = "…"
+    …
+    */
+    -- telemetry
+    name AS (SELECT …)      the CTEs that reduce telemetry, ending in `elements`
+    -- table
+    elements AS (SELECT … FROM input)     the same from a plain table, where the analysis has such a form
+    -- result
+    SELECT … FROM elements
+
+The SQL stays in what DuckDB and Spark answer alike: no ASOF join, no ordered aggregate, no WITHIN GROUP, no
+`* REPLACE`, no quantile.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omptool.errors import RecipeError
+
+EVIDENCE = ("published value", "published formula", "definition + simulator truth")
+"""What the numbers were held against, strongest first."""
+
+TYPES = ("float", "int", "text", "bool")
+
+_HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
+_SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
+_KEYS = {
+    "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
+    "order", "labels",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a tag or column is for.
+
+    Attributes:
+        globs: tags that have it when nobody says otherwise; the first that matches in a machine wins.
+        required: a machine without it is left out.
+        parameter: a parameter that makes the tag dispensable.
+        many: any number of tags of a machine may have it.
+    """
+
+    name: str
+    about: str
+    globs: tuple[str, ...] = ()
+    required: bool = True
+    parameter: str = ""
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that `--param` sets."""
+
+    name: str
+    type: str
+    about: str
+    default: bool | int | float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the result."""
+
+    name: str
+    unit: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A parsed recipe.
+
+    Attributes:
+        parts: names of shared CTEs that stand before the recipe's own.
+        roles: for telemetry; `table` those of a plain table, empty when there is no such form.
+        chart: the column that `--chart` draws, a ratio.
+        labels: columns that say which row it is, beside those of the place.
+        order: how rows with equal keys are sorted.
+        sections: the SQL by section; `result` is always there.
+    """
+
+    name: str
+    title: str
+    about: str
+    formula: tuple[str, ...]
+    source: str
+    evidence: str
+    parts: tuple[str, ...]
+    roles: tuple[Role, ...]
+    table: tuple[Role, ...]
+    parameters: tuple[Parameter, ...]
+    columns: tuple[Column, ...]
+    chart: str
+    labels: tuple[str, ...]
+    order: tuple[str, ...]
+    sections: Mapping[str, str]
+
+
+def parse(name: str, text: str) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: no header, an unknown or missing key, a wrong type, a section that is missing.
+    """
+    match = _HEADER.match(text)
+    if match is None:
+        raise RecipeError(f"{name}.sql: no header; the file begins with /* omptool, TOML and */")
+    try:
+        data = tomllib.loads(match[1])
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name}.sql: {error}") from None
+    header = _Header(f"{name}.sql", data)
+    header.expect(_KEYS)
+    recipe = Recipe(
+        name=name,
+        title=header.text("title"),
+        about=header.text("about"),
+        formula=header.texts("formula"),
+        source=header.text("source"),
+        evidence=header.one_of("evidence", EVIDENCE),
+        parts=header.texts("parts"),
+        roles=tuple(_role(entry) for entry in header.tables("roles")),
+        table=tuple(_role(entry) for entry in header.tables("table")),
+        parameters=tuple(_parameter(entry) for entry in header.tables("parameters")),
+        columns=tuple(_column(entry) for entry in header.tables("columns")),
+        chart=header.text("chart", default=""),
+        labels=header.texts("labels"),
+        order=header.texts("order"),
+        sections=_sections(name, match[2]),
+    )
+    _check(recipe)
+    return recipe
+
+
+def _sections(name: str, body: str) -> dict[str, str]:
+    parts = _SECTION.split(body)
+    if parts[0].strip():
+        raise RecipeError(
+            f"{name}.sql: SQL before the first section", "write -- telemetry, -- table or -- result above"
+        )
+    return {section: sql.strip() for section, sql in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+def _check(recipe: Recipe) -> None:
+    where = f"{recipe.name}.sql"
+    for section, roles in (("telemetry", recipe.roles), ("table", recipe.table)):
+        if bool(roles) != (section in recipe.sections):
+            raise RecipeError(f"{where}: roles and the section {section} belong together")
+    if "result" not in recipe.sections:
+        raise RecipeError(f"{where}: the section result is missing")
+    names = {column.name for column in recipe.columns}
+    for wanted in ("coverage", "percent_good", *([recipe.chart] if recipe.chart else [])):
+        if wanted not in names:
+            raise RecipeError(f"{where}: no column {wanted}", "every analysis says how much of the window it saw")
+    parameters = {parameter.name for parameter in recipe.parameters}
+    for role in recipe.roles:
+        if role.parameter and role.parameter not in parameters:
+            raise RecipeError(f"{where}: role {role.name} names the parameter {role.parameter}, which is not there")
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """A TOML table that is read strictly."""
+
+    where: str
+    data: Mapping[str, Any]
+    name: str = ""
+
+    def expect(self, known: set[str]) -> None:
+        for key in self.data:
+            if key not in known:
+                raise RecipeError(f"{self.where}: unknown key {key}", f"known are {', '.join(sorted(known))}")
+
+    def text(self, key: str, *, default: str | None = None) -> str:
+        value = self.data.get(key, default)
+        if not isinstance(value, str) or (not value and default is None):
+            raise RecipeError(f"{self.where}: {key} must be a text")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.data.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise RecipeError(f"{self.where}: {key} must be a list of texts")
+        return tuple(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.data.get(key, default)
+        if not isinstance(value, bool):
+            raise RecipeError(f"{self.where}: {key} must be true or false")
+        return value
+
+    def one_of(self, key: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in allowed:
+            raise RecipeError(f"{self.where}: {key} is {value!r}", f"allowed are {', '.join(allowed)}")
+        return value
+
+    def tables(self, key: str) -> list[_Header]:
+        value = self.data.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+            raise RecipeError(f"{self.where}: {key} must be tables, [{key}.NAME]")
+        return [_Header(f"{self.where}: {key}.{name}", item, name) for name, item in value.items()]
+
+
+def _role(entry: _Header) -> Role:
+    entry.expect({"about", "globs", "required", "parameter", "many"})
+    return Role(
+        entry.name,
+        entry.text("about"),
+        entry.texts("globs"),
+        entry.flag("required", True),
+        entry.text("parameter", default=""),
+        entry.flag("many", False),
+    )
+
+
+def _parameter(entry: _Header) -> Parameter:
+    entry.expect({"type", "about", "default"})
+    kind = entry.one_of("type", TYPES)
+    default = entry.data.get("default")
+    if default is not None and type(default).__name__ != {"text": "str"}.get(kind, kind):
+        raise RecipeError(f"{entry.where}: default is no {kind}")
+    return Parameter(entry.name, kind, entry.text("about"), default)
+
+
+def _column(entry: _Header) -> Column:
+    entry.expect({"unit", "about"})
+    return Column(entry.name, entry.text("unit", default=""), entry.text("about"))

@@ -1,0 +1,196 @@
+/* omptool
+title = "OEE index with availability, effectiveness and quality ratio"
+about = "How much of the planned time became good parts, and where the rest went."
+formula = [
+  "availability = apt / pbt",
+  "effectiveness = pri * pq / apt, with the ideal cycle time of each part at its moment",
+  "quality_ratio = gq / pq",
+  "oee_index = availability * effectiveness * quality_ratio",
+  "pbt = apt + aust + adet + adot; apt: Executing in Processing, aust: Executing in Setup, adet: OutOfService, adot: NotExecuting; NotAvailable is not planned",
+  "gq, sq, rq = rise of the counters; a counter that falls has started again at 0; pq = gq + sq + rq",
+]
+source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
+evidence = "published value"
+parts = ["window", "timeline"]
+chart = "oee_index"
+
+[roles.state]
+about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
+globs = ["**/MachineryItemState/CurrentState", "State"]
+[roles.mode]
+about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
+globs = ["**/MachineryOperationMode/CurrentState"]
+required = false
+[roles.good]
+about = "counter of good parts"
+globs = ["GoodCount", "**/GoodCount"]
+[roles.scrap]
+about = "counter of scrapped parts; without it there are none"
+globs = ["ScrapCount", "**/ScrapCount"]
+required = false
+[roles.rework]
+about = "counter of parts to be reworked; without it there are none"
+globs = ["ReworkCount", "**/ReworkCount"]
+required = false
+[roles.ideal]
+about = "ideal cycle time of a part (PRI), s"
+globs = ["IdealCycleTime", "**/IdealCycleTime"]
+parameter = "ideal_cycle"
+
+[table.pbt]
+about = "planned busy time, s"
+[table.apt]
+about = "actual production time, s"
+[table.pri]
+about = "planned run time per item, s"
+[table.pq]
+about = "produced quantity"
+[table.gq]
+about = "good quantity"
+
+[parameters.ideal_cycle]
+type = "float"
+about = "ideal cycle time in seconds, instead of the role ideal"
+
+[columns.availability]
+unit = "1"
+about = "apt / pbt"
+[columns.effectiveness]
+unit = "1"
+about = "ideal time of the parts / apt; above 1 when the ideal cycle time is too long"
+[columns.quality_ratio]
+unit = "1"
+about = "gq / pq"
+[columns.oee_index]
+unit = "1"
+about = "product of the three; 0 when nothing was produced in planned time"
+[columns.pbt]
+unit = "s"
+about = "planned busy time"
+[columns.apt]
+unit = "s"
+about = "actual production time"
+[columns.aust]
+unit = "s"
+about = "actual unit setup time"
+[columns.adet]
+unit = "s"
+about = "actual unit delay time"
+[columns.adot]
+unit = "s"
+about = "actual unit down time"
+[columns.unplanned_s]
+unit = "s"
+about = "not planned: NotAvailable"
+[columns.unassigned_s]
+unit = "s"
+about = "state unknown: gap, Bad, before the first value, or a code nobody explained"
+[columns.ideal_s]
+unit = "s"
+about = "pri * pq, summed over the parts"
+[columns.pq]
+about = "produced quantity"
+[columns.gq]
+about = "good quantity"
+[columns.sq]
+about = "scrap quantity"
+[columns.rq]
+about = "rework quantity"
+[columns.note]
+about = "what is odd about the row, else null"
+[columns.coverage]
+unit = "1"
+about = "1 - time in gaps or before the first value / window"
+[columns.percent_good]
+unit = "%"
+about = "time in which all values used were Good"
+*/
+-- telemetry
+steps AS (
+  SELECT site, area, line, machine, role, time, time_ns, capture, seq, value, value - lag(value) OVER node AS step
+  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND value IS NOT NULL
+  WINDOW node AS (PARTITION BY server, node_id, role ORDER BY time, time_ns, capture, seq)
+),
+ticks AS (
+  SELECT site, area, line, machine, role, time, time_ns, capture, seq,
+         CASE WHEN step >= 0 THEN step WHEN step < 0 THEN value ELSE 0 END AS parts, CAST(NULL AS DOUBLE) AS ideal
+  FROM steps
+  UNION ALL
+  SELECT site, area, line, machine, 'a_ideal', time, time_ns, capture, seq, 0, value
+  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND value IS NOT NULL
+),
+-- at one moment the ideal time comes first: a part belongs to the product that begins with it
+placed AS (
+  SELECT *, sum(CASE WHEN role = 'a_ideal' THEN 1 ELSE 0 END) OVER (
+    PARTITION BY site, area, line, machine ORDER BY time, time_ns, role, capture, seq
+    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ideal_no
+  FROM ticks
+),
+priced AS (
+  SELECT *, coalesce(CAST($ideal_cycle AS DOUBLE), max(ideal) OVER (PARTITION BY site, area, line, machine, ideal_no))
+    AS pri
+  FROM placed
+),
+parts AS (
+  SELECT CASE WHEN $by_site THEN t.site END AS site, CASE WHEN $by_area THEN t.area END AS area,
+         CASE WHEN $by_line THEN t.line END AS line, CASE WHEN $by_machine THEN t.machine END AS machine, p.period,
+         sum(t.parts) AS pq, sum(CASE WHEN t.role = 'good' THEN t.parts ELSE 0 END) AS gq,
+         sum(CASE WHEN t.role = 'scrap' THEN t.parts ELSE 0 END) AS sq,
+         sum(CASE WHEN t.role = 'rework' THEN t.parts ELSE 0 END) AS rq,
+         sum(CASE WHEN t.pri IS NULL THEN t.parts ELSE 0 END) AS unpriced,
+         sum(CAST(round(t.parts * t.pri * 1000000) AS BIGINT)) AS ideal_us
+  FROM priced t JOIN periods p ON t.time >= p.period AND t.time < p.until
+  WHERE t.parts > 0
+  GROUP BY 1, 2, 3, 4, 5
+),
+times AS (
+  SELECT CASE WHEN $by_site THEN site END AS site, CASE WHEN $by_area THEN area END AS area,
+         CASE WHEN $by_line THEN line END AS line, CASE WHEN $by_machine THEN machine END AS machine, period,
+         sum(CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN ns ELSE 0 END) AS apt,
+         sum(CASE WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN ns ELSE 0 END) AS aust,
+         sum(CASE WHEN meaning = 'OutOfService' THEN ns ELSE 0 END) AS adet,
+         sum(CASE WHEN meaning = 'NotExecuting' THEN ns ELSE 0 END) AS adot,
+         sum(CASE WHEN meaning = 'NotAvailable' THEN ns ELSE 0 END) AS unplanned,
+         min(CASE WHEN meaning IS NULL AND ns > 0 THEN state END) AS unexplained
+  FROM timeline GROUP BY 1, 2, 3, 4, 5
+),
+elements AS (
+  SELECT t.site, t.area, t.line, t.machine, t.period AS start, w.until AS "end",
+         (t.apt + t.aust + t.adet + t.adot) / CAST(1000000000 AS DOUBLE) AS pbt,
+         t.apt / CAST(1000000000 AS DOUBLE) AS apt, t.aust / CAST(1000000000 AS DOUBLE) AS aust,
+         t.adet / CAST(1000000000 AS DOUBLE) AS adet, t.adot / CAST(1000000000 AS DOUBLE) AS adot,
+         t.unplanned / CAST(1000000000 AS DOUBLE) AS unplanned_s,
+         (s.ns - t.apt - t.aust - t.adet - t.adot - t.unplanned) / CAST(1000000000 AS DOUBLE) AS unassigned_s,
+         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN coalesce(p.ideal_us, 0) / CAST(1000000 AS DOUBLE) END AS ideal_s,
+         CAST(coalesce(p.pq, 0) AS DOUBLE) AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) AS gq,
+         CAST(coalesce(p.sq, 0) AS DOUBLE) AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) AS rq,
+         t.unexplained, s.coverage, s.percent_good
+  FROM times t
+  JOIN periods w ON w.period = t.period
+  JOIN seen s ON s.period = t.period AND coalesce(s.site, '') = coalesce(t.site, '')
+    AND coalesce(s.area, '') = coalesce(t.area, '') AND coalesce(s.line, '') = coalesce(t.line, '')
+    AND coalesce(s.machine, '') = coalesce(t.machine, '')
+  LEFT JOIN parts p ON p.period = t.period AND coalesce(p.site, '') = coalesce(t.site, '')
+    AND coalesce(p.area, '') = coalesce(t.area, '') AND coalesce(p.line, '') = coalesce(t.line, '')
+    AND coalesce(p.machine, '') = coalesce(t.machine, '')
+)
+-- table
+elements AS (
+  SELECT *, pri * pq AS ideal_s, CAST(NULL AS DOUBLE) AS aust, CAST(NULL AS DOUBLE) AS adet,
+         CAST(NULL AS DOUBLE) AS adot, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
+         CAST(NULL AS DOUBLE) AS sq, CAST(NULL AS DOUBLE) AS rq, CAST(NULL AS VARCHAR) AS unexplained,
+         CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
+         CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
+  FROM input
+)
+-- result
+SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effectiveness,
+       gq / nullif(pq, 0) AS quality_ratio,
+       CASE WHEN pbt > 0 AND pq = 0 AND coverage > 0 THEN 0.0
+            ELSE (apt / nullif(pbt, 0)) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0))
+       END AS oee_index,
+       CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
+            WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
+            WHEN ideal_s > apt THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes'
+       END AS note
+FROM elements

@@ -1,0 +1,209 @@
+"""Run an analysis: find the tags of its roles, resolve the window, ask the engine. Knows only the `Engine` protocol."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.analytics import catalog
+from omptool.analytics.binding import Tag, bind, bind_columns
+from omptool.analytics.periods import PLACES, cuts
+from omptool.analytics.recipe import Recipe
+from omptool.errors import NotFound, UsageError
+from omptool.model.nearest import nearest
+from omptool.model.plant import PlantModel
+from omptool.model.times import format_time, unix_us
+from omptool.model.vocabulary import MachineState
+from omptool.sql.engine import Engine
+from omptool.sql.views import identifier
+
+_MICROSECOND = timedelta(microseconds=1)
+_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
+_TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
+_STRANGERS = f" UNION {_TAGS} telemetry"
+_SPAN = """
+SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
+WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
+  AND time <= coalesce(receive_time, time) + INTERVAL '1' HOUR
+"""
+"""Stamps of clocks that are far off do not stretch the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a user asks of an analysis.
+
+    Attributes:
+        start, end: the window [start, end); None is where the recording begins and ends.
+        places, period: how rows are grouped; see `periods.parse_by`.
+        zone: of days and hours.
+        table: the plain table to analyse instead of telemetry.
+        strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    places: tuple[str, ...] = ("machine",)
+    period: str | None = None
+    zone: tzinfo = UTC
+    maps: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    plant: PlantModel | None = None
+    table: str | None = None
+    strangers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The rows, and what a person should know about them.
+
+    Attributes:
+        notes: what was left out or assumed.
+        touched: a sentence when gaps or values that are not Good touch the result, else empty.
+    """
+
+    rows: pa.Table
+    notes: tuple[str, ...]
+    touched: str
+
+
+def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
+    """Compute an analysis.
+
+    Raises:
+        NotFound: a required role is not there.
+        UsageError: an unknown parameter, a window that is none, an analysis without the form asked for.
+        QueryError: the engine refuses.
+    """
+    parameters = _parameters(recipe, request.parameters)
+    if request.table is not None:
+        return _of_table(engine, recipe, request, parameters)
+    given = [name for name, value in parameters.items() if value is not None]
+    roles = request.plant.roles if request.plant else {}
+    binding = bind(recipe, _tags(engine, request.strangers), maps=request.maps, plant=roles, given=given)
+    start, end = _window(engine, request)
+    codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
+    values: dict[str, object] = {
+        **parameters,
+        "roles": [one.role for one in binding.bound],
+        "servers": [one.server for one in binding.bound],
+        "node_ids": [one.node_id for one in binding.bound],
+        "needed": [one.needed for one in binding.bound],
+        "needed_roles": binding.needed_roles,
+        "codes": list(codes),
+        "meanings": list(codes.values()),
+        "cuts": cuts(start, end, request.period, request.zone),
+        "start": start,
+        "end": end,
+        **{f"by_{place}": place in request.places for place in PLACES},
+    }
+    keys = [*request.places, "start", "end"]
+    rows = _ask(engine, _statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
+    window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
+    return Analysis(rows, binding.notes, _touched(rows, f"no values of these machines before the end of {window}"))
+
+
+def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object]:
+    known = {parameter.name: parameter for parameter in recipe.parameters}
+    types = {"float": (float, int), "int": (int,), "text": (str,), "bool": (bool,)}
+    found: dict[str, object] = {name: parameter.default for name, parameter in known.items()}
+    for name, value in given.items():
+        if name not in known:
+            close = nearest(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(known) or 'none'}"
+            raise UsageError(f"{recipe.name} has no parameter {name}", hint)
+        kind = known[name].type
+        if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "bool"):
+            raise UsageError(f"--param {name}: {value!r} is no {kind}", known[name].about)
+        found[name] = float(value) if kind == "float" and isinstance(value, int) else value
+    return found
+
+
+def _tags(engine: Engine, strangers: bool) -> list[Tag]:
+    """All Variables that were recorded."""
+    tables = [_TAGS + "nodes WHERE sampling_ms IS NOT NULL" + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    for statement in tables:
+        if found := [Tag(*row.values()) for row in engine.run(statement).read_all().to_pylist()]:
+            return found
+    raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+
+
+def _window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+    start, end = request.start, request.end
+    if start is None or end is None:
+        span = engine.run(_SPAN).read_all()
+        first, live, last = (_moment(span[name]) for name in ("first", "live", "last"))
+        if last is None or first is None:
+            raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+        start, end = start or live or first, end or last
+    if start >= end:
+        raise UsageError(
+            f"the window from {format_time(unix_us(start))} to {format_time(unix_us(end))} is empty",
+            "windows are [start, end); give --start and --end",
+        )
+    return start, end
+
+
+def _moment(column: pa.ChunkedArray) -> datetime | None:
+    """The only value; made aware without asking for zone data."""
+    value = column.cast(pa.int64())[0].as_py()
+    return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
+
+
+def _of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]) -> Analysis:
+    table = request.table or ""
+    if not recipe.table:
+        raise UsageError(f"{recipe.name} needs telemetry, and {table} has none", "name a capture or a lake with --on")
+    if request.start is not None or request.end is not None:
+        raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
+    names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
+    columns = bind_columns(recipe, names, table, request.maps)
+    taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
+    others = [name for name in names if name not in columns.values() and name not in taken]
+    picked = [f"CAST({identifier(column)} AS DOUBLE) AS {identifier(role)}" for role, column in columns.items()]
+    picked += [identifier(name) for name in others] + ["row_number() OVER () AS omp_row"]
+    source = f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
+    rows = _ask(engine, _statement(recipe, "table", others, ["omp_row"], source), parameters)
+    return Analysis(rows, (), _touched(rows, f"{table} has no rows"))
+
+
+def _statement(
+    recipe: Recipe, section: str, keys: Sequence[str], order: Sequence[str], source: str | None = None
+) -> str:
+    ctes = [*([source] if source else []), *catalog.ctes(recipe, section)]
+    columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
+    ordered = ", ".join(identifier(name) if name in keys else name for name in order)
+    return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
+
+
+def _ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:
+    wanted = set(_NAMED.findall(statement))
+    return engine.run(statement, {name: value for name, value in values.items() if name in wanted}).read_all()
+
+
+def _touched(rows: pa.Table, nothing: str) -> str:
+    if not rows.num_rows:
+        return nothing
+    unseen = pc.sum(pc.less(rows["coverage"], 1.0)).as_py() or 0
+    poor = pc.sum(pc.less(rows["percent_good"], 100.0)).as_py() or 0
+    if not unseen and not poor:
+        return ""
+    least, worst = pc.min(rows["coverage"]).as_py(), pc.min(rows["percent_good"]).as_py()
+    parts = []
+    if unseen:
+        seen = f"coverage down to {_below(least, 1000)}"
+        parts.append(f"{unseen} of {rows.num_rows} rows saw less than their whole window ({seen})")
+    if poor:
+        was_good = f"percent_good down to {_below(worst, 10)}"
+        parts.append(f"{poor} rest on values that were not all Good ({was_good})")
+    return "; ".join(parts)
+
+
+def _below(value: float, steps: int) -> float:
+    """Cut, not rounded: what is not whole must not look so."""
+    return int(value * steps) / steps

@@ -1,0 +1,215 @@
+"""`omptool analyze`: a named analysis of captures, lakes and files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from omptool.cli import diagnostics, settings
+from omptool.cli.exits import ExitCode
+from omptool.cli.options import (
+    ConfigOption,
+    EndOption,
+    ForceOption,
+    FormatOption,
+    InputFormatOption,
+    OutputOption,
+    PlantOption,
+    StartOption,
+    TzOption,
+)
+from omptool.errors import UsageError
+
+if TYPE_CHECKING:
+    from omptool.analytics.recipe import Recipe
+    from omptool.analytics.run import Analysis, Request
+    from omptool.model.plant import PlantModel
+    from omptool.sources.source import Named
+
+
+def analyze(
+    name: Annotated[str | None, typer.Argument(help="Which analysis; --list names all.", metavar="NAME")] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option("--on", help="Capture, lake, LAKE@VERSION or file; repeatable.", metavar="[NAME=]SOURCE"),
+    ] = None,
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", help="Which tag (a glob) or column of a plain table plays a role; repeatable.", metavar="ROLE=X"
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help="A row per site, area, line, machine, hour or day, or several: line,day. Default: machine.",
+            metavar="LIST",
+        ),
+    ] = None,
+    start: StartOption = None,
+    end: EndOption = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="Value of a parameter of the analysis; repeatable.", metavar="NAME[:TYPE]=VALUE"),
+    ] = None,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw bars instead of writing all columns.")] = False,
+    list_all: Annotated[bool, typer.Option("--list", help="List the analyses and leave.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show formula, source, roles and SQL, and leave.")] = False,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+    tz: TzOption = None,
+    plant: PlantOption = None,
+    input_format: InputFormatOption = None,
+    config: ConfigOption = None,
+) -> ExitCode:
+    """Answer a shop-floor question: OEE, time in each state, data quality.
+
+    Without --start and --end the window is what was recorded. Every row says how much of its window was seen (coverage)
+    and how long all values were Good (percent_good); exit code 3 when a gap or a value that is not Good touches them.
+
+    \b
+    Examples:
+      omptool analyze --list
+      omptool analyze oee --on lake --by machine --start today --chart
+      omptool analyze time_in_state --on shift.omcap --map state=State --by line,day
+      omptool analyze oee --on shifts.csv --map pbt=planned_s --map apt=running_s
+      omptool analyze oee --explain
+    """
+    loaded = settings.load(config)
+    if list_all:
+        _list(format, output, force)
+        return ExitCode.OK
+    recipe = _recipe(name)
+    if explain:
+        _explain(recipe)
+        return ExitCode.OK
+    if not on:
+        raise UsageError(f"analyze {recipe.name} needs a source", "add --on CAPTURE, --on LAKE or --on FILE")
+    if chart and (output is not None or format is not None):
+        raise UsageError("--chart draws on the terminal", "leave out --format and -o, or --chart")
+    from omptool.cli.output import emit, refuse_existing
+    from omptool.sources.resolve import plant_of_lakes, resolve_all
+
+    if output is not None:
+        refuse_existing(output, force=force)
+    nearby = settings.plant(plant)
+    model = nearby if plant else (plant_of_lakes(on) or nearby)
+    zone_name = tz or loaded["output.tz"] or (model.zone if model else None)
+    zone = settings.zone(zone_name)[0]
+    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)
+    request = _request(recipe, sources, map or [], param or [], by, (start, end), zone, model)
+    analysis = _run(recipe, request, sources)
+    for note in analysis.notes:
+        diagnostics.note(f"note: {note}")
+    if chart:
+        _draw(recipe, request, analysis)
+    else:
+        emit(analysis.rows, format=format, output=output, force=force, tz=zone_name)
+    if analysis.touched:
+        diagnostics.note(f"exit 3: {analysis.touched}")
+        return ExitCode.PARTIAL
+    return ExitCode.OK
+
+
+def _list(format: Any, output: Path | None, force: bool) -> None:
+    from omptool.analytics.explain import LIST_COLUMNS, listing
+    from omptool.cli.output import Rows, emit
+
+    emit(Rows(LIST_COLUMNS, listing()), format=format, output=output, force=force)
+
+
+def _recipe(name: str | None) -> Recipe:
+    from omptool.analytics import catalog
+
+    if name is None:
+        raise UsageError(
+            "analyze needs a name", f"one of {', '.join(catalog.names())}; omptool analyze --list says more"
+        )
+    return catalog.load(name)
+
+
+def _explain(recipe: Recipe) -> None:
+    from omptool.analytics.explain import explain
+    from omptool.cli.output import print_text
+
+    print_text(explain(recipe))
+
+
+def _request(
+    recipe: Recipe,
+    sources: list[Named],
+    maps: list[str],
+    params: list[str],
+    by: str | None,
+    window: tuple[str | None, str | None],
+    zone: Any,
+    model: PlantModel | None,
+) -> Request:
+    from datetime import UTC, datetime
+
+    from omptool.analytics.binding import parse_maps
+    from omptool.analytics.periods import parse_by
+    from omptool.analytics.run import Request
+    from omptool.model.times import parse_time
+    from omptool.sql import parameters
+    from omptool.sql.views import names
+
+    now = datetime.now(UTC)
+    table = None
+    if not any(named.source.has_telemetry for named in sources):
+        if len(sources) > 1:
+            raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
+        table = names(sources)[-1]
+        if by is not None:
+            raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
+    given = parameters.parse(params, now=now, zone=zone)
+    moments = []
+    for flag, text in zip(("start", "end"), window, strict=True):
+        value = given.pop(flag, None)
+        if value is not None and text is not None:
+            raise UsageError(f"--{flag} and --param {flag} are given", "use one of them")
+        if value is not None and not isinstance(value, datetime):
+            value = parse_time(str(value), now=now, zone=zone)
+        moments.append(value if text is None else parse_time(text, now=now, zone=zone))
+    places, period = parse_by(by or "machine")
+    return Request(
+        start=moments[0],
+        end=moments[1],
+        places=places,
+        period=period,
+        zone=zone,
+        maps=parse_maps(maps, recipe.roles if table is None else recipe.table or recipe.roles),
+        parameters=given,
+        plant=model,
+        table=table,
+        strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
+    )
+
+
+def _run(recipe: Recipe, request: Request, sources: list[Named]) -> Analysis:
+    from omptool.analytics.run import analyse
+    from omptool.sql.engine import LocalEngine
+
+    with LocalEngine(sources) as engine:
+        return analyse(engine, recipe, request)
+
+
+def _draw(recipe: Recipe, request: Request, analysis: Analysis) -> None:
+    from omptool.cli import chart, terminal
+    from omptool.cli.output import print_text
+
+    ratios = [column.name for column in recipe.columns if column.unit == "1"]
+    own = {column.name for column in recipe.columns} - set(recipe.labels)
+    dull = own | {"end"} if request.period else own | {"start", "end"}
+    shown = [name for name in analysis.rows.schema.names if name in ratios or name not in dull]
+    rows = [[row[name] for name in shown] for row in analysis.rows.to_pylist()]
+    bars = analysis.rows[recipe.chart].to_pylist()
+    lines = chart.bars(shown, set(ratios), rows, bars, cells=terminal.columns())
+    print_text("".join(f"{line}\n" for line in lines))
+    if "note" in analysis.rows.schema.names:
+        for note in dict.fromkeys(filter(None, analysis.rows["note"].to_pylist())):
+            diagnostics.note(f"! {note}")

@@ -1,0 +1,86 @@
+"""Which tag plays which role, and what a person is told when it cannot be known."""
+
+from __future__ import annotations
+
+import pytest
+
+from omptool.analytics import catalog
+from omptool.analytics.binding import Binding, Tag, bind, bind_columns, parse_maps
+from omptool.errors import NotFound, UsageError
+
+OEE = catalog.load("oee")
+
+
+def tags(machine: str, *names: str) -> list[Tag]:
+    return [Tag("urn:s", f"s={machine}.{name}", "site", None, "L1", machine, name) for name in names]
+
+
+def bound(binding: Binding, role: str) -> list[str]:
+    return [one.node_id for one in binding.bound if one.role == role]
+
+
+ALL = ("State", "GoodCount", "ScrapCount", "IdealCycleTime")
+
+
+def test_the_first_glob_that_matches_decides_machine_by_machine() -> None:
+    both = tags("A", *ALL, "Unit/MachineryItemState/CurrentState") + tags("B", *ALL)
+    binding = bind(OEE, both, maps={}, plant={})
+    assert bound(binding, "state") == ["s=A.Unit/MachineryItemState/CurrentState", "s=B.State"]
+    assert binding.needed_roles == 3
+    assert [note.split(":")[0] for note in binding.notes] == [
+        "no tag has the role mode", "no tag has the role rework"
+    ]  # fmt: skip
+
+
+def test_map_wins_over_the_plant_model_and_that_over_the_recipe() -> None:
+    found = tags("A", *ALL, "Mine", "Yours")
+    assert bound(bind(OEE, found, maps={}, plant={"good": ("No", "Yours")}), "good") == ["s=A.Yours"]
+    assert bound(bind(OEE, found, maps={"good": "Mine"}, plant={"good": ("Yours",)}), "good") == ["s=A.Mine"]
+
+
+def test_a_machine_without_a_required_role_is_left_out_and_named() -> None:
+    binding = bind(OEE, tags("A", *ALL) + tags("Oven", "State") + tags("Office", "Light"), maps={}, plant={})
+    assert {one.node_id.split(".")[0] for one in binding.bound} == {"s=A"}
+    assert binding.notes[0] == "left out, because not all of state, good, ideal are there: Oven"
+
+
+def test_a_missing_role_says_what_to_type() -> None:
+    with pytest.raises(NotFound) as caught:
+        bind(OEE, tags("A", "State", "GoodParts", "IdealCycleTime"), maps={}, plant={})
+    assert caught.value.message == "no tag has the role good; oee needs it"
+    assert caught.value.hint == "say which tag is the counter of good parts: --map good='GoodParts'"
+    with pytest.raises(NotFound) as caught:
+        bind(OEE, tags("A", "State", "GoodCount"), maps={"good": "Good*"}, plant={})
+    assert "--param ideal_cycle=VALUE" in caught.value.hint
+    with pytest.raises(NotFound, match="no machine has all roles of oee"):
+        bind(OEE, tags("A", "State", "GoodCount") + tags("B", "IdealCycleTime"), maps={}, plant={})
+
+
+def test_a_parameter_replaces_its_role() -> None:
+    binding = bind(OEE, tags("A", *ALL), maps={}, plant={}, given=["ideal_cycle"])
+    assert bound(binding, "ideal") == []
+    assert binding.needed_roles == 2
+
+
+def test_several_tags_of_one_machine_are_not_guessed_at() -> None:
+    with pytest.raises(UsageError, match="2 tags of A could be good: GoodCount, ScrapCount") as caught:
+        bind(OEE, tags("A", *ALL), maps={"good": "{Good,Scrap}Count"}, plant={})
+    assert caught.value.hint == "say which: --map good=GoodCount"
+
+
+@pytest.mark.parametrize(
+    ("texts", "says"),
+    [(["good"], "cannot read --map good"), (["god=X"], "no role god"), (["good=A", "good=B"], "given twice")],
+)
+def test_wrong_maps(texts: list[str], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        parse_maps(texts, OEE.roles)
+
+
+def test_columns_are_found_in_any_case_or_mapped() -> None:
+    columns = ["PBT", "run_s", "pri", "PQ", "gq"]
+    assert bind_columns(OEE, columns, "shifts", {"apt": "run_s"}) == {
+        "pbt": "PBT", "apt": "run_s", "pri": "pri", "pq": "PQ", "gq": "gq"
+    }  # fmt: skip
+    with pytest.raises(NotFound, match=r'no column "apt" in shifts for the role apt \(actual production time, s\)'):
+        bind_columns(OEE, columns, "shifts", {})
