@@ -163,14 +163,13 @@ def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
     facts = {"rows": report.rows, "files": report.files, "bytes": report.size, "seconds": round(report.seconds, 3)}
     if not terminal.stdout_is_terminal():
         _print(json.dumps(facts, separators=(",", ":")) + "\n")
-        return
     if not report.files:
-        _print(f"{output} is up to date\n")
+        diagnostics.note(f"{output} is up to date")
         return
     per_row = f" ({report.size / report.rows:.1f} B/row)" if report.rows else ""
-    _print(
+    diagnostics.note(
         f"{_plural(report.rows, 'row')} → {output}, {_plural(report.files, 'file')}, {_size(report.size)}{per_row}"
-        f" in {report.seconds:.1f} s\n"
+        f" in {report.seconds:.1f} s"
     )
     diagnostics.note(f'next: omptool query "from telemetry limit 10" --on {diagnostics.typed(output)}')
 

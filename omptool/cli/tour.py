@@ -29,6 +29,9 @@ CAPTURE_S = 15
 """Real seconds of recording: long enough for changes of state, short enough for a tour of a minute."""
 SPEED = 60
 """Simulated seconds per second: the recording covers more than an hour of production."""
+_WITH_SENTENCE = ("capture", "convert")
+"""Commands that say on stderr what they print for programs on stdout."""
+
 _LINES = 12
 """Lines shown of each output."""
 
@@ -86,7 +89,7 @@ def _step(number: int, intent: str, command: Sequence[str]) -> ExitCode:
     shown = _typed(command)
     print_text(f"\n{terminal.style(f'{number}  {intent}', 'bold', sys.stdout)}\n{_prompt(shown)}\n")
     code, printed = _run(command, "table")
-    _show(printed, with_facts=command[0] != "capture")
+    _show(printed, with_facts=command[0] not in _WITH_SENTENCE)
     if code not in {ExitCode.OK, ExitCode.PARTIAL}:
         raise OmptoolError(f"this step of the tour failed with exit code {code}", f"try it alone: {shown}")
     return ExitCode(code)
