@@ -20,11 +20,10 @@ from omptool.cli.options import (
     StartOption,
     TzOption,
 )
-from omptool.errors import NotFound, UsageError
+from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     import pyarrow as pa
 
@@ -71,15 +70,15 @@ def cat(
     """
     settings.load(config)
     from omptool.capture.reader import Capture
-    from omptool.cli import rowfilter
+    from omptool.cli import narrow, rowfilter
     from omptool.cli.output import emit, refuse_existing
 
     if output is not None:
         refuse_existing(output, force=force)
     model = settings.plant(plant)
-    window = _window(start, end, tz, model)
+    window = narrow.window(start, end, tz, model)
     opened = _open(Capture, capture)
-    wanted = rowfilter.Filter(view, *window, _nodes(opened, select))
+    wanted = rowfilter.Filter(view, *window, narrow.nodes(opened, select))
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
     emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=tz)
@@ -91,42 +90,6 @@ def _open(kind: type[Capture], path: Path) -> Capture:
     if is_lake(path):
         raise UsageError(f"{path} is a lake, not a capture", f'omptool query "from telemetry limit 20" --on {path}')
     return kind.open(path)
-
-
-def _window(
-    start: str | None, end: str | None, tz: str | None, plant: PlantModel | None
-) -> tuple[datetime | None, datetime | None]:
-    if start is None and end is None:
-        return None, None
-    from datetime import UTC, datetime
-
-    from omptool.model.times import parse_time
-
-    zone = settings.zone(tz or (plant.zone if plant else None))[0]
-    now = datetime.now(UTC)
-    first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
-    if first is not None and last is not None and first >= last:
-        raise UsageError(f"--start {start} is not before --end {end}", "windows are [start, end)")
-    return first, last
-
-
-def _nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] | None:
-    """(server, node_id) of the nodes whose path matches; None = all."""
-    if not select:
-        return None
-    from omptool.model.nearest import nearest
-    from omptool.model.path import Glob
-
-    paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
-    found: set[tuple[str, str]] = set()
-    for pattern in select:
-        glob = Glob(pattern)
-        matching = {key for key, path in paths.items() if glob.matches(path)}
-        if not matching:
-            close = nearest(pattern, paths.values())
-            raise NotFound(f"no node matches {pattern}", f"nearest: {', '.join(close)}" if close else "")
-        found |= matching
-    return found
 
 
 def _read(capture: Capture, view: View, plant: PlantModel | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
