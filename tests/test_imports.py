@@ -100,6 +100,12 @@ def test_listing_analyses_loads_no_sql(tmp_path: Path) -> None:
     assert loaded <= {"tomllib"}
 
 
+def test_replay_to_stdout_loads_no_client_and_no_sql(tmp_path: Path, plant_capture: Path) -> None:
+    code, loaded = _loaded(tmp_path, "replay", str(plant_capture), "--to", "stdout", "--rate", "max")
+    assert code == 0
+    assert not loaded & {"asyncua", "cryptography", "duckdb", "polars", "httpx", "fastapi", "rich", "pydantic"}
+
+
 def test_convert_loads_no_client_and_no_sql(tmp_path: Path, plant_capture: Path) -> None:
     code, loaded = _loaded(tmp_path, "convert", str(plant_capture), "-o", "lake")
     assert code == 0

@@ -184,6 +184,10 @@ class Capture:
         """Telemetry rows with `seq` > `after_row`: (`seq` of the first row, batch of `SEGMENT`)."""
         return self._batches(TELEMETRY_KIND, after_row)
 
+    def replay_batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """All telemetry rows, and before those of a segment its carried ones: (0, batch), for they have no `seq`."""
+        return self._batches(TELEMETRY_KIND, 0, carried=True)
+
     def event_batches(self, after_row: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Event rows likewise, batches of `EVENT_SEGMENT`."""
         return self._batches(EVENTS_KIND, after_row)
@@ -201,15 +205,20 @@ class Capture:
             (segment, commit) for segment in self._segments if segment.kind == kind for commit in segment.index.good
         )
 
-    def _batches(self, kind: str, after_row: int) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _batches(self, kind: str, after_row: int, *, carried: bool = False) -> Iterator[tuple[int, pa.RecordBatch]]:
         for segment in self._segments:
-            wanted = [c for c in segment.index.good if c.rows and c.end_row - 1 > after_row]
+            wanted = [
+                c for c in segment.index.good if (c.rows and c.end_row - 1 > after_row) or (carried and not c.offset)
+            ]
             if segment.kind != kind or not wanted:
                 continue
             file = File(segment.index.path)
             try:
                 for commit in wanted:
-                    for first, batch in _decode(file, segment, commit):
+                    for first, batch in _decode(file, segment, commit, carried):
+                        if not first:
+                            yield first, batch
+                            continue
                         skip = max(0, after_row + 1 - first)
                         if skip < batch.num_rows:
                             yield first + skip, batch.slice(skip)
@@ -217,22 +226,26 @@ class Capture:
                 file.close()
 
 
-def _decode(file: File, segment: Segment, commit: Commit) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Rows of one interval, checked once more: the file may have changed since it was opened."""
+def _decode(file: File, segment: Segment, commit: Commit, carried: bool) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Rows of one interval, checked once more: the file may have changed since it was opened. Carried ones have 0."""
     data = file.read(commit.offset, commit.length)
     name = segment.index.path.name
     if len(data) < commit.length or commits.crc(data) != commit.crc32:
         raise Damaged(f"{name} changed while it was read, at byte {commit.offset}", "run the command again")
     first = commit.first_row
     for message, frame in messages(data):
-        if frame.rows and KEY_CARRIED not in frame.custom:
+        is_carried = KEY_CARRIED in frame.custom
+        if frame.rows and (carried or not is_carried):
             try:
-                yield first, record_batches.decode(message, frame, segment.schema, SCHEMAS[segment.kind])
+                yield (
+                    0 if is_carried else first,
+                    record_batches.decode(message, frame, segment.schema, SCHEMAS[segment.kind]),
+                )
             except record_batches.BatchError as error:
                 raise Damaged(
                     f"{name} at byte {commit.offset}: {error}", "its checksum fits: omptool did not write this"
                 ) from None
-            first += frame.rows
+            first += 0 if is_carried else frame.rows
 
 
 def _segment_names(path: Path) -> list[str]:

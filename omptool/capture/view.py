@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,10 +59,29 @@ def telemetry(
         dictionary: leave repeated texts dictionary-encoded (faster; the schema then differs from the contract's
             in that alone).
     """
-    directories = _Directories(capture, plant)
-    for first, whole in capture.batches(after_seq):
-        for row, batch in directories.cut(first, whole):
-            yield _telemetry(batch, row, capture.id, directories.at(row), dictionary)
+    view = Telemetry(capture, plant=plant, dictionary=dictionary)
+    for first, batch in capture.batches(after_seq):
+        yield from view.rows(np.arange(first, first + batch.num_rows, dtype=np.int64), batch)
+
+
+class Telemetry:
+    """Rows of a capture's segments → rows of `telemetry`, for whoever reads the segments himself."""
+
+    def __init__(self, capture: Capture, *, plant: PlantModel | None = None, dictionary: bool = False) -> None:
+        self._capture_id = capture.id
+        self._directories = _Directories(capture, plant)
+        self._dictionary = dictionary
+
+    def rows(self, seq: npt.NDArray[np.int64], batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The rows with these `seq` (ascending); in pieces where the description of nodes changes."""
+        for start, stop in self._directories.cut(seq):
+            yield _telemetry(
+                batch.slice(start, stop - start),
+                seq[start:stop],
+                self._capture_id,
+                self._directories.at(int(seq[start])),
+                self._dictionary,
+            )
 
 
 def telemetry_of(
@@ -95,7 +115,7 @@ def telemetry_of(
         sub=0,
         flags=int(Flag.POLLED),
     )
-    return _telemetry(batch, 1, "", directory, dictionary=False)
+    return _telemetry(batch, np.arange(1, batch.num_rows + 1), "", directory, dictionary=False)
 
 
 def journal(capture: Capture) -> pa.Table:
@@ -151,15 +171,18 @@ class _Directories:
             self._count = count
         return self._directory
 
-    def cut(self, first: int, batch: pa.RecordBatch) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """The batch in pieces that one directory describes."""
-        steps = [row for row in self._tables.steps() if first < row < first + batch.num_rows]
-        for start, end in zip([first, *steps], [*steps, first + batch.num_rows], strict=True):
-            yield start, batch.slice(start - first, end - start)
+    def cut(self, seq: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+        """Positions [start, stop) of the rows that one directory describes."""
+        edges = [0, *np.searchsorted(seq, self._tables.steps()).tolist(), len(seq)]
+        return ((start, stop) for start, stop in pairwise(edges) if start < stop)
 
 
 def _telemetry(
-    batch: pa.RecordBatch, first: int, capture_id: str, directory: NodeDirectory, dictionary: bool
+    batch: pa.RecordBatch,
+    seq: npt.NDArray[np.int64],
+    capture_id: str,
+    directory: NodeDirectory,
+    dictionary: bool,
 ) -> pa.RecordBatch:
     rows = batch.num_rows
     texts = _Texts(dictionary)
@@ -185,7 +208,7 @@ def _telemetry(
         "overflow": pa.array((code & (statuses.INFO_TYPE_MASK | statuses.OVERFLOW_BIT)) == statuses.OVERFLOW),
         "origin": texts.pick(_ORIGINS, _ORIGIN_OF[batch.column("flags").to_numpy()]),
         "capture": texts.pick([capture_id], np.zeros(rows, np.int32)),
-        "seq": pa.array(np.arange(first, first + rows, dtype=np.int64)),
+        "seq": pa.array(seq),
     }
     columns |= {name: texts.take(directory.column(name), positions) for name in ("site", "area", "line", "machine")}
     columns |= {

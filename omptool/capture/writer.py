@@ -236,6 +236,13 @@ class CaptureWriter:
         self._last_values.note(batch)
         return first
 
+    def carry(self, batch: pa.RecordBatch) -> None:
+        """Take in values that held before the first row: not counted, carried at the start of each segment.
+
+        Before the first `append` or `commit`.
+        """
+        self._last_values.note(batch)
+
     def append_events(self, batch: pa.RecordBatch) -> int:
         """Add rows of `EVENT_SEGMENT`; returns the `seq` of the first one (events count on their own)."""
         return self._append(self._events, batch)

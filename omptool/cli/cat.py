@@ -21,11 +21,9 @@ from omptool.cli.options import (
     StartOption,
     TzOption,
 )
-from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     import pyarrow as pa
 
@@ -71,7 +69,7 @@ def cat(
       omptool cat shift.omcap --view gaps
     """
     settings.load(config)
-    from omptool.cli import rowfilter
+    from omptool.cli import narrow, rowfilter
     from omptool.cli.opening import open_capture
     from omptool.cli.output import emit, refuse_existing
 
@@ -79,46 +77,12 @@ def cat(
         refuse_existing(output, force=force)
     model = settings.plant(plant)
     zone = settings.zone_name(tz, model)
-    window = _window(start, end, zone)
+    window = narrow.window(start, end, zone)
     opened = open_capture(capture)
-    wanted = rowfilter.Filter(view, *window, _nodes(opened, select))
+    wanted = rowfilter.Filter(view, *window, narrow.nodes(opened, select))
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
     emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=zone)
-
-
-def _window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime | None, datetime | None]:
-    if start is None and end is None:
-        return None, None
-    from datetime import UTC, datetime
-
-    from omptool.model.times import parse_time
-
-    zone = settings.zone(tz)[0]
-    now = datetime.now(UTC)
-    first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
-    if first is not None and last is not None and first >= last:
-        raise UsageError(f"--start {start} is not before --end {end}", "windows are [start, end)")
-    return first, last
-
-
-def _nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] | None:
-    """(server, node_id) of the nodes whose path matches; None = all."""
-    if not select:
-        return None
-    from omptool.model.nearest import glob_hint
-    from omptool.model.path import Glob
-
-    paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
-    found: set[tuple[str, str]] = set()
-    for pattern in select:
-        glob = Glob(pattern)
-        matching = {key for key, path in paths.items() if glob.matches(path)}
-        if not matching:
-            hint = glob_hint(pattern, paths.values())
-            raise NotFound(f"--select {pattern!r} matches none of {len(paths):,} nodes", hint)
-        found |= matching
-    return found
 
 
 def _read(capture: Capture, view: View, plant: PlantModel | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

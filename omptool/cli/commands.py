@@ -26,6 +26,7 @@ COMMANDS = {
     "verify": "Prove whether a capture is complete.",
     "recover": "Repair a damaged capture.",
     "cat": "Print the rows of a capture.",
+    "replay": "Play a capture again: as an OPC UA server, as rows on stdout, or into a new capture.",
     "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
     "query": "Ask SQL of captures, lakes and files.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
@@ -64,7 +65,7 @@ def load(name: str) -> TyperCommand | TyperGroup:
         lighten(group)
         return group
     holder = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False)
-    holder.command(name)(getattr(module, name))
+    holder.command(name, cls=getattr(module, "Command", None))(getattr(module, name))
     command: Any = typer.main.get_command(holder)
     lighten(command)
     return command  # type: ignore[no-any-return]

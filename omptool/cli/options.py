@@ -29,6 +29,14 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+class StampMode(StrEnum):
+    """Which stamps replayed rows carry."""
+
+    RECORDED = "recorded"
+    SHIFTED = "shifted"
+    NOW = "now"
+
+
 FormatOption = Annotated[
     OutputFormat | None,
     typer.Option(

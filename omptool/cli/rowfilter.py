@@ -62,8 +62,8 @@ def stream(
 ) -> pa.RecordBatchReader:
     """The wanted rows, at most `limit`; a status gets its name beside it (C4)."""
     wanted.apply(_empty(schema))  # a filter that cannot apply is said before the first row
-    shown = _with_status_name(_empty(schema)).schema
-    return pa.RecordBatchReader.from_batches(shown, map(_with_status_name, _narrowed(batches, wanted, limit)))
+    shown = with_status_name(_empty(schema)).schema
+    return pa.RecordBatchReader.from_batches(shown, map(with_status_name, _narrowed(batches, wanted, limit)))
 
 
 def _narrowed(batches: Iterable[pa.RecordBatch], wanted: Filter, limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -79,7 +79,8 @@ def _narrowed(batches: Iterable[pa.RecordBatch], wanted: Filter, limit: int | No
             yield found
 
 
-def _with_status_name(batch: pa.RecordBatch) -> pa.RecordBatch:
+def with_status_name(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows with the name of a status beside it, where there is one."""
     at = batch.schema.get_field_index("status")
     if at < 0:
         return batch

@@ -19,6 +19,10 @@ VariantValue = (
 """A Python value as `encode_variant` takes it; DateTime and StatusCode are integers (ticks, code)."""
 
 
+GIVEN_OUT = -(2**63)
+"""As a ServerTimestamp: the server's own clock. No DateTime on the wire can have this value as a time."""
+
+
 class ServedValue(NamedTuple):
     """One value of one node.
 
@@ -29,6 +33,8 @@ class ServedValue(NamedTuple):
         status: 32-bit StatusCode.
         source_ticks: SourceTimestamp in 100 ns since 1601; None leaves it out.
         source_pico: SourcePicoseconds, in 10 ps.
+        server_ticks: ServerTimestamp likewise; `GIVEN_OUT` is the moment at which the server gives the value out.
+        server_pico: ServerPicoseconds, in 10 ps.
     """
 
     due_ns: int
@@ -37,6 +43,8 @@ class ServedValue(NamedTuple):
     status: int
     source_ticks: int | None
     source_pico: int = 0
+    server_ticks: int | None = GIVEN_OUT
+    server_pico: int = 0
 
 
 ValueSource = AsyncIterator[ServedValue]

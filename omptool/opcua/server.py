@@ -29,7 +29,7 @@ from omptool.errors import Busy, OmptoolError, OutputFailed, UsageError
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
-from omptool.opcua.served import ServedValue, ValueSource
+from omptool.opcua.served import GIVEN_OUT, ServedValue, ValueSource
 from omptool.opcua.server_subscription import ServedSubscriptions
 from omptool.opcua.server_values import EncodedValue
 
@@ -88,7 +88,11 @@ class Served:
                 await slot.put(_encoded(value, unix_ns_to_ticks(time.time_ns())))
                 self.served += 1
 
-    async def drained(self, timeout_s: float) -> bool:
+    async def roomy(self, values: int) -> None:
+        """Wait until every queue longer than one has room for so many values more."""
+        await self._subscriptions.roomy(values)
+
+    async def drained(self, timeout_s: float | None) -> bool:
         """Wait until every subscriber has fetched and acknowledged what it was owed; False when that takes too long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -132,6 +136,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     min_queue_size: int = MIN_QUEUE_SIZE,
+    every_value: bool = False,
 ) -> Served:
     """Serve `nodes` and feed them from `values`; returns once connections are accepted.
 
@@ -139,12 +144,13 @@ async def serve(
         nodes: the table; nodes of namespace 0's standard address space are taken as they are.
         values: what happens, in order of `due_ns`; consumed by a task of its own.
         initial: what holds at the start.
-        namespaces: the namespace array; index 0 is OPC UA's, index 1 becomes `application_uri`.
+        namespaces: the namespace array; index 0 is OPC UA's, without any other index 1 is `application_uri`.
         application_uri: the server's identity.
         product: name for people.
         host: a loopback address.
         port: 0 takes a free one.
         min_queue_size: see `MIN_QUEUE_SIZE`.
+        every_value: report values equal to the one before too, as a recording has them.
 
     Raises:
         UsageError: `host` is not a loopback address.
@@ -156,10 +162,10 @@ async def serve(
     _quiet()
     with _without_collector():
         internal = InternalServer()
-        subscriptions = _install(internal, min_queue_size)
+        subscriptions = _install(internal, min_queue_size, every_value)
         server = Server(iserver=internal)
         await server.init()
-        array = [OPC_UA, application_uri, *namespaces[2:]]
+        array = [OPC_UA, *(namespaces[1:] or (application_uri,))]
         builder = AddressSpaceBuilder(server.iserver.aspace, array)
         builder.add(nodes)
         await _introduce(server, array, application_uri, product)
@@ -174,9 +180,11 @@ async def serve(
     return served
 
 
-def _install(internal: InternalServer, min_queue_size: int) -> ServedSubscriptions:
+def _install(internal: InternalServer, min_queue_size: int, every_value: bool) -> ServedSubscriptions:
     """Our subscriptions in the place of asyncua's; no administrator, no passwords."""
-    subscriptions = ServedSubscriptions(internal.aspace, internal, min_queue_size=min_queue_size)
+    subscriptions = ServedSubscriptions(
+        internal.aspace, internal, min_queue_size=min_queue_size, every_value=every_value
+    )
     internal.subscription_service = subscriptions
     internal.isession.subscription_service = subscriptions
     internal.allow_remote_admin = False
@@ -229,7 +237,11 @@ def _cannot_listen(error: OSError, host: str, port: int) -> OmptoolError:
 
 
 def _encoded(value: ServedValue, server_ticks: int) -> EncodedValue:
-    return EncodedValue(value.variant, value.status, value.source_ticks, value.source_pico, server_ticks)
+    """The value on its way out; `server_ticks` is now."""
+    stated = server_ticks if value.server_ticks == GIVEN_OUT else value.server_ticks
+    return EncodedValue(
+        value.variant, value.status, value.source_ticks, value.source_pico, stated, server_pico=value.server_pico
+    )
 
 
 def _loopback(host: str) -> str:

@@ -44,9 +44,10 @@ Queued = tuple[int, bytes, EncodedValue]
 class ServedItem(MonitoredItemData):
     """A monitored item with what asyncua forgets about it, and the value it last let through."""
 
-    def __init__(self, common: MonitoredItemData, *, discard_oldest: bool) -> None:
+    def __init__(self, common: MonitoredItemData, *, discard_oldest: bool, every_value: bool) -> None:
         super().__init__()
         self.__dict__.update(common.__dict__)
+        self._every_value = every_value
         self.discard_oldest = discard_oldest
         self.handle_bytes = _HANDLE.pack(common.client_handle)
         self.last: EncodedValue | None = None
@@ -54,7 +55,7 @@ class ServedItem(MonitoredItemData):
     def lets_through(self, value: EncodedValue) -> bool:
         """Whether trigger and deadband of the item's filter report this value; the first one always."""
         last = self.last
-        if last is None or last.status != value.status:
+        if last is None or last.status != value.status or (self._every_value and not self.filter):
             return True
         trigger = self.filter.Trigger if self.filter else ua.DataChangeTrigger.StatusValue
         if trigger == ua.DataChangeTrigger.Status:
@@ -75,16 +76,20 @@ class ServedItems(MonitoredItemService):
 
     isub: ServedSubscription
 
-    def __init__(self, subscription: ServedSubscription, space: AddressSpace, min_queue_size: int) -> None:
+    def __init__(
+        self, subscription: ServedSubscription, space: AddressSpace, min_queue_size: int, every_value: bool
+    ) -> None:
         super().__init__(subscription, space)
         self._min_queue_size = min_queue_size
+        self._every_value = every_value
 
     def _make_monitored_item_common(
         self, params: ua.MonitoredItemCreateRequest
     ) -> tuple[ua.MonitoredItemCreateResult, MonitoredItemData]:
         result, common = super()._make_monitored_item_common(params)
         result.RevisedSamplingInterval = EXCEPTION_BASED
-        return result, ServedItem(common, discard_oldest=bool(params.RequestedParameters.DiscardOldest))
+        discard_oldest = bool(params.RequestedParameters.DiscardOldest)
+        return result, ServedItem(common, discard_oldest=discard_oldest, every_value=self._every_value)
 
     def _revise_queue_size(self, requested: int) -> int:
         """0 and 1 mean a queue of one (Part 4, 5.13.1.5); longer ones hold at least `min_queue_size`."""
@@ -111,11 +116,13 @@ class ServedItems(MonitoredItemService):
 class ServedSubscription(InternalSubscription):
     """One subscription; its queues hold encoded values per item, its messages all of them in order of arrival."""
 
-    def __init__(self, *arguments: Any, max_notifications: int, min_queue_size: int, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, max_notifications: int, min_queue_size: int, every_value: bool, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         self._max_notifications = max_notifications
         self._arrivals = 0
-        self.monitored_item_srv = ServedItems(self, self.monitored_item_srv.aspace, min_queue_size)
+        self.monitored_item_srv = ServedItems(self, self.monitored_item_srv.aspace, min_queue_size, every_value)
         self._triggered_datachanges: dict[int, deque[Queued]] = {}  # type: ignore[assignment]
 
     def enqueue(self, item_id: int, item: ServedItem, value: EncodedValue) -> None:
@@ -138,6 +145,15 @@ class ServedSubscription(InternalSubscription):
     def waiting(self) -> bool:
         """Whether values wait to be sent, or sent ones to be acknowledged."""
         return bool(self._triggered_datachanges or self._not_acknowledged_results)
+
+    def has_room(self, values: int) -> bool:
+        """Whether no queue would lose one of so many values more; a queue of one holds the newest by design."""
+        items = self.monitored_item_srv._monitored_items
+        return all(
+            items[item_id].queue_size == 1 or len(queue) + values <= items[item_id].queue_size
+            for item_id, queue in self._triggered_datachanges.items()
+            if item_id in items
+        )
 
     async def publish_results(self, requestdata: Any = None) -> bool:
         """Send what is queued, in several messages where the client limits their size and has asked often enough.
@@ -208,19 +224,27 @@ class ServedSubscriptions(SubscriptionService):
 
     Args:
         min_queue_size: what a requested queue longer than one is raised to at least.
+        every_value: report values equal to the one before too, where a client asks for no filter of its own.
     """
 
     subscriptions: dict[int, ServedSubscription]  # type: ignore[assignment]
 
-    def __init__(self, space: AddressSpace, server: InternalServer, *, min_queue_size: int) -> None:
+    def __init__(self, space: AddressSpace, server: InternalServer, *, min_queue_size: int, every_value: bool) -> None:
         super().__init__(space, iserver=server)
         self._server = server
         self._min_queue_size = min_queue_size
+        self._every_value = every_value
         self._moved = asyncio.Event()
 
     async def settle(self) -> None:
         """Wait until every subscription has sent what it had and every message has been acknowledged."""
         while any(subscription.waiting for subscription in self.subscriptions.values()):
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def roomy(self, values: int) -> None:
+        """Wait until every subscription has room for so many values more per item."""
+        while not all(subscription.has_room(values) for subscription in self.subscriptions.values()):
             self._moved.clear()
             await self._moved.wait()
 
@@ -260,6 +284,7 @@ class ServedSubscriptions(SubscriptionService):
             publishing_enabled=params.PublishingEnabled,
             max_notifications=params.MaxNotificationsPerPublish,
             min_queue_size=self._min_queue_size,
+            every_value=self._every_value,
         )
         await subscription.start()
         self.subscriptions[result.SubscriptionId] = subscription

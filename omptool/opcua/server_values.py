@@ -24,6 +24,7 @@ OVERFLOW = 0x480
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HAS_VALUE, _HAS_STATUS, _HAS_SOURCE, _HAS_SERVER, _HAS_SOURCE_PICO = 0x01, 0x02, 0x04, 0x08, 0x10
+_HAS_SERVER_PICO = 0x20
 _STATUS = struct.Struct("<I")
 _TIME = struct.Struct("<q")
 _TIMES = struct.Struct("<qq")
@@ -68,20 +69,27 @@ class EncodedValue:
     Attributes:
         variant: Variant bytes, `NULL_VARIANT` when there is no value.
         status: 32-bit StatusCode.
-        source_ticks, source_pico, server_ticks: as on the wire; a time that is None is left out.
+        source_ticks, source_pico, server_ticks, server_pico: as on the wire; a time that is None is left out.
         data: the encoded DataValue.
     """
 
-    __slots__ = ("data", "server_ticks", "source_pico", "source_ticks", "status", "variant")
+    __slots__ = ("data", "server_pico", "server_ticks", "source_pico", "source_ticks", "status", "variant")
 
     def __init__(
-        self, variant: bytes, status: int, source_ticks: int | None, source_pico: int, server_ticks: int | None
+        self,
+        variant: bytes,
+        status: int,
+        source_ticks: int | None,
+        source_pico: int,
+        server_ticks: int | None,
+        server_pico: int = 0,
     ) -> None:
         self.variant = variant
         self.status = status
         self.source_ticks = source_ticks
         self.source_pico = source_pico
         self.server_ticks = server_ticks
+        self.server_pico = server_pico
         self.data = self._encode()
 
     def _encode(self) -> bytes:
@@ -103,6 +111,9 @@ class EncodedValue:
             if self.server_ticks is not None:
                 mask |= _HAS_SERVER
                 parts.append(_TIME.pack(self.server_ticks))
+        if self.server_pico:
+            mask |= _HAS_SERVER_PICO
+            parts.append(_PICO.pack(self.server_pico))
         parts[0] = bytes((mask,))
         return b"".join(parts)
 
@@ -111,7 +122,12 @@ class EncodedValue:
         if has_overflow(self.status):
             return self
         return EncodedValue(
-            self.variant, self.status | OVERFLOW, self.source_ticks, self.source_pico, self.server_ticks
+            self.variant,
+            self.status | OVERFLOW,
+            self.source_ticks,
+            self.source_pico,
+            self.server_ticks,
+            self.server_pico,
         )
 
     def to_data_value(self) -> ua.DataValue:
@@ -140,11 +156,8 @@ class ForeignValue(EncodedValue):
     def __init__(self, value: ua.DataValue) -> None:
         self.variant = variant_to_binary(value.Value) if value.Value is not None else NULL_VARIANT
         self.status = 0 if value.StatusCode is None else value.StatusCode.value
-        self.source_ticks, self.source_pico, self.server_ticks = (
-            _ticks(value.SourceTimestamp),
-            0,
-            _ticks(value.ServerTimestamp),
-        )
+        self.source_ticks, self.source_pico = _ticks(value.SourceTimestamp), 0
+        self.server_ticks, self.server_pico = _ticks(value.ServerTimestamp), 0
         self.data = struct_to_binary(value)
 
 

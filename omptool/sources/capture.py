@@ -27,21 +27,21 @@ class CaptureSource:
         self.path = path
         self.label = label or str(path)
         self._plant = plant
-        self._capture = Capture.open(path)
+        self.capture = Capture.open(path)
         self._tables: dict[str, pa.Table] = {}
 
     @property
     def id(self) -> str:
-        return self._capture.id
+        return self.capture.id
 
     @property
     def last_seq(self) -> int:
         """`seq` of the newest telemetry row."""
-        return self._capture.last_row
+        return self.capture.last_row
 
     def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]:
         """Rows behind `after_seq` in order; repeated texts are dictionaries, else as the contract."""
-        yield from views.telemetry(self._capture, plant=self._plant, after_seq=after_seq, dictionary=True)
+        yield from views.telemetry(self.capture, plant=self._plant, after_seq=after_seq, dictionary=True)
 
     def table(self, view: str) -> pa.Table:
         """One of the small views (nodes, events, gaps, journal), whole."""
@@ -65,11 +65,11 @@ class CaptureSource:
     def gap_reasons(self) -> Mapping[str, int]:
         """Reasons with their number; that a capture is still being written is no loss."""
         reasons = open_reasons(self.table("gaps"))
-        if self._capture.is_being_written:
+        if self.capture.is_being_written:
             reasons.pop(GapReason.CLIENT_STOPPED, None)
         return reasons
 
     def _read(self, view: str) -> pa.Table:
         if view in ("nodes", "events"):
-            return getattr(views, view)(self._capture, plant=self._plant)
-        return getattr(views, view)(self._capture)
+            return getattr(views, view)(self.capture, plant=self._plant)
+        return getattr(views, view)(self.capture)

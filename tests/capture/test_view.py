@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from asyncua import ua
@@ -207,7 +208,7 @@ def test_times_are_exact_or_fall_back(
     columns.source_pico[:] = pico
     directory = NodeDirectory([NodeTable("", build.SERVER, tuple(build.nodes()))], None)
     batch = build.rows_of(columns, receive_ns=receive)
-    batch = view._telemetry(batch, 1, "c", directory, False)
+    batch = view._telemetry(batch, np.arange(1, batch.num_rows + 1), "c", directory, False)
     us, rest, basis = (batch.column(name)[0] for name in ("time", "time_ns", "time_basis"))
     ticks, name = _expected(source, server, unix_ns_to_ticks(receive))
     assert batch.column("value").to_pylist() == [number]
@@ -318,6 +319,7 @@ def test_doubles_come_back_bit_for_bit(numbers: list[float | None]) -> None:
     columns = build.doubles([0.0 if n is None else n for n in numbers])
     columns.has_f64[:] = [n is not None for n in numbers]
     directory = NodeDirectory([NodeTable("", build.SERVER, tuple(build.nodes()))], None)
-    found = view._telemetry(build.rows_of(columns), 1, "c", directory, False).column("value").to_pylist()
+    rows = view._telemetry(build.rows_of(columns), np.arange(1, len(columns) + 1), "c", directory, False)
+    found = rows.column("value").to_pylist()
     packed = [None if n is None else struct.pack("<d", n) for n in found]
     assert packed == [None if n is None else struct.pack("<d", n) for n in numbers]

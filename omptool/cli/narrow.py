@@ -1,0 +1,56 @@
+"""What --select, --start and --end mean for a capture, once for every command that narrows one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omptool.cli import settings
+from omptool.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from omptool.capture.reader import Capture
+
+
+def window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime | None, datetime | None]:
+    """[start, end) as aware datetimes; None where it is open.
+
+    Raises:
+        UsageError: no times, or an empty window.
+    """
+    if start is None and end is None:
+        return None, None
+    from datetime import UTC, datetime
+
+    from omptool.model.times import parse_time
+
+    zone = settings.zone(tz)[0]
+    now = datetime.now(UTC)
+    first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
+    if first is not None and last is not None and first >= last:
+        raise UsageError(f"--start {start} is not before --end {end}", "windows are [start, end)")
+    return first, last
+
+
+def nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] | None:
+    """(server, node_id) of the monitored nodes whose path matches; None = all.
+
+    Raises:
+        NotFound: a pattern that matches none; the hint names the nearest paths.
+    """
+    if not select:
+        return None
+    from omptool.model.nearest import glob_hint
+    from omptool.model.path import Glob
+
+    paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
+    found: set[tuple[str, str]] = set()
+    for pattern in select:
+        glob = Glob(pattern)
+        matching = {key for key, path in paths.items() if glob.matches(path)}
+        if not matching:
+            hint = glob_hint(pattern, paths.values())
+            raise NotFound(f"--select {pattern!r} matches none of {len(paths):,} nodes", hint)
+        found |= matching
+    return found

@@ -1,0 +1,182 @@
+"""A recording as an OPC UA server: the captured address space, and every row with its status and stamps as they were.
+
+Only what was captured is there: Variables that nobody recorded are left out, because they would have no value.
+Namespace indexes stay those of the recorded server, because raw values carry them.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from omptool.capture.format import NO_TICKS, RAW_TIME
+from omptool.capture.reader import Capture
+from omptool.errors import CaptureError, Damaged
+from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua.served import GIVEN_OUT, ServedValue
+from omptool.opcua.server import MIN_QUEUE_SIZE, Served, serve
+from omptool.replay.player import Player
+from omptool.replay.stamps import Stamp
+from omptool.replay.variants import variants
+
+BURST_ROWS = MIN_QUEUE_SIZE // 4
+"""Rows handed to the server at once when it plays as fast as it can: every queue must have room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be served: nodes, identity, and the NodeId of each handle."""
+
+    nodes: tuple[Node, ...]
+    node_ids: Mapping[int, str]
+    namespaces: tuple[str, ...]
+    application_uri: str
+
+    @property
+    def variables(self) -> int:
+        return len(self.node_ids)
+
+
+def plan(capture: Capture, handles: frozenset[int] | None) -> Plan:
+    """What a server needs to show of a capture.
+
+    Args:
+        handles: nodes whose rows are played; None = all.
+
+    Raises:
+        CaptureError: the rows are of several servers, or of one that renumbered its namespaces.
+    """
+    tables = [table for _, table in capture.tables.tables]
+    played = [
+        (table, entry)
+        for table in tables
+        for entry in table.nodes
+        if entry.handle and (handles is None or entry.handle in handles)
+    ]
+    servers = sorted({table.server.server for table, _ in played})
+    if len(servers) != 1:
+        what = f"is of {len(servers)} servers ({', '.join(servers)})" if servers else "does not know its nodes"
+        raise CaptureError(
+            f"{capture.path} {what}, and one address space shows one server",
+            "choose nodes of one server with --select, or replay --to stdout",
+        )
+    arrays = sorted({table.server.namespaces for table, _ in played}, key=len)
+    if any(longest[: len(array)] != array for array in arrays for longest in arrays[-1:]):
+        raise CaptureError(
+            f"{capture.path}: the server renumbered its namespaces while it was recorded",
+            "replay the time before or after that with --start and --end",
+        )
+    identity = next(table.server for table, _ in reversed(played))
+    known = [entry for entry in capture.nodes() if entry.server == servers[0]]
+    nodes = _shown(known, {entry.node.node_id for _, entry in played})
+    return Plan(
+        nodes,
+        {entry.handle: entry.node.node_id for _, entry in played},
+        arrays[-1],
+        identity.application_uri or identity.server,
+    )
+
+
+def _shown(known: Sequence[MonitoredNode], played: set[str]) -> tuple[Node, ...]:
+    """The played Variables with all that is above them, all Objects and types, and the Properties of these."""
+    table = {entry.node.node_id: entry.node for entry in known}
+    shown = {name for name, node in table.items() if name in played or node.node_class != "Variable"}
+    above = list(shown)
+    while above:
+        node = table.get(above.pop())
+        found = {parent for parent in (node.parents if node else ()) if parent in table} - shown
+        shown |= found
+        above += found
+    for name, node in table.items():
+        if node.is_property and (not node.parents or shown.intersection(node.parents)):
+            shown.add(name)
+    return tuple(node for name, node in table.items() if name in shown)
+
+
+class ServerSink:
+    """Feeds a server from a player. `unknown` counts rows of nodes that no node table explains."""
+
+    def __init__(self, player: Player, what: Plan) -> None:
+        self.unknown = 0
+        self._player = player
+        self._plan = what
+        self._served: Served | None = None
+
+    async def open(self, host: str, port: int) -> Served:
+        """Listen; the first row is due --delay after that.
+
+        Raises:
+            Busy, OutputFailed, UsageError: see `opcua.server.serve`.
+        """
+        opening = self._player.opening()
+        self._served = await serve(
+            self._plan.nodes,
+            self._values(),
+            initial=() if opening is None else list(self._encoded(opening)),
+            namespaces=self._plan.namespaces,
+            application_uri=self._plan.application_uri,
+            product="omptool replay",
+            host=host,
+            port=port,
+            every_value=True,
+        )
+        return self._served
+
+    async def _values(self) -> AsyncIterator[ServedValue]:
+        as_fast_as_it_can = self._player.options.rate is None
+        opened = np.array(sorted(self._player.known.opened), np.int64)
+        async for group in self._player.groups():
+            if as_fast_as_it_can and self._served is not None:
+                await self._served.roomy(group.rows.batch.num_rows)
+            batch = group.rows.batch
+            if not group.number and len(opened):
+                batch = batch.filter(pa.array(~np.isin(group.rows.seq, opened)))
+            for value in self._encoded(batch):
+                yield value
+
+    def _encoded(self, batch: pa.RecordBatch) -> Iterator[ServedValue]:
+        given_out = self._player.options.stamp is Stamp.NOW
+        columns = zip(
+            batch.column("node").to_pylist(),
+            variants(batch),
+            batch.column("status").to_pylist(),
+            *(batch.column(name).cast(pa.int64()).to_pylist() for name in ("source_time", "server_time")),
+            batch.column("raw_time").to_pylist(),
+            strict=True,
+        )
+        for handle, variant, status, source, server, raw in columns:
+            node_id = self._plan.node_ids.get(handle)
+            if node_id is None:
+                self.unknown += 1
+                continue
+            stamps = _exact(raw) if raw is not None else (_ticks(source), 0, _ticks(server), 0)
+            if given_out:
+                stamps = (stamps[0], stamps[1], GIVEN_OUT, 0)
+            yield ServedValue(0, node_id, variant, status, *stamps)
+
+
+def _exact(raw: bytes) -> tuple[int | None, int, int | None, int]:
+    """Stamps that the columns do not hold.
+
+    Raises:
+        Damaged: not what `raw_time` is.
+    """
+    try:
+        source, source_pico, server, server_pico = struct.unpack(RAW_TIME, raw)
+    except struct.error:
+        raise Damaged("a row's exact stamps cannot be read", "omptool verify says what is intact") from None
+    return (
+        None if source == NO_TICKS else source,
+        source_pico,
+        None if server == NO_TICKS else server,
+        server_pico,
+    )
+
+
+def _ticks(unix_ns: int | None) -> int | None:
+    return None if unix_ns is None else unix_ns_to_ticks(unix_ns)
