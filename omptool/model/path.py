@@ -43,11 +43,6 @@ def split(path: str) -> tuple[str, ...]:
     return (*names, name)
 
 
-def parent(path: str) -> str:
-    """The path one name shorter; the empty path for a single name."""
-    return join(split(path)[:-1])
-
-
 def glob_of(path: str) -> str:
     """The glob that matches this path and no other."""
     return "".join(f"&{character}" if character in SPECIAL else character for character in path)

@@ -159,11 +159,6 @@ class Ledger:
         """The request that carried them never got an answer: they are due again."""
         self._due.update(dict.fromkeys(numbers))
 
-    @property
-    def uncommitted(self) -> int:
-        """Notifications received and not yet safe."""
-        return len(self._uncommitted)
-
     def _expect(self, number: int) -> bool:
         """Note what was skipped before `number`; False when it lies behind."""
         ahead = distance(self.expected, number)
