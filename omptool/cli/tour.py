@@ -62,7 +62,7 @@ def tour(
     \b
     Examples:
       omptool tour
-      omptool tour --folder /tmp/first-look
+      omptool tour --folder first-look
     """
     place = _new_folder(folder)
     print_text(f"A tour of omptool, on a simulated plant. Everything it leaves lies in {place}/\n")
