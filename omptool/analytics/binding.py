@@ -157,7 +157,7 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     close = nearest(wanted, tags, 3)
     say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
     example = close[0] if close else "TAG"
-    hint = f"say which tag is the {role.about.split(':')[0]}: --map {role.name}='{example}'"
+    hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
     if role.parameter:
         hint += f"\nor give a value: --param {role.parameter}=VALUE"
     return NotFound(f"{say}; {recipe.name} needs it", hint)

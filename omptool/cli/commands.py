@@ -68,4 +68,4 @@ def load(name: str) -> TyperCommand | TyperGroup:
     holder.command(name, cls=getattr(module, "Command", None))(getattr(module, name))
     command: Any = typer.main.get_command(holder)
     lighten(command)
-    return command  # type: ignore[no-any-return]
+    return command  # type: ignore[no-any-return]  # typer types none of its vendored click

@@ -132,7 +132,7 @@ def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool, escape: bo
     if binary and terminal.stdout_is_terminal():
         raise UsageError("this format is binary and would garble the terminal", "add -o FILE, or send it into a pipe")
     stream = Stdout(sys.stdout.buffer, escape=escape and terminal.stdout_is_terminal())
-    write(stream)  # type: ignore[arg-type]
+    write(stream)  # type: ignore[arg-type]  # has the three methods of BinaryIO that writers use
     stream.flush()
 
 

@@ -205,7 +205,7 @@ class GuardedProtocol(UASocketProtocol):
         request_id, code = struct.unpack_from("<II", chunk, _BODY_AFTER_HEADERS - 4)
         future = self._callbackmap.pop(request_id, None)
         if future is not None and not future.done():
-            future.set_exception(UaStatusCodeError(code))  # type: ignore[no-untyped-call]
+            future.set_exception(UaStatusCodeError(code))  # type: ignore[no-untyped-call]  # asyncua: untyped
 
     def abandon(self, fault: str) -> None:
         """Drop the connection at once, for a reason of ours."""
@@ -230,7 +230,7 @@ def install(client: Client) -> None:
         uaclient.protocol = guarded
         return guarded
 
-    uaclient._make_protocol = make_protocol  # type: ignore[method-assign]
+    uaclient._make_protocol = make_protocol  # type: ignore[method-assign]  # the hook itself
 
 
 def service_id(request: Any) -> int:
@@ -311,7 +311,7 @@ def session_key(client: Client) -> SessionKey:
 def adopt_session(client: Client, key: SessionKey) -> None:
     """Make the client's next ActivateSession concern the session of `key`."""
     client.uaclient.session.restore_authentication_token(key.authentication_token)
-    client._server_nonce = key.server_nonce  # type: ignore[assignment]
+    client._server_nonce = key.server_nonce  # type: ignore[assignment]  # asyncua infers None from its start
     client._policy_ids = list(key.policy_ids)
 
 

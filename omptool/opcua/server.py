@@ -188,7 +188,7 @@ def _install(internal: InternalServer, min_queue_size: int, every_value: bool) -
     internal.subscription_service = subscriptions
     internal.isession.subscription_service = subscriptions
     internal.allow_remote_admin = False
-    internal.supported_tokens = (ua.AnonymousIdentityToken,)  # type: ignore[assignment]
+    internal.supported_tokens = (ua.AnonymousIdentityToken,)  # type: ignore[assignment]  # asyncua types it as exactly three
     return subscriptions
 
 

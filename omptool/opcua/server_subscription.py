@@ -123,7 +123,7 @@ class ServedSubscription(InternalSubscription):
         self._max_notifications = max_notifications
         self._arrivals = 0
         self.monitored_item_srv = ServedItems(self, self.monitored_item_srv.aspace, min_queue_size, every_value)
-        self._triggered_datachanges: dict[int, deque[Queued]] = {}  # type: ignore[assignment]
+        self._triggered_datachanges: dict[int, deque[Queued]] = {}  # type: ignore[assignment]  # ours is bounded
 
     def enqueue(self, item_id: int, item: ServedItem, value: EncodedValue) -> None:
         """Put a value into the item's queue; a full queue loses one and says so (Part 4, 5.13.1.5)."""
@@ -227,7 +227,7 @@ class ServedSubscriptions(SubscriptionService):
         every_value: report values equal to the one before too, where a client asks for no filter of its own.
     """
 
-    subscriptions: dict[int, ServedSubscription]  # type: ignore[assignment]
+    subscriptions: dict[int, ServedSubscription]  # type: ignore[assignment]  # narrower than asyncua's
 
     def __init__(self, space: AddressSpace, server: InternalServer, *, min_queue_size: int, every_value: bool) -> None:
         super().__init__(space, iserver=server)

@@ -159,7 +159,7 @@ class Session:
     def to_ua(self, node_id: str) -> ua.NodeId:
         """C1 text as asyncua's NodeId."""
         index, identifier = self.resolve(node_id)
-        return ua.NodeId(identifier, index)  # type: ignore[arg-type]
+        return ua.NodeId(identifier, index)  # type: ignore[arg-type]  # asyncua wraps plain integers
 
     def from_ua(self, node_id: ua.NodeId) -> str:
         """asyncua's NodeId as C1 text."""

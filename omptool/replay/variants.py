@@ -53,7 +53,7 @@ def _encoded(vtype: int, value: object) -> bytes | None:
     if value is None:
         return _NULLS.get(kind)
     try:
-        return _ENCODERS.get(kind, encode_variant)(kind, value)  # type: ignore[arg-type]
+        return _ENCODERS.get(kind, encode_variant)(kind, value)  # type: ignore[arg-type]  # each encoder takes the values of its kind
     except (struct.error, OverflowError, ValueError, TypeError):
         return None
 
