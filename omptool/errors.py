@@ -16,6 +16,8 @@ knows no exit code: those are the contract of the command line (`cli/exits.py`).
     │   └── Damaged              bytes are missing or changed beyond what can be read around
     ├── LakeError                a lake that cannot be used
     ├── QueryError               a statement that the engine refused: position and nearest name
+    │   ├── StatementTimeout     a statement that ran longer than it may
+    │   └── ResultTooLarge       a statement that answers with more than it may
     ├── RecipeError              a recipe of an analysis that does not say what it must: file, key
     ├── ProtocolError            the peer sent what OPC UA does not allow
     │   └── MalformedMessage     bytes that do not decode
@@ -87,6 +89,14 @@ class LakeError(OmptoolError):
 
 class QueryError(OmptoolError):
     """A statement that the engine refused."""
+
+
+class StatementTimeout(QueryError):
+    """A statement ran longer than its engine allows."""
+
+
+class ResultTooLarge(QueryError):
+    """A statement answers with more than its engine allows."""
 
 
 class RecipeError(OmptoolError):
