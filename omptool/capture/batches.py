@@ -5,6 +5,7 @@ The writer's side of the same limits is `split`. Reads whole small files, never 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from omptool.capture import frames
-from omptool.capture.format import MAX_DECODED, MAX_JSON, SPLIT_BYTES
+from omptool.capture.format import MAX_DECODED, MAX_JSON, MAX_RATIO, MAX_ROWS, SPLIT_BYTES
+
+_LEAST_ROOM = 16 << 20
 
 
 class BatchError(Exception):
@@ -54,7 +57,7 @@ def decode(message: bytes | memoryview, frame: frames.Frame, schema: pa.Schema, 
         size = frames.decoded_size(frame, memoryview(message)[frame.header_size :])
     except frames.FrameError as error:
         raise BatchError(str(error)) from None
-    if size > MAX_DECODED or frame.rows > MAX_DECODED:
+    if size > MAX_DECODED or frame.rows > MAX_ROWS:
         raise BatchError(f"a batch of {size} bytes and {frame.rows} rows, more than any writer makes")
     try:
         batch = pa.ipc.read_record_batch(pa.py_buffer(message), schema)
@@ -95,6 +98,7 @@ def read_stream(data: bytes, wanted: pa.Schema) -> tuple[pa.Schema, list[pa.Reco
         BatchError: anything in it is not as it should be.
     """
     view, at = memoryview(data), 0
+    room = MAX_RATIO * len(data) + _LEAST_ROOM
     schema: pa.Schema | None = None
     parts = []
     while at < len(data) and view[at : at + 8] != frames.END_OF_STREAM:
@@ -109,6 +113,9 @@ def read_stream(data: bytes, wanted: pa.Schema) -> tuple[pa.Schema, list[pa.Reco
             schema = read_schema(message)
         else:
             parts.append(decode(message, frame, schema, wanted))
+            room -= parts[-1].nbytes
+            if room < 0:
+                raise BatchError(f"at byte {at}: {len(data)} bytes that unpack to more than {MAX_RATIO} times as many")
         at += frame.size
     if schema is None:
         raise BatchError("no schema")
@@ -125,13 +132,23 @@ def is_regular(path: Path) -> bool:
 
 def open_regular(path: Path) -> int | None:
     """File descriptor of a regular file; None when it is missing or something else (a link, a device, a folder)."""
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        if not is_regular(path):
+        seen = path.lstat()
+        if not stat.S_ISREG(seen.st_mode):
             return None
-        flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):  # it became a link in between
+            return None
+        raise
+    opened = os.fstat(fd)
+    if stat.S_ISREG(opened.st_mode) and (opened.st_dev, opened.st_ino) == (seen.st_dev, seen.st_ino):
+        return fd
+    os.close(fd)  # somebody put something else there in between
+    return None
 
 
 def read_small_file(path: Path, limit: int = MAX_JSON) -> bytes | None:

@@ -16,6 +16,7 @@ from omptool.capture.batches import read_small_file
 from omptool.capture.format import CACHE_FILE, FORMAT, NODES_NAME, SEGMENT_NAME, TYPES_NAME
 from omptool.capture.segment import write_file
 from omptool.errors import OutputFailed
+from omptool.model import bounded_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,18 @@ def read(folder: Path) -> Cached | None:
     """What capture.json says; None when it is missing or not one."""
     text = read_small_file(folder / CACHE_FILE)
     try:
-        data = json.loads(text or b"")
-        entries = [CachedSegment(str(e["file"]), int(e["bytes"]), int(e["end_row"])) for e in data["segments"]]
+        data = bounded_json.loads(text or b"")
+        entries = [CachedSegment(str(e["file"]), _count(e["bytes"]), _count(e["end_row"])) for e in data["segments"]]
         segments = {entry.file: entry for entry in entries if SEGMENT_NAME.fullmatch(entry.file)}
-        return Cached(str(data["capture"]), int(data["omp.format"]), segments)
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return Cached(str(data["capture"]), _count(data["omp.format"]), segments)
+    except (ValueError, TypeError, KeyError):
         return None
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{value!r} is no count")
+    return value
 
 
 def is_capture(folder: Path) -> bool:

@@ -12,6 +12,8 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 
+from omptool.model import bounded_json
+
 _BLANK = b'"self":"00000000"'
 _MARK = b'"self":"'
 
@@ -86,14 +88,16 @@ def is_sealed(message: bytes, seed_value: int) -> bool:
 def from_json(text: bytes) -> Commit | None:
     """Parse the metadata value of a sealed message; None when it is not one."""
     try:
-        data = json.loads(text)
+        data = bounded_json.loads(text)
         numbers = {key: data[key] for key in ("sequence", "offset", "length", "rows", "first_row", "crc32", "time")}
         commit = Commit(**numbers, t_min=data["t_min"], t_max=data["t_max"], lost=data.get("lost"))
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError):
         return None
     spans = (commit.t_min, commit.t_max)
     if not all(type(n) is int and 0 <= n < 2**63 for n in numbers.values()):
         return None
     if commit.lost is not None and not (type(commit.lost) is int and -1 <= commit.lost < 2**63):
+        return None
+    if commit.end_row >= 2**63:
         return None
     return commit if all(t is None or (type(t) is int and -(2**63) <= t < 2**63) for t in spans) else None

@@ -16,6 +16,9 @@ from omptool.capture.commits import Commit
 from omptool.capture.format import segment_file
 from omptool.capture.index import Broken, SegmentIndex
 
+_NAMED = 1000
+"""Missing segments that are told one by one; a far number in a file's name is no reason to count up to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Damage:
@@ -57,9 +60,11 @@ def account(kind: str, segments: Sequence[Segment], cached: Mapping[str, CachedS
         cached: what capture.json says of closed segments, by file name.
     """
     state = _Account(kind)
-    number = 1
+    number, named = 1, 0
     for segment in segments:
-        for missing in range(number, min(segment.number, number + 1000)):
+        first = max(number, segment.number - (_NAMED - named))
+        named += max(segment.number - first, 0)
+        for missing in range(first, segment.number):
             state.lose(Damage(segment_file(kind, missing), "the file is missing", kind=kind))
         number = segment.number + 1
         state.walk(segment.index)

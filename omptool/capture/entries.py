@@ -6,11 +6,12 @@ Writing and reading stand side by side here, so that they agree. Opens nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omptool.capture.format import KEY_GAP, KEY_JOURNAL, MAX_ENTRY, MAX_METADATA
+from omptool.model import bounded_json
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -29,7 +30,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class GapEntry:
-    """A window [start_ns, end_ns); `node` and `sub` are capture-local handles."""
+    """A window [start_ns, end_ns); `node` and `sub` are capture-local handles; a later `key` replaces an earlier one."""
 
     server: str
     node: int | None
@@ -40,6 +41,7 @@ class GapEntry:
     missing: int | None
     state: str
     detail: dict[str, Any]
+    key: str | None = None
 
 
 class Entries:
@@ -93,10 +95,21 @@ def read_gaps(text: bytes) -> list[GapEntry]:
     return [gap for data in _list(text) if (gap := _gap_entry(data)) is not None]
 
 
+def current_gaps(gaps: Iterable[GapEntry]) -> list[GapEntry]:
+    """What holds of all gaps written: of those with one `key` the last, where the first one stood.
+
+    A window is written when it opens, so that a crash cannot hide it, and again when its end is known.
+    """
+    found: dict[tuple[str | None, int], GapEntry] = {}
+    for at, gap in enumerate(gaps):
+        found[gap.key, 0 if gap.key is not None else at] = gap
+    return list(found.values())
+
+
 def _list(text: bytes) -> list[dict[str, Any]]:
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
+        data = bounded_json.loads(text)
+    except ValueError:
         return []
     return [entry for entry in data if isinstance(entry, dict)] if isinstance(data, list) else []
 
@@ -115,7 +128,7 @@ def _gap_entry(data: Mapping[str, Any]) -> GapEntry | None:
         return None
     return GapEntry(
         server, _int(data, "node"), _int(data, "sub"), start, _int(data, "end_ns"), reason, _int(data, "missing"),
-        state, _detail(data),
+        state, _detail(data), _text(data, "key"),
     )  # fmt: skip
 
 

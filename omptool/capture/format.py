@@ -124,11 +124,20 @@ MAX_DECODED: Final = 256 << 20
 """Bytes that one record batch may take after decompression; the writer splits long before (`SPLIT_BYTES`)."""
 
 SPLIT_BYTES: Final = 64 << 20
-MAX_JSON: Final = 64 << 20
+MAX_ROWS: Final = 4 << 20
+"""Rows of one record batch; the smallest row takes 40 bytes, so `SPLIT_BYTES` ends a batch long before."""
+
+MAX_JSON: Final = 16 << 20
 """Bytes of capture.json and of a types file."""
 
 MAX_NODE_TABLE: Final = 1 << 30
 """Bytes of a node table: some twenty million nodes at the 50 bytes each that a compressed one takes."""
+
+MAX_RATIO: Final = 200
+"""How many times its size a node table may take decompressed, beyond 16 MiB; real ones take twenty times."""
+
+MAX_TABLES: Final = 10_000
+"""How often a capture may name node tables; each naming is a new description of a server."""
 
 MAX_ENTRY: Final = 256 << 10
 """Bytes of one journal entry or gap; a longer detail is cut when written."""

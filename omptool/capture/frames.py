@@ -17,6 +17,9 @@ END_OF_STREAM = CONTINUATION + b"\x00\x00\x00\x00"
 SCHEMA_MESSAGE, RECORD_BATCH = 1, 3
 """MessageHeader union of Message.fbs."""
 
+_MAX_PAIRS = 1000
+"""Entries of custom metadata in one message; omptool writes two."""
+
 _U16 = struct.Struct("<H").unpack_from
 _I32 = struct.Struct("<i").unpack_from
 _U32 = struct.Struct("<I").unpack_from
@@ -179,10 +182,15 @@ class _Table:
 
     def pairs(self, field: int) -> list[tuple[bytes, bytes]]:
         start, count = self._vector(field, 4)
-        found = []
+        if count > _MAX_PAIRS:
+            raise FrameError(f"{count} entries of custom metadata")
+        found, room = [], len(self.data)
         for at in range(start, start + 4 * count, 4):
             pair = _Table(self.data, at + _u32(self.data, at))
             found.append((pair.text(0), pair.text(1)))
+            room -= len(found[-1][0]) + len(found[-1][1])
+            if room < 0:  # the same bytes, named again and again
+                raise FrameError("more custom metadata than the header holds")
         return found
 
     def text(self, field: int) -> bytes:

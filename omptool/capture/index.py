@@ -7,6 +7,7 @@ others. Memory stays proportional to the number of commits.
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterator
@@ -21,8 +22,8 @@ from omptool.capture.format import KEY_CARRIED, KEY_COMMIT, KEY_GAP, KEY_JOURNAL
 from omptool.capture.frames import Frame, FrameError
 
 _CHUNK = 4 << 20
-_LOOK_BACK = 64 << 10
-"""How far before its key a commit message may start; they are well below 4 KiB."""
+_COMMIT_SIZE = 64 << 10
+"""Most bytes of a commit message; they are well below 4 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class File:
     def __init__(self, path: Path) -> None:
         fd = open_regular(path)
         if fd is None:
-            raise FileNotFoundError(str(path))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         self._file = os.fdopen(fd, "rb", buffering=0)
         self.size = os.fstat(fd).st_size
         self._start, self._chunk = 0, b""
@@ -169,6 +170,8 @@ class _Walk:
         self.seed = seed
         self._seen: list[tuple[int, Frame]] = []
         """Messages of the open interval as far as the walk got: (offset, frame)."""
+        self._stale: set[int] = set()
+        """Where messages start from which no walk got to a fitting commit; a second walk would fare no better."""
 
     def run(self) -> SegmentIndex:
         index = self.index
@@ -196,36 +199,50 @@ class _Walk:
                 frame = frame_at(self.file, at)
                 if KEY_COMMIT in frame.custom:
                     commit = self._sealed(at, frame)
-                    return (commit, at + frame.size) if commit and commit.offset == start else None
+                    if commit is not None and commit.offset == start:
+                        return commit, at + frame.size
+                    raise FrameError("a commit of something else")
+                if at in self._stale:
+                    return None
                 self._seen.append((at, frame))
                 at += frame.size
         except FrameError:
+            self._stale.update(place for place, _ in self._seen)
             return None
 
     def _sealed(self, at: int, frame: Frame) -> Commit | None:
         """The commit in this message, if it is as written and lies where it says."""
-        if not commits.is_sealed(bytes(self.file.read(at, frame.size)), self.seed):
+        if frame.size > _COMMIT_SIZE or not commits.is_sealed(bytes(self.file.read(at, frame.size)), self.seed):
             return None
         commit = commits.from_json(frame.custom[KEY_COMMIT])
         return commit if commit is not None and commit.offset + commit.length == at else None
 
     def _candidates(self) -> Iterator[tuple[int, Frame]]:
-        """Everything behind the current end that has the form of a commit message."""
-        start, done = self.index.end, -1
-        for key in self.file.find(KEY_COMMIT, start):
-            for at in range(key - key % 8, max(start, key - _LOOK_BACK) - 1, -8):
-                if at <= done:
+        """Everything behind the current end that has the form of a commit message.
+
+        Every place is looked at once, however often the key occurs: the bytes may be made to be slow.
+        """
+        done = self.index.end
+        for key in self.file.find(KEY_COMMIT, done):
+            low = max(done, key - _COMMIT_SIZE)
+            piece = bytes(self.file.read(low, key - low + 4))
+            at = piece.rfind(frames.CONTINUATION)
+            while at >= 0:
+                if (low + at) % 8 == 0 and (frame := self._commit_at(low + at)) is not None:
+                    yield low + at, frame
                     break
-                if bytes(self.file.read(at, 4)) != frames.CONTINUATION:
-                    continue
-                try:
-                    frame = frame_at(self.file, at)
-                except FrameError:
-                    continue
-                if KEY_COMMIT in frame.custom:
-                    done = at
-                    yield at, frame
-                    break
+                at = piece.rfind(frames.CONTINUATION, 0, at + 3)
+            done = key
+
+    def _commit_at(self, at: int) -> Frame | None:
+        """The message at `at`, if it has the form and the size of a commit."""
+        try:
+            if frames.header_size(self.file.read(at, 8)) > _COMMIT_SIZE:
+                return None
+            frame = frame_at(self.file, at)
+        except FrameError:
+            return None
+        return frame if KEY_COMMIT in frame.custom and frame.size <= _COMMIT_SIZE else None
 
     def _search(self) -> tuple[Commit, int] | None:
         self._seen.clear()

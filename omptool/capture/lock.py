@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,10 @@ from omptool.errors import Busy, OutputFailed
 
 _PATIENCE_S = 0.3
 """A reader that asks whether the lock is held has it for a moment; a writer waits that out."""
+
+
+_CAREFUL = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Whatever lies there in place of the lock: follow no link, wait for nobody at the other end of a pipe."""
 
 
 class Lock:
@@ -30,9 +35,12 @@ class Lock:
     def __init__(self, folder: Path) -> None:
         path = folder / LOCK_FILE
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o644)
         except OSError as error:
             raise OutputFailed(f"{path}: {error.strerror}") from None
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            os.close(self._fd)
+            raise OutputFailed(f"{path} is no regular file", "remove it, or write to another folder")
         deadline = time.monotonic() + _PATIENCE_S
         while not _try_lock(self._fd, shared=False):
             if time.monotonic() > deadline:
@@ -56,7 +64,7 @@ class Lock:
 def is_held(folder: Path) -> bool:
     """Whether a writer is at work right now; writes nothing."""
     try:
-        fd = os.open(folder / LOCK_FILE, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        fd = os.open(folder / LOCK_FILE, os.O_RDONLY | _CAREFUL)
     except OSError:
         return False
     try:

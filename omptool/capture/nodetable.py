@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +28,8 @@ from omptool.capture.format import (
     TYPES_NAME,
 )
 from omptool.capture.segment import Encoder, write_file
+from omptool.model import bounded_json
+from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.plant import ServerPlace
 
@@ -83,6 +85,8 @@ class Introduced(Protocol):
     def namespaces(self) -> Sequence[str]: ...
     @property
     def build_info(self) -> Mapping[str, Any]: ...
+    @property
+    def data_types(self) -> Mapping[str, DataType]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class ServerIdentity:
         namespaces: NamespaceArray; what namespace indexes inside raw values mean.
         build_info: ServerStatus BuildInfo, text or numbers.
         settings: site, area, line and machine of omptool.toml at capture time.
+        data_types: definitions of the structures, enumerations and other types that its Variables use.
     """
 
     server: str
@@ -105,6 +110,7 @@ class ServerIdentity:
     namespaces: tuple[str, ...] = ()
     build_info: Mapping[str, Any] = field(default_factory=dict)
     settings: ServerPlace = field(default_factory=ServerPlace)
+    data_types: tuple[DataType, ...] = ()
 
     @classmethod
     def of(cls, server: ServerConfig, session: Introduced) -> ServerIdentity:
@@ -117,6 +123,7 @@ class ServerIdentity:
             namespaces=tuple(session.namespaces),
             build_info=session.build_info,
             settings=ServerPlace(server.site, server.area, server.line, server.machine),
+            data_types=tuple(session.data_types.values()),
         )
 
 
@@ -136,7 +143,8 @@ class TableError(Exception):
 
 def write_types(folder: Path, server: ServerIdentity) -> str:
     """Write the types file of a server; returns its name."""
-    data = {"omp.format": FORMAT, **asdict(server)}
+    data = {"omp.format": FORMAT, **asdict(replace(server, data_types=()))}
+    data["data_types"] = [kind.to_plain() for kind in server.data_types]
     text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, default=str).encode("utf-8", "replace")
     return _write(folder, "types-{}.json", text)
 
@@ -159,7 +167,7 @@ def read_types(folder: Path, name: str) -> ServerIdentity:
     if not TYPES_NAME.fullmatch(name):
         raise TableError("the types file is not named")
     try:
-        data = json.loads(_read(folder, name))
+        data = bounded_json.loads(_read(folder, name))
         settings = data["settings"]
         return ServerIdentity(
             server=str(data["server"]),
@@ -169,8 +177,9 @@ def read_types(folder: Path, name: str) -> ServerIdentity:
             namespaces=tuple(map(str, data["namespaces"])),
             build_info=dict(data["build_info"]),
             settings=ServerPlace(**{key: settings.get(key) for key in ("site", "area", "line", "machine")}),
+            data_types=tuple(DataType.from_plain(kind) for kind in data.get("data_types", ())),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TableError(f"{name} does not hold a server: {error!r}") from None
 
 
@@ -194,7 +203,7 @@ def read_nodes(folder: Path, name: str) -> NodeTable:
     rows = [row for part in parts for row in _exact(part).to_pylist()]
     try:
         return NodeTable(name, identity, tuple(_node(row, identity.server) for row in rows), problem)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise TableError(f"{name} does not hold nodes: {error!r}") from None
 
 
@@ -210,7 +219,7 @@ def _read(folder: Path, name: str, limit: int = MAX_JSON) -> bytes:
     """A content-addressed file whose bytes are what its name promises."""
     data = batches.read_small_file(folder / name, limit)
     if data is None:
-        raise TableError(f"{name} is missing")
+        raise TableError(f"{name} is missing, too large or a link")
     if _digest(data) != name.partition("-")[2].partition(".")[0]:
         raise TableError(f"{name} was changed after it was written")
     return data
@@ -238,14 +247,25 @@ def _node(row: Mapping[str, Any], server: str) -> MonitoredNode:
     for name, default in (("display_name", ""), ("node_class", "Variable"), ("is_property", False)):
         values[name] = default if values[name] is None else values[name]
     names = row["enum_names"]
-    values["enum_names"] = None if names is None else {int(key): str(text) for key, text in json.loads(names).items()}
+    values["enum_names"] = None if names is None else _enum_names(names)
     dimensions = row["array_dimensions"]
-    values["array_dimensions"] = None if dimensions is None else tuple(dimensions)
+    values["array_dimensions"] = None if dimensions is None else tuple(_in(d or 0, 0, 2**32 - 1) for d in dimensions)
+    for name in ("access_level", "unit_id"):
+        values[name] = None if values[name] is None else _in(values[name], -(2**31), 2**31 - 1)
     values["parents"] = tuple(text for text in row["parents"] or () if text is not None)
     granted = {name: row[name] for name in _GRANTED}
     return MonitoredNode(
         node=Node(**values), handle=row["handle"], server=server, valid_from=row["valid_from"], **granted
     )
+
+
+def _enum_names(text: str) -> dict[int, str]:
+    return {int(key): str(name) for key, name in bounded_json.loads(text).items()}
+
+
+def _in(value: int, least: int, most: int) -> int:
+    """The value, brought into the range that OPC UA allows it."""
+    return min(max(value, least), most)
 
 
 def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -18,7 +18,7 @@ from omptool.capture import batches as record_batches
 from omptool.capture import cache, commits, frames, story, tables
 from omptool.capture.commits import Commit
 from omptool.capture.damage import Damage, Segment, account
-from omptool.capture.entries import GapEntry, JournalEntry
+from omptool.capture.entries import GapEntry, JournalEntry, current_gaps
 from omptool.capture.format import (
     EVENTS_KIND,
     FORMAT,
@@ -64,7 +64,7 @@ class Capture:
         self._segments = segments
         telemetry = [segment for segment in segments if segment.kind == TELEMETRY_KIND]
         self.journal_entries: list[JournalEntry] = [e for segment in telemetry for e in segment.index.journal]
-        self.gap_entries: list[GapEntry] = [e for segment in telemetry for e in segment.index.gaps]
+        self.gap_entries: list[GapEntry] = current_gaps(e for segment in telemetry for e in segment.index.gaps)
         schemas = [segment.schema for segment in telemetry]
         self.tables: NodeTables = tables.load(path, schemas, self.journal_entries, is_damaged=bool(damage))
         self.damage += [Damage(name, reason, rows=0, kind="nodes") for name, reason in self.tables.missing]
@@ -91,7 +91,7 @@ class Capture:
         regular = [name for name in names if record_batches.is_regular(path / name)]
         heads = {name: _peek(path / name) for name in regular}
         candidates = _candidate_ids(heads, cached)
-        if not candidates and any((path / name).stat().st_size for name in regular):
+        if not candidates and any((path / name).lstat().st_size for name in regular):
             raise Damaged(
                 f"{path}: no segment has a readable header and capture.json is missing",
                 "restore capture.json from a copy",

@@ -61,7 +61,7 @@ def rewrite(segment: Segment, damage: Sequence[Damage], capture_id: str, nodes: 
     new.finish()
     kept = free_name(path, "damaged")
     try:
-        if path.exists():
+        if os.path.lexists(path):
             _keep(path, kept)
         partial.replace(path)
     except OSError as error:
@@ -73,7 +73,7 @@ def rewrite(segment: Segment, damage: Sequence[Damage], capture_id: str, nodes: 
 def free_name(path: Path, suffix: str) -> Path:
     """`NAME.SUFFIX`, or `NAME.SUFFIX-2` … when that is taken."""
     candidate, number = path.with_name(f"{path.name}.{suffix}"), 2
-    while candidate.exists():
+    while os.path.lexists(candidate):
         candidate, number = path.with_name(f"{path.name}.{suffix}-{number}"), number + 1
     return candidate
 
@@ -142,4 +142,5 @@ def _keep(path: Path, kept: Path) -> None:
     with contextlib.suppress(OSError):
         os.link(path, kept)
         return
-    shutil.copyfile(path, kept, follow_symlinks=False)
+    with path.open("rb") as old, kept.open("xb") as copy:  # x: never into what a link points to
+        shutil.copyfileobj(old, copy)

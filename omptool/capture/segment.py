@@ -243,7 +243,9 @@ def write_file(path: Path, data: bytes) -> None:
     """
     partial = path.with_name(path.name + ".partial")
     try:
-        fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        partial.unlink(missing_ok=True)  # of a killed run, or a link to somebody's file
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        fd = os.open(partial, flags, 0o644)
         try:
             write_all(fd, data)
             sync(fd)

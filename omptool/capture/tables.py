@@ -6,7 +6,7 @@ and not there is reported; one that is there and not named is used only where da
 
 from __future__ import annotations
 
-import json
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from omptool.capture import nodetable
 from omptool.capture.entries import JournalEntry
-from omptool.capture.format import KEY_NODES, NODES_NAME
+from omptool.capture.format import KEY_NODES, MAX_TABLES, NODES_NAME
 from omptool.capture.nodetable import NodeTable, ServerIdentity, TableError
+from omptool.model import bounded_json
 from omptool.model.nodes import MonitoredNode
 
 
@@ -54,22 +55,18 @@ def load(
     folder: Path, schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry], *, is_damaged: bool
 ) -> NodeTables:
     """Read every table that is named, and with damage those that lie there unnamed."""
-    named: dict[tuple[str, int], dict[str, Any]] = {}
-    for entry in _named(schemas, journal):
-        name, first_row = entry.get("file"), entry.get("first_row")
-        if isinstance(name, str) and NODES_NAME.fullmatch(name) and type(first_row) is int:
-            named.setdefault((name, first_row), {}).update(entry)
+    named, missing = _namings(schemas, journal)
     tables: list[tuple[int, NodeTable]] = []
-    missing: dict[str, str] = {}
     gone: list[tuple[int, NodeTable]] = []
+    read = functools.cache(functools.partial(_read, folder))  # the same table may be named again and again
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
-        try:
-            table = nodetable.read_nodes(folder, name)
+        table = read(name)
+        if isinstance(table, NodeTable):
             tables.append((first_row, table))
             if table.problem:
                 missing[table.problem.split()[0]] = table.problem
-        except TableError as error:
-            missing[name] = str(error)
+        else:
+            missing[name] = table
             gone.append((first_row, NodeTable(name, _identity(folder, named[name, first_row]), ())))
     if is_damaged:
         unnamed = _unnamed(folder, {name for name, _ in named})
@@ -78,6 +75,29 @@ def load(
     described = {table.server.server for _, table in tables}
     tables += [(first, table) for first, table in gone if table.server.server not in described]
     return NodeTables(tuple(tables), tuple(missing.items()))
+
+
+_Namings = dict[tuple[str, int], dict[str, Any]]
+
+
+def _namings(schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry]) -> tuple[_Namings, dict[str, str]]:
+    """By (file, `seq` from which it holds) what is said of a table; and what is not looked at, with the reason."""
+    named: _Namings = {}
+    for entry in _named(schemas, journal):
+        name, first_row = entry.get("file"), entry.get("first_row")
+        if isinstance(name, str) and NODES_NAME.fullmatch(name) and type(first_row) is int and 0 <= first_row < 2**63:
+            if (name, first_row) not in named and len(named) == MAX_TABLES:
+                return named, {name: f"{name}: more than {MAX_TABLES:,} node tables are named"}
+            named.setdefault((name, first_row), {}).update(entry)
+    return named, {}
+
+
+def _read(folder: Path, name: str) -> NodeTable | str:
+    """The table, or why there is none."""
+    try:
+        return nodetable.read_nodes(folder, name)
+    except TableError as error:
+        return str(error)
 
 
 def _identity(folder: Path, entry: Mapping[str, Any]) -> ServerIdentity:
@@ -91,8 +111,8 @@ def _identity(folder: Path, entry: Mapping[str, Any]) -> ServerIdentity:
 def _named(schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry]) -> Iterator[Mapping[str, Any]]:
     for schema in schemas:
         try:
-            entries = json.loads((schema.metadata or {}).get(KEY_NODES, b"[]"))
-        except (ValueError, RecursionError):
+            entries = bounded_json.loads((schema.metadata or {}).get(KEY_NODES, b"[]"))
+        except ValueError:
             continue
         yield from (entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
     yield from (entry.detail for entry in journal if entry.kind == "nodes")
