@@ -5,6 +5,7 @@ Places are resolved here, when rows are read, so a better plant model improves o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,8 +14,10 @@ import pyarrow as pa
 
 from omptool.capture.nodetable import NodeTable, ServerIdentity
 from omptool.capture.story import unknown_node
+from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.plant import Place, PlantModel, places
+from omptool.protocol.structure import Definitions
 
 Indexes = npt.NDArray[np.int32]
 
@@ -31,6 +34,7 @@ class NodeDirectory:
         by_handle = {node.handle: (table, node) for table in tables for node in table.nodes if node.handle}
         self.nodes: list[MonitoredNode] = [node for _, node in by_handle.values()]
         self.namespaces: list[tuple[str, ...]] = [table.server.namespaces for table, _ in by_handle.values()]
+        self._definitions = {name: Definitions(_data_types(tables, name)) for name in self.servers}
         self._places = _all_places(tables, self.servers, plant)
         self._lookup = np.full(max(by_handle, default=0) + 1, -1, np.int32)
         self._lookup[list(by_handle)] = np.arange(len(by_handle))
@@ -58,6 +62,15 @@ class NodeDirectory:
             self.namespaces.append(())
             self._columns.clear()
         return self._unknown[handle]
+
+    def definitions(self, position: int) -> Definitions:
+        """What explains structures and option sets of a node."""
+        return self._definitions.setdefault(self.nodes[position].server, Definitions())
+
+    @property
+    def kept(self) -> Counter[tuple[str, str]]:
+        """Values that stayed bytes so far, by (type, why)."""
+        return sum((definitions.kept for definitions in self._definitions.values()), Counter())
 
     def column(self, name: str) -> pa.Array:
         """One of `COLUMNS`, by position."""
@@ -92,6 +105,11 @@ def _all_places(
         placed = places(name, list(nodes.values()), plant, identity.settings, identity.name)
         found |= {(name, node_id): place for node_id, place in placed.items()}
     return found
+
+
+def _data_types(tables: Sequence[NodeTable], name: str) -> Iterator[DataType]:
+    """Every definition of a server; of one that changed the latest."""
+    return (kind for table in tables if table.server.server == name for kind in table.server.data_types)
 
 
 def _of_server(tables: Sequence[NodeTable], name: str) -> Iterator[MonitoredNode]:

@@ -11,6 +11,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,9 @@ from omptool.capture.format import ARRAY
 from omptool.errors import MalformedMessage
 from omptool.model import status
 from omptool.model.builtin import INTEGERS, NUMERIC, BuiltinType
-from omptool.model.times import EPOCH_TICKS, datetime_of
-from omptool.protocol.variant import decode_variant, to_json, value_list
+from omptool.protocol.structure import Definitions, bit_names
+from omptool.protocol.variant import FIRST_TICKS, LAST_TICKS, Variant, decode_variant, time_text, value_list
+from omptool.protocol.wire import LocalizedText
 
 EXACT_LIMIT = 2**53
 """Integers up to this size are exact as DOUBLE."""
@@ -31,9 +33,6 @@ EXACT_LIMIT = 2**53
 _LISTS = pa.list_(pa.float64())
 _DECIMAL = pa.decimal128(20, 0)
 _DIMENSIONS = 0x40
-_FIRST_TICKS, _LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_999_999_999
-"""Years 1 to 9999: what RFC 3339 can write."""
-
 _NAMES = [kind.name for kind in BuiltinType]
 _TYPE_NAMES = [_NAMES[kind] if kind < len(_NAMES) else "ByteString" for kind in range(ARRAY)]
 _TYPE_NAMES += [name + "[]" for name in _TYPE_NAMES]
@@ -118,21 +117,14 @@ def _texts(batch: pa.RecordBatch, vtype: npt.NDArray[np.uint8], present: set[int
     plain = numbers.fill_null(0).to_numpy()
     values.text = _put(values.text, stamps, [time_text(ticks) for ticks in plain[stamps].tolist()])
     values.text = _put(values.text, codes, [status.name(code & 0xFFFFFFFF) for code in plain[codes].tolist()])
-    odd = stamps[(plain[stamps] < _FIRST_TICKS) | (plain[stamps] > _LAST_TICKS)]
+    odd = stamps[(plain[stamps] < FIRST_TICKS) | (plain[stamps] > LAST_TICKS)]
     if len(odd):
         raw = [struct.pack("<Bq", BuiltinType.DateTime, ticks) for ticks in plain[odd].tolist()]
         values.raw = _put(values.raw, odd, raw)
 
 
-def time_text(ticks: int) -> str:
-    """A DateTime value in RFC 3339 with all seven digits; beyond the years 1 to 9999 their first or last moment."""
-    us, rest = divmod(min(max(ticks, _FIRST_TICKS), _LAST_TICKS) - EPOCH_TICKS, 10)
-    moment = datetime_of(us)
-    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond:06d}{rest}Z"
-
-
 def _named_types(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:
-    """Enumerations and structures go by the name of their DataType; an enumeration's number also gets its name."""
+    """Enumerations and structures go by the name of their DataType; numbers also get the names that stand for them."""
     used = np.unique(positions).tolist()
     base = vtype & np.uint8(ARRAY - 1)
     values.type_names = list(values.type_names)
@@ -144,7 +136,37 @@ def _named_types(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: No
         names = {at: directory.nodes[at].node.enum_names or {} for at in enums}
         found = [names[at].get(int(n or 0)) for at, n in zip(positions[scalars].tolist(), numbers, strict=True)]
         values.text = _put(values.text, scalars, found)
+    _option_sets(values, used, base, vtype, positions, directory)
     _rename(values, used, _is_in(base, {BuiltinType.ExtensionObject}), vtype, positions, directory)
+
+
+def _option_sets(
+    values: Values,
+    used: Sequence[int],
+    base: npt.NDArray[np.uint8],
+    vtype: npt.NDArray[np.uint8],
+    positions: Indexes,
+    directory: NodeDirectory,
+) -> None:
+    """Numbers whose bits have names: the type's name, and the names of the bits that are set as JSON."""
+    sets = {}
+    for at in used:
+        entry = directory.nodes[at]
+        found = None if entry.node.enum_names else directory.definitions(at).option_set(entry.node.data_type_id)
+        if found is not None:
+            sets[at] = {member.value: member.name for member in found.members}
+    rows = _rename(values, list(sets), _is_in(base, INTEGERS), vtype, positions, directory)
+    scalars = rows[vtype[rows] < ARRAY]
+    if len(scalars):
+        taken = pa.array(scalars)
+        numbers = zip(values.value.take(taken).to_pylist(), values.exact.take(taken).to_pylist(), strict=True)
+        bits = [int(number or 0) if exact is None else int(exact) for number, exact in numbers]
+        texts = [_bits(sets[at], number) for at, number in zip(positions[scalars].tolist(), bits, strict=True)]
+        values.text = _put(values.text, scalars, texts)
+
+
+def _bits(names: dict[int, str], number: int) -> str | None:
+    return None if number < 0 else json.dumps(bit_names(number, names), ensure_ascii=False, separators=(",", ":"))
 
 
 def _rename(
@@ -182,49 +204,61 @@ def _from_raw(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeD
     known = values.text.take(pa.array(rows)).to_pylist()
     raws = values.raw.take(pa.array(rows)).to_pylist()
     for row, raw, text in zip(rows.tolist(), raws, known, strict=True):
-        numbers, found, dimensions = _read_raw(raw, int(vtype[row]), directory.namespaces[positions[row]])
-        lists.append(numbers)
-        texts.append(text if text is not None else found)
-        kept.append(None if numbers is not None and _is_rebuilt(raw, numbers) else raw)
-        if dimensions > 1:
-            values.types[row] = _with_dimensions(values, int(values.types[row]), dimensions)
+        at = int(positions[row])
+        read = _read_raw(raw, int(vtype[row]), directory.namespaces[at], directory.definitions(at))
+        lists.append(read.numbers)
+        texts.append(text if text is not None else read.text)
+        kept.append(None if read.numbers is not None and _is_rebuilt(raw, read.numbers) else raw)
+        if read.type_name is not None or read.dimensions > 1:
+            values.types[row] = _type_index(values, int(values.types[row]), read)
     values.text = _put(values.text, rows, texts)
     values.raw = _put(values.raw, rows, kept)
     if any(numbers is not None for numbers in lists):
         values.lists = _put(values.lists, rows, lists)
 
 
-def _with_dimensions(values: Values, type_index: int, dimensions: int) -> int:
-    name = values.type_names[type_index].removesuffix("[]") + "[]" * dimensions
+class _Read(NamedTuple):
+    """What the bytes of a Variant say: elements of a numeric array, or a text; dimensions; a structure's own type."""
+
+    numbers: list[float] | None = None
+    text: str | None = None
+    dimensions: int = 0
+    type_name: str | None = None
+
+
+def _type_index(values: Values, type_index: int, read: _Read) -> int:
+    known = values.type_names[type_index]
+    name = (read.type_name or known.removesuffix("[]")) + "[]" * (read.dimensions or known.endswith("[]"))
     if name not in values.type_names:
         values.type_names.append(name)
     return values.type_names.index(name)
 
 
-def _read_raw(raw: bytes, vtype: int, namespaces: Sequence[str]) -> tuple[list[float] | None, str | None, int]:
-    """(value_list, value_text, number of dimensions) of a Variant; nothing of bytes that do not decode."""
+def _read_raw(raw: bytes, vtype: int, namespaces: Sequence[str], definitions: Definitions) -> _Read:
+    """Nothing of bytes that do not decode."""
     kind = vtype & (ARRAY - 1)
     is_matrix = bool(raw) and bool(raw[0] & _DIMENSIONS)
     try:
         if vtype >= ARRAY and kind in NUMERIC:
             dimensions = len(decode_variant(raw, namespaces).dimensions or ()) if is_matrix else 1
-            return value_list(raw), None, dimensions
+            return _Read(value_list(raw), dimensions=dimensions)
         if vtype < ARRAY and (kind in NUMERIC or kind in _UNREADABLE_TEXT or kind == BuiltinType.Boolean):
-            return None, None, 0
+            return _Read()
         variant = decode_variant(raw, namespaces)
     except MalformedMessage:
-        return None, None, 0
-    if variant.value is None:
-        return None, None, 0
-    return None, _text_of(to_json(variant)), len(variant.dimensions or ()) if variant.is_array else 0
+        return _Read()
+    plain, type_name = definitions.to_json(variant, namespaces)
+    if plain is None:
+        return _Read(type_name=type_name)
+    return _Read(None, _text_of(variant, plain), len(variant.dimensions or ()), type_name)
 
 
-def _text_of(plain: object) -> str:
+def _text_of(variant: Variant, plain: object) -> str:
     """The text of a name or NodeId bare, of LocalizedText without its locale, everything else as JSON."""
     if isinstance(plain, str):
         return plain
-    if isinstance(plain, dict) and plain.keys() == {"locale", "text"} and isinstance(plain["text"], str):
-        return plain["text"]
+    if isinstance(variant.value, LocalizedText) and variant.value.text is not None:
+        return variant.value.text
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 

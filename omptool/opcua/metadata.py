@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.opcua import batch, hooks, requests
-from omptool.opcua.datatypes import DataTypes, enum_names_of
+from omptool.opcua.datatypes import DataTypes
+from omptool.opcua.definitions import enum_names_of
 from omptool.opcua.equipment import with_equipment
 from omptool.opcua.values import read_columns
 from omptool.protocol.wire import Reader, WireNodeId

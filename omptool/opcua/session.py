@@ -26,6 +26,7 @@ from omptool.protocol import wire
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
+    from omptool.model.datatypes import DataType
 
 
 class Session:
@@ -37,6 +38,8 @@ class Session:
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
+        data_types: definitions that were asked for so far, by NodeId (`datatypes`).
+        knows_all_structures: whether every structure type of the server is among them.
     """
 
     def __init__(self, client: Client, url: str, timeout_s: float) -> None:
@@ -45,6 +48,8 @@ class Session:
         self.timeout_s = timeout_s
         self.resumed = False
         self.info = ServerInfo()
+        self.data_types: dict[str, DataType] = {}
+        self.knows_all_structures = False
         self._indexes: dict[str, int] = {}
         protocol = hooks.protocol_of(client)
         assert protocol is not None

@@ -18,16 +18,21 @@ from uuid import UUID
 import numpy as np
 
 from omptool.model.builtin import NUMERIC, BuiltinType
-from omptool.model.times import EPOCH_TICKS, format_time
+from omptool.model.times import EPOCH_TICKS, datetime_of
 from omptool.protocol.skip import ARRAY, DIMENSIONS, FIXED_SIZES, LENGTH_PREFIXED, SMALLEST, TYPE_BITS
 from omptool.protocol.wire import MAX_NESTING, LocalizedText, Reader, malformed, text_of
+
+Opener = Callable[["Structure", int], Any]
+"""Makes a plain value of a structure that lies so many levels deep."""
+
+_NULL_ID = "i=0"
 
 MAX_DIMENSIONS = 5
 """A matrix of more is given as a flat list: nested lists inside nested values have to end somewhere."""
 
 _FORMATS = {2: "b", 3: "B", 4: "h", 5: "H", 6: "i", 7: "I", 8: "q", 9: "Q", 10: "f", 11: "d", 13: "q", 19: "I"}
-_FIRST_TICKS, _LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_990_000_000
-"""0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z: JSON times end there (Part 6, 5.4.2.6)."""
+FIRST_TICKS, LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_999_999_999
+"""Years 1 to 9999: what RFC 3339 can write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ class Structure(NamedTuple):
     type_id: str
     body: bytes | None
     is_xml: bool
+
+    @property
+    def is_null(self) -> bool:
+        """Neither a type nor a body: no value at all."""
+        return self.body is None and self.type_id == _NULL_ID
 
 
 class DataValue(NamedTuple):
@@ -98,24 +108,32 @@ def decode_variant(raw: bytes, namespaces: Sequence[str]) -> Variant:
     Raises:
         MalformedMessage: the bytes are not one Variant.
     """
-    reader = _ValueReader(raw, namespaces)
+    reader = ValueReader(raw, namespaces)
     variant = reader.variant(0)
     if reader.pos != reader.end:
         malformed("something behind the value", reader.pos)
     return variant
 
 
-def to_json(variant: Variant) -> Any:
+def to_json(variant: Variant, opener: Opener | None = None, depth: int = 0) -> Any:
     """The value as `json.dumps` takes it; a matrix as nested lists.
 
-    NaN and infinities are strings, ByteStrings base64, DateTimes RFC 3339 with up to seven decimals, integers keep all
-    digits. LocalizedText, Structure, DataValue and DiagnosticInfo are objects. A Variant in a Variant is its bare
-    value.
+    NaN and infinities are strings, ByteStrings base64, DateTimes RFC 3339 with seven decimals, integers keep all
+    digits. LocalizedText, DataValue and DiagnosticInfo are objects. A Variant in a Variant is its bare value.
+
+    Args:
+        opener: reads structures; without one they are objects that hold their bytes (`opaque`).
+        depth: how deep the value itself lies.
     """
     if not isinstance(variant.value, list):
-        return _plain(variant.type, variant.value)
-    values = [_plain(variant.type, value) for value in variant.value]
-    for size in reversed((variant.dimensions or ())[1:]):
+        return plain_value(variant.type, variant.value, opener, depth)
+    values = [plain_value(variant.type, value, opener, depth) for value in variant.value]
+    return nested_lists(values, variant.dimensions or ())
+
+
+def nested_lists(values: list[Any], dimensions: Sequence[int]) -> list[Any]:
+    """A flat, row-major list as lists in lists; the list itself without a second dimension."""
+    for size in reversed(dimensions[1:]):
         values = [values[start : start + size] for start in range(0, len(values), size)] if size else []
     return values
 
@@ -143,7 +161,7 @@ def value_list(raw: bytes) -> list[float] | None:
     return numbers
 
 
-class _ValueReader(Reader):
+class ValueReader(Reader):
     """Reader that knows what namespace indexes mean."""
 
     __slots__ = ("namespaces",)
@@ -158,7 +176,7 @@ class _ValueReader(Reader):
         encoding = self.u8()
         kind = encoding & TYPE_BITS
         is_array = bool(encoding & ARRAY)
-        value = self._array(kind, depth) if is_array else self._scalar(kind, depth)
+        value = self._array(kind, depth) if is_array else self.scalar(kind, depth)
         dimensions = self._dimensions() if encoding & DIMENSIONS else ()
         builtin = BuiltinType.ByteString if kind > BuiltinType.DiagnosticInfo else BuiltinType(kind)
         return Variant(builtin, _fitting(dimensions, value), value, is_array)
@@ -178,9 +196,9 @@ class _ValueReader(Reader):
         if kind in _FORMATS:
             start = self.skip(count * FIXED_SIZES[kind])
             return list(struct.unpack_from(f"<{count}{_FORMATS[kind]}", self.data, start))
-        return [self._scalar(kind, depth) for _ in range(count)]
+        return [self.scalar(kind, depth) for _ in range(count)]
 
-    def _scalar(self, kind: int, depth: int) -> Any:
+    def scalar(self, kind: int, depth: int) -> Any:
         if kind in _FORMATS:
             return struct.unpack_from("<" + _FORMATS[kind], self.data, self.skip(FIXED_SIZES[kind]))[0]
         if kind == BuiltinType.Variant:
@@ -238,17 +256,17 @@ class _ValueReader(Reader):
         return found
 
 
-_SIMPLE: dict[int, Callable[[_ValueReader], Any]] = {
-    BuiltinType.Boolean: _ValueReader.boolean,
-    BuiltinType.String: _ValueReader.string,
-    BuiltinType.Guid: _ValueReader.guid,
-    BuiltinType.XmlElement: _ValueReader.string,
-    BuiltinType.NodeId: _ValueReader.node_text,
-    BuiltinType.ExpandedNodeId: _ValueReader.node_text,
-    BuiltinType.QualifiedName: _ValueReader.name_text,
-    BuiltinType.LocalizedText: _ValueReader.localized_text,
-    BuiltinType.ExtensionObject: _ValueReader.structure,
-    BuiltinType.DiagnosticInfo: _ValueReader.diagnostic_info,
+_SIMPLE: dict[int, Callable[[ValueReader], Any]] = {
+    BuiltinType.Boolean: ValueReader.boolean,
+    BuiltinType.String: ValueReader.string,
+    BuiltinType.Guid: ValueReader.guid,
+    BuiltinType.XmlElement: ValueReader.string,
+    BuiltinType.NodeId: ValueReader.node_text,
+    BuiltinType.ExpandedNodeId: ValueReader.node_text,
+    BuiltinType.QualifiedName: ValueReader.name_text,
+    BuiltinType.LocalizedText: ValueReader.localized_text,
+    BuiltinType.ExtensionObject: ValueReader.structure,
+    BuiltinType.DiagnosticInfo: ValueReader.diagnostic_info,
 }
 
 
@@ -260,28 +278,34 @@ def _fitting(dimensions: tuple[int, ...], value: Any) -> tuple[int, ...] | None:
     return dimensions if math.prod(dimensions) == len(value) else None
 
 
-def _plain(kind: BuiltinType, value: Any) -> Any:
+def plain_value(kind: BuiltinType, value: Any, opener: Opener | None = None, depth: int = 0) -> Any:
+    """One element of `kind`, as in `to_json`."""
     match value:
         case float():
             return value if math.isfinite(value) else _not_finite(value)
         case int() if kind is BuiltinType.DateTime:
-            return _time(value)
+            return time_text(value)
         case bytes():
             return base64.b64encode(value).decode("ascii")
         case UUID():
             return str(value)
         case Variant():
-            return to_json(value)
+            return to_json(value, opener, depth + 1)
         case Structure():
-            return {"type_id": value.type_id, "body": _body(value), "is_xml": value.is_xml}
+            return opaque(value) if opener is None else opener(value, depth + 1)
         case DataValue():
-            return _data_value(value)
+            return _data_value(value, opener, depth)
         case LocalizedText():
             return value._asdict()
         case DiagnosticInfo():
-            inner = None if value.inner is None else _plain(kind, value.inner)
+            inner = None if value.inner is None else plain_value(kind, value.inner)
             return {**value._asdict(), "inner": inner}
     return value
+
+
+def opaque(value: Structure) -> dict[str, Any]:
+    """A structure that nobody can read: its encoding's NodeId and its bytes (base64), or its XML."""
+    return {"type_id": value.type_id, "body": _body(value), "is_xml": value.is_xml}
 
 
 def _body(value: Structure) -> str | None:
@@ -294,18 +318,20 @@ def _not_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _data_value(value: DataValue) -> dict[str, Any]:
+def _data_value(value: DataValue, opener: Opener | None, depth: int) -> dict[str, Any]:
     return {
-        "value": None if value.value is None else to_json(value.value),
+        "value": None if value.value is None else to_json(value.value, opener, depth + 1),
         "type": "Null" if value.value is None else value.value.type.name,
         "status": value.status,
-        "source_time": None if value.source_ticks is None else _time(value.source_ticks),
+        "source_time": None if value.source_ticks is None else time_text(value.source_ticks),
         "source_picoseconds": value.source_pico * 10,
-        "server_time": None if value.server_ticks is None else _time(value.server_ticks),
+        "server_time": None if value.server_ticks is None else time_text(value.server_ticks),
         "server_picoseconds": value.server_pico * 10,
     }
 
 
-def _time(ticks: int) -> str:
-    us, rest = divmod(min(max(ticks, _FIRST_TICKS), _LAST_TICKS) - EPOCH_TICKS, 10)
-    return format_time(us, rest * 100)
+def time_text(ticks: int) -> str:
+    """A DateTime value in RFC 3339 with all seven digits; beyond the years 1 to 9999 their first or last moment."""
+    us, rest = divmod(min(max(ticks, FIRST_TICKS), LAST_TICKS) - EPOCH_TICKS, 10)
+    moment = datetime_of(us)
+    return f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}.{moment.microsecond:06d}{rest}Z"

@@ -11,7 +11,7 @@ from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.model.plant import places
 from omptool.opcua.crawl import crawl
-from omptool.opcua.datatypes import enum_names_of
+from omptool.opcua.definitions import enum_names_of
 from omptool.opcua.equipment import with_equipment
 from omptool.opcua.metadata import enrich
 from omptool.opcua.session import Session
