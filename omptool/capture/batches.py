@@ -40,7 +40,9 @@ def read_schema(message: bytes | memoryview) -> pa.Schema:
         BatchError: pyarrow does not accept it.
     """
     try:
-        return pa.ipc.read_schema(pa.py_buffer(message))
+        schema = pa.ipc.read_schema(pa.py_buffer(message))
+        _ = schema.names, schema.types  # not all that the header may say can be turned into Python
+        return schema
     except (pa.ArrowException, OSError, ValueError, UnicodeError) as error:
         raise BatchError(f"unreadable schema: {error}") from None
 

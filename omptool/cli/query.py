@@ -89,8 +89,10 @@ def _statement(sql: str | None, file: Path | None) -> str:
     if sql is not None and file is not None:
         raise UsageError("a statement and --file are given", "use one of them")
     if file is not None and str(file) != "-":
+        from omptool.config.files import read_text
+
         try:
-            return file.read_text(encoding="utf-8")
+            return read_text(file)
         except FileNotFoundError:
             raise NotFound(f"no such file: {file}") from None
         except UnicodeDecodeError:

@@ -51,12 +51,13 @@ def zone_name(tz: str | None, model: PlantModel | None) -> str | None:
 
 def plant(path: Path | None = None) -> PlantModel | None:
     """The plant model a user named, else plant.toml beside omptool.toml or in the current folder, if there is one."""
+    from omptool.config.files import read_text
     from omptool.model.plant import PlantModel
 
     candidates = [path] if path else [current().folder / "plant.toml", Path("plant.toml")]
     for candidate in candidates:
         try:
-            model = PlantModel.parse(candidate.read_text(encoding="utf-8"), str(candidate))
+            model = PlantModel.parse(read_text(candidate), str(candidate))
         except FileNotFoundError:
             continue
         except UnicodeDecodeError:

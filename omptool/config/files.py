@@ -11,6 +11,23 @@ from pathlib import Path
 from omptool.config.loading import FILE_NAME, Config, File, load
 from omptool.errors import ConfigError
 
+MAX_TEXT = 4 << 20
+"""Bytes of a settings file, a plant model, a statement: nobody writes more by hand."""
+
+
+def read_text(path: Path, limit: int = MAX_TEXT) -> str:
+    """A text that somebody wrote by hand, with the line ends of Unix.
+
+    Raises:
+        ConfigError: more than `limit` bytes.
+        OSError, UnicodeDecodeError: as the file says.
+    """
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ConfigError(f"{path} has more than {limit >> 20} MiB", "is this the file you mean?")
+    return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+
 
 def user_file(environ: Mapping[str, str]) -> Path:
     """Where the user's own settings would be; may not exist."""
@@ -37,7 +54,7 @@ def read(
     files = []
     for candidate, required in candidates:
         try:
-            files.append(File(candidate, candidate.read_text(encoding="utf-8")))
+            files.append(File(candidate, read_text(candidate)))
         except (FileNotFoundError, NotADirectoryError) as error:
             if required:
                 raise ConfigError(

@@ -14,6 +14,7 @@ from typing import Any
 
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url
 from omptool.errors import ConfigError, UsageError
+from omptool.model import bounded_toml
 
 FILE_NAME = "omptool.toml"
 _SECRETS = {"password", "token", "secret", "passphrase", "key"}
@@ -120,11 +121,9 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], files: Sequence[F
 
 
 def _parsed(file: File) -> dict[str, Any]:
-    import tomllib
-
     try:
-        return tomllib.loads(file.text)
-    except tomllib.TOMLDecodeError as error:
+        return bounded_toml.loads(file.text)
+    except ValueError as error:
         raise ConfigError(f"{file.path} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}") from error
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from omptool.errors import LakeError
 from omptool.lake import layout
 from omptool.lake.parquet import conform
 from omptool.lake.table import Table
@@ -17,7 +19,8 @@ _NODE_ROW = ["server", "node_id", "valid_from"]
 
 def new_nodes(table: Table, found: Sequence[pa.Table]) -> list[pa.Table]:
     """The rows of `found` that the lake does not have: a row per server, node and change."""
-    known = {row for part in _read(table, _NODE_ROW) for row in _rows(part)}
+    parts = (part for path in table.files() for part in _parts(path, _NODE_ROW))
+    known = {row for part in parts for row in _rows(part)}
     fresh = []
     for nodes in found:
         keep = []
@@ -33,7 +36,7 @@ def changed_gaps(table: Table, capture: str, gaps: pa.Table) -> pa.Table | None:
     folder = f"capture={layout.escape(capture)}"
     files = [path for path in table.files() if path.parent.name == folder]
     columns = [name for name in VIEWS["gaps"].names if name != "capture"]
-    before = [row for path in files for row in pq.ParquetFile(path).read(columns).to_pylist()]
+    before = [row for path in files for part in _parts(path, columns) for row in part.to_pylist()]
     after = conform(gaps, VIEWS["gaps"]).select(columns).to_pylist()
     return None if _canonical(before) == _canonical(after) else gaps
 
@@ -42,11 +45,25 @@ def _canonical(rows: list[dict[str, object]]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in rows)
 
 
-def _read(table: Table, columns: list[str]) -> list[pa.Table]:
-    return [pq.ParquetFile(path).read(columns) for path in table.files()]
+def gap_states(table: Table) -> Iterator[pa.RecordBatch]:
+    """Reason and state of every gap, in pieces."""
+    for path in table.files():
+        yield from _parts(path, ["reason", "state"])
 
 
-def _rows(table: pa.Table) -> list[tuple[object, ...]]:
+def _parts(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Rows in pieces: a small file may state more rows than memory holds.
+
+    Raises:
+        LakeError: no Parquet file of these columns.
+    """
+    try:
+        yield from pq.ParquetFile(path).iter_batches(65_536, columns=columns)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise LakeError(f"cannot read {path}: {str(error).partition(chr(10))[0]}") from error
+
+
+def _rows(table: pa.Table | pa.RecordBatch) -> list[tuple[object, ...]]:
     columns = [
         column.cast(pa.int64()).to_pylist() if pa.types.is_timestamp(column.type) else column.to_pylist()
         for column in table.columns

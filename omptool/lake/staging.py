@@ -6,7 +6,9 @@ was moved but never committed (it removes it) from one that is part of the lake.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +16,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from omptool.errors import LakeError
 from omptool.lake import layout, parquet
 from omptool.lake.table import DataFile, Table
+from omptool.model import bounded_json
 from omptool.store import local
 
 _MOVES = "moves.json"
@@ -64,7 +68,9 @@ class Staging:
         files = self._files.get(view, [])
         folders = set()
         for aside, file in files:
-            target = layout.table_path(self._lake, view) / file.path
+            target = local.inside(layout.table_path(self._lake, view), file.path)
+            if target is None:
+                raise LakeError(f"{layout.table_path(self._lake, view)}: a folder in it is a link to somewhere else")
             local.make_folder(target.parent)
             aside.replace(target)
             folders.add(target.parent)
@@ -76,23 +82,30 @@ class Staging:
 def clean(lake: Path) -> None:
     """Remove what earlier runs left aside, and the files they moved but did not commit."""
     root = lake / layout.STAGING
+    if root.is_symlink():
+        raise LakeError(f"{root} is a link to somewhere else", "remove it; a lake keeps what it works on in itself")
     if not root.is_dir():
         return
     for folder in root.iterdir():
+        if folder.is_symlink():
+            continue
         moves = folder / _MOVES
-        if moves.exists():
-            _remove_uncommitted(lake, json.loads(moves.read_bytes()))
+        if moves.is_file() and not moves.is_symlink():
+            with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # then nothing was announced
+                _remove_uncommitted(lake, folder.name, bounded_json.loads(moves.read_bytes()))
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(root, ignore_errors=True)
 
 
-def _remove_uncommitted(lake: Path, moves: Mapping[str, Mapping[str, object]]) -> None:
+def _remove_uncommitted(lake: Path, run: str, moves: Mapping[str, Mapping[str, object]]) -> None:
+    """Remove what a run moved and did not commit; of names that it cannot have given, nothing."""
     for view, entry in moves.items():
-        table = layout.table_path(lake, view)
         version, files = entry["version"], entry["files"]
-        if not isinstance(version, int) or not isinstance(files, list):
+        if view not in layout.PARTITIONS or not isinstance(version, int) or not isinstance(files, list):
             continue
-        present = [table / path for path in files if (table / path).exists()]
+        table = layout.table_path(lake, view)
+        paths = [path for name in files if isinstance(name, str) and (path := local.inside(table, name)) is not None]
+        present = [path for path in paths if path.name.startswith(f"part-{run}-") and path.is_file()]
         if present and (log := _log_since(table, version)) is not None:
             for path in present:
                 if path.name not in log:
@@ -101,7 +114,9 @@ def _remove_uncommitted(lake: Path, moves: Mapping[str, Mapping[str, object]]) -
 
 def _log_since(table: Path, version: int) -> str | None:
     """The text of all commits after `version`; None when some are gone, then nothing can be said."""
-    commits = {int(path.stem): path for path in (table / "_delta_log").glob("*.json") if path.stem.isdigit()}
+    commits = {
+        int(path.stem): path for path in (table / "_delta_log").glob("*.json") if re.fullmatch("[0-9]{1,20}", path.stem)
+    }
     newest = max(commits, default=version)
     try:
         return "".join(commits[number].read_text("utf-8") for number in range(version + 1, newest + 1))

@@ -6,9 +6,11 @@ are already complete and synced, so whatever happens a version is whole.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from deltalake.transaction import AddAction
 
 from omptool.errors import LakeError
 from omptool.lake import layout
+from omptool.model import bounded_json
 from omptool.model.plant import PlantModel
 from omptool.store import local
 
@@ -98,7 +101,10 @@ class Table:
         )
 
     def _no_version(self, version: object) -> DeltaTable | None:
-        newest = DeltaTable(str(self.path)).version()
+        try:
+            newest = DeltaTable(str(self.path)).version()
+        except (DeltaError, ValueError, OSError) as error:
+            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}") from error
         raise LakeError(f"{self.path} has no version {version}", f"versions are 0 to {newest}")
 
     @property
@@ -124,7 +130,16 @@ class Table:
             return []
         actions: Any = pa.table(self._delta.get_add_actions())  # file_uris() percent-encodes the folder of the lake
         root = self.path.absolute()
-        return [root / unquote(path) for path in actions["path"].to_pylist()]
+        return [self._inside(root, unquote(path)) for path in actions["path"].to_pylist()]
+
+    def _inside(self, root: Path, name: str) -> Path:
+        found = local.inside(root, name)
+        if found is None:
+            raise LakeError(
+                f"the log of {self.path} names {name}, which does not lie in the table's folder",
+                "a lake is read from its own folder only; copy the file there, or get the lake again",
+            )
+        return found
 
     def rows(self) -> int:
         """Rows according to the log, without opening a file."""
@@ -211,7 +226,7 @@ class Table:
         local.sync_folder(self.path / "_delta_log")
 
     def _commit_files(self) -> list[Path]:
-        return [path for path in (self.path / "_delta_log").glob("*.json") if path.stem.isdigit()]
+        return [path for path in (self.path / "_delta_log").glob("*.json") if re.fullmatch("[0-9]{1,20}", path.stem)]
 
 
 def stored_plant(lake: Path) -> PlantModel | None:
@@ -222,9 +237,9 @@ def stored_plant(lake: Path) -> PlantModel | None:
 
 def _commit_time(path: Path) -> datetime:
     """When a commit was made, as it says itself; else when its file was written."""
-    with path.open(encoding="utf-8") as lines:
+    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError), path.open("rb") as lines:
         for line in lines:
-            stamp = json.loads(line).get("commitInfo", {}).get("timestamp")
+            stamp = bounded_json.loads(line).get("commitInfo", {}).get("timestamp")
             if isinstance(stamp, int):
                 return datetime.fromtimestamp(stamp / 1000, UTC)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

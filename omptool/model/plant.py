@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from omptool.errors import ConfigError, UsageError
+from omptool.model import bounded_toml
 from omptool.model import path as paths
 from omptool.model.nodes import Node
 from omptool.model.vocabulary import MachineState
@@ -121,8 +121,8 @@ class PlantModel:
             ConfigError: not TOML, an unknown key, or a value of the wrong type.
         """
         try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            data = bounded_toml.loads(text)
+        except ValueError as error:
             raise ConfigError(f"{origin}: {error}") from None
         _expect(data, {"site", "time_zone", "machine", "roles", "states"}, origin)
         machines = data.get("machine", [])

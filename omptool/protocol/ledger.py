@@ -9,6 +9,7 @@ is given up.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,8 @@ LAST = 0xFFFF_FFFF
 """Highest sequence number; 1 follows."""
 
 _HALF = LAST // 2
+_REMEMBERED = 10_000
+"""Lost ranges kept: a server that skips a number in every message must not fill the memory."""
 
 
 def step(number: int, steps: int = 1) -> int:
@@ -64,7 +67,7 @@ class Ledger:
     Attributes:
         expected: number of the next notification.
         missing: ranges skipped and not yet given up, oldest first.
-        lost: ranges given up, oldest first.
+        lost: ranges given up, oldest first; only the newest, for they only tell a late message from a repeated one.
         available: numbers that the server last said it keeps for Republish.
         received, duplicates, keep_alives, recovered, unnumbered: counts of messages.
         refused_acknowledgements: how many acknowledgements the server did not accept.
@@ -124,17 +127,22 @@ class Ledger:
 
     def to_republish(self, limit: int) -> list[int]:
         """Missing numbers worth asking for, oldest first: those the server says it keeps, or any if it names none."""
-        if self.available:
-            kept = [number for number in self.available if any(number in gap for gap in self.missing)]
+        if self.available and self.missing:
+            gaps = sorted(self.missing, key=lambda gap: gap.first)
+            firsts = [gap.first for gap in gaps]
+            # the gap that begins last before a number, or the one over the wrap: ranges do not overlap
+            kept = [number for number in self.available if number in gaps[bisect_right(firsts, number) - 1]]
             return sorted(kept, key=self._age, reverse=True)[:limit]
         numbers = (number for gap in self.missing for number in gap.numbers())
         return [number for number, _ in zip(numbers, range(limit), strict=False)]
 
     def give_up(self, before: int | None = None) -> list[Range]:
         """Declare what is still missing lost, or only what is older than a number; returns the ranges."""
-        given_up = [gap for gap in self.missing if before is None or self._age(gap.last) > self._age(before)]
-        self.missing = [gap for gap in self.missing if gap not in given_up]
-        self.lost.extend(given_up)
+        given_up, kept = [], []
+        for gap in self.missing:
+            (given_up if before is None or self._age(gap.last) > self._age(before) else kept).append(gap)
+        self.missing = kept
+        self.lost = [*self.lost, *given_up][-_REMEMBERED:]
         return given_up
 
     def committed(self, numbers: Iterable[int]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from omptool.errors import NotFound, UsageError
+from omptool.errors import Damaged, NotFound, UsageError
 from omptool.model.contracts import TELEMETRY
 from omptool.sources.source import Files, FileSource, Stream
 
@@ -87,12 +87,21 @@ def _arrow(text: str, paths: Sequence[Path]) -> Stream:
         for path in paths:
             with _open_arrow(path) as reader:
                 if isinstance(reader, ipc.RecordBatchStreamReader):
-                    yield from reader
+                    yield from (_checked(path, batch) for batch in reader)
                 else:
                     for index in range(reader.num_record_batches):
-                        yield reader.get_batch(index)
+                        yield _checked(path, reader.get_batch(index))
 
     return Stream(schemas[0], batches)
+
+
+def _checked(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch, when its offsets lie where they may: pyarrow reads them unseen, and the engine would follow them."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise Damaged(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+    return batch
 
 
 def _open_arrow(path: Path) -> ipc.RecordBatchFileReader | ipc.RecordBatchStreamReader:

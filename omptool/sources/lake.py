@@ -8,6 +8,7 @@ from pathlib import Path
 
 from omptool.errors import LakeError
 from omptool.lake import layout
+from omptool.lake.small import gap_states
 from omptool.lake.table import Table, stored_plant
 from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
@@ -55,11 +56,9 @@ class LakeSource:
         }
 
     def gap_reasons(self) -> Mapping[str, int]:
-        import pyarrow.parquet as pq
-
         counts: dict[str, int] = {}
-        for path in self._tables["gaps"].files() if "gaps" in self._tables else []:
-            for reason, count in open_reasons(pq.ParquetFile(path).read(["reason", "state"])).items():
+        for part in gap_states(self._tables["gaps"]) if "gaps" in self._tables else ():
+            for reason, count in open_reasons(part).items():
                 counts[reason] = counts.get(reason, 0) + count
         return counts
 

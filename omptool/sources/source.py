@@ -87,7 +87,7 @@ class Source(Protocol):
         ...
 
 
-def open_reasons(gaps: pa.Table) -> dict[str, int]:
+def open_reasons(gaps: pa.Table | pa.RecordBatch) -> dict[str, int]:
     """Reason → number of the windows that may still lack values; backfilled ones do not."""
     import pyarrow.compute as pc
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from omptool.errors import Busy, DiskFull, OutputExists, OutputFailed
 
+_ELSEWHERE = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:|[\0\\]")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SAFE_SO_FAR = "what was written before is intact; free some space and run the same command again"
 
@@ -115,6 +117,22 @@ def create(target: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def inside(root: Path, name: str) -> Path | None:
+    """The file `name` below `root`, for names that somebody else wrote; None when it would lie elsewhere.
+
+    Absolute names, URLs, `..` and links lead elsewhere; `root` itself may be reached by a link.
+    """
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or _ELSEWHERE.search(name):
+        return None
+    found = str(root)
+    for part in path.parts:
+        found = os.path.join(found, part)  # noqa: PTH118  a lake may have very many files
+        if os.path.islink(found):  # noqa: PTH114
+            return None
+    return Path(found)
+
+
 def temporary_beside(target: Path) -> Path:
     """A free hidden name in the folder of `target`, so that the later rename stays within one file system."""
     return target.with_name(f".{target.name[:80]}.{secrets.token_hex(4)}.tmp")
@@ -129,7 +147,8 @@ def lock(path: Path, what: str) -> Iterator[None]:
     Raises:
         Busy: another process holds it.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    careful = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | careful, 0o644)
     try:
         if not _try_lock(handle):
             raise Busy(
