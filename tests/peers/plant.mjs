@@ -83,7 +83,7 @@ function limitsOf(limit) {
   return { maxSessions: 3, maxSubscriptions: 4, maxSubscriptionsPerSession: 2, maxBrowseContinuationPoints: limit, maxMonitoredItemsPerSubscription: 400, operationLimits };
 }
 
-const COMPANIONS = ["di", "ia", "machinery", "machineTool", "packML", "robotics"];
+const COMPANIONS = ["di", "ia", "isa95JobControl", "machinery", "machineryJobs", "machineTool", "packML", "robotics"];
 
 async function main() {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "omptool-plant-"));

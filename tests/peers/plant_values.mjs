@@ -12,19 +12,16 @@ const MAX_I64 = 0x7fffffffffffffffn;
 export const SOURCE_MS = Date.UTC(2026, 0, 15, 12, 30, 45, 678);
 export const SOURCE_TICKS = BigInt(SOURCE_MS) * 10000n + EPOCH_TICKS + 1234n; // and 123.4 microseconds
 
-/** A Variant whose bytes are given; for everybody else it looks like a ByteString. */
-export class RawVariant extends Variant {
-  constructor(bytes) {
-    super({ dataType: DataType.ByteString, value: bytes });
-    this.bytes = bytes;
-  }
-  encode(stream) {
-    for (const byte of this.bytes) stream.writeUInt8(byte);
-  }
-  clone() {
-    return new RawVariant(this.bytes);
-  }
-}
+const MARK = Buffer.from("bytes as they are:");
+const encode = Variant.prototype.encode;
+Variant.prototype.encode = function (stream) {
+  const isRaw = this.dataType === DataType.ByteString && Buffer.isBuffer(this.value) && this.value.subarray(0, MARK.length).equals(MARK);
+  if (!isRaw) return encode.call(this, stream);
+  for (const byte of this.value.subarray(MARK.length)) stream.writeUInt8(byte);
+};
+
+/** A Variant whose bytes are given. The mark survives the many copies that the stack makes of a value on its way. */
+const rawVariant = (bytes) => new Variant({ dataType: DataType.ByteString, value: Buffer.concat([MARK, bytes]) });
 
 export function bytesOf(variant) {
   const stream = new BinaryStream(1 << 20);
@@ -34,7 +31,7 @@ export function bytesOf(variant) {
 
 const scalar = (dataType, value) => new Variant({ dataType, arrayType: VariantArrayType.Scalar, value });
 const array = (dataType, value) => new Variant({ dataType, arrayType: VariantArrayType.Array, value });
-const raw = (...parts) => new RawVariant(Buffer.concat(parts.map((part) => (typeof part === "number" ? Buffer.from([part]) : part))));
+const raw = (...parts) => rawVariant(Buffer.concat(parts.map((part) => (typeof part === "number" ? Buffer.from([part]) : part))));
 const int32 = (value) => { const b = Buffer.alloc(4); b.writeInt32LE(value); return b; };
 const uint32 = (value) => { const b = Buffer.alloc(4); b.writeUInt32LE(value); return b; };
 const int64 = (value) => { const b = Buffer.alloc(8); b.writeBigInt64LE(value); return b; };
@@ -123,8 +120,10 @@ function names() {
   };
   const found = {};
   for (const [name, id] of Object.entries(ids)) found[`NodeId/${name}`] = scalar(DataType.NodeId, id);
-  found["ExpandedNodeId/uri"] = scalar(DataType.ExpandedNodeId, new ExpandedNodeId(NodeIdType.STRING, "x", 0, "urn:elsewhere;%", 0));
-  found["ExpandedNodeId/server"] = scalar(DataType.ExpandedNodeId, new ExpandedNodeId(NodeIdType.NUMERIC, 7, 1, undefined, 3));
+  // the stack forgets uri and server when it copies a value
+  found["ExpandedNodeId/uri"] = raw(18, 0x83, 0, 0, text("x"), text("urn:elsewhere;%"));
+  found["ExpandedNodeId/own uri"] = raw(18, 0x83, 0, 0, text("x"), text("urn:test:plant"));
+  found["ExpandedNodeId/server"] = raw(18, 0x41, 1, 7, 0, uint32(3));
   found["ExpandedNodeId/plain"] = scalar(DataType.ExpandedNodeId, new ExpandedNodeId(NodeIdType.GUID, guid, 1));
   return found;
 }
@@ -197,6 +196,8 @@ export function values() {
   found.push({ names: ["Stamps", "picoseconds"], variant: one(), status: StatusCodes.Good, sourceMs: SOURCE_MS, pico: 123456780 });
   found.push({ names: ["Stamps", "1601"], variant: one(), status: StatusCodes.Good, sourceMs: Date.UTC(1601, 0, 1, 0, 0, 1), pico: 0 });
   found.push({ names: ["Stamps", "9999"], variant: one(), status: StatusCodes.Good, sourceMs: Date.UTC(9999, 11, 31, 23, 59, 59), pico: 0 });
+  found.push({ names: ["Stamps", "9998"], variant: one(), status: StatusCodes.Good, sourceMs: Date.UTC(9998, 0, 1), pico: 300000 });
+  found.push({ names: ["Stamps", "1677"], variant: one(), status: StatusCodes.Good, sourceMs: Date.UTC(1677, 0, 1), pico: 0 });
   found.push({ names: ["Stamps", "1970"], variant: one(), status: StatusCodes.Good, sourceMs: 0, pico: 0 });
   found.push({ names: ["Stamps", "tomorrow"], variant: one(), status: StatusCodes.Good, sourceMs: Date.UTC(2199, 0, 1), pico: 0 });
   return found;
