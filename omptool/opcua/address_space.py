@@ -8,7 +8,8 @@ store, because its own AddNodes looks through all children of the parent for eve
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asyncua import ua
@@ -16,10 +17,13 @@ from asyncua.server.address_space import AddressSpace, AttributeValue, NodeData
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.status_codes import StatusCodes
 
+from omptool.errors import UsageError
 from omptool.model.builtin import BuiltinType
+from omptool.model.datatypes import DataType, Kind, Member
 from omptool.model.nodeid import NodeId, QualifiedName
 from omptool.model.nodes import READABLE, Node
 from omptool.opcua.server_values import EncodedValue
+from omptool.opcua.type_nodes import ENCODING_TYPE, definition, encoding_node, supertypes_first, type_node
 
 OBJECTS = "i=85"
 FOLDER_TYPE = "i=61"
@@ -33,7 +37,7 @@ EQUIPMENT_TYPE = f"nsu={ISA95};i=5040"
 MADE_UP_OF_EQUIPMENT = f"nsu={ISA95};i=5115"
 
 _HAS_COMPONENT, _HAS_PROPERTY, _ORGANIZES, _HAS_ADD_IN, _HAS_SUBTYPE = "i=47", "i=46", "i=35", "i=17604", "i=45"
-_HAS_TYPE_DEFINITION, _PROPERTY_TYPE = "i=40", "i=68"
+_HAS_TYPE_DEFINITION, _PROPERTY_TYPE, _HAS_ENCODING = "i=40", "i=68", "i=38"
 _BY_BROWSE_NAME = {
     f"nsu={ISA95};EquipmentLevel": f"nsu={ISA95};i=4713",  # HasISA95Attribute
     f"nsu={DI};Identification": _HAS_ADD_IN,
@@ -88,6 +92,31 @@ class AddressSpaceBuilder:
         self._space = space
         self.namespaces = namespaces
         self.slots: dict[str, Slot] = {}
+
+    def add_types(self, kinds: Iterable[DataType]) -> None:
+        """Add DataTypes with definitions and encodings; before the nodes whose values are of these types.
+
+        Those of the standard address space stay asyncua's; a type that names what is no NodeId is left out.
+        """
+        for kind in supertypes_first(kinds):
+            with contextlib.suppress(UsageError):
+                self._add_type(kind)
+
+    def _add_type(self, kind: DataType) -> None:
+        node, encoding = type_node(kind), encoding_node(kind)
+        if self.to_ua(kind.node_id) in self._space:
+            return
+        self._create(node)
+        put = _attributes(self._space[self.to_ua(kind.node_id)])
+        put(AttributeIds.IsAbstract, kind.is_abstract, ua.VariantType.Boolean)
+        if (stated := definition(kind, self.to_ua)) is not None:
+            put(AttributeIds.DataTypeDefinition, stated, ua.VariantType.ExtensionObject)
+        self._refer(node, {})
+        self._describe(node, {})
+        if encoding is not None and self.to_ua(encoding.node_id) not in self._space:
+            self._create(encoding)
+            self._link(kind.node_id, _HAS_ENCODING, encoding.node_id, ENCODING_TYPE)
+            self._link(encoding.node_id, _HAS_TYPE_DEFINITION, ENCODING_TYPE, None, both=False)
 
     def add(self, nodes: Sequence[Node]) -> None:
         """Add every node with its properties, types and references.
@@ -210,17 +239,14 @@ class AddressSpaceBuilder:
         identifier = NodeId.parse(type_id)
         enum_names = variable.enum_names if variable else None
         name = (variable.data_type if variable else None) or f"{node_class}_{_identifier_text(identifier)}"
-        stub = Node(
-            type_id,
-            "",
-            str(QualifiedName(identifier.namespace, name)),
-            node_class=node_class,
-            enum_names=enum_names,
-            parents=(_ENUMERATION if enum_names else _SUPERTYPES[node_class],),
-        )
+        browse_name = str(QualifiedName(identifier.namespace, name))
+        if enum_names:
+            members = tuple(Member(number, text) for number, text in enum_names.items())
+            self._add_type(DataType(type_id, browse_name, Kind.ENUMERATION, _ENUMERATION, members=members))
+            return
+        stub = Node(type_id, "", browse_name, node_class=node_class, parents=(_SUPERTYPES[node_class],))
         self._create(stub)
         self._refer(stub, {})
-        self._describe(stub, {})
 
     def _describe(self, node: Node, named: Mapping[tuple[str, str], Node]) -> None:
         """The properties that say what a number means; the table may hold them as nodes, else they get ids of ours."""

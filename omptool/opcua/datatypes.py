@@ -7,12 +7,14 @@ server cannot explain stays UNKNOWN with the reason, its values stay bytes, and 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from omptool.errors import MalformedMessage, OmptoolError, ServerRefused
 from omptool.model.builtin import BuiltinType
-from omptool.model.datatypes import DataType, Member, standard_types
+from omptool.model.datatypes import DataType, Kind, Member, standard_types
+from omptool.opcua import dictionaries
 from omptool.opcua.crawl import browse_all, local
 from omptool.opcua.definitions import Told, classify, definition_of, enum_names_of
 from omptool.opcua.requests import encode_node_id
@@ -31,7 +33,7 @@ _REFERENCES, _HAS_SUBTYPE = encode_node_id(0, 31), encode_node_id(0, 45)
 _SUBTYPE, _ENCODING, _PROPERTY = WireNodeId(0, 45), WireNodeId(0, 38), WireNodeId(0, 46)
 _STRUCTURE, _ANYTHING = WireNodeId(0, 22), WireNodeId(0, 24)
 _BUILTIN = {WireNodeId(0, int(kind)): kind.name for kind in BuiltinType if kind}
-_ENUM_PROPERTIES = frozenset({"EnumStrings", "EnumValues"})
+_ENUM_PROPERTIES = frozenset({"EnumStrings", "EnumValues", "OptionSetValues"})
 _BINARY = "Default Binary"
 
 
@@ -73,6 +75,7 @@ class DataTypes:
             is_open = self._opens(answers)
             waiting = self._new(self._needed(answers), told)
         self._known.update(classify(told, self._known))
+        await self._from_dictionaries(told)
 
     def _find(self, data_type: WireNodeId) -> DataType | None:
         text = self._text(data_type)
@@ -179,17 +182,30 @@ class DataTypes:
                     one.encoding = node
                     one.encoding_id = one.encoding_id or self._text(node)
                 elif reference.reference_type == _PROPERTY and reference.browse_name.name in _ENUM_PROPERTIES:
-                    one.properties.append(node)
+                    one.properties.append((reference.browse_name.name, node))
 
     async def _enum_properties(self, told: Sequence[Told]) -> None:
-        """EnumStrings and EnumValues, where a server older than DataTypeDefinition keeps the names."""
+        """Names of values and bits, where a server older than DataTypeDefinition keeps them in properties."""
         from omptool.opcua.metadata import read_attribute
 
-        owners = [one for one in told if not one.is_defined for _ in one.properties]
-        nodes = [node for one in told if not one.is_defined for node in one.properties]
-        for one, value in zip(owners, await read_attribute(self._session, nodes, VALUE), strict=True):
+        wanted = [(one, name, node) for one in told if not one.is_defined for name, node in one.properties]
+        values = await read_attribute(self._session, [node for _, _, node in wanted], VALUE)
+        for (one, name, _), value in zip(wanted, values, strict=True):
             if names := enum_names_of(value):
-                one.members = tuple(Member(number, name) for number, name in names.items())
+                one.kind = Kind.OPTION_SET if name == "OptionSetValues" else Kind.ENUMERATION
+                one.members = tuple(Member(number, text) for number, text in names.items() if text)
+
+    async def _from_dictionaries(self, told: dict[str, Told]) -> None:
+        """Structures that only the type dictionaries of older servers explain."""
+        missing = {
+            one.encoding: one.node_id
+            for one in told.values()
+            if one.encoding is not None and self._known[one.node_id].kind is Kind.UNKNOWN
+        }
+        if not missing:
+            return
+        with contextlib.suppress(ServerRefused, MalformedMessage):  # then they stay bytes
+            self._known.update(await dictionaries.explain(self._session, missing, self._known))
 
 
 async def supertypes(session: Session, types: Iterable[WireNodeId]) -> dict[WireNodeId, set[WireNodeId]]:

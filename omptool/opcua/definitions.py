@@ -30,7 +30,7 @@ class Told:
     Attributes:
         kind: of a definition that was given; else UNKNOWN.
         encoding: the node of Default Binary, valid in this session.
-        subtypes, properties: nodes likewise.
+        subtypes: nodes likewise; properties: those with names of values or bits, by their BrowseName.
         is_defined: whether there was a DataTypeDefinition.
     """
 
@@ -46,7 +46,7 @@ class Told:
     is_defined: bool = False
     encoding: WireNodeId | None = None
     subtypes: list[WireNodeId] = field(default_factory=list)
-    properties: list[WireNodeId] = field(default_factory=list)
+    properties: list[tuple[str, WireNodeId]] = field(default_factory=list)
 
     def define(self, definition: DataType | str | None) -> None:
         """Take over a DataTypeDefinition, or the reason why it cannot be used."""
@@ -126,10 +126,10 @@ def _made(told: Told, above: DataType | None) -> DataType:
         return replace(kind, kind=Kind.ENUMERATION, members=members, problem="")
     if kind.is_structure:  # whatever its supertypes are: it says so itself
         return kind
-    if kind.kind is Kind.ENUMERATION and kind.base and _is_unsigned(kind.base, above):
+    if kind.kind is Kind.OPTION_SET or (kind.kind is Kind.ENUMERATION and _is_unsigned(kind.base, above)):
         return replace(kind, kind=Kind.OPTION_SET)
-    if kind.kind is Kind.ENUMERATION or kind.members:
-        return replace(kind, kind=Kind.ENUMERATION)
+    if kind.kind is Kind.ENUMERATION:
+        return kind
     is_builtin = kind.base.startswith("i=") and kind.base[2:].isdecimal() and 0 < int(kind.base[2:]) <= 25
     if is_builtin or (above is not None and above.kind in (Kind.SIMPLE, Kind.OPTION_SET)):
         return replace(kind, kind=Kind.SIMPLE, problem="")

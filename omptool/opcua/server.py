@@ -26,6 +26,7 @@ from asyncua.ua.object_ids import ObjectIds
 
 from omptool import __version__
 from omptool.errors import Busy, OmptoolError, OutputFailed, UsageError
+from omptool.model.datatypes import DataType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
@@ -130,6 +131,7 @@ async def serve(
     values: ValueSource,
     *,
     initial: Iterable[ServedValue] = (),
+    data_types: Iterable[DataType] = (),
     namespaces: Sequence[str],
     application_uri: str,
     product: str = "omptool",
@@ -144,6 +146,7 @@ async def serve(
         nodes: the table; nodes of namespace 0's standard address space are taken as they are.
         values: what happens, in order of `due_ns`; consumed by a task of its own.
         initial: what holds at the start.
+        data_types: definitions of structures and enumerations, for clients that have never seen them.
         namespaces: the namespace array; index 0 is OPC UA's, without any other index 1 is `application_uri`.
         application_uri: the server's identity.
         product: name for people.
@@ -167,6 +170,7 @@ async def serve(
         await server.init()
         array = [OPC_UA, *(namespaces[1:] or (application_uri,))]
         builder = AddressSpaceBuilder(server.iserver.aspace, array)
+        builder.add_types(data_types)
         builder.add(nodes)
         await _introduce(server, array, application_uri, product)
     server.socket_address = (host, port)

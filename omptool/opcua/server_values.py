@@ -13,11 +13,15 @@ from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_to_binary, variant_from_binary, variant_to_binary
+from asyncua.ua.ua_binary import nodeid_from_binary, struct_to_binary, variant_from_binary, variant_to_binary
 
+from omptool.errors import MalformedMessage
+from omptool.model.builtin import BuiltinType
 from omptool.model.status import overflow as has_overflow
 from omptool.model.times import EPOCH_TICKS
 from omptool.opcua.served import NULL_VARIANT
+from omptool.protocol.skip import ARRAY, DIMENSIONS, TYPE_BITS
+from omptool.protocol.wire import Reader
 
 OVERFLOW = 0x480
 """InfoType DataValue with the Overflow bit (Part 4, 7.39.1)."""
@@ -132,7 +136,7 @@ class EncodedValue:
 
     def to_data_value(self) -> ua.DataValue:
         """What asyncua's Read service answers with."""
-        variant = variant_from_binary(Buffer(self.variant)) if self.variant != NULL_VARIANT else ua.Variant()
+        variant = _opaque(self.variant) or variant_from_binary(Buffer(self.variant or NULL_VARIANT))
         if variant.VariantType is ua.VariantType.DateTime and not variant.is_array:
             variant = ua.Variant(TickTime.of(_TIME.unpack_from(self.variant, 1)[0]), ua.VariantType.DateTime)
         return ua.DataValue(
@@ -146,6 +150,36 @@ class EncodedValue:
         """The value as a number, for a deadband; None when it is none."""
         value = variant_from_binary(Buffer(self.variant)).Value if self.variant != NULL_VARIANT else None
         return float(value) if isinstance(value, (int, float)) else None
+
+
+def _opaque(raw: bytes) -> ua.Variant | None:
+    """A Variant with structures whose bytes stay what they are, also of types that asyncua would take apart.
+
+    None for every other type, and for bodies of XML, which asyncua cannot hold.
+    """
+    if not raw or raw[0] & TYPE_BITS != BuiltinType.ExtensionObject:
+        return None
+    reader = Reader(raw, 1)
+    try:
+        count = reader.length(3) if raw[0] & ARRAY else 1
+        values = [_extension(reader) for _ in range(count)]
+        sizes = [ua.Int32(reader.i32()) for _ in range(reader.length(4))] if raw[0] & DIMENSIONS else None
+    except (MalformedMessage, ValueError):
+        return None
+    if not raw[0] & ARRAY:
+        return ua.Variant(values[0], ua.VariantType.ExtensionObject)
+    return ua.Variant(None if count < 0 else values, ua.VariantType.ExtensionObject, sizes, is_array=True)
+
+
+def _extension(reader: Reader) -> ua.ExtensionObject:
+    start = reader.pos
+    reader.skip_node_id()
+    type_id = nodeid_from_binary(Buffer(reader.data[start : reader.pos]))
+    encoding = reader.structure_encoding()
+    if encoding > 1:
+        raise ValueError("a body of XML")
+    body = reader.byte_string() if encoding else None
+    return ua.ExtensionObject(type_id, None if body is None else ua.ByteString(body))
 
 
 class ForeignValue(EncodedValue):

@@ -14,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from omptool.capture.format import NO_TICKS, RAW_TIME
+from omptool.capture.nodetable import NodeTable
 from omptool.capture.reader import Capture
 from omptool.errors import CaptureError, Damaged
+from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.served import GIVEN_OUT, ServedValue
@@ -36,6 +38,7 @@ class Plan:
     node_ids: Mapping[int, str]
     namespaces: tuple[str, ...]
     application_uri: str
+    data_types: tuple[DataType, ...] = ()
 
     @property
     def variables(self) -> int:
@@ -79,6 +82,7 @@ def plan(capture: Capture, handles: frozenset[int] | None) -> Plan:
         {entry.handle: entry.node.node_id for _, entry in played},
         arrays[-1],
         identity.application_uri or identity.server,
+        _data_types(tables, servers[0]),
     )
 
 
@@ -96,6 +100,12 @@ def _shown(known: Sequence[MonitoredNode], played: set[str]) -> tuple[Node, ...]
         if node.is_property and (not node.parents or shown.intersection(node.parents)):
             shown.add(name)
     return tuple(node for name, node in table.items() if name in shown)
+
+
+def _data_types(tables: Sequence[NodeTable], server: str) -> tuple[DataType, ...]:
+    """The definitions of a server as last described."""
+    described = (table.server.data_types for table in tables if table.server.server == server)
+    return tuple({kind.node_id: kind for kinds in described for kind in kinds}.values())
 
 
 class ServerSink:
@@ -118,6 +128,7 @@ class ServerSink:
             self._plan.nodes,
             self._values(),
             initial=() if opening is None else list(self._encoded(opening)),
+            data_types=self._plan.data_types,
             namespaces=self._plan.namespaces,
             application_uri=self._plan.application_uri,
             product="omptool replay",
