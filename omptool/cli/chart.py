@@ -56,7 +56,7 @@ def bars(
         lengths: of the bars; 1 is full, None has none.
         cells: room for a whole line; a bar takes at most 40 and at least 10.
     """
-    texts = [list(names)]
+    texts = [[terminal.escape(name) for name in names]]
     texts += [
         [_percent(cell) if name in ratios else _plain(cell) for name, cell in zip(names, row, strict=True)]
         for row in rows

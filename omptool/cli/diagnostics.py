@@ -13,7 +13,10 @@ from types import TracebackType
 
 from omptool.cli import terminal
 
-_USERINFO = r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/\s@'\"]*@"
+_LONGEST = 4000
+"""Characters of a line; names of 2,000 are legal, those of a megabyte are an attack."""
+
+_USERINFO = r"(\b[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s@'\"]*@"
 
 
 def redact(text: str) -> str:
@@ -34,30 +37,46 @@ def _write(text: str) -> None:
 
 def error(message: str, hint: str = "") -> None:
     """Say what went wrong; `hint` may have several lines, each is indented."""
-    head = terminal.escape(redact(message.strip()).replace("\n", " "))
-    _write(f"omptool: {head}\n" + _indented(hint))
+    _write(f"omptool: {_line(message.strip().replace(chr(10), ' '))}\n" + _indented(hint))
 
 
 def note(text: str, hint: str = "") -> None:
     """Say something worth knowing that is no error: loss, a shortened table, what lies where."""
-    lines = redact(text.strip()).splitlines() or [""]
-    _write("".join(terminal.escape(line) + "\n" for line in lines) + _indented(hint))
+    _write(f"{_line(text.strip())}\n" + _indented(hint))
 
 
 def verbatim(text: str) -> None:
-    """Write text that omptool made itself (a traceback), without user names and passwords."""
-    _write(redact(text))
+    """Write lines that omptool made itself (a traceback), without user names and passwords."""
+    _write("\n".join(map(_line, text.split("\n"))))
 
 
 def typed(path: object) -> str:
-    """A path as a shell takes it, for commands that a person may copy."""
+    """A path as a shell takes it, for commands that a person may copy; with `$'…'` where it has control characters."""
     from shlex import quote
 
-    return quote(str(path))
+    text = str(path)
+    if terminal.unsafe().search(text) is None:
+        return quote(text)
+    spelled = text.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + terminal.unsafe().sub(_shell_escape, spelled) + "'"
+
+
+def _shell_escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _indented(hint: str) -> str:
-    return "".join(f"  {terminal.escape(redact(line.rstrip()))}\n" for line in hint.strip("\n").splitlines())
+    lines = hint.strip("\n").split("\n") if hint.strip("\n") else []
+    return "".join(f"  {_line(line.rstrip())}\n" for line in lines)
+
+
+def _line(text: str) -> str:
+    """One line as it may stand on a terminal; of a text that fills screens only the beginning."""
+    shown = terminal.escape(redact(text[: _LONGEST * 16]))
+    return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
 
 
 class Progress:
@@ -92,10 +111,12 @@ class Progress:
             if facts is not None:
                 import json
 
-                _write(json.dumps(facts, ensure_ascii=False, default=str) + "\n")
+                from omptool.cli.values import harmless_json
+
+                _write(harmless_json(json.dumps(facts, ensure_ascii=False, default=str)) + "\n")
             return
         cells = terminal.columns(80) - 1
-        shown = [terminal.clip(terminal.escape(redact(line)), cells) for line in lines]
+        shown = [terminal.clip(_line(line), cells) for line in lines]
         _write(self._erase() + "".join(line + "\n" for line in shown))
         self._drawn = len(shown)
 

@@ -1,7 +1,8 @@
 """What the terminal can do, and what may safely be shown on it.
 
-Names, values and messages come from machines and other people: they are data. `escape` makes every control and
-bidirectional character visible, so that no text can move the cursor, change colours or reverse what a person reads.
+Names, values and messages come from machines and other people: they are data. `escape` makes every control,
+bidirectional and invisible character visible, so that no text can move the cursor, change colours, reverse what a
+person reads or look like another text. Variation selectors of emoji stay: they change no meaning.
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ from typing import IO, Any
 
 _CONTROLS = ((0x00, 0x1F), (0x7F, 0x9F))
 _STEERING = (
+    (0x00AD, 0x00AD),  # soft hyphen
+    (0x034F, 0x034F),  # combining grapheme joiner
     (0x061C, 0x061C),  # Arabic letter mark
-    (0x200B, 0x200B),
-    (0x200E, 0x200F),
+    (0x115F, 0x1160),  # Hangul fillers
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),  # zero width, joiners, marks of direction
     (0x2028, 0x202E),  # line separators, embeddings and overrides
-    (0x2060, 0x2069),  # isolates
+    (0x2060, 0x206F),  # isolates
+    (0x3164, 0x3164),
     (0xFEFF, 0xFEFF),
-    (0xFFF9, 0xFFFB),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFFB),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),  # tags
 )
 _SURROGATES = ((0xD800, 0xDFFF),)
 
@@ -34,11 +44,13 @@ def _class(ranges: tuple[tuple[int, int], ...], form: str) -> str:
 @functools.cache
 def unsafe() -> re.Pattern[str]:
     """Characters that a terminal or a reader's eye would follow instead of showing."""
-    return re.compile(_class(_CONTROLS + _STEERING + _SURROGATES, "\\u{:04x}"))
+    return re.compile(_class(_CONTROLS + _STEERING + _SURROGATES, "\\U{:08x}"))
 
 
 UNSAFE_RE2 = _class(_CONTROLS + _STEERING, "\\x{{{:x}}}")
 """`unsafe` for Arrow's regular expressions, whose text has no lone surrogates."""
+_MARKS = 4
+"""Characters per cell at most, with marks above and below: more of them would cover the lines around."""
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -46,6 +58,8 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", 
 def _visible(match: re.Match[str]) -> str:
     character = match.group()
     code = ord(character)
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
@@ -94,17 +108,24 @@ def width(text: str) -> int:
     """Cells that `text` takes: wide East Asian characters take two, combining ones none."""
     if text.isascii():
         return len(text)
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    return len(text) + sum(_cells(character) - 1 for character in text if character > "\x7f")
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def clip(text: str, cells: int, *, keep_end: bool = False) -> str:
     """`text` cut to at most `cells` cells, with an ellipsis where something is missing: the end, or the beginning."""
-    if width(text) <= cells:
+    most = _MARKS * cells + _MARKS
+    if len(text) <= most and width(text) <= cells:
         return text
     kept, used = [], 0
     for character in reversed(text) if keep_end else text:
-        used += width(character)
-        if used > cells - 1:
+        used += _cells(character)
+        if used > cells - 1 or len(kept) == most:
             break
         kept.append(character)
     return "…" + "".join(reversed(kept)) if keep_end else "".join(kept) + "…"

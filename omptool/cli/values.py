@@ -10,9 +10,13 @@ import base64
 import datetime as dt
 import json
 import math
+import re
 from decimal import Decimal
 
 from omptool.cli.terminal import unsafe
+
+NEGATIVE_ZERO = "-0.0"
+"""The one number whose zero decimals are needed: who reads it as an integer loses the sign."""
 
 
 def json_text(value: object) -> str:
@@ -58,7 +62,8 @@ def float_text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    return repr(value).removesuffix(".0")
+    text = repr(value).removesuffix(".0")
+    return NEGATIVE_ZERO if text == "-0" else text
 
 
 def _datetime(value: dt.datetime) -> str:
@@ -87,7 +92,17 @@ def _interval(months: int, days: int, nanoseconds: int) -> str:
 
 def quoted(text: str) -> str:
     """A JSON string; characters that could steer a terminal are escaped too, which changes no value."""
-    return unsafe().sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(text, ensure_ascii=False))
+    return harmless_json(json.dumps(text, ensure_ascii=False))
+
+
+def harmless_json(text: str) -> str:
+    """JSON text with characters that could steer a terminal as escapes; beyond the basic plane those are pairs."""
+    return unsafe().sub(_json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def csv_field(text: str, delimiter: str) -> str:

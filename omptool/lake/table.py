@@ -159,15 +159,18 @@ class Table:
         if self._delta is not None:
             return
         configuration = {layout.FORMAT_KEY: str(layout.FORMAT), **(properties or {})}
-        self._delta = DeltaTable.create(
-            str(self.path),
-            Schema.from_arrow(layout.table_schema(self.view)),
-            mode="ignore",
-            partition_by=list(layout.PARTITIONS[self.view]),
-            name=self.view,
-            configuration=configuration,
-            raise_if_key_not_exists=False,
-        )
+        try:
+            self._delta = DeltaTable.create(
+                str(self.path),
+                Schema.from_arrow(layout.table_schema(self.view)),
+                mode="ignore",
+                partition_by=list(layout.PARTITIONS[self.view]),
+                name=self.view,
+                configuration=configuration,
+                raise_if_key_not_exists=False,
+            )
+        except DeltaError as error:  # a path with control characters, for one
+            raise LakeError(f"cannot make a table in {self.path}: {_first_line(error)}") from error
         self._sync()
 
     def set_properties(self, properties: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""TOML of unknown origin, read in time that grows with its length: a lake carries a plant model, a project its settings.
+"""TOML of unknown origin, read in time that grows with its length: lakes carry plant models, projects their settings.
 
 Python's reader takes quadratic time for a key of very many parts and ends in a RecursionError for very deep values.
 """

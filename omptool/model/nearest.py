@@ -22,7 +22,16 @@ _WILD = re.compile(r"[*?{},]+")
 
 
 def nearest(text: str, candidates: Iterable[str], n: int = 3) -> list[str]:
-    """At most `n` candidates that look like `text`, most similar first; case does not matter."""
+    """At most `n` candidates that look like `text`, most similar first, each on one line; case does not matter."""
+    return [on_one_line(name) for name in _nearest(text, candidates, n)]
+
+
+def on_one_line(name: str) -> str:
+    """A name as part of a hint: a line of its own would pass for ours."""
+    return name.replace("\n", "\\n")
+
+
+def _nearest(text: str, candidates: Iterable[str], n: int) -> list[str]:
     wanted = text.casefold()
     triples = _triples(wanted)
     shortlist = nlargest(SHORTLIST, set(candidates), key=lambda name: (_overlap(triples, name), -len(name), name))
@@ -41,10 +50,10 @@ def nearest_paths(pattern: str, paths: Iterable[str], n: int = 3) -> list[str]:
     for path in known:
         by_name.setdefault(path.rpartition("/")[2], path)
     name = _WILD.sub("", last)
-    of_name = [by_name[near] for near in nearest(name, by_name, n)] if name else []
-    whole = nearest(_WILD.sub("", pattern), known, n)
+    of_name = [by_name[near] for near in _nearest(name, by_name, n)] if name else []
+    whole = _nearest(_WILD.sub("", pattern), known, n)
     found = [*of_name, *whole] if _WILD.search(before) else [*whole, *of_name]
-    return list(dict.fromkeys(found))[:n]
+    return [on_one_line(path) for path in dict.fromkeys(found)][:n]
 
 
 def glob_hint(pattern: str, paths: Iterable[str]) -> str:

@@ -138,7 +138,8 @@ class Ledger:
 
     def give_up(self, before: int | None = None) -> list[Range]:
         """Declare what is still missing lost, or only what is older than a number; returns the ranges."""
-        given_up, kept = [], []
+        given_up: list[Range] = []
+        kept: list[Range] = []
         for gap in self.missing:
             (given_up if before is None or self._age(gap.last) > self._age(before) else kept).append(gap)
         self.missing = kept
