@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.cli.terminal import UNSAFE_RE2
-from omptool.cli.values import csv_field, csv_quoted, json_text, plain_text, quoted
+from omptool.cli.values import NEGATIVE_ZERO, csv_field, csv_quoted, json_text, plain_text, quoted
 
 _BATCH = 16_384
 _TEXT = pa.string()
@@ -32,6 +32,7 @@ def _text_of(array: pa.Array) -> pa.Array | None:
 
 def _floats(array: pa.Array) -> pa.Array:
     text = array.cast(pa.float64()).cast(_TEXT)
+    text = pc.if_else(pc.equal(text, "-0"), NEGATIVE_ZERO, text)
     if pc.all(pc.is_finite(array)).as_py() is not False:
         return text
     text = pc.if_else(pc.is_nan(array), "NaN", text)

@@ -63,6 +63,9 @@ def float_text(value: float) -> str:
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     text = repr(value).removesuffix(".0")
+    if 1e15 <= abs(value) < 1e16:  # Arrow goes over to exponents one digit sooner than Python
+        digits = text.lstrip("-").replace(".", "").rstrip("0")
+        text = f"{'-' * (value < 0)}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+15"
     return NEGATIVE_ZERO if text == "-0" else text
 
 
@@ -76,8 +79,9 @@ def _datetime(value: dt.datetime) -> str:
 
 def _duration(value: dt.timedelta) -> str:
     """ISO 8601, seconds only: `PT90.5S`."""
-    whole, micro = divmod(round(value / dt.timedelta(microseconds=1)), 1_000_000)
-    return f"PT{whole}{f'.{micro:06d}'.rstrip('0') if micro else ''}S"
+    total = value // dt.timedelta(microseconds=1)
+    whole, micro = divmod(abs(total), 1_000_000)
+    return f"PT{'-' * (total < 0)}{whole}{f'.{micro:06d}'.rstrip('0') if micro else ''}S"
 
 
 def _interval(months: int, days: int, nanoseconds: int) -> str:

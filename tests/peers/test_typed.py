@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.peers.plants import Plant, Truth
+from tests.peers.plants import Plant
 
 ENUMERATIONS = "Enumerations"
 
