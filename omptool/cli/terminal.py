@@ -122,7 +122,8 @@ def clip(text: str, cells: int, *, keep_end: bool = False) -> str:
     most = _MARKS * cells + _MARKS
     if len(text) <= most and width(text) <= cells:
         return text
-    kept, used = [], 0
+    kept: list[str] = []
+    used = 0
     for character in reversed(text) if keep_end else text:
         used += _cells(character)
         if used > cells - 1 or len(kept) == most:

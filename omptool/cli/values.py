@@ -62,11 +62,22 @@ def float_text(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
+    if value and not 1e-4 <= abs(value) < 1e10:
+        return _with_exponent(value)
     text = repr(value).removesuffix(".0")
-    if 1e15 <= abs(value) < 1e16:  # Arrow goes over to exponents one digit sooner than Python
-        digits = text.lstrip("-").replace(".", "").rstrip("0")
-        text = f"{'-' * (value < 0)}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e+15"
     return NEGATIVE_ZERO if text == "-0" else text
+
+
+def _with_exponent(value: float) -> str:
+    """Exponents from 10 digits before and 6 zeros behind the point on, as Arrow writes them and Python does not."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    power = len(digits) - 1 + int(exponent)
+    if power >= -6 and power < 0:
+        text = f"0.{'0' * (-power - 1)}{text}"
+    else:
+        text = f"{text[0]}{'.' * (len(text) > 1)}{text[1:]}e{power:+d}"
+    return "-" * sign + text
 
 
 def _datetime(value: dt.datetime) -> str:

@@ -55,6 +55,16 @@ def test_golden_binary_reads_back_with_its_types(tmp_path: Path, suffix: str, sh
         assert [json_text(row) for row in back.to_pylist()] == [json_text(row) for row in hard_table().to_pylist()]
 
 
+@given(
+    st.lists(st.one_of(st.floats(), st.floats(1e14, 1e17), st.floats(-1e17, -1e14), st.floats(-1e-3, 1e-3)), min_size=1)
+)
+def test_both_renderers_write_the_same_floats(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
+    tmp = tmp_path_factory.getbasetemp()
+    table = pa.table({"v": pa.array(values, pa.float64())})
+    for format in ("jsonl", "csv"):
+        assert _emitted(table, format, tmp) == _emitted(Rows(["v"], [[value] for value in values]), format, tmp)
+
+
 def _emitted(rows: object, format: str, tmp: Path) -> str:
     path = tmp / "emitted"
     emit(rows, format=format, output=path, force=True)  # type: ignore[arg-type]
