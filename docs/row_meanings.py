@@ -51,6 +51,7 @@ PLAN = {
     "unit": NODES["unit"],
     "sampling_ms": "SamplingInterval that would be asked for, milliseconds.",
     "queue_size": "QueueSize that would be asked for.",
+    "server": "Its server, as rows will name it.",
 }
 
 INFO = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from docs.row_meanings import ROWS
 from omptool.cli import capture, discover, info, recover, verify
-from omptool.cli.capture_screen import summary
+from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
 from tests.sources.captures import capture as small_capture

@@ -30,7 +30,7 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class GapEntry:
-    """A window [start_ns, end_ns); `node` and `sub` are capture-local handles; a later `key` replaces an earlier one."""
+    """A window [start_ns, end_ns); `node` and `sub` are capture-local handles; the last of one `key` holds."""
 
     server: str
     node: int | None

@@ -6,9 +6,12 @@ Plain data; opens nothing and knows no server.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from omptool.capture.naming import Shared
+from omptool.config import ServerConfig
 from omptool.model.nodes import Node
 
 
@@ -29,13 +32,25 @@ class Intervals:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A server to be recorded, and at which intervals."""
+
+    server: ServerConfig
+    intervals: Intervals
+
+    @property
+    def label(self) -> str:
+        return self.server.name or self.server.url
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """When to stop by itself; None = not for this reason.
 
     Attributes:
         seconds: after the items were created.
         until_ns: Unix nanoseconds.
-        count: rows; the capture holds exactly so many, the rest of the last message is left out.
+        count: rows of all servers; the capture holds exactly so many, the rest of the last message is left out.
     """
 
     seconds: float | None = None
@@ -47,9 +62,44 @@ class Limits:
 class PlannedItem:
     """What `capture` would ask for one node."""
 
+    server: str
     node: Node
     sampling_ms: float
     queue_size: int
+
+
+@dataclass(slots=True)
+class ServerProgress:
+    """How far one server of a recording is; one object, changing.
+
+    Attributes:
+        label: its name in omptool.toml, else its address.
+        phase: connecting, browsing, subscribing, capturing, waiting (for the next attempt).
+        nodes: found so far while browsing, then monitored.
+        gaps: windows in which values may be missing.
+        keep_alive_s: longest silence that the server promised; `silence` is the present one.
+        lag_s: between the arrival of the oldest value of the last batch and its being safe on disk.
+        cause: why it is not connected.
+        lost_ns: since when; `attempts` failed since then, the next comes in `retry_in` seconds.
+    """
+
+    label: str
+    phase: str = "connecting"
+    nodes: int = 0
+    rows: int = 0
+    gaps: int = 0
+    lag_s: float = 0.0
+    keep_alive_s: float = 0.0
+    cause: str = ""
+    lost_ns: int | None = None
+    silence: Callable[[], float] = lambda: 0.0
+    attempts: Callable[[], int] = lambda: 0
+    retry_in: Callable[[], float] = lambda: 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages, if only keep-alives, still come when they are due."""
+        return self.phase == "capturing" and self.silence() <= 1.5 * self.keep_alive_s + 1.0
 
 
 @dataclass(slots=True)
@@ -57,26 +107,38 @@ class Progress:
     """How far a recording is; one object, changing.
 
     Attributes:
-        phase: connecting, browsing, subscribing, capturing.
-        nodes: found so far while browsing, then monitored.
-        keep_alive_s: longest silence that the server promised; `silence` is the present one.
-        lag_s: between the arrival of the oldest value of the last batch and its being safe on disk.
+        servers: one each, in the order in which they were asked for.
+        started: monotonic seconds when values began to count, before that when it was begun.
+        is_capturing: whether values count.
     """
 
-    phase: str = "connecting"
-    nodes: int = 0
-    rows: int = 0
-    gaps: int = 0
+    servers: list[ServerProgress] = field(default_factory=list)
     bytes: int = 0
-    lag_s: float = 0.0
     started: float = field(default_factory=time.monotonic)
-    keep_alive_s: float = 0.0
-    silence: Callable[[], float] = lambda: 0.0
+    is_capturing: bool = False
 
     @property
-    def is_connected(self) -> bool:
-        """Whether messages, if only keep-alives, still come when they are due."""
-        return self.silence() <= 1.5 * self.keep_alive_s + 1.0
+    def phase(self) -> str:
+        """capturing, or what is being done to get there."""
+        phases = [server.phase for server in self.servers if server.phase != "waiting"]
+        return "capturing" if self.is_capturing else phases[0] if phases else "connecting"
+
+    @property
+    def nodes(self) -> int:
+        return sum(server.nodes for server in self.servers)
+
+    @property
+    def rows(self) -> int:
+        return sum(server.rows for server in self.servers)
+
+    @property
+    def gaps(self) -> int:
+        return sum(server.gaps for server in self.servers)
+
+    @property
+    def lag_s(self) -> float:
+        """Of the server that waits longest."""
+        return max((server.lag_s for server in self.servers), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +150,29 @@ class FailedItem:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingResult:
-    """What became of a recording.
+class ServerResult:
+    """What became of one server of a recording.
 
     Attributes:
-        nodes: monitored ones.
-        gaps: gap rows written, by reason; none = complete.
-        seconds: from the creation of the items to the end.
-        reason: why it ended: `stopped`, `for`, `until`, `count`, `connection_lost`.
-        cause: for people, why the connection was lost.
+        server: what its rows call it (C1); its label where it was never reached.
+        label: its name in omptool.toml, else its address.
+        nodes: monitored ones, when it was last connected.
+        gaps: windows, by reason; none = complete.
+        was_reached: whether anything of it could be captured.
+        cause: for people, why it was last not connected; empty = always was.
+        is_away: whether it was not connected at the end.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         sampled_ms: shortest and longest sampling interval of these.
     """
 
     server: str
+    label: str
     rows: int
     nodes: int
     gaps: dict[str, int]
-    seconds: float
-    bytes: int
-    reason: str
+    was_reached: bool = True
     cause: str = ""
+    is_away: bool = False
     failed: tuple[FailedItem, ...] = ()
     sampled: int = 0
     sampled_ms: tuple[float, float] = (0.0, 0.0)
@@ -118,3 +182,46 @@ class RecordingResult:
     def is_complete(self) -> bool:
         """Whether every notification of every selected node was received."""
         return not self.gaps
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResult:
+    """What became of a recording.
+
+    Attributes:
+        servers: one each, in the order in which they were asked for.
+        seconds: from the creation of the first items to the end.
+        reason: why it ended: `stopped`, `for`, `until`, `count`.
+        shared: ApplicationUris that several servers share, with the names by which their rows go.
+    """
+
+    servers: tuple[ServerResult, ...]
+    seconds: float
+    bytes: int
+    reason: str
+    shared: tuple[Shared, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(server.rows for server in self.servers)
+
+    @property
+    def nodes(self) -> int:
+        return sum(server.nodes for server in self.servers)
+
+    @property
+    def gaps(self) -> dict[str, int]:
+        """Windows of all servers, by reason."""
+        total: Counter[str] = Counter()
+        for server in self.servers:
+            total.update(server.gaps)
+        return dict(total)
+
+    @property
+    def reached(self) -> int:
+        """Servers of which something could be captured."""
+        return sum(server.was_reached for server in self.servers)
+
+    @property
+    def is_complete(self) -> bool:
+        return all(server.is_complete for server in self.servers)

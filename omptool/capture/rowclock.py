@@ -46,6 +46,16 @@ class RowClock:
         self._initial: Anchor | None = None
         self._changes: deque[Anchor] = deque(maxlen=_KEPT)
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether more than initial values arrived."""
+        return bool(self._changes)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the rows run on a clock of their own, as far as is known."""
+        return bool(self._changes) and self._changes[-1].is_foreign
+
     def note(self, published_ns: int, rows_ns: int, *, is_initial: bool = False) -> None:
         """A message arrived. Initial values may be as old as the machine: they count only where all stamps are odd."""
         if is_initial:
@@ -55,7 +65,7 @@ class RowClock:
 
     def since(self, publish_ns: int | None) -> int:
         """Where a window begins that begins after this PublishTime (None = before the first message)."""
-        if self._changes and self._changes[-1].is_foreign:
+        if self.is_foreign:
             earlier = [at for at in self._changes if publish_ns is not None and at.published_ns <= publish_ns]
             # one message further back: a simulated clock may run faster than the slack knows
             start = earlier[-2:][0] if earlier else self._initial or self._changes[0]

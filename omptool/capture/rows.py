@@ -73,7 +73,8 @@ class RowEncoder:
     """Turns blocks into rows; one per subscription.
 
     Args:
-        handles: node handles are 1…handles, and the ClientHandles are the same.
+        handles: ClientHandles are 1…handles.
+        base: a node's handle in the capture is its ClientHandle plus this.
         sub: capture-local handle of the subscription.
         started_ns: Unix nanoseconds when its items were created; no value was missed before.
         slack_ns: one publishing interval.
@@ -82,9 +83,10 @@ class RowEncoder:
         clock: what PublishTimes mean on the clock of the rows.
     """
 
-    def __init__(self, handles: int, *, sub: int, started_ns: int, slack_ns: int = 0) -> None:
+    def __init__(self, handles: int, *, sub: int, started_ns: int, slack_ns: int = 0, base: int = 0) -> None:
         self._sub = sub
-        self._nodes = np.arange(handles + 1, dtype=np.uint32)
+        self._base = base
+        self._nodes = np.arange(base, base + handles + 1, dtype=np.uint32)
         self._is_seen = np.zeros(handles + 1, dtype=np.bool_)
         self._last_ns = np.full(handles + 1, started_ns, dtype=np.int64)
         self.clock = RowClock(started_ns, slack_ns)
@@ -173,7 +175,9 @@ class RowEncoder:
         previous = np.empty_like(before)
         previous[order] = before
         return tuple(
-            Overflow(int(handles[row]), int(min(previous[row], times[row])), int(max(previous[row], times[row])))
+            Overflow(
+                self._base + int(handles[row]), int(min(previous[row], times[row])), int(max(previous[row], times[row]))
+            )
             for row in np.flatnonzero(marked).tolist()
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import glob_hint, nearest
@@ -54,6 +55,60 @@ def select(
     if not chosen:
         raise NotFound("the list of nodes is empty", "write one NodeId or path per line")
     return [node for node in nodes if node.node_id in chosen]
+
+
+class Choice(NamedTuple):
+    """What one of several servers has of a selection: Variables, and the error per term that is not on it."""
+
+    nodes: list[Node]
+    missing: dict[str, NotFound]
+
+
+def choose(
+    nodes: Sequence[Node],
+    *,
+    globs: Sequence[str] = (),
+    listed: Sequence[str] | None = None,
+    namespaces: Sequence[str] = (),
+) -> Choice:
+    """As `select` for one of several servers: a term that is not here may be on another (`nowhere`).
+
+    Raises:
+        UsageError: a malformed glob or NodeId, a listed node without a readable value, or a namespace index in the
+            list, because it means something else on every server.
+        NotFound: nothing was asked for, and the server has no Variable.
+    """
+    if not globs and listed is None:
+        return Choice(select(nodes), {})
+    indexed = [text for text in listed or () if text.startswith("ns=") and _NODE_ID.match(text)]
+    if indexed:
+        raise UsageError(
+            f"{indexed[0]} means another node on each server", "write nsu=<namespace URI>; instead of ns=, or a path"
+        )
+    chosen: set[str] = set()
+    missing: dict[str, NotFound] = {}
+    for terms, kind in ((globs, "globs"), (listed or (), "listed")):
+        for term in terms:
+            try:
+                found = select(nodes, **{kind: [term]}, namespaces=namespaces)
+                chosen |= {node.node_id for node in found}
+            except NotFound as error:
+                missing[term] = error
+    return Choice([node for node in nodes if node.node_id in chosen], missing)
+
+
+def nowhere(choices: Sequence[Choice]) -> NotFound | None:
+    """The error when a term is on none of these servers."""
+    terms = (
+        [term for term in choices[0].missing if all(term in choice.missing for choice in choices)] if choices else []
+    )
+    if not terms:
+        return None
+    first = choices[0].missing[terms[0]]
+    if len(choices) == 1:
+        return first
+    more = f" and {len(terms) - 1:,} more are" if len(terms) > 1 else " is"
+    return NotFound(f"{terms[0]!r}{more} on none of the {len(choices)} servers", first.hint)
 
 
 def is_readable(node: Node) -> bool:

@@ -6,16 +6,18 @@ whoever receives hands in blocks, gaps and journal entries, and may acknowledge 
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.rows import Block, Encoded, RowEncoder
+from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
-from omptool.errors import OutputFailed
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
@@ -34,60 +36,132 @@ _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
 
 _REVISED_PER_ENTRY = 200
+_CHANGES_PER_BATCH = 1000
 
 
-class RecordingStore:
-    """One server's part of a capture being written.
+class Quota:
+    """How many rows the whole capture may still take; None = any number. Shared by all of its servers."""
 
-    Attributes:
-        rows: telemetry rows stored, committed or not.
-        gaps: gap rows written, by reason.
-        overflows: values that carried the Overflow bit.
-        is_full: whether the asked number of rows is reached; further rows are left out.
-    """
+    def __init__(self, rows: int | None) -> None:
+        self._left = rows
 
-    def __init__(self, writer: CaptureWriter, server: ServerIdentity, *, count: int | None = None) -> None:
-        self._writer = writer
-        self._server = server
-        self._count = count
-        self._sub: int | None = None
-        self._encoder: RowEncoder | None = None
-        self._published_ns: int | None = None
-        self.rows = self.overflows = 0
-        self.gaps: Counter[str] = Counter()
+    @property
+    def left(self) -> int | None:
+        return self._left
 
     @property
     def is_full(self) -> bool:
-        return self._count is not None and self.rows >= self._count
+        return self._left is not None and self._left <= 0
+
+    def take(self, rows: int) -> None:
+        if self._left is not None:
+            self._left -= rows
+
+
+@dataclass(slots=True)
+class _Outage:
+    """A stretch without a subscription, or of one node without an item; written when it begins and when it ends.
+
+    Attributes:
+        sub: the subscription that was lost.
+        by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
+        attempts, last: failed ones since it began, and the cause of the last.
+    """
+
+    key: str
+    reason: GapReason
+    start_ns: int
+    detail: Mapping[str, Any]
+    sub: int | None = None
+    by_our_clock: bool = False
+    attempts: int = 0
+    last: str = ""
 
     @property
-    def bytes(self) -> int:
-        """Acknowledged bytes on disk."""
-        return self._writer.bytes_written
+    def evidence(self) -> dict[str, Any]:
+        more: dict[str, Any] = {"attempts": self.attempts} if self.attempts else {}
+        if self.last and self.last != self.detail.get("cause"):
+            more["last_attempt"] = self.last
+        return {**self.detail, **more}
 
-    def open(
+
+class RecordingStore:
+    """One server's part of a capture being written: its rows, journal and windows.
+
+    Args:
+        number: of the server in this capture.
+        label: what it is called until it has said who it is.
+        quota: shared by all servers of the capture.
+
+    Attributes:
+        name: what its rows, journal entries and windows call the server (C1).
+        rows: telemetry rows stored, committed or not.
+        gaps: windows written, by reason; one that is written again counts once.
+        overflows: values that carried the Overflow bit.
+        last_cause: why it was last not connected; empty = always was.
+    """
+
+    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota) -> None:
+        self._writer = writer
+        self._number = number
+        self.name = label
+        self._quota = quota
+        self._epoch = 0
+        self._sub: int | None = None
+        self._encoder: RowEncoder | None = None
+        self._published_ns: int | None = None
+        self._ahead_ns = self._created_ns = 0
+        self._outage: _Outage | None = None
+        self._outages = 0
+        self._failed: dict[int, _Outage] = {}
+        self.rows = self.overflows = 0
+        self.last_cause = ""
+        self.gaps: Counter[str] = Counter()
+        self._types = TypeMemory()
+
+    def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
+        """Record the server and its nodes; before the first row that uses their handles."""
+        self._writer.put_nodes(server, nodes)
+        self._types.describe(server, nodes)
+
+    def subscribed(
         self,
-        nodes: Sequence[MonitoredNode],
         *,
-        epoch: int,
         subscription_id: int,
+        handles: range,
+        created_ns: tuple[int, int],
+        now_ns: int,
         publishing_ms: float,
         facts: Mapping[str, Any],
     ) -> None:
-        """Record the server's nodes and the subscription; before the first block."""
+        """Bind a new subscription; a window that was open ends here. Before its first block.
+
+        Args:
+            handles: of the nodes in the capture; ClientHandles count from 1.
+            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
+        """
+        before = self._encoder
+        self._epoch += 1
         facts = {"publishing_ms": publishing_ms, **facts}
-        self._writer.put_nodes(self._server, nodes)
         self._sub = self._writer.subscription(
-            self._server.server, epoch=epoch, subscription_id=subscription_id, detail=facts
+            self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
         )
-        handles = max((node.handle for node in nodes), default=0)
         self._encoder = RowEncoder(
-            handles, sub=self._sub, started_ns=time.time_ns(), slack_ns=round(publishing_ms * 1e6)
+            len(handles),
+            sub=self._sub,
+            started_ns=created_ns[0],
+            slack_ns=round(publishing_ms * 1e6),
+            base=handles.start - 1,
         )
+        self._published_ns = None
+        self._created_ns = created_ns[1]
+        self._ahead_ns = created_ns[1] - now_ns
+        if self._outage is not None and not (before and before.clock.is_foreign):
+            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
-        self._writer.journal(kind, server=self._server.server, sub=self._sub, detail=detail, time_ns=time_ns)
+        self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -95,10 +169,23 @@ class RecordingStore:
             self.note("revised", {"items": items[start : start + _REVISED_PER_ENTRY]})
 
     def item_failed(self, handle: int, node_id: str, code: int, since_ns: int) -> None:
-        """An item that the server would not create: nothing of it is in the capture."""
+        """An item that the server would not create: nothing of it is in the capture from here on."""
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
-        self._gap(GapReason.ITEM_FAILED, since_ns, None, node=handle, detail=detail)
+        if handle not in self._failed:
+            outage = _Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
+            self._failed[handle] = outage
+            self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
+
+    def item_created(self, handle: int, at_ns: int) -> None:
+        """An item exists; where it had failed before, its window ends."""
+        outage = self._failed.pop(handle, None)
+        if outage is not None:
+            self.gaps[outage.reason] -= 1
+            self._gap(
+                outage.reason, outage.start_ns, max(at_ns, outage.start_ns), node=handle, detail=outage.detail,
+                key=outage.key, sub=outage.sub,
+            )  # fmt: skip
 
     def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = ()) -> None:
         """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
@@ -106,12 +193,13 @@ class RecordingStore:
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
         """
         assert self._encoder is not None
-        if self.is_full:
+        if self._quota.is_full:
             return
-        encoded = self._encoder.encode(blocks, None if self._count is None else self._count - self.rows)
+        encoded = self._encoder.encode(blocks, self._quota.left)
         if encoded.rows is not None:
-            self._writer.append(encoded.rows)
+            self._note_types(encoded.rows, self._writer.append(encoded.rows))
             self.rows += encoded.rows.num_rows
+            self._quota.take(encoded.rows.num_rows)
         self._note_overflows(encoded)
         for hole in holes:
             self._lost(hole)
@@ -119,38 +207,73 @@ class RecordingStore:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
-        if blocks:
-            self._published_ns = blocks[-1].publish_ns
+        self._note_clocks(blocks)
+        if self._outage is not None and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
+            self._end_outage(self._encoder.clock.until(self._created_ns))
 
-    def connection_lost(self, last_ns: int | None, cause: str) -> None:
-        """Nothing is known after the last message."""
+    def away(self, since_ns: int, cause: str) -> None:
+        """An attempt failed. Where the server was never reached, values may be missing since a moment of our clock."""
+        if self._outage is None:
+            self._begin_outage(GapReason.CONNECTION_LOST, since_ns, cause, by_our_clock=True)
+        outage = self._outage
+        assert outage is not None
+        outage.attempts += 1
+        if outage.last != cause:  # every new cause, not every attempt
+            outage.last = cause
+            self.note("unreachable", {"cause": cause, "attempts": outage.attempts})
+
+    def lost(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
+        """Nothing is known after the last message, until there is a new subscription."""
         self.note("lost", {"cause": cause})
-        self._gap(GapReason.CONNECTION_LOST, self._since(last_ns), None, detail={"cause": cause})
+        self._begin_outage(reason, self._since(last_ns if last_ns is not None else self._published_ns), cause)
 
-    def stopped_early(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
+    def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
-        self._gap(reason, self._since(last_ns), None, detail={"cause": cause})
+        if self._encoder is not None:
+            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause})
 
-    def commit(self) -> None:
-        """Make everything so far durable.
+    def finish(self) -> None:
+        """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
+        if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
+            self._end_outage(time.time_ns() + self._ahead_ns)
 
-        Raises:
-            DiskFull, OutputFailed: nothing of it may be acknowledged.
-        """
-        self._writer.commit()
+    def _begin_outage(self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False) -> None:
+        self._outages += 1
+        key = f"outage {self._number}.{self._outages}"
+        detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
+        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
+        self._gap(reason, start_ns, None, detail=detail, key=key)
+        self._sub, self.last_cause = None, cause
 
-    def close(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
-        """End the capture in good order.
+    def _end_outage(self, end_ns: int | None) -> None:
+        """Write the window again, with its end."""
+        outage = self._outage
+        if outage is None or end_ns is None:
+            return
+        self._outage = None
+        start = outage.start_ns + (self._ahead_ns if outage.by_our_clock else 0)
+        self.gaps[outage.reason] -= 1
+        self._gap(
+            outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
+            sub=outage.sub,
+        )  # fmt: skip
 
-        Raises:
-            DiskFull, OutputFailed: what was committed before is safe.
-        """
-        self._writer.close("stop", {"reason": reason, **(detail or {})})
+    def _note_clocks(self, blocks: Sequence[Block]) -> None:
+        """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
+        for block in blocks:
+            if block.publish_ns is not None and not block.is_republished:
+                self._published_ns = block.publish_ns
+                self._ahead_ns = max(self._ahead_ns, block.publish_ns - block.receive_ns)
 
-    def close_anyway(self, reason: str, detail: Mapping[str, Any]) -> None:
-        """End the capture as well as a full disk allows; files and lock are released in any case."""
-        with contextlib.suppress(OutputFailed):
-            self.close(reason, detail)
+    def _note_types(self, rows: pa.RecordBatch, first_seq: int) -> None:
+        """Journal where a node's values change their type; very many in one batch only by their number."""
+        changes = self._types.changes(rows)
+        times = rows.column("receive_time").cast(pa.int64())
+        for change in changes[:_CHANGES_PER_BATCH]:
+            detail = {"node_id": change.node_id, "handle": change.handle, "from": change.before, "to": change.after}
+            self.note("type_change", detail | {"seq": first_seq + change.row}, times[change.row].as_py())
+        if len(changes) > _CHANGES_PER_BATCH:
+            self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
 
     def _note_overflows(self, encoded: Encoded) -> None:
         if not encoded.overflows:
@@ -183,9 +306,11 @@ class RecordingStore:
         node: int | None = None,
         missing: int | None = None,
         detail: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        sub: int | None = None,
     ) -> None:
         self.gaps[str(reason)] += 1
         self._writer.gap(
-            reason, server=self._server.server, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED,
-            node=node, sub=self._sub, missing=missing, detail=detail,
+            reason, server=self.name, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED,
+            node=node, sub=self._sub if sub is None else sub, missing=missing, detail=detail, key=key,
         )  # fmt: skip

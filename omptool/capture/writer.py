@@ -218,16 +218,19 @@ class CaptureWriter:
         sub: int | None = None,
         missing: int | None = None,
         detail: Mapping[str, Any] | None = None,
+        key: str | None = None,
     ) -> None:
         """Add a window [start, end) in which values may be missing (C3 `gaps`); on disk with the next commit.
 
         Args:
             node: handle of the one node concerned; None = all nodes of the subscription or server.
             end_ns: None = until unknown.
+            key: names a window that is written again when more is known; the last one written holds.
         """
+        again = {} if key is None else {"key": key}
         self._entries.gap(
             server=server, node=node, sub=sub, start_ns=start_ns, end_ns=end_ns, reason=str(reason), missing=missing,
-            state=str(state), detail=detail,
+            state=str(state), detail=detail, **again,
         )  # fmt: skip
 
     def append(self, batch: pa.RecordBatch) -> int:

@@ -1,4 +1,4 @@
-"""`omptool capture`: subscribe to a server and record what it sends."""
+"""`omptool capture`: subscribe to servers and record what they send."""
 
 from __future__ import annotations
 
@@ -27,15 +27,20 @@ from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
-    from omptool.capture.recording import Intervals, Limits, Selection
-    from omptool.config import Config, ServerConfig
+    from omptool.capture.recording import Limits, Selection, Wanted
+    from omptool.config import Config
 
-PLAN_COLUMNS = ("path", "node_id", "data_type", "unit", "sampling_ms", "queue_size")
+PLAN_COLUMNS = ("path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server")
+_MAX_LIST = 64 << 20
+"""Bytes of a list of nodes: a million of them."""
 
 
 def capture(
-    server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
+    servers: Annotated[
+        list[str], typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml.", metavar="SERVER...")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
     ] = None,
@@ -73,15 +78,17 @@ def capture(
     tz: TzOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Record the values a server sends, until you stop it.
+    """Record the values that servers send, until you stop it.
 
     Takes every readable Variable below Objects except the Server object and Properties, or what --select and --nodes
-    name. A value is acknowledged to the server only when it is on disk; Ctrl-C ends the capture in good order. Exit 3
-    means that values may be missing; `omptool verify` says which and why.
+    name. A value is acknowledged to the server only when it is on disk; Ctrl-C ends the capture in good order. A server
+    that is away is tried again until the end, and disturbs no other. Exit 3 means that values may be missing;
+    `omptool verify` says which and why.
 
     \b
     Examples:
       omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
+      omptool capture press7 press8 oven2 -o line1.omcap --until 22:00
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
       omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
         omptool capture press7 -o speed.omcap --nodes -
@@ -89,27 +96,23 @@ def capture(
     """
     asked = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
     loaded = settings.load(config, asked)
-    chosen = _server(loaded, server, timeout)
-    intervals = _intervals(loaded, chosen)
+    wanted = _wanted(loaded, servers, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
-        raise UsageError("capture needs a place to record to", f"omptool capture {server} -o shift.omcap")
+        raise UsageError("capture needs a place to record to", f"omptool capture {' '.join(servers)} -o shift.omcap")
     selection = _selection(select, nodes)
 
     if output is None or dry_run:
-        return run_async(lambda: _show_plan(chosen, selection, intervals, format))
+        return run_async(lambda: _show_plan(wanted, selection, format))
     return run_until_stopped(
-        lambda stop: _record(
-            chosen, output, selection, intervals, limits, stop, force=force, mode=progress, format=format
-        )
+        lambda stop: _record(wanted, output, selection, limits, stop, force=force, mode=progress, format=format)
     )
 
 
 async def _record(
-    server: ServerConfig,
+    servers: Sequence[Wanted],
     output: Path,
     selection: Selection,
-    intervals: Intervals,
     limits: Limits,
     stop: asyncio.Event,
     *,
@@ -119,49 +122,54 @@ async def _record(
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
-    from omptool.cli.capture_screen import Screen, last_word, summary
+    from omptool.cli.capture_screen import Screen
+    from omptool.cli.capture_words import last_word, summary
 
     facts = Progress()
-    async with Screen(mode, server, output, limits, facts):
+    async with Screen(mode, output, limits, facts):
         result = await record(
-            server,
-            output,
-            selection=selection,
-            intervals=intervals,
-            limits=limits,
-            stop=stop,
-            force=force,
-            progress=facts,
+            servers, output, selection=selection, limits=limits, stop=stop, force=force, progress=facts
         )
-    last_word(result, server, output)
+    last_word(result, output)
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
 
 
-async def _show_plan(server: ServerConfig, selection: Selection, intervals: Intervals, format: str | None) -> ExitCode:
+async def _show_plan(servers: Sequence[Wanted], selection: Selection, format: str | None) -> ExitCode:
     from omptool.capture.recorder import plan
 
-    items = await plan(server, selection, intervals)
     rows = [
-        (item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size)
-        for item in items
-    ]
+        (
+            item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size,
+            item.server,
+        )
+        for item in await plan(servers, selection)
+    ]  # fmt: skip
     emit(Rows(PLAN_COLUMNS, rows), format=format)
     return ExitCode.OK
 
 
-def _server(config: Config, name_or_url: str, timeout: float | None) -> ServerConfig:
+def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> list[Wanted]:
+    """The servers that were named, each with its intervals.
+
+    Raises:
+        UsageError: one is named twice, or is unknown.
+    """
     from dataclasses import replace
 
-    server = config.server(name_or_url)
-    return server if timeout is None else replace(server, timeout_s=timeout)
+    from omptool.capture.recording import Intervals, Wanted
 
-
-def _intervals(config: Config, server: ServerConfig) -> Intervals:
-    from omptool.capture.recording import Intervals
-
-    return Intervals(config.publishing_ms(server), config.sampling_ms(server))
+    found: list[Wanted] = []
+    for text in servers:
+        server = config.server(text)
+        before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
+        if before != "":
+            same = f", which is {before or server.name}" if before or server.name else ""
+            raise UsageError(f"{server.url}{same}, is named twice", "name each server once")
+        intervals = Intervals(config.publishing_ms(server), config.sampling_ms(server))
+        found.append(Wanted(server if timeout is None else replace(server, timeout_s=timeout), intervals))
+    return found
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:
@@ -198,10 +206,12 @@ def _selection(select: list[str] | None, nodes: str | None) -> Selection:
 
 
 def _lines(file: str) -> list[str]:
+    from omptool.config.files import read_text
+
     if file == "-":
         return sys.stdin.read().splitlines()
     try:
-        return Path(file).read_text(encoding="utf-8").splitlines()
+        return read_text(Path(file), _MAX_LIST).splitlines()
     except (FileNotFoundError, IsADirectoryError):
         raise NotFound(f"no file {file}", "name a file with one NodeId or path per line, or - for stdin") from None
     except UnicodeDecodeError:

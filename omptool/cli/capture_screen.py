@@ -1,7 +1,4 @@
-"""What a person sees of a recording: one calm block on stderr while it runs, and the last word.
-
-Only renders `Progress` and `RecordingResult`; decides nothing.
-"""
+"""What a person sees of a recording while it runs: one calm block on stderr. Renders `Progress`, decides nothing."""
 
 from __future__ import annotations
 
@@ -15,39 +12,28 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, terminal
-from omptool.cli.diagnostics import typed
-from omptool.cli.output import Rows
-from omptool.model.vocabulary import GapReason
+from omptool.cli.capture_words import clock, short, size
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import Limits, Progress, RecordingResult
-    from omptool.config import ServerConfig
+    from omptool.capture.recording import Limits, Progress, ServerProgress
 
 _REDRAW_S = 0.25
 _RATE_OVER_S = 5.0
 """Rates are averages over this long: a person reads trends, not single publishes."""
 
-_TELLING_ROWS = 1000
-"""Below this, bytes per row would speak of the file's frame."""
-
-_CAUSES = {
-    GapReason.CONNECTION_LOST: "connection lost",
-    GapReason.SEQUENCE_LOST: "messages lost on the way",
-    GapReason.QUEUE_OVERFLOW: "a queue of the server ran over",
-    GapReason.ITEM_FAILED: "not monitored",
-}
+_MOST_LINES = 12
+"""Servers shown one by one, those in trouble first."""
 
 
 class Screen:
     """Shows `facts` for as long as the block lasts."""
 
-    def __init__(self, mode: str, server: ServerConfig, output: Path, limits: Limits, facts: Progress) -> None:
+    def __init__(self, mode: str, output: Path, limits: Limits, facts: Progress) -> None:
         self._progress = diagnostics.Progress(str(mode))
-        self._server = server
         self._output = output
         self._limits = limits
         self._facts = facts
-        self._samples: deque[tuple[float, int, int]] = deque()
+        self._samples: deque[tuple[float, int, dict[str, int]]] = deque()
 
     async def __aenter__(self) -> Screen:
         self._task = asyncio.create_task(self._redraw())
@@ -68,32 +54,51 @@ class Screen:
             self._progress.update(self._lines() if self._progress.draws else [], self._as_json(), force=True)
             await asyncio.sleep(_REDRAW_S)
 
-    def _rates(self) -> tuple[float, float]:
-        """Rows and bytes per second."""
+    def _rates(self) -> tuple[dict[str, float], float]:
+        """Rows per second of each server, and bytes per second of all."""
         now, facts = time.monotonic(), self._facts
-        self._samples.append((now, facts.rows, facts.bytes))
+        self._samples.append((now, facts.bytes, {server.label: server.rows for server in facts.servers}))
         while now - self._samples[0][0] > _RATE_OVER_S:
             self._samples.popleft()
-        then, rows, size = self._samples[0]
+        then, written, rows = self._samples[0]
         seconds = max(now - then, _REDRAW_S)
-        return (facts.rows - rows) / seconds, (facts.bytes - size) / seconds
+        rates = {server.label: (server.rows - rows.get(server.label, 0)) / seconds for server in facts.servers}
+        return rates, (facts.bytes - written) / seconds
 
     def _lines(self) -> list[str]:
-        facts, name = self._facts, label(self._server)
-        rows_per_s, bytes_per_s = self._rates()
-        if facts.phase != "capturing":
+        facts = self._facts
+        rates, bytes_per_s = self._rates()
+        several = len(facts.servers) > 1
+        name = f"{len(facts.servers)} servers" if several else "".join(short(one.label) for one in facts.servers)
+        if not facts.is_capturing:
             found = f"  {facts.nodes:,} nodes" if facts.nodes else ""
-            return [f"{facts.phase} {name}{found}"]
+            away = [f"{short(one.label)}  ○ {one.cause}" for one in facts.servers if several and one.cause]
+            return [f"{facts.phase} {name}{found}", *away[:_MOST_LINES]]
         head = f"capturing {name} → {self._output}"
         clock = self._clock()
         room = max(min(terminal.columns(80), 100) - 2 - terminal.width(head), len(clock) + 2)
-        link = "● connected" if facts.is_connected else f"◐ silent for {facts.silence():.0f} s"
-        state = "complete" if not facts.gaps else f"{facts.gaps:,} windows may lack values"
         return [
             head + clock.rjust(room),
-            f"{link}  {facts.nodes:,} items  {rows_per_s:,.0f}/s  lag {facts.lag_s:.2f} s  {state}",
+            *self._servers(rates, several),
             f"disk {size(bytes_per_s)}/s · {self._room_left(bytes_per_s)}{facts.rows:,} rows · {size(facts.bytes)}",
         ]
+
+    def _servers(self, rates: dict[str, float], several: bool) -> list[str]:
+        """One line each; when there are too many, those in trouble first."""
+        servers = self._facts.servers
+        if not several:
+            return [_link(server, rates[server.label]) for server in servers]
+        shown = servers
+        if len(servers) > _MOST_LINES:
+            shown = sorted(servers, key=lambda one: one.is_connected)[:_MOST_LINES]
+        width = max(terminal.width(short(server.label)) for server in shown)
+        lines = [
+            short(server.label) + " " * (width - terminal.width(short(server.label)) + 2)
+            + _link(server, rates[server.label])
+            for server in shown
+        ]  # fmt: skip
+        left = len(servers) - len(shown)
+        return [*lines, f"and {left:,} more servers"] if left else lines
 
     def _clock(self) -> str:
         elapsed = clock(time.monotonic() - self._facts.started)
@@ -113,90 +118,34 @@ class Screen:
 
     def _as_json(self) -> dict[str, object]:
         facts = self._facts
-        rows_per_s, _ = self._rates()
+        rates, _ = self._rates()
         return {
             "phase": facts.phase,
             "seconds": round(time.monotonic() - facts.started, 3),
             "nodes": facts.nodes,
             "rows": facts.rows,
-            "rows_per_s": round(rows_per_s, 1),
+            "rows_per_s": round(sum(rates.values()), 1),
             "lag_s": round(facts.lag_s, 3),
             "bytes": facts.bytes,
             "gaps": facts.gaps,
+            "servers": [
+                {"server": one.label, "phase": one.phase, "rows": one.rows, "gaps": one.gaps, "cause": one.cause}
+                for one in facts.servers
+            ],
         }
 
 
-def last_word(result: RecordingResult | None, server: ServerConfig, output: Path) -> None:
-    """Say on stderr what was recorded, whether it is complete, and what comes next."""
-    if result is None:
-        diagnostics.note("stopped before anything was captured")
-        return
-    per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows >= _TELLING_ROWS else ""
-    diagnostics.note(
-        f"{result.rows:,} rows of {result.nodes:,} nodes in {clock(result.seconds)}, {size(result.bytes)}{per_row}"
-    )
-    diagnostics.note(f"{label(server)} " + " · ".join(_verdicts(result)))
-    for failed in result.failed[:5]:
-        diagnostics.note(f"  {failed.path}   {failed.status_name}")
-    if len(result.failed) > 5:
-        diagnostics.note(f"  and {len(result.failed) - 5:,} more; all of them:  omptool verify {typed(output)}")
-    diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
-
-
-def summary(result: RecordingResult | None) -> Rows:
-    """The one JSON line for programs (C7)."""
-    columns = ("rows", "nodes", "servers", "gaps", "seconds")
-    if result is None:
-        return Rows(columns, [(0, 0, 0, 0, 0.0)])
-    return Rows(columns, [(result.rows, result.nodes, 1, sum(result.gaps.values()), round(result.seconds, 3))])
-
-
-def _verdicts(result: RecordingResult) -> list[str]:
-    failed = len(result.failed)
-    windows = {reason: number for reason, number in result.gaps.items() if reason != GapReason.ITEM_FAILED}
-    words = []
-    for reason, number in windows.items():
-        cause = _CAUSES.get(GapReason(reason), str(reason).replace("_", " "))
-        if reason == GapReason.CONNECTION_LOST:
-            cause += f": {result.cause}"
-        words.append(f"{number:,} window{'s' if number > 1 else ''} may lack values ({cause})")
-    if failed:
-        words.append(f"{failed:,} of {failed + result.nodes:,} nodes not monitored")
-    if not windows and result.sampled < result.nodes:
-        words.insert(0, "complete" if not result.sampled else f"{result.nodes - result.sampled:,} nodes complete")
-    if result.sampled:
-        words.append(f"{result.sampled:,} nodes sampled: {_sampled_how(result)}")
-    return words
-
-
-def _sampled_how(result: RecordingResult) -> str:
-    """What a person has to know about values that were never offered."""
-    least, most = result.sampled_ms
-    if not most:
-        return "the server queues one value of each, and overwrites it"
-    every = f"{most:g} ms" if least == most else f"{least:g} to {most:g} ms"
-    return f"the server looks at them every {every}, changes in between are not seen"
-
-
-def label(server: ServerConfig) -> str:
-    """How a person calls the server: its name, else host and port."""
-    return server.name or server.url.removeprefix("opc.tcp://").partition("/")[0]
-
-
-def clock(seconds: float) -> str:
-    """`00:12:41`; days count as hours."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest:02d}"
-
-
-def size(count: float) -> str:
-    """`103 MB`, decimal as disks are sold."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+def _link(server: ServerProgress, rows_per_s: float) -> str:
+    """How one server is."""
+    state = "complete" if not server.gaps else f"{server.gaps:,} window{'s' if server.gaps > 1 else ''} may lack values"
+    if server.phase == "capturing":
+        link = "● connected" if server.is_connected else f"◐ silent for {server.silence():.0f} s"
+        return f"{link}  {server.nodes:,} items  {rows_per_s:,.0f}/s  lag {server.lag_s:.2f} s  {state}"
+    if server.lost_ns is None:
+        return f"◌ {server.phase}"
+    since = time.strftime("%H:%M:%S", time.localtime(server.lost_ns / 1e9))
+    again = f"attempt {server.attempts() + 1} in {server.retry_in():.1f} s" if server.retry_in() else "trying again"
+    return f"◐ away since {since}, {again}  {server.cause}"
 
 
 def _long(seconds: float) -> str:

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import struct
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
@@ -274,6 +275,14 @@ def good_value(answer: Any) -> Any:
     """The Python value of one of asyncua's DataValues; None when it is Bad or has none."""
     is_bad = answer.StatusCode is not None and answer.StatusCode.value >> 31
     return None if is_bad or answer.Value is None else answer.Value.Value
+
+
+def unix_ns(value: Any) -> int | None:
+    """One of asyncua's datetimes as Unix nanoseconds; None for anything else, and for the null time 1601-01-01."""
+    if not isinstance(value, datetime):
+        return None
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return None if aware.year == 1601 else round(aware.timestamp() * 1_000_000) * 1000
 
 
 def decode_variant(raw: bytes) -> Any:

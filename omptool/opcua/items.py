@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from asyncua import ua
 
+from omptool.errors import NotFound
 from omptool.model import status
+from omptool.opcua import hooks
 from omptool.opcua.batch import TOO_MUCH
 from omptool.opcua.faults import ServiceRefused
 from omptool.opcua.session import Session
@@ -29,6 +31,7 @@ FASTEST_MS = 1.0
 LEAST_QUEUE, MOST_QUEUE = 10, 10_000
 
 _UNANSWERED = status.code_of("BadUnexpectedError")
+_UNKNOWN = status.code_of("BadNodeIdUnknown")
 _VALUE = 13
 """AttributeId Value (Part 6, A.1)."""
 
@@ -58,6 +61,8 @@ class MonitoredItem:
         status: StatusCode of its creation; Bad means that it is not monitored.
         sampling_ms, queue_size: revised by the server; None when not monitored.
         asked_queue_size: what was requested.
+        created_ns: the server's clock when it answered, Unix nanoseconds; None when it did not say. Every change
+            since then is queued.
     """
 
     requested: RequestedItem
@@ -66,6 +71,7 @@ class MonitoredItem:
     item_id: int = 0
     sampling_ms: float | None = None
     queue_size: int | None = None
+    created_ns: int | None = None
 
     @property
     def is_monitored(self) -> bool:
@@ -112,14 +118,28 @@ async def create_items(
             ItemsToCreate=[_create_request(session, item, depth) for item, depth in batch],
         )
         answer = await session.ask(ua.CreateMonitoredItemsRequest(Parameters=parameters))
-        return [_created(item, depth, result) for (item, depth), result in zip(batch, answer.Results, strict=False)]
+        at = hooks.unix_ns(answer.ResponseHeader.Timestamp)
+        return [_created(item, depth, result, at) for (item, depth), result in zip(batch, answer.Results, strict=False)]
 
     def refused(pair: tuple[RequestedItem, int], code: int) -> MonitoredItem:
         return MonitoredItem(pair[0], code, pair[1])
 
     limit = session.limits.chunk(session.limits.max_monitored_items_per_call)
-    created = await _in_batches(pairs, limit, create, refused)
+    known = [pair for pair in pairs if _has_namespace(session, pair[0])]
+    created = await _in_batches(known, limit, create, refused)
+    if len(known) < len(pairs):
+        by_handle = {item.requested.handle: item for item in created}
+        created = [by_handle.get(pair[0].handle) or refused(pair, _UNKNOWN) for pair in pairs]
     return await _deepen(session, sub, created, publishing_ms, limit)
+
+
+def _has_namespace(session: Session, item: RequestedItem) -> bool:
+    """Whether the server still has the namespace of a NodeId; after a restart it may not."""
+    try:
+        session.to_ua(item.node_id)
+    except NotFound:
+        return False
+    return True
 
 
 async def _deepen(
@@ -196,12 +216,12 @@ def _parameters(item: RequestedItem, depth: int) -> Any:
     )
 
 
-def _created(item: RequestedItem, depth: int, result: Any) -> MonitoredItem:
+def _created(item: RequestedItem, depth: int, result: Any, at_ns: int | None) -> MonitoredItem:
     code = int(result.StatusCode.value)
     if code >> 31:
         return MonitoredItem(item, code, depth)
     sampling = float(result.RevisedSamplingInterval)
-    return MonitoredItem(item, code, depth, int(result.MonitoredItemId), sampling, int(result.RevisedQueueSize))
+    return MonitoredItem(item, code, depth, int(result.MonitoredItemId), sampling, int(result.RevisedQueueSize), at_ns)
 
 
 def _modified(item: MonitoredItem, result: Any) -> MonitoredItem:

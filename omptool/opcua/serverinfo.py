@@ -6,7 +6,6 @@ Read once per session, tolerant of everything a small server leaves out: only th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from asyncua.ua.object_ids import ObjectIds
@@ -82,7 +81,7 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
         namespaces=[str(uri or "") for uri in namespaces],
         limits=ServerLimits(**{name: _count(known.get(node)) for name, node in _LIMITS.items()}),
         build_info={name: str(known[node]) for name, node in _BUILD.items() if known.get(node)},
-        start_time=_unix_ns(known.get(_START_TIME)),
+        start_time=hooks.unix_ns(known.get(_START_TIME)),
     )
 
 
@@ -99,10 +98,3 @@ async def _values(session: Session, nodes: list[int], size: int) -> dict[int, An
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 0
-
-
-def _unix_ns(value: Any) -> int | None:
-    if not isinstance(value, datetime):
-        return None
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1_000_000) * 1000

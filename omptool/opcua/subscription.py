@@ -26,6 +26,7 @@ from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import FLUSH_S, Batch, Ending, EndKind, Event
 from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.waiting import wait_at_most
 from omptool.protocol.ledger import Ledger
 from omptool.protocol.publish import PublishAnswer, parse_publish_response, parse_republish_response
 
@@ -66,6 +67,12 @@ class Subscription:
     def keep_alive_s(self) -> float:
         """A message, if only a keep-alive, is due at least this often."""
         return self.publishing_ms * self.keep_alive_count / 1000
+
+    @property
+    def created_ns(self) -> tuple[int, int] | None:
+        """The server's clock when the first and when the last item existed; None when it does not say."""
+        moments = [item.created_ns for item in self.items if item.created_ns is not None]
+        return (min(moments), max(moments)) if moments else None
 
 
 class Subscriber:
@@ -271,7 +278,7 @@ class Subscriber:
             limit = 1.5 * self._granted.keep_alive_s + self._session.timeout_s
             silent = time.monotonic() - self._heard
             if silent >= limit:
-                self._finish(EndKind.LOST, f"no message for {silent:.1f} s, not even a keep-alive")
+                self._finish(EndKind.STALE, f"no message for {silent:.1f} s, not even a keep-alive")
                 return
             await asyncio.sleep(limit - silent)
 
@@ -321,7 +328,7 @@ class Subscriber:
         await self._is_open.wait()
         while not self._closing or self._intake.buffer:
             await self._has_data.wait()
-            await _wait_at_most(self._is_urgent, FLUSH_S)
+            await wait_at_most(self._is_urgent, FLUSH_S)
             self._has_data.clear()
             self._is_urgent.clear()
             if self._intake.buffer:
@@ -342,14 +349,6 @@ class Subscriber:
         self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(now - self._paused, 3)}))
         self._heard = now
         self._has_room.set()
-
-
-async def _wait_at_most(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -76,6 +76,8 @@ class EndKind(StrEnum):
 
     STOPPED = "stopped"
     LOST = "lost"
+    STALE = "stale"
+    """Lost because nothing came any more, though the connection seemed to stand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from omptool.capture import recorder
+from omptool.capture import participant
 from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import plan, record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection
+from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, OutputExists, ServerRefused, Unreachable
 from omptool.model.nodes import Node
@@ -44,9 +44,8 @@ def run(
 ) -> RecordingResult:
     async def main() -> RecordingResult | None:
         stop = asyncio.Event()
-        return await record(
-            ServerConfig(url), output, selection=selection, intervals=intervals, limits=limits, stop=stop, **options
-        )
+        wanted = [Wanted(ServerConfig(url), intervals)]
+        return await record(wanted, output, selection=selection, limits=limits, stop=stop, **options)
 
     result = asyncio.run(main())
     assert result is not None
@@ -65,8 +64,9 @@ def test_every_value_is_captured_once_and_in_order(server: CountingServer, tmp_p
     found = assert_counts_without_hole(output)
     assert sum(map(len, found.values())) == result.rows == 1003
     assert sorted(found) == [f"Line1/Counter{number}" for number in range(5)]
-    assert (result.nodes, result.gaps, result.failed, result.sampled) == (5, {}, (), 0)
-    assert (result.server, result.reason) == ("urn:test:counting:server", "count")
+    [part] = result.servers
+    assert (result.nodes, result.gaps, part.failed, part.sampled) == (5, {}, (), 0)
+    assert (part.server, result.reason) == ("urn:test:counting:server", "count")
     assert result.is_complete
 
 
@@ -117,10 +117,9 @@ def test_a_stop_ends_the_capture_in_good_order(server: CountingServer, tmp_path:
         stop, progress = asyncio.Event(), Progress()
         task = asyncio.create_task(
             record(
-                ServerConfig(server.url),
+                [Wanted(ServerConfig(server.url), FAST)],
                 output,
                 selection=Selection(),
-                intervals=FAST,
                 limits=Limits(),
                 stop=stop,
                 progress=progress,
@@ -160,7 +159,7 @@ def test_a_refused_node_is_named_and_stops_no_other(tmp_path: Path) -> None:
         with pytest.raises(ServerRefused) as error:
             run(server.url, tmp_path / "y.omcap", selection=Selection(globs=("Line1/Counter1",)))
     assert sorted(assert_counts_without_hole(output)) == ["Line1/Counter0", "Line1/Counter2", "Line1/Counter3"]
-    assert [(item.path, item.status_name) for item in result.failed] == [
+    assert [(item.path, item.status_name) for item in result.servers[0].failed] == [
         ("Line1/Counter1", "BadUserAccessDenied"),
         ("Line1/Counter4", "BadUserAccessDenied"),
     ]
@@ -182,7 +181,7 @@ def test_what_could_not_be_browsed_is_in_the_journal(
         on_problem("nsu=urn:test;s=Secret", code_of("BadUserAccessDenied"))
         return await crawl(session, on_problem=on_problem, **options)
 
-    monkeypatch.setattr(recorder, "crawl", half_blind)
+    monkeypatch.setattr(participant, "crawl", half_blind)
     run(server.url, tmp_path / "x.omcap", limits=Limits(count=1))
     entry = next(e for e in Capture.open(tmp_path / "x.omcap").journal_entries if e.kind == "browse_failed")
     assert entry.detail == {
@@ -195,7 +194,7 @@ def test_what_could_not_be_browsed_is_in_the_journal(
 def test_a_queue_of_one_is_reported_as_sampled(tmp_path: Path) -> None:
     with counting_server(Options(queue=1)) as server:
         result = run(server.url, tmp_path / "x.omcap", limits=Limits(count=50))
-    assert result.sampled == 5
+    assert result.servers[0].sampled == 5
     revised = [entry for entry in Capture.open(tmp_path / "x.omcap").journal_entries if entry.kind == "revised"]
     assert all(item["sampled"] and item["queue_size"] == 1 for entry in revised for item in entry.detail["items"])
 
@@ -206,42 +205,46 @@ def test_a_server_that_samples_is_said_to_sample(tmp_path: Path) -> None:
         wanted = run(
             server.url, tmp_path / "y.omcap", limits=Limits(count=50), intervals=Intervals(50.0, sampling_ms=200.0)
         )
-    assert (result.sampled, result.sampled_ms) == (5, (200.0, 200.0))
-    assert wanted.sampled == 0
+    assert (result.servers[0].sampled, result.servers[0].sampled_ms) == (5, (200.0, 200.0))
+    assert wanted.servers[0].sampled == 0
 
 
 def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) -> None:
     output = tmp_path / "x.omcap"
 
     async def main(server: CountingServer) -> RecordingResult | None:
-        progress = Progress()
+        progress, stop = Progress(), asyncio.Event()
         task = asyncio.create_task(
             record(
-                ServerConfig(server.url),
+                [Wanted(ServerConfig(server.url), FAST)],
                 output,
                 selection=Selection(),
-                intervals=FAST,
                 limits=Limits(),
-                stop=asyncio.Event(),
+                stop=stop,
                 progress=progress,
             )
         )
         await rows(task, progress, 200)
         server.kill()
+        while not progress.gaps:  # noqa: ASYNC110  likewise
+            await asyncio.sleep(0.01)
+        assert (progress.gaps, progress.servers[0].phase) == (1, "waiting")
+        stop.set()
         return await task
 
     with counting_server() as server:
         result = asyncio.run(main(server))
     assert result is not None
-    assert result.reason == "connection_lost"
-    assert result.cause
+    [part] = result.servers
+    assert (result.reason, part.is_away) == ("stopped", True)
+    assert part.cause
     assert result.gaps == {GapReason.CONNECTION_LOST: 1}
     capture = Capture.open(output)
     [gap] = capture.gap_entries
-    assert (gap.reason, gap.end_ns, gap.state) == (GapReason.CONNECTION_LOST, None, GapState.EXPLAINED)
-    assert capture.last_time is not None
-    assert abs(gap.start_ns - capture.last_time) < 5_000_000_000
-    assert [entry.kind for entry in capture.journal_entries][-2:] == ["lost", "stop"]
+    assert (gap.reason, gap.state) == (GapReason.CONNECTION_LOST, GapState.EXPLAINED)
+    assert capture.last_time is not None and gap.end_ns is not None
+    assert gap.start_ns - 1_000_000_000 < capture.last_time < gap.end_ns < gap.start_ns + 30_000_000_000
+    assert [entry.kind for entry in capture.journal_entries if entry.kind in ("lost", "stop")] == ["lost", "stop"]
     assert_counts_without_hole(output)
 
 
@@ -275,7 +278,9 @@ def test_every_value_that_is_not_there_lies_in_a_window_and_windows_are_tight(tm
 
 
 def test_a_plan_names_what_would_be_asked(server: CountingServer) -> None:
-    items = asyncio.run(plan(ServerConfig(server.url), Selection(globs=("**/Counter2",)), Intervals(1000.0, 100.0)))
+    items = asyncio.run(
+        plan([Wanted(ServerConfig(server.url), Intervals(1000.0, 100.0))], Selection(globs=("**/Counter2",)))
+    )
     assert [(item.node.path, item.sampling_ms, item.queue_size) for item in items] == [("Line1/Counter2", 100.0, 40)]
 
 
@@ -303,8 +308,8 @@ def test_a_stop_before_anything_was_captured_leaves_nothing(server: CountingServ
         stop = asyncio.Event()
         stop.set()
         return await record(
-            ServerConfig(server.url), tmp_path / "x.omcap",
-            selection=Selection(), intervals=FAST, limits=Limits(), stop=stop,
+            [Wanted(ServerConfig(server.url), FAST)], tmp_path / "x.omcap",
+            selection=Selection(), limits=Limits(), stop=stop,
         )  # fmt: skip
 
     assert asyncio.run(main()) is None

@@ -94,6 +94,7 @@ def test_a_dry_run_shows_the_plan_and_creates_nothing(invoke: Run, server: Count
             "unit": None,
             "sampling_ms": 100,
             "queue_size": 40,
+            "server": "urn:test:counting:server",
         }
     ]
     assert list(tmp_path.glob("*.omcap")) == []
@@ -204,13 +205,16 @@ def test_killed_at_any_moment_every_acknowledged_row_is_there(tmp_path: Path, se
 
 def test_a_lost_server_is_partial_success_in_plain_words(tmp_path: Path) -> None:
     with counting_server() as server:
-        process = start(tmp_path, "capture", server.url, "-o", "x.omcap", "--publishing-interval", "50ms")
+        process = start(
+            tmp_path, "capture", server.url, "-o", "x.omcap", "--publishing-interval", "50ms", "--for", "4s"
+        )
         wait_for_rows(process, tmp_path / "x.omcap", 50)
         server.kill()
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
     assert json.loads(out)["gaps"] == 1
     assert "1 window may lack values (connection lost" in err
+    assert "not connected at the end" in err
     assert Capture.open(tmp_path / "x.omcap").finished
 
 

@@ -63,7 +63,7 @@ def test_a_broken_connection_ends_the_run_with_everything_committed() -> None:
 def test_silence_longer_than_the_revised_keep_alive_is_a_lost_connection() -> None:
     async def script(run: Run) -> None:
         ending = await run.task
-        assert ending.kind is EndKind.LOST
+        assert ending.kind is EndKind.STALE
         assert "no message for" in ending.cause
 
     asyncio.run(scripted(script, publishing_ms=10.0, keep_alive_count=2, timeout_s=0.05))
@@ -143,7 +143,7 @@ def test_a_server_that_sends_only_nonsense_is_given_up() -> None:
             answering = asyncio.create_task(run.server.answer(message(1, values(1))[:-9]))
             await asyncio.wait({answering, run.task}, return_when=asyncio.FIRST_COMPLETED)
             answering.cancel()
-        assert run.task.result().kind is EndKind.LOST
+        assert run.task.result().kind is EndKind.STALE
         assert run.numbers == []
 
     asyncio.run(scripted(script, publishing_ms=10.0, keep_alive_count=2, timeout_s=0.05))

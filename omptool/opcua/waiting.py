@@ -27,3 +27,10 @@ async def pass_on(event: asyncio.Event, to: asyncio.Event) -> None:
     """Set one event when another is set."""
     await event.wait()
     to.set()
+
+
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
+    """Until an event is set, but no longer than this."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,385 @@
+"""One server's part in a recording: what is monitored on it, and how what it sends gets into the capture.
+
+The owner of a link (`opcua.link.Owner`): the link connects, this decides what to ask for and stores what comes, life
+after life. What touches the writer runs in the one worker thread, through the commit line. A server's trouble stays its
+own; only a capture that cannot be written ends the others too.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
+from omptool.capture.rows import Block
+from omptool.capture.selection import Choice, choose, select
+from omptool.capture.startup import Startup
+from omptool.capture.store import Hole, RecordingStore
+from omptool.errors import NotFound, OmptoolError, ServerRefused
+from omptool.model import status
+from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.times import ticks_to_unix_ns
+from omptool.model.vocabulary import GapReason, Origin
+from omptool.opcua.crawl import crawl
+from omptool.opcua.items import MonitoredItem, RequestedItem
+from omptool.opcua.link import Link
+from omptool.opcua.metadata import enrich
+from omptool.opcua.session import Session
+from omptool.opcua.subscription import Subscription
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, Received, SequenceGap
+from omptool.protocol.publish import DataChange
+
+if TYPE_CHECKING:
+    from omptool.capture.recorder import Recording
+
+_NAMED = 20
+"""Nodes named in one journal entry."""
+
+
+class Found(NamedTuple):
+    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
+
+    nodes: list[Node]
+    chosen: list[Node]
+    unbrowsable: dict[str, int]
+
+
+async def browse(
+    session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
+) -> tuple[Found, Choice]:
+    """Look at every node of a server, and choose; where it is the only one, everything asked for must be there.
+
+    Raises:
+        NotFound, UsageError: see `selection.select` and `selection.choose`.
+    """
+    progress.phase = "browsing"
+
+    def count(found: int) -> None:
+        progress.nodes = found
+
+    refused: dict[str, int] = {}
+    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
+    globs, listed = selection.globs, selection.listed
+    if is_alone:
+        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
+    else:
+        choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
+    return Found(nodes, choice.nodes, refused), choice
+
+
+class Participant:
+    """One server of a recording.
+
+    Args:
+        number: its place among the servers of the recording.
+        is_alone: whether it is the only one.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        wanted: Wanted,
+        selection: Selection,
+        recording: Recording,
+        startup: Startup,
+        *,
+        is_alone: bool,
+    ) -> None:
+        self.number = number
+        self.wanted = wanted
+        self.progress = ServerProgress(wanted.label)
+        self.store: RecordingStore | None = None
+        self.link = Link(wanted.server, self, publishing_ms=wanted.intervals.publishing_ms)
+        self._selection = selection
+        self._recording = recording
+        self._startup = startup
+        self._is_alone = is_alone
+        self._found: Found | None = None
+        self._identity: ServerIdentity | None = None
+        self._handles = range(0)
+        self._table: list[MonitoredNode] = []
+        self._items: tuple[MonitoredItem, ...] = ()
+        self._events: deque[tuple[int, Event]] = deque()
+        self._away = ""
+        self.progress.silence = lambda: self.link.silent_s
+        self.progress.attempts = lambda: self.link.attempts
+        self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
+
+    # what the link asks
+
+    async def prepare(self, session: Session) -> Sequence[RequestedItem]:
+        self._check_same(session)
+        self._startup.introduced(self.number, session.application_uri)
+        if self._found is None:
+            found, choice = await browse(session, self._selection, self.progress, is_alone=self._is_alone)
+            await self._startup.chosen(self.number, choice)
+            if not found.chosen:
+                raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
+            self._found = found
+        self._startup.name(self.number)
+        self.progress.phase = "subscribing"
+        sampling_ms = self.wanted.intervals.sampling_ms
+        return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+
+    async def created(self, session: Session, subscription: Subscription) -> None:
+        if subscription.items and not any(item.is_monitored for item in subscription.items):
+            self._found = None  # perhaps its nodes are others now: look again
+            raise _nothing(subscription.items, self.wanted.server.url)
+        now_ns = time.time_ns()
+        await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
+        progress = self.progress
+        progress.keep_alive_s = subscription.keep_alive_s
+        progress.phase, progress.cause, progress.lost_ns = "capturing", "", None
+        progress.nodes = sum(item.is_monitored for item in self._items)
+        self._show()
+        self._recording.arm()
+
+    async def commit(self, batch: Batch) -> None:
+        await self._recording.in_thread(lambda: self._write(batch))
+        if batch.notifications:
+            self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
+        self._show()
+        self._recording.committed()
+
+    async def ended(self, ending: Ending) -> None:
+        reason = GapReason.STALE if ending.kind is EndKind.STALE else GapReason.CONNECTION_LOST
+        last_ns = _unix_ns(ending.last_ticks)
+
+        def write() -> None:
+            self._write_events()
+            self._opened.lost(reason, last_ns, ending.cause)
+
+        self._not_connected(ending.cause)
+        await self._recording.in_thread(write)
+        self._show()
+
+    async def failed(self, error: BaseException) -> None:
+        self._away = self.link.cause
+        self._not_connected(self.link.cause)
+        await self._startup.failed(self.number, error)
+        if self._recording.is_open:
+            await self._recording.in_thread(self._write_away)
+            self._show()
+        else:
+            self._recording.check_hope(self._startup)
+
+    def event(self, event: Event) -> None:
+        self._events.append((time.time_ns(), event))
+
+    # in the worker thread
+
+    def begin(self, store: RecordingStore, since_ns: int) -> None:
+        """The capture exists; whoever is away by then is away from its first moment on."""
+        self.store = store
+        if self._away:
+            store.away(since_ns, self._away)
+
+    def finish(self) -> None:
+        """The capture ends in good order."""
+        self._write_events()
+        self._opened.finish()
+
+    def give_up(self, reason: GapReason, cause: str) -> None:
+        """The capture ends for a reason on our side."""
+        if self.store is not None:
+            self.store.stopped_early(reason, cause)
+
+    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
+        self._recording.open()
+        store, found = self._opened, self._found
+        assert found is not None
+        identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
+        is_new = self._identity is None or self._identity.namespaces != identity.namespaces
+        if is_new or len(self._handles) != len(found.chosen):
+            self._handles = self._recording.take_handles(len(found.chosen))
+        store.name = identity.server
+        facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
+        store.note("connect", facts | {"server_start_time": session.server_start_time})
+        self._describe(identity, found, subscription, now_ns)
+        if found.unbrowsable and self._identity is None:
+            store.note("browse_failed", _unbrowsable(found.unbrowsable))
+        self._identity, self._items = identity, subscription.items
+        created_ns = subscription.created_ns or (now_ns, now_ns)
+        store.subscribed(
+            subscription_id=subscription.sub,
+            handles=self._handles,
+            created_ns=created_ns,
+            now_ns=now_ns,
+            publishing_ms=subscription.publishing_ms,
+            facts=self._facts(subscription),
+        )
+        store.revised([self._revision(item) for item in subscription.items if _was_revised(item)])
+        for item in subscription.items:
+            handle = self._handle(item)
+            if item.is_monitored:
+                store.item_created(handle, created_ns[1])
+            else:
+                store.item_failed(handle, item.requested.node_id, item.status, created_ns[0])
+
+    def _describe(self, identity: ServerIdentity, found: Found, subscription: Subscription, now_ns: int) -> None:
+        """Write the node table where it says something new."""
+        handles = {node.node_id: handle for node, handle in zip(found.chosen, self._handles, strict=True)}
+        since_ns = self._table[0].valid_from if self._table else now_ns
+        table = _node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
+        if self._identity is None or (identity, table) != (self._identity, self._table):
+            table = [replace(entry, valid_from=now_ns) for entry in table]
+            self._opened.describe(identity, table)
+            self._table = table
+
+    def _facts(self, subscription: Subscription) -> dict[str, Any]:
+        return {
+            "asked_publishing_ms": self.wanted.intervals.publishing_ms,
+            "asked_sampling_ms": self.wanted.intervals.sampling_ms,
+            "keep_alive_count": subscription.keep_alive_count,
+            "lifetime_count": subscription.lifetime_count,
+            "items": len(subscription.items),
+            "failed": sum(not item.is_monitored for item in subscription.items),
+        }
+
+    def _write(self, batch: Batch) -> None:
+        if self._recording.is_full:  # what arrives on the way out was not asked for
+            return
+        self._write_events()
+        self._opened.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps])
+
+    def _write_events(self) -> None:
+        while self._events:
+            at, event = self._events.popleft()
+            self._opened.note(event.kind, event.detail, at)
+
+    def _write_away(self) -> None:
+        self._opened.away(self._recording.begun_ns, self._away)
+
+    @property
+    def _opened(self) -> RecordingStore:
+        assert self.store is not None
+        return self.store
+
+    # in the event loop
+
+    def _check_same(self, session: Session) -> None:
+        """Another server at the same address is not this one: its rows must not go by this one's name."""
+        before = self._identity
+        if before is not None and before.application_uri != session.application_uri:
+            raise ServerRefused(
+                f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
+                f"where {before.application_uri or 'a nameless one'} was"
+            )
+
+    def _not_connected(self, cause: str) -> None:
+        self.progress.phase, self.progress.cause = "waiting", cause
+        self.progress.lost_ns = self.progress.lost_ns or time.time_ns()
+
+    def _show(self) -> None:
+        store = self._opened
+        self.progress.rows, self.progress.gaps = store.rows, store.gaps.total()
+
+    def result(self) -> ServerResult:
+        """What became of it."""
+        store = self._opened
+        failed = [item for item in self._items if not item.is_monitored]
+        paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
+        rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
+        return ServerResult(
+            server=store.name,
+            label=self.wanted.label,
+            rows=store.rows,
+            nodes=len(self._items) - len(failed),
+            gaps=dict(+store.gaps),
+            was_reached=self._identity is not None,
+            cause=self.progress.cause or store.last_cause,
+            is_away=self.progress.phase == "waiting",
+            failed=tuple(
+                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.status))
+                for item in failed
+            ),
+            sampled=len(rates),
+            sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
+            overflows=store.overflows,
+        )
+
+    def _handle(self, item: MonitoredItem) -> int:
+        """Of the node in the capture."""
+        return self._handles.start - 1 + item.requested.handle
+
+    def _revision(self, item: MonitoredItem) -> dict[str, Any]:
+        return {
+            "handle": self._handle(item),
+            "node_id": item.requested.node_id,
+            "asked_sampling_ms": item.requested.sampling_ms,
+            "sampling_ms": item.sampling_ms,
+            "asked_queue_size": item.asked_queue_size,
+            "queue_size": item.queue_size,
+            "sampled": item.is_sampled,
+        }
+
+
+def _unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
+    """What the capture says about nodes below which nobody could look for Variables."""
+    first = list(refused.items())[:_NAMED]
+    names = [status.name(code) for _, code in first]
+    return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
+
+
+def _node_table(
+    nodes: Sequence[Node],
+    handles: dict[str, int],
+    server: str,
+    subscription: Subscription,
+    base: int,
+    since_ns: int,
+) -> list[MonitoredNode]:
+    """All nodes, monitored or not: places and trees are found from the objects above a Variable."""
+    granted = {base + item.requested.handle: item for item in subscription.items if item.is_monitored}
+    table = []
+    for node in nodes:
+        entry = MonitoredNode(node, handles.get(node.node_id, 0), server, since_ns)
+        item = granted.get(entry.handle)
+        if item is not None:
+            entry = replace(
+                entry,
+                sampling_ms=item.sampling_ms,
+                publishing_ms=subscription.publishing_ms,
+                queue_size=item.queue_size,
+            )
+        table.append(entry)
+    return table
+
+
+def _was_revised(item: MonitoredItem) -> bool:
+    return item.is_monitored and (
+        item.sampling_ms != item.requested.sampling_ms or item.queue_size != item.asked_queue_size
+    )
+
+
+def _blocks(notifications: Sequence[Received]) -> Iterator[Block]:
+    for received in notifications:
+        if isinstance(received.notification, DataChange):
+            yield Block(
+                received.notification.count,
+                received.notification.items,
+                received.receive_ns,
+                received.receive_mono,
+                received.sequence,
+                _unix_ns(received.publish_ticks),
+                received.origin is Origin.REPUBLISHED,
+            )
+
+
+def _hole(gap: SequenceGap) -> Hole:
+    detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
+    return Hole(_unix_ns(gap.before_ticks), _unix_ns(gap.after_ticks), gap.missing, detail)
+
+
+def _unix_ns(ticks: int) -> int | None:
+    return ticks_to_unix_ns(ticks) if ticks > 0 else None
+
+
+def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
+    """An empty capture that looks like success helps nobody."""
+    names = sorted({status.name(item.status) for item in items})
+    return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")

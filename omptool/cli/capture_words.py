@@ -1,0 +1,132 @@
+"""The last word of a recording: on stderr for people, one row for programs (C7). Only renders `RecordingResult`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omptool.cli import diagnostics
+from omptool.cli.diagnostics import typed
+from omptool.cli.output import Rows
+from omptool.model.vocabulary import GapReason
+
+if TYPE_CHECKING:
+    from omptool.capture.recording import RecordingResult, ServerResult
+
+_TELLING_ROWS = 1000
+"""Below this, bytes per row would speak of the file's frame."""
+
+_NAMED = 8
+"""Complete servers named one by one; the others are counted."""
+
+_CAUSES = {
+    GapReason.CONNECTION_LOST: "connection lost",
+    GapReason.STALE: "silent",
+    GapReason.SEQUENCE_LOST: "messages lost on the way",
+    GapReason.QUEUE_OVERFLOW: "a queue of the server ran over",
+    GapReason.ITEM_FAILED: "not monitored",
+}
+
+
+def last_word(result: RecordingResult | None, output: Path) -> None:
+    """Say on stderr what was recorded, whether it is complete, and what comes next."""
+    if result is None:
+        diagnostics.note("stopped before anything was captured")
+        return
+    per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows >= _TELLING_ROWS else ""
+    several = f" from {result.reached:,} of {len(result.servers):,} servers" if len(result.servers) > 1 else ""
+    diagnostics.note(
+        f"{result.rows:,} rows of {result.nodes:,} nodes{several} in {clock(result.seconds)}, "
+        f"{size(result.bytes)}{per_row}"
+    )
+    for uri, names in result.shared:
+        all_ = "both" if len(names) == 2 else "all"
+        diagnostics.note(f"{' and '.join(names)} {all_} call themselves {uri}: their rows go by these names")
+    plain = [server for server in result.servers if server.is_complete and not server.sampled]
+    diagnostics.note(_complete(plain)) if plain else None
+    for server in result.servers:
+        if server not in plain:
+            diagnostics.note(f"{short(server.label)} " + " · ".join(_verdicts(server)))
+            _name_failed(server, output)
+    diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
+
+
+def summary(result: RecordingResult | None) -> Rows:
+    """The one JSON line for programs (C7); `servers` are those of which something was captured."""
+    columns = ("rows", "nodes", "servers", "gaps", "seconds")
+    if result is None:
+        return Rows(columns, [(0, 0, 0, 0, 0.0)])
+    windows = sum(result.gaps.values())
+    return Rows(columns, [(result.rows, result.nodes, result.reached, windows, round(result.seconds, 3))])
+
+
+def _complete(servers: Sequence[ServerResult]) -> str:
+    if len(servers) > _NAMED:
+        return f"{len(servers):,} servers complete"
+    return " · ".join(f"{short(server.label)} complete" for server in servers)
+
+
+def _name_failed(server: ServerResult, output: Path) -> None:
+    for failed in server.failed[:5]:
+        diagnostics.note(f"  {failed.path}   {failed.status_name}")
+    if len(server.failed) > 5:
+        diagnostics.note(f"  and {len(server.failed) - 5:,} more; all of them:  omptool verify {typed(output)}")
+
+
+def _verdicts(server: ServerResult) -> list[str]:
+    if not server.was_reached:
+        return [f"was never reached: {_without_address(server)}"]
+    failed = len(server.failed)
+    windows = {reason: number for reason, number in server.gaps.items() if reason != GapReason.ITEM_FAILED}
+    words = []
+    for reason, number in windows.items():
+        cause = _CAUSES.get(GapReason(reason), str(reason).replace("_", " "))
+        if reason in (GapReason.CONNECTION_LOST, GapReason.STALE):
+            cause += f": {_without_address(server)}"
+        words.append(f"{number:,} window{'s' if number > 1 else ''} may lack values ({cause})")
+    if server.is_away:
+        words.append("not connected at the end")
+    if failed:
+        words.append(f"{failed:,} of {failed + server.nodes:,} nodes not monitored")
+    if not windows and server.sampled < server.nodes:
+        words.insert(0, "complete" if not server.sampled else f"{server.nodes - server.sampled:,} nodes complete")
+    if server.sampled:
+        words.append(f"{server.sampled:,} nodes sampled: {_sampled_how(server)}")
+    return words
+
+
+def _without_address(server: ServerResult) -> str:
+    """Why it was away; whose address it is was said already."""
+    head, colon, rest = server.cause.partition(": ")
+    return rest if colon and head.startswith("opc.tcp://") else server.cause
+
+
+def _sampled_how(server: ServerResult) -> str:
+    """What a person has to know about values that were never offered."""
+    least, most = server.sampled_ms
+    if not most:
+        return "the server queues one value of each, and overwrites it"
+    every = f"{most:g} ms" if least == most else f"{least:g} to {most:g} ms"
+    return f"the server looks at them every {every}, changes in between are not seen"
+
+
+def short(label: str) -> str:
+    """How a person calls a server: its name, else host and port."""
+    return label.removeprefix("opc.tcp://").partition("/")[0] if label.startswith("opc.tcp://") else label
+
+
+def clock(seconds: float) -> str:
+    """`00:12:41`; days count as hours."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{rest:02d}"
+
+
+def size(count: float) -> str:
+    """`103 MB`, decimal as disks are sold."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,44 @@
+"""How long to wait before a server is tried again. Pure: chance and outcome are handed in.
+
+Short at first, because most losses are; longer each time, because a server that is down is not helped by knocking; and
+never the same for two clients, because all of a plant's clients lose its server in the same moment.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+FIRST_S = 0.5
+MOST_S = 4.0
+"""Data should flow again within ten seconds after a server is back: this, one connection and the items."""
+
+REFUSED_S = 30.0
+"""Between attempts at a server that answered no: credentials and certificates are not mended in seconds, and accounts
+are locked by those who hammer."""
+
+STEADY_S = 10.0
+"""A connection that lasted so long was a good one: the next loss starts from `FIRST_S` again."""
+
+
+class Backoff:
+    """Counts attempts at one server and says how long to wait for the next.
+
+    Attributes:
+        attempts: failed ones since the last steady connection.
+    """
+
+    def __init__(self, chance: Callable[[], float] = random.random) -> None:
+        self.attempts = 0
+        self._chance = chance
+
+    def failed(self, *, refused: bool = False) -> float:
+        """Book a failed attempt or a lost connection; the seconds to wait, between half and all of the step."""
+        step = REFUSED_S if refused else min(FIRST_S * 2 ** min(self.attempts, 10), MOST_S)
+        self.attempts += 1
+        return step * (0.5 + self._chance() / 2)
+
+    def lasted(self, seconds: float) -> None:
+        """Book how long a connection stood."""
+        if seconds >= STEADY_S:
+            self.attempts = 0
