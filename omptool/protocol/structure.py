@@ -43,7 +43,7 @@ _BUILTIN = {f"i={int(kind)}": kind for kind in BuiltinType if kind} | {
     "i=28": BuiltinType.Variant,
 }
 _ENUMERATION = "i=29"
-_BUDGET, _BUDGET_PER_BYTE = 1 << 20, 256
+_BUDGET, _BUDGET_PER_BYTE = 1 << 16, 256
 """Characters of names that one value may repeat: arrays of structures without fields cost no bytes at all."""
 
 _MAX_CHAIN = 100
@@ -113,11 +113,13 @@ class Definitions:
             return self._decode(kind, value.body or b"", namespaces, depth, flat=False)
         except UnknownTypeError:
             raise
-        except MalformedMessage:
+        except MalformedMessage as error:
             if not self._has_matrix(kind.node_id):
                 raise
-            # Encoders exist that write the matrix in a field as an array, without its dimensions.
-            return self._decode(kind, value.body or b"", namespaces, depth, flat=True)
+            try:  # encoders exist that write the matrix in a field as an array, without its dimensions
+                return self._decode(kind, value.body or b"", namespaces, depth, flat=True)
+            except MalformedMessage:
+                raise error from None
 
     def _decode(
         self, kind: DataType, body: bytes, namespaces: Sequence[str], depth: int, *, flat: bool
