@@ -7,7 +7,6 @@ for DateTimes and for enumeration names. Pure.
 from __future__ import annotations
 
 import json
-import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ _UNREADABLE_TEXT = {BuiltinType.ByteString, BuiltinType.XmlElement, BuiltinType.
 """Scalars whose raw bytes have no text: bytes, and text that is no UTF-8."""
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.float64]
 
 
 @dataclass(slots=True)
@@ -197,7 +197,7 @@ def _rename(
 def _from_raw(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeDirectory, values: Values) -> None:
     """Read the Variants of rows that have one."""
     rows = np.flatnonzero(_is_valid(values.raw))
-    lists: list[list[float] | None] = []
+    lists: list[Numbers | None] = []
     texts: list[str | None] = []
     kept: list[bytes | None] = []
     values.type_names = list(values.type_names)
@@ -214,13 +214,13 @@ def _from_raw(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: NodeD
     values.text = _put(values.text, rows, texts)
     values.raw = _put(values.raw, rows, kept)
     if any(numbers is not None for numbers in lists):
-        values.lists = _put(values.lists, rows, lists)
+        values.lists = _list_column(len(values.raw), rows, lists)
 
 
 class _Read(NamedTuple):
     """What the bytes of a Variant say: elements of a numeric array, or a text; dimensions; a structure's own type."""
 
-    numbers: list[float] | None = None
+    numbers: Numbers | None = None
     text: str | None = None
     dimensions: int = 0
     type_name: str | None = None
@@ -237,11 +237,10 @@ def _type_index(values: Values, type_index: int, read: _Read) -> int:
 def _read_raw(raw: bytes, vtype: int, namespaces: Sequence[str], definitions: Definitions) -> _Read:
     """Nothing of bytes that do not decode."""
     kind = vtype & (ARRAY - 1)
-    is_matrix = bool(raw) and bool(raw[0] & _DIMENSIONS)
     try:
         if vtype >= ARRAY and kind in NUMERIC:
-            dimensions = len(decode_variant(raw, namespaces).dimensions or ()) if is_matrix else 1
-            return _Read(value_list(raw), dimensions=dimensions)
+            found = value_list(raw)
+            return _Read() if found is None else _Read(found[0], dimensions=found[1])
         if vtype < ARRAY and (kind in NUMERIC or kind in _UNREADABLE_TEXT or kind == BuiltinType.Boolean):
             return _Read()
         variant = decode_variant(raw, namespaces)
@@ -262,13 +261,26 @@ def _text_of(variant: Variant, plain: object) -> str:
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
-def _is_rebuilt(raw: bytes, numbers: list[float]) -> bool:
+def _is_rebuilt(raw: bytes, numbers: Numbers) -> bool:
     """Whether type and `value_list` give back the exact bytes: a plain array, no NaN, no rounded integer."""
     if raw[0] & _DIMENSIONS:
         return False
     if raw[0] & 0x3F in (BuiltinType.Int64, BuiltinType.UInt64):
-        return all(-EXACT_LIMIT < number < EXACT_LIMIT for number in numbers)
-    return not any(map(math.isnan, numbers))
+        return bool((np.abs(numbers) < EXACT_LIMIT).all())
+    return not np.isnan(numbers).any()
+
+
+def _list_column(count: int, rows: npt.NDArray[np.intp], lists: Sequence[Numbers | None]) -> pa.Array:
+    """`lists` at `rows` of a column of `count`, null elsewhere."""
+    missing = np.ones(count, bool)
+    lengths = np.zeros(count + 1, np.int64)
+    for row, numbers in zip(rows.tolist(), lists, strict=True):
+        if numbers is not None:
+            missing[row] = False
+            lengths[row + 1] = len(numbers)
+    elements = np.concatenate([numbers for numbers in lists if numbers is not None])
+    offsets = pa.array(np.cumsum(lengths).astype(np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.array(elements), type=_LISTS, mask=pa.array(missing))
 
 
 def _is_valid(array: pa.Array) -> Mask:
@@ -290,9 +302,4 @@ def _put(array: pa.Array, rows: npt.NDArray[np.intp], values: Sequence[object]) 
         return array
     mask = np.zeros(len(array), bool)
     mask[rows] = True
-    if pa.types.is_list(array.type):  # replace_with_mask knows no lists
-        every: list[object] = [None] * len(array)
-        for row, value in zip(rows.tolist(), values, strict=True):
-            every[row] = value
-        return pa.array(every, array.type)
     return pc.replace_with_mask(array, pa.array(mask), pa.array(values, array.type))

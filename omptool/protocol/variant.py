@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
 from omptool.model.builtin import NUMERIC, BuiltinType
 from omptool.model.times import EPOCH_TICKS, datetime_of
@@ -29,6 +30,9 @@ _NULL_ID = "i=0"
 
 MAX_DIMENSIONS = 5
 """A matrix of more is given as a flat list: nested lists inside nested values have to end somewhere."""
+
+MAX_ELEMENTS = 1 << 21
+"""Texts, structures and other objects in the arrays of one value. One byte can stand for one, which takes a hundred."""
 
 _FORMATS = {2: "b", 3: "B", 4: "h", 5: "H", 6: "i", 7: "I", 8: "q", 9: "Q", 10: "f", 11: "d", 13: "q", 19: "I"}
 FIRST_TICKS, LAST_TICKS = -504_911_232_000_000_000, 2_650_467_743_999_999_999
@@ -138,8 +142,9 @@ def nested_lists(values: list[Any], dimensions: Sequence[int]) -> list[Any]:
     return values
 
 
-def value_list(raw: bytes) -> list[float] | None:
-    """Elements of a numeric array or matrix (SByte to Double), row-major, as the column `value_list` has them.
+def value_list(raw: bytes) -> tuple[NDArray[np.float64], int] | None:
+    """Elements of a numeric array or matrix (SByte to Double), row-major, as the column `value_list` has them, and the
+    number of its dimensions. Never a Python object per element: an array may have as many as a message has bytes.
 
     Returns:
         None for everything else: scalars, the null array, Booleans, texts. Integers beyond 2**53 are rounded to the
@@ -151,24 +156,29 @@ def value_list(raw: bytes) -> list[float] | None:
     kind = raw[0] & TYPE_BITS if raw else 0
     if not raw or not raw[0] & ARRAY or kind not in NUMERIC:
         return None
-    reader = Reader(raw, 1)
+    reader = ValueReader(raw, ())
+    reader.pos = 1
     count = reader.length(FIXED_SIZES[kind])
+    start = reader.skip(max(count, 0) * FIXED_SIZES[kind])
+    dimensions = reader.dimensions() if raw[0] & DIMENSIONS else ()
+    if reader.pos != reader.end:
+        malformed("something behind the value", reader.pos)
     if count < 0:
         return None
     with np.errstate(invalid="ignore"):  # a signalling NaN is no reason to warn
-        values = np.frombuffer(raw, f"<{_FORMATS[kind]}", count, reader.pos).astype(np.float64)
-    numbers: list[float] = values.tolist()
-    return numbers
+        values = np.frombuffer(raw, f"<{_FORMATS[kind]}", count, start).astype(np.float64)
+    return values, len(_fitting(dimensions, count) or (1,))
 
 
 class ValueReader(Reader):
-    """Reader that knows what namespace indexes mean."""
+    """Reader that knows what namespace indexes mean, and how many objects it may still make."""
 
-    __slots__ = ("namespaces",)
+    __slots__ = ("elements", "namespaces")
 
     def __init__(self, data: bytes, namespaces: Sequence[str]) -> None:
         super().__init__(data)
         self.namespaces = namespaces
+        self.elements = MAX_ELEMENTS
 
     def variant(self, depth: int) -> Variant:
         if depth > MAX_NESTING:
@@ -177,11 +187,12 @@ class ValueReader(Reader):
         kind = encoding & TYPE_BITS
         is_array = bool(encoding & ARRAY)
         value = self._array(kind, depth) if is_array else self.scalar(kind, depth)
-        dimensions = self._dimensions() if encoding & DIMENSIONS else ()
+        dimensions = self.dimensions() if encoding & DIMENSIONS else ()
         builtin = BuiltinType.ByteString if kind > BuiltinType.DiagnosticInfo else BuiltinType(kind)
-        return Variant(builtin, _fitting(dimensions, value), value, is_array)
+        count = len(value) if isinstance(value, list) else -1
+        return Variant(builtin, _fitting(dimensions, count), value, is_array)
 
-    def _dimensions(self) -> tuple[int, ...]:
+    def dimensions(self) -> tuple[int, ...]:
         count = max(self.length(4), 0)
         return struct.unpack_from(f"<{count}i", self.data, self.skip(4 * count))
 
@@ -196,6 +207,9 @@ class ValueReader(Reader):
         if kind in _FORMATS:
             start = self.skip(count * FIXED_SIZES[kind])
             return list(struct.unpack_from(f"<{count}{_FORMATS[kind]}", self.data, start))
+        self.elements -= count
+        if self.elements < 0:
+            malformed(f"a value of more than {MAX_ELEMENTS:,} elements", self.pos)
         return [self.scalar(kind, depth) for _ in range(count)]
 
     def scalar(self, kind: int, depth: int) -> Any:
@@ -270,12 +284,12 @@ _SIMPLE: dict[int, Callable[[ValueReader], Any]] = {
 }
 
 
-def _fitting(dimensions: tuple[int, ...], value: Any) -> tuple[int, ...] | None:
-    """Dimensions that the elements fill exactly; others say nothing (Part 6 calls them an error, the values are
+def _fitting(dimensions: tuple[int, ...], count: int) -> tuple[int, ...] | None:
+    """Dimensions that `count` elements fill exactly; others say nothing (Part 6 calls them an error, the values are
     not)."""
-    if not isinstance(value, list) or not 0 < len(dimensions) <= MAX_DIMENSIONS or min(dimensions) < 0:
+    if not 0 < len(dimensions) <= MAX_DIMENSIONS or min(dimensions) < 0:
         return None
-    return dimensions if math.prod(dimensions) == len(value) else None
+    return dimensions if math.prod(dimensions) == count else None
 
 
 def plain_value(kind: BuiltinType, value: Any, opener: Opener | None = None, depth: int = 0) -> Any:

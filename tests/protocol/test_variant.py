@@ -16,6 +16,7 @@ from omptool.model.builtin import BuiltinType
 from omptool.protocol.items import decode_items
 from omptool.protocol.variant import (
     MAX_DIMENSIONS,
+    MAX_ELEMENTS,
     DataValue,
     DiagnosticInfo,
     Structure,
@@ -190,12 +191,25 @@ def test_json(kind: BuiltinType, value: Any, shown: Any) -> None:
 @given(data=st.data())
 def test_value_list_of_every_numeric_type(kind: int, data: st.DataObject) -> None:
     sent = data.draw(variants([kind], depth=0).filter(lambda variant: variant.is_array))
-    assert bits(value_list(raw(sent))) == bits([float(value) for value in flat(sent.Value)])
+    found = value_list(raw(sent))
+    assert found is not None
+    assert bits(found[0].tolist()) == bits([float(value) for value in flat(sent.Value)])
+    assert found[1] == len(sent.Dimensions or (0,))
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\x0b" + b"\0" * 8, b"\x81\x01\0\0\0\x01", b"\x8b\xff\xff\xff\xff"])
 def test_value_list_is_for_numeric_arrays_only(data: bytes) -> None:
     assert value_list(data) is None
+
+
+def test_a_value_of_very_many_objects_stays_bytes() -> None:
+    """One byte each on the wire, a hundred in memory."""
+    count = MAX_ELEMENTS + 1
+    with pytest.raises(MalformedMessage, match="more than 2,097,152 elements"):
+        decode(b"\x95" + struct.pack("<i", count) + b"\0" * count)
+    half = b"\x95" + struct.pack("<i", count // 2 + 1) + b"\0" * (count // 2 + 1)
+    with pytest.raises(MalformedMessage, match="elements"):
+        decode(b"\x98\2\0\0\0" + half + half)
 
 
 @pytest.mark.parametrize(
