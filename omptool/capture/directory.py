@@ -5,7 +5,6 @@ Places are resolved here, when rows are read, so a better plant model improves o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ from omptool.capture.story import unknown_node
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.plant import Place, PlantModel, places
-from omptool.protocol.structure import Definitions
+from omptool.protocol.structure import Definitions, Kept
 
 Indexes = npt.NDArray[np.int32]
 
@@ -27,14 +26,20 @@ COLUMNS = ("site", "area", "line", "machine", "tag", "path", "server", "node_id"
 class NodeDirectory:
     """The nodes that hold for a stretch of rows; positions are stable, unknown handles are added as they are met."""
 
-    def __init__(self, tables: Sequence[NodeTable], plant: PlantModel | None, capture_id: str = "") -> None:
+    def __init__(
+        self,
+        tables: Sequence[NodeTable],
+        plant: PlantModel | None,
+        capture_id: str = "",
+        kept: Kept | None = None,
+    ) -> None:
         self._capture_id = capture_id
         self.plant = plant
         self.servers: dict[str, ServerIdentity] = {table.server.server: table.server for table in tables}
         by_handle = {node.handle: (table, node) for table in tables for node in table.nodes if node.handle}
         self.nodes: list[MonitoredNode] = [node for _, node in by_handle.values()]
         self.namespaces: list[tuple[str, ...]] = [table.server.namespaces for table, _ in by_handle.values()]
-        self._definitions = {name: Definitions(_data_types(tables, name)) for name in self.servers}
+        self._definitions = {name: Definitions(_data_types(tables, name), kept) for name in self.servers}
         self._places = _all_places(tables, self.servers, plant)
         self._lookup = np.full(max(by_handle, default=0) + 1, -1, np.int32)
         self._lookup[list(by_handle)] = np.arange(len(by_handle))
@@ -66,11 +71,6 @@ class NodeDirectory:
     def definitions(self, position: int) -> Definitions:
         """What explains structures and option sets of a node."""
         return self._definitions.setdefault(self.nodes[position].server, Definitions())
-
-    @property
-    def kept(self) -> Counter[tuple[str, str]]:
-        """Values that stayed bytes so far, by (type, why)."""
-        return sum((definitions.kept for definitions in self._definitions.values()), Counter())
 
     def column(self, name: str) -> pa.Array:
         """One of `COLUMNS`, by position."""

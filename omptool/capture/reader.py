@@ -8,6 +8,7 @@ other row comes back exactly. Files are hostile: nothing is followed, allocated 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.tables import NodeTables
 from omptool.errors import Damaged, NotACapture, NotFound, UnsupportedFormat
 from omptool.model.nodes import MonitoredNode
+from omptool.protocol.structure import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Capture:
         self.id = capture_id
         self.damage = damage
         """Everything acknowledged that is not intact, in file order."""
+        self.kept: Kept = Counter()
+        """Structures that stayed bytes when views were read."""
         self.is_being_written = is_held(path)
         self._segments = segments
         telemetry = [segment for segment in segments if segment.kind == TELEMETRY_KIND]

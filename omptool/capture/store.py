@@ -19,6 +19,7 @@ from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
 from omptool.model import status
+from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
 
@@ -123,6 +124,10 @@ class RecordingStore:
         """Record the server and its nodes; before the first row that uses their handles."""
         self._writer.put_nodes(server, nodes)
         self._types.describe(server, nodes)
+        unknown = [kind for kind in server.data_types if kind.kind is Kind.UNKNOWN]
+        if unknown:
+            named = [{"name": kind.name, "node_id": kind.node_id, "problem": kind.problem} for kind in unknown[:_NAMED]]
+            self.note("type_unknown", {"types": len(unknown), "named": named})
 
     def subscribed(
         self,

@@ -30,6 +30,7 @@ from omptool.model.vocabulary import Origin, Quality
 
 if TYPE_CHECKING:
     from omptool.protocol.columns import ItemColumns
+    from omptool.protocol.structure import Kept
 
 _ORIGINS = (Origin.LIVE, Origin.INITIAL, Origin.REPUBLISHED, Origin.HISTORY, Origin.POLLED)
 _QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)
@@ -92,6 +93,7 @@ def telemetry_of(
     receive_time_ns: int,
     context: Sequence[Node] = (),
     plant: PlantModel | None = None,
+    kept: Kept | None = None,
 ) -> pa.RecordBatch:
     """Values that were just read, as rows of `telemetry` without a capture: origin polled, capture empty, seq from 1.
 
@@ -101,11 +103,12 @@ def telemetry_of(
         nodes: what was read.
         receive_time_ns: when, Unix nanoseconds.
         context: all nodes known, for places (C5); those of `nodes` need not be repeated.
+        kept: counts structures that stay bytes.
     """
     monitored = [MonitoredNode(node, handle, server.server, receive_time_ns) for handle, node in enumerate(nodes, 1)]
     known = {node.node_id for node in nodes}
     around = [MonitoredNode(node, 0, server.server, 0) for node in context if node.node_id not in known]
-    directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant)
+    directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant, kept=kept)
     batch = encode_items(
         columns,
         nodes=np.arange(1, len(nodes) + 1, dtype=np.uint32),
@@ -161,13 +164,14 @@ class _Directories:
         self._plant = plant
         self._count = -1
         self._capture_id = capture.id
+        self._kept = capture.kept
         self._directory = NodeDirectory([], plant, capture.id)
 
     def at(self, row: int) -> NodeDirectory:
         count = self._tables.count_at(row)
         if count != self._count:
             tables = [table for first, table in self._tables.tables if first <= row]
-            self._directory = NodeDirectory(tables, self._plant, self._capture_id)
+            self._directory = NodeDirectory(tables, self._plant, self._capture_id, self._kept)
             self._count = count
         return self._directory
 

@@ -18,6 +18,7 @@ from omptool.cli.options import (
     OutputOption,
     PlantOption,
     SelectOption,
+    ServerOption,
     StartOption,
     TzOption,
 )
@@ -45,6 +46,7 @@ def cat(
     capture: Annotated[Path, typer.Argument(help="Folder that `omptool capture` made.", metavar="CAPTURE")],
     view: Annotated[View, typer.Option("--view", help="Which rows to print.")] = View.TELEMETRY,
     select: SelectOption = None,
+    server: ServerOption = None,
     start: StartOption = None,
     end: EndOption = None,
     limit: Annotated[
@@ -66,10 +68,10 @@ def cat(
     Examples:
       omptool cat shift.omcap --select 'Line1/**/Temperature*' --limit 20
       omptool cat shift.omcap --start -2h -o recent.parquet
-      omptool cat shift.omcap --view gaps
+      omptool cat shift.omcap --view gaps --server press7
     """
     settings.load(config)
-    from omptool.cli import narrow, rowfilter
+    from omptool.cli import narrow, noderows, rowfilter
     from omptool.cli.opening import open_capture
     from omptool.cli.output import emit, refuse_existing
 
@@ -79,10 +81,12 @@ def cat(
     zone = settings.zone_name(tz, model)
     window = narrow.window(start, end, zone)
     opened = open_capture(capture)
-    wanted = rowfilter.Filter(view, *window, narrow.nodes(opened, select))
+    servers = narrow.servers(opened, server)
+    wanted = rowfilter.Filter(view, *window, narrow.nodes(opened, select, servers) if select else None, servers)
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
     emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=zone)
+    noderows.say_kept(opened.kept)
 
 
 def _read(capture: Capture, view: View, plant: PlantModel | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -146,11 +146,15 @@ def _say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output:
 
 
 def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
+    from omptool.cli.noderows import say_kept
+    from omptool.sources.capture import CaptureSource
     from omptool.sources.source import describe_gaps
 
     for entry in named:
         if reasons := entry.source.gap_reasons():
             diagnostics.note(f"note: {describe_gaps(entry.source.label, reasons)}")
+        if isinstance(entry.source, CaptureSource):
+            say_kept(entry.source.capture.kept)
     if report.clock_suspect:
         diagnostics.note(
             f"note: {_plural(report.clock_suspect, 'row')} with a clock far off (before 2000 or an hour after receipt),"

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from omptool.cli import diagnostics
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from omptool.model.plant import PlantModel
     from omptool.opcua.explore import Explored
     from omptool.opcua.session import Session
+    from omptool.protocol.structure import Kept
 
 FIRST = ("path", "node_id", "node_class", "data_type")
 _OF_NODES = (
@@ -69,14 +72,25 @@ async def read_telemetry(
 ) -> pa.RecordBatch:
     """Current values of `nodes`, one telemetry row each, in order."""
     import time
+    from collections import Counter
 
     from omptool.capture.view import telemetry_of
     from omptool.opcua.values import read_values
 
+    kept: Kept = Counter()
     columns = await read_values(session, [node.node_id for node in nodes])
-    return telemetry_of(
-        columns, server=server, nodes=nodes, receive_time_ns=time.time_ns(), context=context, plant=plant
+    now = time.time_ns()
+    rows = telemetry_of(
+        columns, server=server, nodes=nodes, receive_time_ns=now, context=context, plant=plant, kept=kept
     )
+    say_kept(kept)
+    return rows
+
+
+def say_kept(kept: Kept) -> None:
+    """Structures that nobody can read are no error; whoever wonders about the bytes is told once per type."""
+    for (name, why), count in sorted(kept.items()):
+        diagnostics.note(f"note: {count:,} {'value' if count == 1 else 'values'} of type {name} stayed bytes: {why}")
 
 
 def table(

@@ -109,7 +109,7 @@ class DataTypes:
         return needed
 
     async def _below_structure(self) -> list[WireNodeId]:
-        """Every structure type that namespace 0 does not have."""
+        """Every structure type outside namespace 0: what that has besides the standard types are messages."""
         if self._session.knows_all_structures:
             return []
         self._session.knows_all_structures = True
@@ -119,7 +119,7 @@ class DataTypes:
         while level and len(seen) < MAX_TYPES:
             below = [wire for wires in await self._subtypes(level) for wire in wires if wire not in seen]
             seen.update(below)
-            found += [wire for wire in below if self._text(wire) not in standard_types()]
+            found += [wire for wire in below if wire.namespace]
             level = [wire for wire in below if self._text(wire) in standard_types()]
         return found
 

@@ -143,7 +143,8 @@ def _as_structure(kind: DataType, above: DataType | None) -> DataType:
         if own[: len(inherited)] != [one.name for one in inherited]:
             kind = replace(kind, fields=(*(one for one in inherited if one.name not in own), *kind.fields))
         return kind
-    if kind.is_abstract or kind.kind is Kind.ENUMERATION:  # no value of its own, or an OptionSet with named bits
+    is_without_values = kind.is_abstract and kind.encoding_id is None
+    if is_without_values or kind.kind is Kind.ENUMERATION:  # the latter is an OptionSet whose bits have names
         return replace(kind, kind=Kind.STRUCTURE, fields=inherited, members=(), problem="")
     problem = kind.problem or "the server has no definition of it"
     return replace(kind, kind=Kind.UNKNOWN, members=(), problem=problem)

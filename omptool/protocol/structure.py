@@ -46,8 +46,14 @@ _ENUMERATION = "i=29"
 _BUDGET, _BUDGET_PER_BYTE = 1 << 16, 256
 """Characters of names that one value may repeat: arrays of structures without fields cost no bytes at all."""
 
+_OBJECT = 128
+"""What one structure costs of that, whatever it holds."""
+
 _MAX_CHAIN = 100
 """Supertypes above a simple type."""
+
+Kept = Counter[tuple[str, str]]
+"""Values that stayed bytes: how many of which type (its name, or the NodeId it states), and why."""
 
 Read = Callable[["_FieldReader", int], Any]
 """Reads one value; the number is how deep it lies."""
@@ -64,12 +70,12 @@ class UnknownTypeError(MalformedMessage):
 class Definitions:
     """The DataTypes of one server, ready to read values with; those of namespace 0 are known to everybody.
 
-    Attributes:
-        kept: values that stayed bytes, by (name or NodeId of the type, why).
+    Args:
+        kept: counts the values that stay bytes; shared when several servers count together.
     """
 
-    def __init__(self, types: Iterable[DataType] = ()) -> None:
-        self.kept: Counter[tuple[str, str]] = Counter()
+    def __init__(self, types: Iterable[DataType] = (), kept: Kept | None = None) -> None:
+        self.kept: Kept = Counter() if kept is None else kept
         self._types = {kind.node_id: kind for kind in types}
         self._encodings = {kind.encoding_id: kind for kind in self._types.values() if kind.encoding_id}
         self._plans: dict[tuple[str, bool], _Plan] = {}
@@ -170,7 +176,7 @@ class Definitions:
         steps = tuple(
             _Step(field.name, self._field(kind, field, flat), _is_absentable(kind, field)) for field in kind.fields
         )
-        cost = 1 + sum(len(field.name) for field in kind.fields)
+        cost = _OBJECT + sum(len(field.name) for field in kind.fields)
         is_union = kind.kind in (Kind.UNION, Kind.UNION_OF_SUBTYPED)
         return _Plan(
             kind.name, _read_union if is_union else _read_fields, steps, cost, kind.kind is Kind.OPTIONAL_FIELDS
@@ -188,7 +194,7 @@ class Definitions:
     def _scalar(self, type_id: str, allows_subtypes: bool, flat: bool) -> tuple[Read, int]:
         """How to read one value of a type, and the least bytes it takes."""
         kind = self.by_id(type_id)
-        if kind is not None and kind.is_structure:
+        if kind is not None and (kind.is_structure or (kind.is_abstract and kind.kind is Kind.UNKNOWN)):
             if allows_subtypes or kind.is_abstract:
                 return partial(_read_extension, kind), SMALLEST[BuiltinType.ExtensionObject]
             return partial(_read_inline, kind.node_id, flat), 1

@@ -5,12 +5,19 @@ Values are written as the bytes that asyncua's encoder made, so that the server 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+import struct
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
 
 from asyncua import Node, Server, ua
 from asyncua.common.structures104 import make_structure, new_enum, new_struct, new_struct_field
+from asyncua.common.type_dictionary_builder import DataTypeDictionaryBuilder
 from asyncua.ua.ua_binary import struct_to_binary
 
 URI = "urn:test:types"
@@ -54,6 +61,7 @@ class Types:
         for key, (cls, _) in list(self.classes.items()):
             ua.extension_objects_by_datatype.pop(cls.data_type, None)
             del self.classes[key]
+        ua.enums_by_datatype.pop(self.node_id("Mode"), None)
 
 
 async def build(server: Server) -> Types:
@@ -123,4 +131,53 @@ async def build(server: Server) -> Types:
     await variable("Stranger", ua.ExtensionObject(ua.NodeId("nobody", index), b"\x01\x02"), ua.NodeId(22))
     await variable("Broken", ua.ExtensionObject(types.classes["Point"][1], b"\x01\x02"), type_id("Point"))
     await variable("Nothing", ua.ExtensionObject(), type_id("Point"))
+    old, encoding = await add_old_type(server, index)
+    await variable("Old", ua.ExtensionObject(encoding, OLD_BODY), old)
     return types
+
+
+OLD_BODY = struct.pack("<ii2dii3s", -5, 2, 0.5, 1.5, 1, 3, b"abc")
+
+
+async def add_old_type(server: Server, index: int) -> tuple[ua.NodeId, ua.NodeId]:
+    """A structure that only a type dictionary explains; its DataType and its encoding."""
+    dictionary = DataTypeDictionaryBuilder(server, index, URI, "Dictionary")
+    await dictionary.init()
+    inner = await dictionary.create_data_type("Inner")
+    inner.add_field("label", ua.VariantType.String)
+    outer = await dictionary.create_data_type("Outer")
+    outer.add_field("number", ua.VariantType.Int32)
+    outer.add_field("levels", ua.VariantType.Double, is_array=True)
+    dictionary.add_field("Inner", "inner", "Outer", is_array=True)
+    await dictionary.set_dict_byte_string()
+    return outer.data_type, outer.node_ids[2]
+
+
+@contextlib.contextmanager
+def running() -> Iterator[str]:
+    """The server's address; it listens on a free port of 127.0.0.1, in a thread, until the block ends."""
+    ready, stop, found = threading.Event(), asyncio.Event(), []
+
+    async def main() -> None:
+        logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
+        server = Server()
+        await server.init()
+        server.set_endpoint("opc.tcp://127.0.0.1:0/typed")
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        types = await build(server)
+        types.forget()
+        async with server:
+            assert server.bserver is not None
+            found.append((asyncio.get_running_loop(), server.bserver._server.sockets[0].getsockname()[1]))
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
+    thread.start()
+    assert ready.wait(60), "the test server did not start"
+    loop, port = found[0]
+    try:
+        yield f"opc.tcp://127.0.0.1:{port}/typed"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import time
 from typing import Any
 
 import pytest
@@ -161,10 +160,8 @@ def test_names_cannot_make_much_of_nothing() -> None:
     """Structures without a field take no bytes; an array of them announces what the bytes left allow, and no more."""
     empty = structure("Empty", number=3)
     kinds = [structure(f"Twice{n}", *(Field(name, type_id(n - 1)) for name in "ab"), number=n) for n in range(4, 64)]
-    started = time.monotonic()
     with pytest.raises(MalformedMessage):
         decode(kinds[-1], b"", empty, *kinds)
-    assert time.monotonic() - started < 20
     with pytest.raises(MalformedMessage):
         decode(structure("Many", Field("a", type_id(3), 1)), struct.pack("<i", 10), empty)
 
