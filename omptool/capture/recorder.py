@@ -154,7 +154,7 @@ class Recording:
 
     async def _end_links(self, links: Sequence[asyncio.Task[None]], *, suppress: bool = False) -> None:
         self._done.set()
-        self._startup.begun.set()
+        self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:

@@ -37,7 +37,7 @@ class Startup:
         self._introduced: dict[int, Introduced] = {}
         self._choices: dict[int, Choice] = {}
         self._errors: dict[int, BaseException] = {}
-        self._changed = asyncio.Event()
+        self._changed, self._over = asyncio.Event(), asyncio.Event()
 
     def introduced(self, number: int, application_uri: str) -> None:
         """A server was reached."""
@@ -67,7 +67,14 @@ class Startup:
         """An attempt failed; returns when another one makes sense."""
         self._errors[number] = error
         self._changed.set()
-        await self.begun.wait()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.begun, self._over)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    def give_up(self) -> None:
+        """It is over, begun or not: nobody waits for another attempt any more."""
+        self._over.set()
 
     async def decide(self) -> None:
         """Wait until it is known what the capture begins with, and begin.

@@ -157,18 +157,24 @@ class _Counts:
 
 def _items(capture: Capture, counts: _Counts) -> Iterator[_Item]:
     """Every monitored item, and handles with rows that no table explains."""
-    known: dict[int, MonitoredNode] = {node.handle: node for node in capture.nodes() if node.handle}
-    for handle, entry in known.items():
-        node = entry.node
-        yield _item(counts, handle, entry.server, node.node_id, node.path or node.node_id)
+    known: dict[tuple[str, str], dict[int, MonitoredNode]] = {}
+    for _, table in capture.tables.tables:  # a node has a new handle where its server renumbered its namespaces
+        for entry in table.nodes:
+            if entry.handle:
+                known.setdefault((entry.server, entry.node.node_id), {})[entry.handle] = entry
+    for (server, node_id), entries in known.items():
+        path = list(entries.values())[-1].node.path
+        yield _item(counts, list(entries), server, node_id, path or node_id)
     server = next((identity.server for identity in capture.servers), "")
-    for handle in sorted(counts.rows.keys() - known.keys()):
+    for handle in sorted(counts.rows.keys() - {handle for entries in known.values() for handle in entries}):
         unknown = unknown_node(capture.id, handle)
-        yield _item(counts, handle, server, unknown, unknown)
+        yield _item(counts, [handle], server, unknown, unknown)
 
 
-def _item(counts: _Counts, handle: int, server: str, node_id: str, path: str) -> _Item:
-    return _Item(server, node_id, path, counts.rows[handle], counts.first.get(handle), counts.last.get(handle))
+def _item(counts: _Counts, handles: Sequence[int], server: str, node_id: str, path: str) -> _Item:
+    first = min((counts.first[handle] for handle in handles if handle in counts.first), default=None)
+    last = max((counts.last[handle] for handle in handles if handle in counts.last), default=None)
+    return _Item(server, node_id, path, sum(counts.rows[handle] for handle in handles), first, last)
 
 
 class _Windows:

@@ -21,7 +21,7 @@ COMMANDS = {
     "discover": "List the endpoints of a server, how safe each is, and which other servers it knows.",
     "browse": "List every node below Objects with its type, unit, range and place in the plant.",
     "read": "Read the current values of nodes, with status and both times.",
-    "capture": "Record the values a server sends, until you stop it.",
+    "capture": "Record the values that servers send, until you stop it.",
     "info": "Say what a capture holds.",
     "verify": "Prove whether a capture is complete.",
     "recover": "Repair a damaged capture.",

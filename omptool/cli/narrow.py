@@ -33,18 +33,44 @@ def window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime
     return first, last
 
 
-def nodes(capture: Capture, select: list[str] | None) -> set[tuple[str, str]] | None:
-    """(server, node_id) of the monitored nodes whose path matches; None = all.
+def servers(capture: Capture, wanted: list[str] | None) -> set[str] | None:
+    """What rows call the servers that were named by name, ApplicationUri or address; None = all.
+
+    Raises:
+        NotFound: no such server, or several at this address.
+    """
+    if not wanted:
+        return None
+    found: set[str] = set()
+    gaps = capture.gaps()["server"].to_pylist()
+    for text in wanted:
+        exact = {one.server for one in capture.servers if text in (one.server, one.name)} | {text}.intersection(gaps)
+        matching = exact or {one.server for one in capture.servers if text in (one.application_uri, one.url)}
+        if not matching:
+            known = [one.name or one.server for one in capture.servers]
+            raise NotFound(f"{capture.path} has no server {text!r}", "it has: " + ", ".join(known))
+        found |= matching
+    return found
+
+
+def nodes(capture: Capture, select: list[str] | None, of: set[str] | None = None) -> set[tuple[str, str]] | None:
+    """(server, node_id) of the monitored nodes of these servers whose path matches; None = all.
 
     Raises:
         NotFound: a pattern that matches none; the hint names the nearest paths.
     """
-    if not select:
+    if not select and of is None:
         return None
+    paths = {
+        (entry.server, entry.node.node_id): entry.node.path
+        for entry in capture.nodes()
+        if entry.handle and (of is None or entry.server in of)
+    }
+    if not select:
+        return set(paths)
     from omptool.model.nearest import glob_hint
     from omptool.model.path import Glob
 
-    paths = {(entry.server, entry.node.node_id): entry.node.path for entry in capture.nodes() if entry.handle}
     found: set[tuple[str, str]] = set()
     for pattern in select:
         glob = Glob(pattern)

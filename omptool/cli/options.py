@@ -64,6 +64,12 @@ SelectOption = Annotated[
     list[str] | None,
     typer.Option("--select", help="Only nodes whose path matches GLOB (*, ?, **, {a,b}); repeatable.", metavar="GLOB"),
 ]
+ServerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--server", help="Only this server: its name, ApplicationUri or address; repeatable.", metavar="SERVER"
+    ),
+]
 StartOption = Annotated[
     str | None,
     typer.Option("--start", help="From this time on: RFC 3339, a date, -2h, today, yesterday.", metavar="TIME"),

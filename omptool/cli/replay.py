@@ -19,6 +19,7 @@ from omptool.cli.options import (
     InputFormatOption,
     PlantOption,
     SelectOption,
+    ServerOption,
     StampMode,
     StartOption,
     TzOption,
@@ -77,6 +78,7 @@ def replay(
     start: StartOption = None,
     end: EndOption = None,
     select: SelectOption = None,
+    server: ServerOption = None,
     loop: Annotated[
         str | None, typer.Option("--loop", help="Play it N times; without N until stopped.", metavar="[N]")
     ] = None,
@@ -127,7 +129,7 @@ def replay(
     capture = opened.capture
     if target.output is not None and target.output.resolve() == opened.path.resolve():
         raise UsageError(f"{source} cannot be replayed into itself", "choose another name")
-    choice = _choice(capture, select, start, end, tz, model)
+    choice = _choice(capture, select, server, start, end, tz, model)
     player = _player(capture, choice, options, source)
     replay_screen.say_state(opened, options)
     return _run(capture, choice, player, target, model, source=source, force=force, exits=exit_)
@@ -285,6 +287,7 @@ def _rounds(text: str | None) -> int | None:
 def _choice(
     capture: Capture,
     select: Sequence[str] | None,
+    server: list[str] | None,
     start: str | None,
     end: str | None,
     tz: str | None,
@@ -297,7 +300,7 @@ def _choice(
     first, last = (
         None if at is None else unix_us(at) for at in narrow.window(start, end, settings.zone_name(tz, plant))
     )
-    wanted = narrow.nodes(capture, list(select or ()))
+    wanted = narrow.nodes(capture, list(select or ()), narrow.servers(capture, server))
     if wanted is None:
         return Choice(first, last)
     entries = [entry for _, table in capture.tables.tables for entry in table.nodes if entry.handle]

@@ -15,12 +15,13 @@ from omptool.model import status
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What to keep of a view: `nodes` are (server, node_id), None = all; the window is [start, end)."""
+    """What to keep of a view: `nodes` are (server, node_id), `servers` names, None = all; windows are [start, end)."""
 
     view: str
     start: datetime | None
     end: datetime | None
     nodes: set[tuple[str, str]] | None
+    servers: set[str] | None = None
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows of `batch` that are wanted.
@@ -28,6 +29,9 @@ class Filter:
         Raises:
             UsageError: the view has no such column.
         """
+        if self.servers is not None:
+            wanted = pa.array(sorted(self.servers), pa.string())
+            batch = batch.filter(pc.is_in(batch.column("server").cast(pa.string()), wanted))
         if self.nodes is not None:
             batch = batch.filter(self._of_nodes(batch))
         if self.start is not None:

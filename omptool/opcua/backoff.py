@@ -10,8 +10,13 @@ import random
 from collections.abc import Callable
 
 FIRST_S = 0.5
-MOST_S = 4.0
-"""Data should flow again within ten seconds after a server is back: this, one connection and the items."""
+MOST_S = 2.0
+LONG_S = 4.0
+"""The step, at first, soon, and after `SOON` attempts: data should flow again within ten seconds after a server is
+back, and that takes one connection and the items too."""
+
+SOON = 30
+"""A minute, roughly."""
 
 REFUSED_S = 30.0
 """Between attempts at a server that answered no: credentials and certificates are not mended in seconds, and accounts
@@ -34,7 +39,8 @@ class Backoff:
 
     def failed(self, *, refused: bool = False) -> float:
         """Book a failed attempt or a lost connection; the seconds to wait, between half and all of the step."""
-        step = REFUSED_S if refused else min(FIRST_S * 2 ** min(self.attempts, 10), MOST_S)
+        most = MOST_S if self.attempts < SOON else LONG_S
+        step = REFUSED_S if refused else min(FIRST_S * 2 ** min(self.attempts, SOON), most)
         self.attempts += 1
         return step * (0.5 + self._chance() / 2)
 

@@ -24,7 +24,9 @@ COMMIT_ROWS = 65_536
 _PLAIN_TIMES = pa.schema(
     [pa.field(field.name, pa.int64()) if pa.types.is_timestamp(field.type) else field for field in GAPS]
 )
-_COPIED = frozenset({"connect", "revised", "overflow", "undecodable", "lost", "clock_step", "type_change", "marker"})
+_COPIED = frozenset(
+    {"connect", "revised", "overflow", "undecodable", "lost", "unreachable", "clock_step", "type_change", "marker"}
+)
 
 
 async def record(capture: Capture, choice: Choice, player: Player, output: Path, *, force: bool) -> int:
@@ -87,12 +89,15 @@ def _on_own_clock(group: Group) -> pa.RecordBatch:
 def _gaps(capture: Capture, choice: Choice, player: Player, writer: CaptureWriter) -> None:
     """Windows in which values may be missing, as far as they lie in the stretch that is played, in every round."""
     handles = {(node.server, node.node.node_id): node.handle for node in capture.nodes()}
+    played = {node.server for node in capture.nodes() if choice.handles is None or node.handle in choice.handles}
     for row in capture.gaps().cast(_PLAIN_TIMES).to_pylist():
         begin, end = row["start_time"], row["end_time"]
         node = None if row["node_id"] is None else handles.get((row["server"], row["node_id"]))
         if choice.end_us is not None and begin is not None and begin >= choice.end_us:
             continue
         if choice.start_us is not None and end is not None and end <= choice.start_us:
+            continue
+        if choice.handles is not None and row["server"] not in played:
             continue
         if node is not None and choice.handles is not None and node not in choice.handles:
             continue

@@ -66,7 +66,7 @@ def plan(capture: Capture, handles: frozenset[int] | None) -> Plan:
         what = f"is of {len(servers)} servers ({', '.join(servers)})" if servers else "does not know its nodes"
         raise CaptureError(
             f"{capture.path} {what}, and one address space shows one server",
-            "choose nodes of one server with --select, or replay --to stdout",
+            "choose one with --server, or replay --to stdout",
         )
     arrays = sorted({table.server.namespaces for table, _ in played}, key=len)
     if any(longest[: len(array)] != array for array in arrays for longest in arrays[-1:]):

@@ -36,6 +36,7 @@ class Options:
         sampling_ms: sampling interval granted; stock asyncua says the publishing interval, though it samples nothing.
         swallow: every so many messages one is not sent, though the server thinks it was; 0 = none.
         forgets: whether a swallowed message cannot be had by Republish either.
+        fillers: namespaces before its own, so that its indexes are others.
         truth: file for `NUMBER UNIX_NS`, a line per step.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
     """
@@ -49,6 +50,7 @@ class Options:
     sampling_ms: float = 0.0
     swallow: int = 0
     forgets: bool = False
+    fillers: int = 0
     truth: str = ""
     acknowledged: str = ""
 
@@ -124,6 +126,8 @@ async def main(options: Options) -> None:
     await server.init()
     server.set_endpoint("opc.tcp://127.0.0.1:0/counting")
     await server.set_application_uri("urn:test:counting:server")
+    for number in range(options.fillers):
+        await server.register_namespace(f"urn:test:filler:{number}")
     namespace = await server.register_namespace(NAMESPACE)
     line = await server.nodes.objects.add_folder(ua.NodeId("Line1", namespace), ua.QualifiedName("Line1", namespace))
     counters = [
