@@ -6,9 +6,10 @@ once whether it has what was meant. Reading bounds sizes first; the files may co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -177,10 +178,17 @@ def read_types(folder: Path, name: str) -> ServerIdentity:
             namespaces=tuple(map(str, data["namespaces"])),
             build_info=dict(data["build_info"]),
             settings=ServerPlace(**{key: settings.get(key) for key in ("site", "area", "line", "machine")}),
-            data_types=tuple(DataType.from_plain(kind) for kind in data.get("data_types", ())),
+            data_types=tuple(_data_types(data.get("data_types"))),
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise TableError(f"{name} does not hold a server: {error!r}") from None
+
+
+def _data_types(found: Any) -> Iterator[DataType]:
+    """The definitions that can be used; another one explains no value, and is no reason to lose the server."""
+    for plain in found if isinstance(found, list) else ():
+        with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+            yield DataType.from_plain(plain)
 
 
 def read_nodes(folder: Path, name: str) -> NodeTable:
