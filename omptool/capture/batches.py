@@ -159,5 +159,6 @@ def read_small_file(path: Path, limit: int = MAX_JSON) -> bytes | None:
     if fd is None:
         return None
     with os.fdopen(fd, "rb") as file:
-        data = file.read(limit + 1)
+        size = os.fstat(fd).st_size  # asked for more, Python allocates more
+        data = file.read(min(size, limit) + 1)
     return data if len(data) <= limit else None

@@ -23,7 +23,7 @@ def read_text(path: Path, limit: int = MAX_TEXT) -> str:
         OSError, UnicodeDecodeError: as the file says.
     """
     with path.open("rb") as file:
-        data = file.read(limit + 1)
+        data = file.read(limit + 1)  # it may be a pipe, whose size nobody knows
     if len(data) > limit:
         raise ConfigError(f"{path} has more than {limit >> 20} MiB", "is this the file you mean?")
     return data.decode().replace("\r\n", "\n").replace("\r", "\n")
