@@ -1,19 +1,28 @@
 """A value on its way out of our server: encoded once, exact to the tick, shared by every subscription that wants it.
 
 asyncua's own path keeps times as Python datetimes (microseconds, so the last digit of an OPC UA time is lost), copies
-every value deeply per monitored item and encodes it again for each. Here the DataValue is bytes from the start; a
-`ua.DataValue` is only built when somebody reads.
+every value deeply per monitored item and encodes it again for each. Here the DataValue is bytes from the start, for
+subscribers and readers; asyncua's own classes are only built for who looks inside.
 """
 
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import nodeid_from_binary, struct_to_binary, variant_from_binary, variant_to_binary
+from asyncua.ua.ua_binary import (
+    Primitives,
+    nodeid_from_binary,
+    struct_to_binary,
+    variant_from_binary,
+    variant_to_binary,
+)
+from asyncua.ua.uaerrors import UaError
 
 from omptool.errors import MalformedMessage
 from omptool.model.builtin import BuiltinType
@@ -134,9 +143,19 @@ class EncodedValue:
             self.server_pico,
         )
 
-    def to_data_value(self) -> ua.DataValue:
+    def to_data_value(self) -> ExactDataValue:
         """What asyncua's Read service answers with."""
-        variant = _opaque(self.variant) or variant_from_binary(Buffer(self.variant or NULL_VARIANT))
+        return ExactDataValue(self)
+
+    def decoded(self) -> ua.DataValue:
+        """The value as asyncua's own classes hold it: good to look at, not always what was recorded.
+
+        What they cannot hold (a DiagnosticInfo with text) is a value of none.
+        """
+        try:
+            variant = _opaque(self.variant) or variant_from_binary(Buffer(self.variant or NULL_VARIANT))
+        except (ValueError, struct.error, UaError):
+            variant = ua.Variant()
         if variant.VariantType is ua.VariantType.DateTime and not variant.is_array:
             variant = ua.Variant(TickTime.of(_TIME.unpack_from(self.variant, 1)[0]), ua.VariantType.DateTime)
         return ua.DataValue(
@@ -180,6 +199,48 @@ def _extension(reader: Reader) -> ua.ExtensionObject:
         raise ValueError("a body of XML")
     body = reader.byte_string() if encoding else None
     return ua.ExtensionObject(type_id, None if body is None else ua.ByteString(body))
+
+
+class ExactBytes:
+    """The type of a field whose value is its own encoding; known to asyncua's encoder by its name (`server_hooks`)."""
+
+    @staticmethod
+    def pack(data: bytes) -> bytes:
+        return data
+
+
+setattr(Primitives, ExactBytes.__name__, ExactBytes)  # where asyncua's encoder looks for the encoders of fields
+
+
+@dataclass
+class ExactDataValue:
+    """A DataValue that asyncua sends as the bytes it is made of, and reads like one of its own."""
+
+    data: ExactBytes
+
+    def __init__(self, value: EncodedValue) -> None:
+        self.data = value.data  # type: ignore[assignment]  # bytes, and they stay bytes
+        self._value = value
+
+    @cached_property
+    def _decoded(self) -> ua.DataValue:
+        return self._value.decoded()
+
+    @property
+    def Value(self) -> ua.Variant | None:  # noqa: N802  # asyncua's spelling
+        return self._decoded.Value
+
+    @property
+    def StatusCode(self) -> ua.StatusCode | None:  # noqa: N802
+        return self._decoded.StatusCode
+
+    @property
+    def SourceTimestamp(self) -> datetime | None:  # noqa: N802
+        return self._decoded.SourceTimestamp
+
+    @property
+    def ServerTimestamp(self) -> datetime | None:  # noqa: N802
+        return self._decoded.ServerTimestamp
 
 
 class ForeignValue(EncodedValue):

@@ -77,11 +77,11 @@ def test_picoseconds_stand_behind_their_time() -> None:
 
 @given(st.integers(EPOCH_TICKS, EPOCH_TICKS + 10**17))
 def test_a_read_keeps_every_tick(ticks: int) -> None:
-    """asyncua encodes datetimes, which end at the microsecond; ours carry their ticks."""
+    """asyncua would encode datetimes, which end at the microsecond; ours is sent as it is."""
     value = EncodedValue(encode_variant(BuiltinType.DateTime, ticks), 0, ticks, 0, ticks + 1)
-    assert struct_to_binary(value.to_data_value()) == b"".join(
-        (b"\x0f", value.variant, struct.pack("<Iqq", 0, ticks, ticks + 1))
-    )
+    read = value.to_data_value()
+    assert struct_to_binary(read) == b"\x0d" + value.variant + struct.pack("<qq", ticks, ticks + 1)
+    assert read.Value.Value == read.SourceTimestamp and read.StatusCode.is_good()
 
 
 @pytest.mark.parametrize("ticks", [0, 1, -(2**62), 2**62, NOW])

@@ -76,11 +76,11 @@ function addOddPlant(space) {
 }
 
 function limitsOf(limit) {
-  if (!limit) return { maxSessions: 50 };
+  if (!limit) return { maxSessions: 50, minSupportedSampleRate: 0 };
   const operationLimits = Object.fromEntries(
     ["maxNodesPerRead", "maxNodesPerBrowse", "maxMonitoredItemsPerCall", "maxNodesPerTranslateBrowsePathsToNodeIds"].map((name) => [name, limit]),
   );
-  return { maxSessions: 3, maxSubscriptions: 4, maxSubscriptionsPerSession: 2, maxBrowseContinuationPoints: limit, maxMonitoredItemsPerSubscription: 400, operationLimits };
+  return { minSupportedSampleRate: 0, maxSessions: 3, maxSubscriptions: 4, maxSubscriptionsPerSession: 2, maxBrowseContinuationPoints: limit, maxMonitoredItemsPerSubscription: 400, operationLimits };
 }
 
 const COMPANIONS = ["di", "ia", "isa95JobControl", "machinery", "machineryJobs", "machineTool", "packML", "robotics"];
@@ -99,7 +99,7 @@ async function main() {
   });
   await server.initialize();
   const space = server.engine.addressSpace;
-  const [truth, timer] = options.companions ? [addMachines(space), null] : addOddPlant(space);
+  const [truth, stopChanging] = options.companions ? [addMachines(space), () => {}] : addOddPlant(space);
   await server.start();
   const uris = space.getNamespaceArray().map((namespace) => namespace.namespaceUri);
   const named = (key, value) => (key === "nodeId" ? undefined : value);
@@ -108,7 +108,7 @@ async function main() {
   }
   process.stdout.write(`${JSON.stringify({ url: `opc.tcp://127.0.0.1:${port}`, truth }, named)}\n`);
   const stop = async () => {
-    clearInterval(timer);
+    stopChanging();
     await server.shutdown(0);
     fs.rmSync(home, { recursive: true, force: true });
     process.exit(0);

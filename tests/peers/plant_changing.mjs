@@ -39,13 +39,16 @@ export function addChanging(own, root) {
     return [variable, make];
   });
   let last = Math.floor(Date.now() / PERIOD_MS) - 1;
+  let timer;
+  // One tick at a time, also when late: the stack folds what changes twice within a millisecond.
   const step = () => {
     const now = Math.floor(Date.now() / PERIOD_MS);
-    for (let k = last + 1; k <= now; k++) {
-      for (const [variable, make] of variables) variable.setValueFromSource(make(k), statusOf(k), new Date(k * PERIOD_MS));
+    if (last < now) {
+      last += 1;
+      for (const [variable, make] of variables) variable.setValueFromSource(make(last), statusOf(last), new Date(last * PERIOD_MS));
     }
-    last = now;
+    timer = setTimeout(step, last < now ? 5 : PERIOD_MS / 2);
   };
   step();
-  return setInterval(step, PERIOD_MS / 2);
+  return () => clearTimeout(timer);
 }
