@@ -32,6 +32,7 @@ TARGETS = {
         Target("read", wire.read, wire.read_seeds),
         Target("items", wire.items, wire.items_seeds),
         Target("variant", wire.variant, wire.variant_seeds),
+        Target("structure", wire.structure, wire.structure_seeds),
         Target("arrow", files.arrow, files.arrow_seeds),
         Target("commit", files.commit, files.commit_seeds),
         Target("entries", files.entries, files.entries_seeds),

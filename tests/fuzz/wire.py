@@ -9,6 +9,7 @@ import struct
 from asyncua import ua
 
 from omptool.errors import ProtocolError, ServerRefused
+from omptool.model.datatypes import DataType, Field, Kind, Member
 from omptool.protocol import skip
 from omptool.protocol.browse import parse_browse_response
 from omptool.protocol.columns import ItemColumns
@@ -22,7 +23,8 @@ from omptool.protocol.publish import (
     parse_republish_response,
 )
 from omptool.protocol.read import parse_read_response
-from omptool.protocol.variant import decode_variant, to_json, value_list
+from omptool.protocol.structure import Definitions
+from omptool.protocol.variant import Structure, decode_variant, to_json, value_list
 from omptool.protocol.wire import Reader
 from tests.protocol.messages import NAMESPACES, response
 
@@ -117,6 +119,51 @@ def variant(data: bytes) -> None:
         value_list(data)
     if found is not None:
         json.dumps(to_json(found), allow_nan=False).encode()
+
+
+def structure(data: bytes) -> None:
+    """The first byte chooses the type; what is read can be written as JSON, and is bounded by its bytes."""
+    if not data:
+        return
+    kind = _TYPES[data[0] % len(_TYPES)]
+    definitions = Definitions(_TYPES)
+    value = Structure(kind.encoding_id or kind.node_id, data[1:], False)
+    with contextlib.suppress(ProtocolError):
+        json.dumps(definitions.decode(value, NAMESPACES), allow_nan=False).encode()
+    raw = b"\x16\x02\0\0\x01\0\0\0" + b"\x01" + struct.pack("<i", len(data) - 1) + data[1:]
+    with _refused:
+        plain, _ = definitions.to_json(decode_variant(raw, NAMESPACES), NAMESPACES)
+        json.dumps(plain, allow_nan=False).encode()
+
+
+def _type(number: int, kind: Kind, *fields: Field, base: str = "i=22") -> DataType:
+    encoding = f"i={9000 + number}" if base == "i=22" else None
+    members = (Member(0, "a"), Member(1, "b\x1b"), Member(5, "c")) if base != "i=22" else ()
+    return DataType(f"i={8000 + number}", f"T{number}", kind, base, encoding, fields=fields, members=members)
+
+
+_TYPES = [
+    _type(0, Kind.STRUCTURE),
+    _type(1, Kind.STRUCTURE, Field("class", "i=11"), Field("inner", "i=8001", 1), Field("none", "i=8000", 1)),
+    _type(2, Kind.OPTIONAL_FIELDS, Field("a", "i=12", -1, True), Field("b", "i=8003"), Field("c", "i=8001", 2, True)),
+    _type(3, Kind.ENUMERATION, base="i=29"),
+    _type(4, Kind.OPTION_SET, base="i=7"),
+    _type(5, Kind.UNION, Field("x", "i=8004"), Field("y", "i=8005", 1), Field("z", "i=24")),
+    _type(6, Kind.SUBTYPED_VALUES, Field("any", "i=8001", -1, True), Field("ext", "i=22", 1), Field("v", "i=26", 2)),
+    _type(7, Kind.STRUCTURE, Field("dv", "i=23"), Field("text", "i=21", 1), Field("id", "i=17"), Field("m", "i=1", 3)),
+]
+
+
+def structure_seeds() -> list[bytes]:
+    double = struct.pack("<d", 1.5)
+    leaf = double + b"\0\0\0\0" + b"\3\0\0\0"
+    return [
+        b"\0",
+        b"\1" + double + b"\1\0\0\0" + leaf + b"\xff" * 4,
+        b"\2" + b"\1\0\0\0" + b"\2\0\0\0hi" + b"\1\0\0\0",
+        b"\5" + b"\1\0\0\0\7\0\0\0",
+        b"\7" + b"\1\1\1" + b"\1\0\0\0\2\1\0\0\0x" + b"\0\x55" + b"\3\0\0\0" + b"\1\0\0\0" * 3 + b"\1",
+    ]
 
 
 def _variants() -> list[ua.Variant]:
