@@ -83,12 +83,18 @@ async def _machinery_machines(session: Session, known: Sequence[Node]) -> set[st
 
 
 def _lone_devices(known: Sequence[Node], levels: dict[str, str]) -> set[str]:
-    """Objects in DeviceSet that are part of nothing else: not found elsewhere, and no machine around or inside."""
+    """Objects in DeviceSet that are part of nothing else: not found elsewhere, and no machine around or inside.
+
+    What DI itself puts there (DeviceFeatures) is no device.
+    """
     machines = [paths.split(node.path) for node in known if levels.get(node.node_id) == "machine"]
     devices = [
         node
         for node in known
-        if node.parents == (DEVICE_SET,) and node.node_class == "Object" and node.node_id not in levels
+        if node.parents == (DEVICE_SET,)
+        and node.node_class == "Object"
+        and node.node_id not in levels
+        and not node.node_id.startswith(f"nsu={DEVICES};")
     ]
     return {
         node.node_id
