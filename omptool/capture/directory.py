@@ -44,6 +44,7 @@ class NodeDirectory:
         self._lookup = np.full(max(by_handle, default=0) + 1, -1, np.int32)
         self._lookup[list(by_handle)] = np.arange(len(by_handle))
         self._unknown: dict[int, int] = {}
+        self._bit_names: dict[int, dict[int, str] | None] = {}
         self._columns: dict[str, pa.Array] = {}
 
     def positions(self, handles: npt.NDArray[np.uint32]) -> Indexes:
@@ -71,6 +72,15 @@ class NodeDirectory:
     def definitions(self, position: int) -> Definitions:
         """What explains structures and option sets of a node."""
         return self._definitions.setdefault(self.nodes[position].server, Definitions())
+
+    def bit_names(self, position: int) -> dict[int, str] | None:
+        """Names of the bits of a node's values, by bit, where its DataType is an option set."""
+        if position not in self._bit_names:
+            node = self.nodes[position].node
+            found = None if node.enum_names else self.definitions(position).option_set(node.data_type_id)
+            names = None if found is None else {member.value: member.name for member in found.members}
+            self._bit_names[position] = names
+        return self._bit_names[position]
 
     def column(self, name: str) -> pa.Array:
         """One of `COLUMNS`, by position."""

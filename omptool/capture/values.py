@@ -149,12 +149,7 @@ def _option_sets(
     directory: NodeDirectory,
 ) -> None:
     """Numbers whose bits have names: the type's name, and the names of the bits that are set as JSON."""
-    sets = {}
-    for at in used:
-        entry = directory.nodes[at]
-        found = None if entry.node.enum_names else directory.definitions(at).option_set(entry.node.data_type_id)
-        if found is not None:
-            sets[at] = {member.value: member.name for member in found.members}
+    sets = {at: names for at in used if (names := directory.bit_names(at)) is not None}
     rows = _rename(values, list(sets), _is_in(base, INTEGERS), vtype, positions, directory)
     scalars = rows[vtype[rows] < ARRAY]
     if len(scalars):

@@ -115,7 +115,9 @@ def test_small_limits_change_nothing(url: str, monkeypatch: pytest.MonkeyPatch) 
     assert loaded(url) == wanted
 
 
-def test_a_server_that_refuses_is_no_obstacle(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_refuses_is_no_obstacle(
+    url: str, monkeypatch: pytest.MonkeyPatch, invoke: Any, tmp_path: Path
+) -> None:
     async def refuse(*_: Any, **__: Any) -> Any:
         raise ServerRefused("the server refused Browse: BadUserAccessDenied")
 
@@ -123,6 +125,13 @@ def test_a_server_that_refuses_is_no_obstacle(url: str, monkeypatch: pytest.Monk
     types = loaded(url)
     assert types[named("T.Recipe")].kind is Kind.UNKNOWN
     assert "BadUserAccessDenied" in types[named("T.Recipe")].problem
+    result = invoke("capture", url, "-o", "x.omcap", "--select", "Typed/{Recipe,Mode}", "--count", "2", "--for", "60s")
+    assert result.code == 0, result.err
+    rows = {row["path"]: row for row in invoke("cat", "x.omcap").rows}
+    assert json.loads(rows["Typed/Recipe"]["value_text"])["is_xml"] is False and rows["Typed/Mode"]["value"] == 1
+    journal = [entry for entry in Capture.open(tmp_path / "x.omcap").journal_entries if entry.kind == "type_unknown"]
+    assert len(journal) == 1 and journal[0].detail["types"] == len(journal[0].detail["named"]) > 1
+    assert "BadUserAccessDenied" in journal[0].detail["named"][0]["problem"]
 
 
 def test_read_and_browse_show_them_live(url: str, invoke: Any) -> None:
