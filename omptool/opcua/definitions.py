@@ -20,6 +20,8 @@ from omptool.protocol.wire import WireNodeId
 _ENUMERATION, _STRUCTURE, _NULL = "i=29", "i=22", "i=0"
 _UNSIGNED = frozenset({"i=3", "i=5", "i=7", "i=9", "i=28"})
 _MAX_CHAIN = 100
+_MAX_FIELDS = 1_000_000
+"""Fields of all types of a server together, inherited ones counted again."""
 _STANDARD = Definitions()
 
 
@@ -91,10 +93,15 @@ def classify(told: Mapping[str, Told], known: Mapping[str, DataType]) -> dict[st
     def find(node_id: str) -> DataType | None:
         return made.get(node_id) or known.get(node_id) or standard_types().get(node_id)
 
+    room = _MAX_FIELDS
     for node_id in told:
         for one in reversed(_chain(told, node_id)):
             if one.node_id not in made:
-                made[one.node_id] = _made(one, find(one.base))
+                kind = _made(one, find(one.base))
+                room -= len(kind.fields)
+                if room < 0:  # types that inherit thousands of fields each
+                    kind = replace(kind, kind=Kind.UNKNOWN, fields=(), problem="the server defines too many fields")
+                made[one.node_id] = kind
     return made
 
 
@@ -141,7 +148,8 @@ def _as_structure(kind: DataType, above: DataType | None) -> DataType:
     if kind.is_structure:
         own = [one.name for one in kind.fields]
         if own[: len(inherited)] != [one.name for one in inherited]:
-            kind = replace(kind, fields=(*(one for one in inherited if one.name not in own), *kind.fields))
+            named = set(own)
+            kind = replace(kind, fields=(*(one for one in inherited if one.name not in named), *kind.fields))
         return kind
     is_without_values = kind.is_abstract and kind.encoding_id is None
     if is_without_values or kind.kind is Kind.ENUMERATION:  # the latter is an OptionSet whose bits have names

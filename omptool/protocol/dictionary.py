@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from xml.parsers import expat
 
@@ -20,6 +21,7 @@ MAX_BYTES = 16 << 20
 """Size of a dictionary; the one of namespace 0 has 200 kB."""
 
 _MAX_TYPES = 20_000
+_MAX_FIELDS = 1_000_000
 _BINARY_SCHEMA = "http://opcfoundation.org/BinarySchema/"
 _OPC_UA = "http://opcfoundation.org/UA/"
 _MASK_BITS = 32
@@ -53,10 +55,11 @@ def read_dictionary(xml: bytes) -> dict[Name, DataType]:
     """
     entries, prefixes, target = _parse(xml)
     types = {}
+    reader = _Reader(prefixes, target, {one.attributes.get("Name", ""): one for one in entries})
     for entry in entries:
         name = entry.attributes.get("Name", "")
         try:
-            kind = _Reader(prefixes, target, {one.attributes.get("Name", ""): one for one in entries}).type_of(entry)
+            kind = reader.type_of(entry)
         except (_Unusable, ValueError, RecursionError):
             continue
         types[target, name] = kind
@@ -97,7 +100,7 @@ def _parse(xml: bytes) -> tuple[list[_Entry], dict[str, str], str]:
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(xml.rstrip(b"\0"), True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the latter for encodings that nobody knows
         raise DictionaryError(f"no XML: {error}") from None
     if root.get("") != "TypeDictionary":
         raise DictionaryError("no TypeDictionary")
@@ -112,6 +115,8 @@ class _Reader:
     prefixes: Mapping[str, str]
     target: str
     entries: Mapping[str, _Entry]
+    room: int = _MAX_FIELDS
+    made: dict[str, tuple[Field, ...]] = field(default_factory=dict)
 
     def type_of(self, entry: _Entry) -> DataType:
         name = entry.attributes.get("Name", "")
@@ -131,18 +136,28 @@ class _Reader:
             raise _Unusable
         if not bits and parts and any("SwitchField" in part for part in parts):
             return Kind.UNION, self._union(parts)
+        self._spend(len(parts))
         fields = self._fields(parts, bits)
         inherited = self._inherited(entry, depth)
         if [one.name for one in fields][: len(inherited)] != [one.name for one in inherited]:
+            self._spend(len(inherited))
             fields = (*inherited, *fields)
         return (Kind.OPTIONAL_FIELDS if bits else Kind.STRUCTURE), fields
+
+    def _spend(self, fields: int) -> None:
+        """Thousands of types may inherit thousands of fields each, for a line of XML."""
+        self.room -= fields
+        if self.room < 0:
+            raise DictionaryError(f"types of more than {_MAX_FIELDS:,} fields in all")
 
     def _inherited(self, entry: _Entry, depth: int) -> tuple[Field, ...]:
         namespace, name = self._name(entry.attributes.get("BaseType", "ua:ExtensionObject"))
         above = self.entries.get(name) if namespace == self.target else None
         if above is None or depth > 100:
             return ()
-        return self._structure(above, depth + 1)[1]
+        if name not in self.made:
+            self.made[name] = self._structure(above, depth + 1)[1]
+        return self.made[name]
 
     def _union(self, parts: Sequence[Mapping[str, str]]) -> tuple[Field, ...]:
         """A UInt32 that says which of the following fields is there, counted from 1."""
@@ -185,7 +200,7 @@ class _Reader:
         if namespace in (_BINARY_SCHEMA, _OPC_UA):
             if name in _SAME:
                 return _SAME[name]
-            found = next((kind.node_id for kind in standard_types().values() if kind.name == name), None)
+            found = _standard_names().get(name)
             if found is None:
                 raise _Unusable
             return found
@@ -194,6 +209,12 @@ class _Reader:
     def _name(self, text: str) -> Name:
         prefix, colon, name = text.rpartition(":")
         return self.prefixes.get(prefix, self.target if prefix == "tns" or not colon else ""), name
+
+
+@cache
+def _standard_names() -> Mapping[str, str]:
+    """NodeIds of the types of namespace 0 by name; of two the first."""
+    return {kind.name: kind.node_id for kind in reversed([*standard_types().values()])}
 
 
 def _is_bit(part: Mapping[str, str]) -> bool:

@@ -33,6 +33,8 @@ TARGETS = {
         Target("items", wire.items, wire.items_seeds),
         Target("variant", wire.variant, wire.variant_seeds),
         Target("structure", wire.structure, wire.structure_seeds),
+        Target("dictionary", wire.dictionary, wire.dictionary_seeds),
+        Target("definition", wire.definition, wire.definition_seeds),
         Target("arrow", files.arrow, files.arrow_seeds),
         Target("commit", files.commit, files.commit_seeds),
         Target("entries", files.entries, files.entries_seeds),

@@ -10,9 +10,11 @@ from asyncua import ua
 
 from omptool.errors import ProtocolError, ServerRefused
 from omptool.model.datatypes import DataType, Field, Kind, Member
+from omptool.opcua.definitions import Told, classify, definition_of
 from omptool.protocol import skip
 from omptool.protocol.browse import parse_browse_response
 from omptool.protocol.columns import ItemColumns
+from omptool.protocol.dictionary import DictionaryError, read_dictionary
 from omptool.protocol.items import decode_data_values, decode_items
 from omptool.protocol.publish import (
     DataChange,
@@ -164,6 +166,52 @@ def structure_seeds() -> list[bytes]:
         b"\5" + b"\1\0\0\0\7\0\0\0",
         b"\7" + b"\1\1\1" + b"\1\0\0\0\2\1\0\0\0x" + b"\0\x55" + b"\3\0\0\0" + b"\1\0\0\0" * 3 + b"\1",
     ]
+
+
+def dictionary(data: bytes) -> None:
+    """Type dictionaries of older servers."""
+    with contextlib.suppress(DictionaryError):
+        for kind in read_dictionary(data).values():
+            DataType.from_plain(json.loads(json.dumps(kind.to_plain())))
+
+
+def dictionary_seeds() -> list[bytes]:
+    types = "http://opcfoundation.org/BinarySchema/"
+    head = f'<opc:TypeDictionary xmlns:opc="{types}" xmlns:ua="http://opcfoundation.org/UA/" xmlns:tns="urn:t"'
+    head += ' TargetNamespace="urn:t">'
+    plain = '<opc:StructuredType Name="A" BaseType="ua:ExtensionObject"><opc:Field Name="x" TypeName="opc:Double"/>'
+    plain += '<opc:Field Name="N" TypeName="opc:Int32"/><opc:Field Name="v" TypeName="tns:E" LengthField="N"/>'
+    plain += "</opc:StructuredType>"
+    bits = '<opc:Field Name="hasY" TypeName="opc:Bit"/><opc:Field Name="R" TypeName="opc:Bit" Length="31"/>'
+    optional = f'<opc:StructuredType Name="B" BaseType="tns:A">{bits}'
+    optional += '<opc:Field Name="y" TypeName="ua:LocalizedText" SwitchField="hasY"/></opc:StructuredType>'
+    enum = '<opc:EnumeratedType Name="E" LengthInBits="32"><opc:EnumeratedValue Name="on" Value="1"/>'
+    return [f"{head}{plain}{optional}{enum}</opc:EnumeratedType></opc:TypeDictionary>".encode()]
+
+
+def definition(data: bytes) -> None:
+    """The attribute DataTypeDefinition, and what is made of it."""
+    found = definition_of(data or None, NAMESPACES)
+    if isinstance(found, DataType):
+        told = Told("i=9999", "x")
+        told.define(found)
+        for kind in classify({"i=9999": told}, {}).values():
+            with contextlib.suppress(ValueError):
+                json.dumps(kind.to_plain())
+
+
+def definition_seeds() -> list[bytes]:
+    from tests.protocol.messages import raw
+
+    field = ua.StructureField(Name="a", DataType=ua.NodeId(11), ValueRank=-1, IsOptional=True)
+    structure = ua.StructureDefinition(
+        DefaultEncodingId=ua.NodeId(5, 2),
+        BaseDataType=ua.NodeId(22),
+        StructureType=ua.StructureType.StructureWithOptionalFields,
+        Fields=[field],
+    )
+    enum = ua.EnumDefinition(Fields=[ua.EnumField(Value=1, DisplayName=ua.LocalizedText("on"), Name="on")])
+    return [raw(ua.Variant(value, ua.VariantType.ExtensionObject)) for value in (structure, enum)]
 
 
 def _variants() -> list[ua.Variant]:
