@@ -76,6 +76,7 @@ async def crawl(
     session: Session,
     *,
     root: str | None = None,
+    names: tuple[str, ...] = (),
     depth: int | None = None,
     on_progress: OnProgress | None = None,
     on_problem: OnProblem | None = None,
@@ -84,6 +85,7 @@ async def crawl(
 
     Args:
         root: NodeId (C1 text) to start from; its own row is not part of the result.
+        names: browse names from below Objects down to `root`, where they are known.
         depth: how many levels; None for all.
 
     Raises:
@@ -91,17 +93,30 @@ async def crawl(
         Unreachable, ServerRefused: the server does not answer; a single node that it will not browse is no error.
     """
     start = OBJECTS
-    names: tuple[str, ...] = ()
     if root is not None:
-        from omptool.opcua.around import path_of
-
         start = WireNodeId(*session.resolve(root))
-        names = await path_of(session, start)
+        names = names or await _names_of(session, start)
         if not names and start != OBJECTS:
             raise NotFound(f"{session.url} has no node {root} below Objects")
     crawler = _Crawler(session, start, names, depth, on_progress, on_problem)
     await crawler.run()
     return crawler.nodes()
+
+
+async def _names_of(session: Session, node: WireNodeId) -> tuple[str, ...]:
+    """Browse names from below Objects down to `node`, empty when it is not there.
+
+    Upwards in a few requests; by a crawl where a server knows its references in one direction only.
+    """
+    from omptool.opcua.around import path_of
+    from omptool.opcua.metadata import NODE_CLASS, read_attribute
+
+    names = await path_of(session, node)
+    if names or node == OBJECTS or await read_attribute(session, [node], NODE_CLASS) == [None]:
+        return names
+    whole = _Crawler(session, OBJECTS, (), None, None, None)
+    await whole.run()
+    return whole.found[node].names if node in whole.found else ()
 
 
 class _Crawler:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from omptool.errors import ServerRefused
+from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.opcua.around import look_around
 from omptool.opcua.crawl import crawl
 from omptool.opcua.equipment import with_equipment
-from omptool.opcua.locate import resolve
+from omptool.opcua.locate import is_node_id, resolve
 from omptool.opcua.metadata import BROWSE_NAME, describe, read_attribute
 from omptool.opcua.survey import Wanted, in_tree_order, narrow
 from omptool.protocol.wire import WireNodeId
@@ -58,8 +59,11 @@ async def explore(
     starts: list[str | None] = [node.to_text(session.namespaces) for node in roots] or [None]
     refused: dict[str, int] = {}
     known: dict[str, Node] = {}
+    names = () if root is None or is_node_id(root) else paths.split(root)
     for start in starts:
-        found = await crawl(session, root=start, depth=depth, on_progress=on_progress, on_problem=refused.__setitem__)
+        found = await crawl(
+            session, root=start, names=names, depth=depth, on_progress=on_progress, on_problem=refused.__setitem__
+        )
         known |= {node.node_id: node for node in found if node.node_id not in known}
     if refused and not known:
         why = status.name(next(iter(refused.values())))

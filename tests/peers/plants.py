@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,20 +82,17 @@ class Plant:
 
 
 @contextlib.contextmanager
-def running_peer(script: str, home: Path, **options: Any) -> Iterator[tuple[dict[str, Any], int]]:
+def running(command: Sequence[str | Path], cwd: Path, home: Path) -> Iterator[tuple[dict[str, Any], int]]:
     """What a peer says of itself in its first JSON line, and its process id; it ends with the block."""
-    assert (HERE / "node_modules").is_dir(), "install it first: bash tests/run.sh, or npm ci in tests/peers"
     errors = home / "stderr"
-    command = [node_binary(), script, json.dumps(options)]
     with (
         errors.open("wb") as stderr,
-        subprocess.Popen(command, cwd=HERE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr) as process,
+        subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr) as process,
     ):
         assert process.stdin is not None and process.stdout is not None
         try:
-            hello = next(
-                (json.loads(line) for line in process.stdout if line.startswith((b'{"port"', b'{"url"'))), None
-            )
+            lines = (line for line in process.stdout if line.startswith((b'{"port"', b'{"truth"', b'{"url"')))
+            hello = json.loads(next(lines, b"null"))
             assert hello, errors.read_text()
             yield hello, process.pid
         finally:
@@ -103,6 +101,12 @@ def running_peer(script: str, home: Path, **options: Any) -> Iterator[tuple[dict
                 process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def running_peer(script: str, home: Path, **options: Any) -> AbstractContextManager[tuple[dict[str, Any], int]]:
+    """A script of this folder on Node."""
+    assert (HERE / "node_modules").is_dir(), "install it first: bash tests/run.sh, or npm ci in tests/peers"
+    return running([node_binary(), script, json.dumps(options)], HERE, home)
 
 
 @contextlib.contextmanager

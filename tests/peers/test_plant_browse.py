@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from omptool.model.path import Glob, glob_of
+from omptool.opcua import around
 from tests.conftest import Result
 from tests.peers.plants import Plant
 
@@ -139,3 +140,16 @@ def test_a_hostile_name_in_an_error_steers_no_terminal(plant: Plant, invoke) -> 
     )
     assert result.code == 1 and result.err.count("omptool: ") == 2
     assert STEERING.search(result.err) is None
+
+
+def test_a_root_is_found_though_no_reference_leads_back(plant: Plant, invoke, monkeypatch) -> None:
+    """Some servers know their references in one direction only: nothing to go up by."""
+
+    async def nobody_above(*_: object) -> dict[object, object]:
+        return {}
+
+    monkeypatch.setattr(around, "_ways_up", nobody_above)
+    for root in ("Plant/Twins", "nsu=urn:test:plant%3Bnames=%253B/é;s=Twins"):
+        result: Result = invoke("browse", plant.url, "--root", root)
+        assert [row["path"] for row in result.rows] == ["Plant/Twins/same"] * 3, result.err
+    assert invoke("browse", plant.url, "--root", "nsu=urn:test:plant;s=Nobody").code == 1
