@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from omptool.errors import QueryError
+from omptool.errors import QueryError, StatementTimeout
 from omptool.model.contracts import VIEWS
 
 _LINE_WIDTH = 100
@@ -29,11 +29,26 @@ def explain(error: Exception, statement: str, names: Sequence[str] = ()) -> Quer
         names: the tables that the statement may name.
     """
     facts = _facts(error)
+    if facts.get("exception_type") == "INTERRUPT":
+        return _stopped(facts)
     message, suggestion = _message(facts, statement, names)
     place = _position(facts)
     if place is None or not statement:  # without a statement it was a source that could not be read
         return QueryError(message, suggestion)
     return QueryError(message, mark(statement, place, suggestion))
+
+
+def is_engines(error: Exception) -> bool:
+    """Whether an exception carries what DuckDB said, whatever its class."""
+    return '"exception_type"' in str(error)
+
+
+def _stopped(facts: Mapping[str, str]) -> QueryError:
+    if "execution time" in facts.get("exception_message", ""):
+        return StatementTimeout(
+            "the statement ran longer than it may", "ask for a shorter time, fewer tags, or group earlier"
+        )
+    return QueryError("the statement was cancelled")
 
 
 def _facts(error: Exception) -> dict[str, str]:

@@ -46,6 +46,15 @@ def admit(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.State
     return only
 
 
+def admit_remote(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.Statement:
+    """The one SELECT in a text from outside.
+
+    Raises:
+        UsageError, QueryError, duckdb.Error: as `admit`.
+    """
+    return admit(connection, statement)
+
+
 def _writes(connection: duckdb.DuckDBPyConnection, text: str, kind: str) -> bool:
     if kind == "EXPLAIN":
         bare = _LITERALS.sub(lambda match: " " * len(match[0]), text)
