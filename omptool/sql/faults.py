@@ -71,7 +71,7 @@ def _message(facts: Mapping[str, str], statement: str, names: Sequence[str]) -> 
     if facts.get("error_subtype") == "COLUMN_NOT_FOUND" or _NO_COLUMN.search(text):
         return _no_column(facts, statement, names, text)
     if facts.get("error_subtype") == "MISSING_ENTRY" and kind in ("Table", "View"):
-        return f'no table "{name}"', _nearest_table(name, names)
+        return f'no table "{name}"', nearest_table(name, names)
     if facts.get("error_subtype") == "MISSING_ENTRY" and "Function" in kind:
         return f'no function "{name}"', _did_you_mean(_candidates(facts)[:1])
     if facts.get("error_subtype") == "SYNTAX_ERROR" or facts.get("exception_type") == "Parser":
@@ -102,13 +102,18 @@ def _no_column(facts: Mapping[str, str], statement: str, names: Sequence[str], t
     return f'no column "{name}"' + (f" in {tables[0]}" if len(tables) == 1 else ""), suggestion
 
 
-def _nearest_table(name: str, names: Sequence[str]) -> str:
+def nearest_table(name: str, names: Sequence[str], *, files: bool = True) -> str:
+    """What to write instead of a table that is not there.
+
+    Args:
+        files: whether a file could be named on the command line.
+    """
     known = [candidate for candidate in names if not candidate.startswith(_INTERNAL)]
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
     if close:
         return _did_you_mean(close)
     if re.search(r"[./\\]", name):
-        return f"name the file with --on {name}"
+        return f"name the file with --on {name}" if files else f"a server reads no files; tables: {', '.join(known)}"
     return f"tables: {', '.join(known)}" if known else ""
 
 
