@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from omptool.cloud.server import frames
+from omptool.cloud.server import frames, sandbox
 from omptool.cloud.server.frames import Frame
 
 if TYPE_CHECKING:  # heavy, and the sandbox has to stand before they start threads
@@ -56,12 +56,13 @@ class Worker:
             return
         try:
             setup = _setup(first.head["setup"])
+            lacks = sandbox.enter(setup.lake, setup.folder, memory=setup.memory, temporary=setup.temporary)
             self._preload()
         except Exception as error:  # noqa: BLE001 - the server tells its operator
             self._send(Frame({"kind": "error", "message": f"{type(error).__name__}: {error}"}))
             return
         threading.Thread(target=self._listen, daemon=True).start()
-        self._send(Frame({"kind": "ready"}))
+        self._send(Frame({"kind": "ready", "lacks": lacks}))
         while True:
             order = self._orders.get()
             self._work(order.head, setup)
