@@ -30,8 +30,10 @@ COMMANDS = {
     "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
     "query": "Ask SQL of captures, lakes and files.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
+    "cloud": "Serve a lake over HTTP, so that others can ask it.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",
     "tour": "Show the whole way in a minute: discover, browse, capture, verify, convert, query.",
+    "samples": "List and copy recorded shifts to try things on.",
     "config": "Show and check the settings.",
 }
 """Name and first line of help; module `omptool.cli.NAME` has the function NAME, or a Typer `app` with sub-commands."""

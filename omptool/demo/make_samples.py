@@ -1,0 +1,63 @@
+"""Makes `sample_data/` anew, byte for byte: `python -m omptool.demo.make_samples [DIR]`.
+
+Everything but the README comes from here. The same versions of pyarrow and zstd give the same bytes on every computer;
+tests/constraints.txt says which. Takes some ten seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from omptool.demo import sample_answers, sample_capture, sample_lake
+from omptool.demo.sample_shift import END, MACHINES, SEED, START, channels
+from omptool.demo.samples import ABOUT, folder
+from omptool.demo.schedule import Plant
+from omptool.demo.truth import time_text
+from omptool.model.plant import PlantModel
+from omptool.sources.capture import CaptureSource
+
+NAME = "press-line"
+
+PLANT_TOML = """\
+# Where the machines stand, the three servers of this line say themselves: omptool info press-line.omcap
+# What they do not say is the time zone of the site.
+site = "Riverside"
+time_zone = "Europe/London"
+
+# Which tags the analyses read. These are the names of OPC 40001-1 (Machinery), which omptool knows without being told.
+[roles]
+mode = "MachineryOperationMode/CurrentState"
+good = "GoodCount"
+scrap = "ScrapCount"
+rework = "ReworkCount"
+ideal = "IdealCycleTime"
+"""
+
+
+def make(samples: Path) -> None:
+    """Write every sample below the folder `samples`; what it made before is replaced, anything else stays."""
+    target = samples / NAME
+    target.mkdir(parents=True, exist_ok=True)
+    capture, lake, answers = target / f"{NAME}.omcap", target / "lake", target / "answers"
+    for made in (capture, lake, answers):
+        shutil.rmtree(made, ignore_errors=True)
+    plant = Plant(SEED)
+    (target / "plant.toml").write_text(PLANT_TOML, "utf-8", newline="\n")
+    sample_capture.write(plant, capture)
+    sample_lake.write(capture, lake, PlantModel.parse(PLANT_TOML))
+    sample_answers.write(plant, answers)
+    about = {
+        "title": "one shift of a press line: two presses and a packer",
+        "rows": CaptureSource(capture).last_seq,
+        "tags": sum(len(channels(plant, machine)) for machine in MACHINES),
+        "start": time_text(START),
+        "end": time_text(END),
+    }
+    (target / ABOUT).write_text(json.dumps(about, indent=1) + "\n", "utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]) if len(sys.argv) > 1 else folder())
