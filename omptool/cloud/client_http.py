@@ -13,10 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-import httpx
-
 from omptool import __version__
 from omptool.cloud import client_problems as problems
+from omptool.cloud.client_httpx import httpx
 from omptool.config import CloudConfig
 from omptool.errors import OmptoolError, ServerRefused, Unreachable
 
