@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
-from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption, TzOption
+from omptool.cli.options import ConfigOption, DryRunOption, ForceOption, FormatOption, OutputOption, TzOption
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def copy(
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier copy, and all that was put beside it.")
     ] = False,
+    dry_run: DryRunOption = False,
     format: FormatOption = None,
-    output: OutputOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Copy samples to DIR/NAME: a capture, the lake made of it, a README, plant.toml and the known answers.
@@ -80,18 +80,20 @@ def copy(
       omptool samples copy press-line /tmp
     """
     settings.load(config)
-    from omptool.cli.output import Rows, choose_format, emit, refuse_existing
+    from omptool.cli.output import Rows, choose_format, emit
     from omptool.demo import samples
 
     if len(words) > 2:
         raise UsageError(f"too many words: {' '.join(words)}", "omptool samples copy [NAME] DIR")
     wanted = samples.samples() if len(words) == 1 else [samples.find(words[0])]
-    if output is not None:
-        refuse_existing(output, force=force)
+    if dry_run:
+        for one, place in zip(wanted, samples.check(wanted, Path(words[-1]), force=force), strict=True):
+            diagnostics.note(f"would copy {one.name} to {place}, {len(one.files)} files, {one.size / 1e6:.1f} MB")
+        return
     folders = samples.copy(wanted, Path(words[-1]), force=force)
-    if format is not None or output is not None or choose_format(None, None) != "table":
+    if format is not None or choose_format(None, None) != "table":
         rows = [(one.name, str(place), len(one.files), one.size) for one, place in zip(wanted, folders, strict=True)]
-        emit(Rows(COPY_COLUMNS, rows), format=format, output=output, force=force)
+        emit(Rows(COPY_COLUMNS, rows), format=format)
     for one, place in zip(wanted, folders, strict=True):
         _say(one, place)
 

@@ -96,14 +96,23 @@ def copy(wanted: Sequence[Sample], target: Path, *, force: bool = False) -> list
         OutputExists: something is there and `force` does not apply; nothing was copied.
         DiskFull, OutputFailed: no space or no permission.
     """
+    targets = check(wanted, target, force=force)
+    with local.writing(target):
+        local.make_folder(target)
+        for sample, place in zip(wanted, targets, strict=True):
+            _copy(sample.path, place)
+    return targets
+
+
+def check(wanted: Sequence[Sample], target: Path, *, force: bool = False) -> list[Path]:
+    """Where `copy` would put them; writes nothing.
+
+    Raises:
+        OutputExists: as `copy`.
+    """
     targets = [target / sample.name for sample in wanted]
     for place in targets:
         _check_free(place, force)
-    with local.writing(target):
-        local.make_folder(target)
-    for sample, place in zip(wanted, targets, strict=True):
-        with local.writing(place):
-            _copy(sample.path, place)
     return targets
 
 
@@ -120,10 +129,9 @@ def _check_free(place: Path, force: bool) -> None:
 
 def _copy(source: Path, place: Path) -> None:
     """Beside its place first, then renamed; an earlier copy goes only when the new one is complete."""
-    fresh = local.temporary_beside(place)
-    old = local.temporary_beside(place)
+    fresh, old = local.temporary_beside(place), local.temporary_beside(place)
     try:
-        shutil.copytree(source, fresh, copy_function=_copy_file)
+        _copy_files(source, fresh)
         if place.exists():
             place.rename(old)
         fresh.rename(place)
@@ -135,6 +143,13 @@ def _copy(source: Path, place: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _copy_file(source: str, target: str) -> None:
-    """The bytes alone: an installation may be read-only, and its copies are to be worked with."""
-    shutil.copyfile(source, target)
+def _copy_files(source: Path, target: Path) -> None:
+    """The bytes alone, without modes: an installation may be read-only, and its copies are to be worked with."""
+    target.mkdir()
+    for path in sorted(source.rglob("*")):
+        here = target / path.relative_to(source)
+        if path.is_dir():
+            here.mkdir()
+        else:
+            shutil.copyfile(path, here)
+            local.sync_file(here)
