@@ -152,7 +152,7 @@ class LocalEngine:
         """DuckDB's errors as ours; an error of a source that DuckDB passed on as itself."""
         try:
             yield
-        except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow raises OSError for what a scan met
+        except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:  # pyarrow's for a scan are OSErrors
             if self._failures:
                 raise self._failures.pop() from None
             if isinstance(error, OSError) and not faults.is_engines(error):

@@ -31,11 +31,20 @@ def explain(error: Exception, statement: str, names: Sequence[str] = ()) -> Quer
     facts = _facts(error)
     if facts.get("exception_type") == "INTERRUPT":
         return _stopped(facts)
+    if isinstance(error, MemoryError) or facts.get("exception_type") == "Out of Memory":
+        return too_little_memory()
     message, suggestion = _message(facts, statement, names)
     place = _position(facts)
     if place is None or not statement:  # without a statement it was a source that could not be read
         return QueryError(message, suggestion)
     return QueryError(message, mark(statement, place, suggestion))
+
+
+def too_little_memory() -> QueryError:
+    """The error of a statement that asked for more than its limit, whoever noticed."""
+    return QueryError(
+        "the statement needs more memory than it may use", "select fewer rows or columns, or group earlier"
+    )
 
 
 def is_engines(error: Exception) -> bool:
@@ -81,8 +90,6 @@ def _message(facts: Mapping[str, str], statement: str, names: Sequence[str]) -> 
             f"the statement needs the DuckDB extension {extension[1] or extension[2]}, which is not part of omptool",
             ("omptool loads no extensions; copy the data to local files first"),
         )
-    if facts.get("exception_type") == "Out of Memory":
-        return "the statement needs more memory than it may use", "select fewer rows or columns, or group earlier"
     return _sentence(text), ""
 
 
@@ -134,6 +141,7 @@ def _did_you_mean(names: Sequence[str]) -> str:
 def _sentence(text: str) -> str:
     """The first line without the marks that make an error shout."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "the statement failed")
+    first = re.sub(r"\.? Use \"?(SET|PRAGMA) .*$", "", first)
     first = re.sub(r"\.? You might need to add explicit type casts\.?$", "", first).rstrip("!. ")
     return first[:1].lower() + first[1:] if not first[:2].isupper() else first
 

@@ -189,6 +189,9 @@ class WorkerPool:
                         await worker.end()
                         worker = await self._start()
                     run.finish(await self._serve(worker, run))
+                    if worker.retired:
+                        await worker.end()
+                        worker = await self._start()
                 except OmptoolError as error:
                     run.finish(error)
                 self._running.discard(run)
@@ -249,6 +252,7 @@ class WorkerPool:
                     run.columns = tuple(Column(*column) for column in head["columns"])
                     run.lake_version = head["versions"]
                 else:
+                    worker.retired = bool(head.get("retire"))
                     return _error(head) if head["kind"] == "error" else None
         except WorkerGone as gone:
             worker.kill()

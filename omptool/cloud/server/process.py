@@ -43,6 +43,8 @@ class WorkerProcess:
         self._folder = folder
         self.lacks: tuple[str, ...] = ()
         """Protections that this platform does not give."""
+        self.retired = False
+        """Whether it asked to be replaced after its last statement."""
 
     @classmethod
     async def start(cls, setup: dict[str, Any]) -> WorkerProcess:
@@ -125,6 +127,8 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End it at once."""
+        if not self.alive:
+            return  # the number may belong to another process by now
         with contextlib.suppress(ProcessLookupError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -133,8 +137,7 @@ class WorkerProcess:
 
     async def end(self) -> None:
         """End it and remove what it left on the disk."""
-        if self.alive:
-            self.kill()
+        self.kill()
         await self._process.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()

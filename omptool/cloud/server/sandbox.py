@@ -27,9 +27,13 @@ _SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 _SYSTEM = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/usr/share/zoneinfo",
     "/etc/localtime", "/dev/null", "/dev/urandom", "/proc/self/cgroup", "/proc/meminfo", "/sys/fs/cgroup",
+    "/proc/sys/vm/overcommit_memory", "/sys/kernel/mm/transparent_hugepage",
 )  # fmt: skip
-"""What libraries read: themselves, time zones, how many processors this container has (DuckDB 2.0 aborts when it may not
-read the last)."""
+"""What libraries read: themselves, time zones, processors and memory of this container.
+
+DuckDB 2.0 aborts when it may not read the control groups, and its allocator gets round the limit on memory when it may
+not read how the kernel grants it.
+"""
 
 _DEATH_SIGNAL = 1
 

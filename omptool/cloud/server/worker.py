@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omptool.cloud.server import frames, sandbox
 from omptool.cloud.server.frames import Frame
+from omptool.cloud.server.hiding import hide
 
 if TYPE_CHECKING:  # heavy, and the sandbox has to stand before they start threads
     import pyarrow as pa
 
+    from omptool.errors import OmptoolError
     from omptool.sql.engine import LocalEngine
 
 
@@ -56,6 +58,7 @@ class Worker:
             return
         try:
             setup = _setup(first.head["setup"])
+            memory = Memory(sandbox.size(setup.memory))
             lacks = sandbox.enter(setup.lake, setup.folder, memory=setup.memory, temporary=setup.temporary)
             self._preload()
         except Exception as error:  # noqa: BLE001 - the server tells its operator
@@ -65,7 +68,7 @@ class Worker:
         self._send(Frame({"kind": "ready", "lacks": lacks}))
         while True:
             order = self._orders.get()
-            self._work(order.head, setup)
+            self._send(self._work(order.head, setup, memory))
 
     def _preload(self) -> None:
         """Import what statements need before the first one comes."""
@@ -90,21 +93,25 @@ class Worker:
             if self._current == number and self._engine is not None:
                 self._engine.cancel()
 
-    def _work(self, order: dict[str, Any], setup: Setup) -> None:
+    def _work(self, order: dict[str, Any], setup: Setup, memory: Memory) -> Frame:
+        """Answer an order; its last frame."""
         from omptool.errors import OmptoolError
+        from omptool.sql import faults
 
+        last: dict[str, Any] = {"kind": "end"}
         with self._lock:
             self._current = order["number"]
         try:
             self._answer(order, setup)
         except OmptoolError as error:
-            self._send(
-                Frame({"kind": "error", "error": type(error).__name__, "message": error.message, "hint": error.hint})
-            )
+            last = _told(error, order, setup)
+        except MemoryError:
+            last = _told(faults.too_little_memory(), order, setup)
         finally:
             with self._lock:
                 self._current = None
                 self._cancelled.clear()
+        return Frame(last | {"retire": memory.is_kept()})
 
     def _answer(self, order: dict[str, Any], setup: Setup) -> None:
         from omptool.cloud.server.job import unpack
@@ -127,7 +134,6 @@ class Worker:
                 self._send_chunks(reader, limit)
             finally:
                 self._register(None, order["number"])
-        self._send(Frame({"kind": "end"}))
 
     def _register(self, engine: LocalEngine | None, number: int) -> None:
         from omptool.errors import QueryError
@@ -152,6 +158,36 @@ class Worker:
     def _send(self, frame: Frame) -> None:
         self._sink.write(frames.encode(frame))
         self._sink.flush()
+
+
+class Memory:
+    """How much a process holds between statements: its limit counts what the allocators keep for later."""
+
+    def __init__(self, allowed: int | None) -> None:
+        """To be made before the sandbox is entered: it keeps a file of the kernel open."""
+        self._allowed = allowed
+        try:
+            self._counts: BinaryIO | None = Path("/proc/self/statm").open("rb", buffering=0)  # noqa: SIM115
+        except OSError:
+            self._counts = None
+
+    def is_kept(self) -> bool:
+        """Whether so much is still held that the next statement would miss it: a new process is due."""
+        if self._counts is None or self._allowed is None:
+            return False
+        self._counts.seek(0)
+        pages = int(self._counts.read().split()[5])
+        return pages * os.sysconf("SC_PAGE_SIZE") > sandbox.HEADROOM * 3 // 4
+
+
+def _told(error: OmptoolError, order: dict[str, Any], setup: Setup) -> dict[str, Any]:
+    """An error as the client may read it."""
+    from omptool.sql.views import exact
+
+    lake, folder = str(setup.lake), str(setup.folder)
+    known = {lake: "LAKE", exact(lake): "LAKE", folder: "…", exact(folder): "…"}
+    message, hint = (hide(text, order["statement"], known) for text in (error.message, error.hint))
+    return {"kind": "error", "error": type(error).__name__, "message": message, "hint": hint}
 
 
 def _setup(told: dict[str, Any]) -> Setup:
