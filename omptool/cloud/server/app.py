@@ -18,6 +18,7 @@ import pyarrow as pa
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from omptool import __version__
@@ -44,6 +45,13 @@ VERSION = "1"
 """Of the API; the 1 of /v1/."""
 
 ARROW = "application/vnd.apache.arrow.stream"
+
+
+class _StatementId(StringConvertor):
+    regex = "[^/:]+"  # what follows a colon is a verb
+
+
+register_url_convertor("statement", _StatementId())
 
 Renderer = Callable[[pa.Table, int], bytes]
 """Rows of a chunk and its number → the bytes of another format."""
@@ -198,7 +206,7 @@ def _answer(app: FastAPI, pool: Pool, statements: StatementStore) -> None:
             await statements.cancel(statement)  # nobody was told its id, nobody can come back
         return _status(statement, response)
 
-    @app.get("/v1/statements/{id}", tags=["statements"], summary="Ask how far a statement is")
+    @app.get("/v1/statements/{id:statement}", tags=["statements"], summary="Ask how far a statement is")
     async def poll(
         request: Request, response: Response, id: IdPath, wait: WaitQuery = 0, seen: SeenQuery = None
     ) -> StatementStatus:
@@ -206,7 +214,7 @@ def _answer(app: FastAPI, pool: Pool, statements: StatementStore) -> None:
         await _while_connected(request, statement.wait(wait, beyond=seen))
         return _status(statement, response)
 
-    @app.post("/v1/statements/{id}:cancel", tags=["statements"], summary="Stop a statement")
+    @app.post("/v1/statements/{id:statement}:cancel", tags=["statements"], summary="Stop a statement")
     async def cancel(id: IdPath) -> StatementStatus:
         statement = statements.get(id)
         await statements.cancel(statement)
@@ -214,7 +222,9 @@ def _answer(app: FastAPI, pool: Pool, statements: StatementStore) -> None:
 
 
 def _deliver(app: FastAPI, statements: StatementStore, renderers: Mapping[str, Renderer]) -> None:
-    @app.get("/v1/statements/{id}/chunks/{n}", tags=["statements"], summary="Fetch rows", response_class=Response)
+    @app.get(
+        "/v1/statements/{id:statement}/chunks/{n}", tags=["statements"], summary="Fetch rows", response_class=Response
+    )
     async def chunk(
         id: IdPath,
         n: Annotated[int, InPath(ge=0, le=2**31, description="Number of a chunk, from 0.")],

@@ -5,6 +5,8 @@ An ASGI layer around the whole application, so that no route can be forgotten.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from hashlib import sha256
@@ -27,6 +29,8 @@ OPEN = frozenset({"/v1/health"})
 HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Names of this computer: a web page that bends its own name to 127.0.0.1 (DNS rebinding) comes with another one."""
 
+_DRAIN_BYTES = 64 << 20
+_DRAIN_S = 2.0
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -50,6 +54,8 @@ class Guard:
         try:
             self._check(scope, Headers(scope=scope))
         except ApiError as error:
+            if error.problem.status == 413:
+                await _drain(receive)
             await problem_response(error)(scope, receive, marked)
             return
         await self._app(scope, _bounded(receive), marked)
@@ -90,10 +96,23 @@ def _bounded(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > BODY_LIMIT:
+            await _drain(receive)
             raise HTTPException(413)
         return message
 
     return counted
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while: a client that is still sending would see a reset connection and no answer."""
+    size = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            while size < _DRAIN_BYTES:
+                message = await receive()
+                size += len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def _digest(text: bytes) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from omptool.cloud.server.parameters import Sent
+from omptool.cloud.server.parameters import Sent, whole
 from omptool.cloud.server.problems import Problem
 
 MAX_STATEMENT = 1 << 20
@@ -44,10 +44,8 @@ class StatementRequest(_Model):
     wait_timeout: Annotated[float, Field(strict=True)] = Field(
         default=10, ge=0, le=MAX_WAIT_S, description="Seconds to wait for the end before 202 is answered."
     )
-    byte_limit: Annotated[int, Field(strict=True)] | None = Field(
+    byte_limit: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1), BeforeValidator(whole)] | None = Field(
         default=None,
-        ge=1,
-        le=2**63 - 1,
         description="The result may have so many bytes of Arrow; the server's own limit holds too.",
     )
 
@@ -67,7 +65,7 @@ class StatementStatus(_Model):
     columns: list[Column] | None = Field(description="null until the first chunk is there.")
     chunks: int = Field(
         ge=0,
-        description="Chunks so far; more may come while it runs. Those of a statement that failed or was cancelled are gone.",
+        description="Chunks so far; more may come while it runs. Without success they are gone at the end.",
     )
     rows: int = Field(ge=0, description="Rows in these chunks.")
     bytes: int = Field(ge=0, description="Bytes of these chunks as Arrow.")

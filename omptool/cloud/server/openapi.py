@@ -40,6 +40,9 @@ _POSSIBLE = {
 }
 _MAY_RUN = frozenset({("/v1/statements", "post"), ("/v1/statements/{id}", "get")})
 _ANSWERS = (Health, Plant, Problem, StatementStatus, Tables)
+_LINKS = {
+    name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in ("poll", "cancel", "chunk")
+}
 _HEADERS: dict[str, Any] = {
     "Operation-Location": {"description": "Path of the statement.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds until the next try.", "schema": {"type": "integer"}},
@@ -84,7 +87,13 @@ def _complete(operation: dict[str, Any], path: str, method: str) -> None:
         ended = responses["200"]
         ended["description"] = "The statement has ended."
         ended["headers"] = {"Operation-Location": _HEADERS["Operation-Location"]}
-        responses["202"] = {"description": "The statement goes on.", "content": ended["content"], "headers": _HEADERS}
+        ended["links"] = _LINKS
+        responses["202"] = {
+            "description": "The statement goes on.",
+            "content": ended["content"],
+            "headers": _HEADERS,
+            "links": _LINKS,
+        }
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -26,11 +26,15 @@ _RFC3339_READER = re.compile(_RFC3339)
 def _int(value: object) -> int:
     if isinstance(value, str) and len(value) <= 39 and value.isascii() and value.removeprefix("-").isdigit():
         value = int(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
+    number = whole(value)
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > _LARGEST:
         raise ValueError("a whole number of at most 38 digits, or its digits as text")
-    return value
+    return number
+
+
+def whole(value: object) -> object:
+    """A number without a fraction as int: to JSON, 2.0 and 2 are the same."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _float(value: object) -> float:
@@ -57,11 +61,10 @@ def _timestamp(value: object) -> datetime:
 
 
 def _interval(value: object) -> timedelta:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _INT64:
+    number = whole(value)
+    if not isinstance(number, int) or isinstance(number, bool) or abs(number) > _INT64:
         raise ValueError("a whole number of microseconds that fits 64 bits")
-    return timedelta(microseconds=value)
+    return timedelta(microseconds=number)
 
 
 def _schema(**schema: Any) -> WithJsonSchema:

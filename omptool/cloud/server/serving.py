@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from omptool.cloud.server.app import Renderer, create_app
 from omptool.cloud.server.job import Limits
@@ -74,23 +75,30 @@ async def serving(
     store = StatementStore(report=report)
     async with WorkerPool(lake, limits) as pool:
         app = create_app(lake, token, pool, renderers, store=store, report=report)
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            lifespan="on",
-            ws="none",
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_GRACE_S,
-        )
-        server = _Server(config)
-        running = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            await server.listens.wait()
+        async with answering(app, store, listening):
             yield pool
-        finally:
-            await store.close()  # wakes everybody who waits for a statement
-            server.should_exit = True
-            await running
+
+
+@contextlib.asynccontextmanager
+async def answering(app: FastAPI, store: StatementStore, listening: socket.socket) -> AsyncIterator[None]:
+    """Answer requests to an application, and stop its statements, while the block runs."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await server.listens.wait()
+        yield
+    finally:
+        await store.close()  # wakes everybody who waits for a statement
+        server.should_exit = True
+        await running
