@@ -47,10 +47,39 @@ def read(data: bytes) -> Chunk:
         with pa.ipc.open_stream(data) as stream:
             batches = list(stream)
             for batch in batches:
-                batch.validate(full=True)
+                _validate(batch)
             return Chunk(stream.schema, batches)
     except (pa.ArrowException, OSError, MemoryError) as error:
         raise NotArrow(str(error).partition("\n")[0][:200]) from None
+
+
+def _validate(batch: pa.RecordBatch) -> None:
+    """Raise ArrowInvalid where an offset, a length or a text is wrong."""
+    batch.validate()
+    for column in batch.columns:
+        plain = _without_decimals(column.type)
+        (column if plain.equals(column.type) else column.view(plain)).validate(full=True)
+
+
+def _without_decimals(kind: pa.DataType) -> pa.DataType:
+    """The same layout with bytes for DECIMAL: a HUGEINT of 39 digits is right, and no valid DECIMAL(38)."""
+    if pa.types.is_decimal128(kind):
+        return pa.binary(16)
+    if pa.types.is_map(kind):
+        return pa.map_(_without_decimals(kind.key_type), _field(kind.item_field))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_field(kind.value_field), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(_field(kind.value_field))
+    if pa.types.is_struct(kind):
+        return pa.struct([_field(field) for field in kind])
+    if pa.types.is_union(kind) and kind.mode == "sparse":
+        return pa.sparse_union([_field(kind.field(n)) for n in range(kind.num_fields)], kind.type_codes)
+    return kind
+
+
+def _field(field: pa.Field) -> pa.Field:
+    return field.with_type(_without_decimals(field.type))
 
 
 def _walk(data: memoryview) -> None:
