@@ -7,17 +7,12 @@ only for showing where.
 
 from __future__ import annotations
 
-import csv
-import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from omptool.errors import QueryError
 from omptool.model.contracts import VIEWS
 from omptool.sql import faults
+from omptool.sql.functions import functions, nearest
 
 ALLOWED = "a server answers one SELECT over " + ", ".join(VIEWS)
 PIVOT_HINT = "write a column per value: avg(value) FILTER (WHERE tag = 'Speed') AS speed, and GROUP BY the rest"
@@ -58,43 +53,6 @@ _REFUSED_PIECES = {
     "PIVOT": ("PIVOT and UNPIVOT are not answered here", PIVOT_HINT),
     "SHOW_REF": ("DESCRIBE, SUMMARIZE and SHOW are not answered here", "the server lists its tables and columns"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Functions:
-    """The reviewed list.
-
-    Attributes:
-        allowed: names.
-        refused: name → why.
-        families: beginning of a name → why all such are refused.
-    """
-
-    allowed: frozenset[str]
-    refused: Mapping[str, str]
-    families: Mapping[str, str]
-
-    def why_refused(self, name: str) -> str | None:
-        """Why a function is on the list of refused ones; None when it is not on it."""
-        if name in self.refused:
-            return self.refused[name]
-        return next((why for start, why in self.families.items() if name.startswith(start)), None)
-
-
-@cache
-def functions() -> Functions:
-    """The list in `functions.csv`; names there are lower case, `name_*` is a family."""
-    allowed, refused, families = set(), {}, {}
-    text = resources.files("omptool.sql").joinpath("functions.csv").read_text("utf-8")
-    for row in csv.DictReader(text.splitlines()):
-        name, why = row["name"], row["group"]
-        if row["verdict"] == "allow":
-            allowed.add(name)
-        elif name.endswith("_*"):
-            families[name[:-1]] = why
-        else:
-            refused[name] = why
-    return Functions(frozenset(allowed), refused, families)
 
 
 def check(tree: Any, statement: str) -> None:
@@ -178,8 +136,7 @@ class _Check:
         why = known.why_refused(name.casefold())
         if why is not None:
             raise self._refusal(place, f'the function "{name}" is not answered here: {why}', ALLOWED)
-        close = difflib.get_close_matches(name.casefold(), known.allowed, n=1, cutoff=0.6)
-        raise self._refusal(place, f'no function "{name}"', f'did you mean "{close[0]}"?' if close else "")
+        raise self._refusal(place, f'no function "{name}"', faults.did_you_mean(nearest(name)))
 
     def _no_table(self, node: dict[str, Any], name: str) -> QueryError:
         return self._refusal(node, f'no table "{name}"', faults.nearest_table(name, list(VIEWS), files=False))

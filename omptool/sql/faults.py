@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from omptool.errors import QueryError, StatementTimeout
 from omptool.model.contracts import VIEWS
+from omptool.sql.functions import nearest
 
 _LINE_WIDTH = 100
 _JSON = re.compile(r"^[^{]*?(\{.*\})\s*$", re.DOTALL)
@@ -82,7 +83,7 @@ def _message(facts: Mapping[str, str], statement: str, names: Sequence[str]) -> 
     if facts.get("error_subtype") == "MISSING_ENTRY" and kind in ("Table", "View"):
         return f'no table "{name}"', nearest_table(name, names)
     if facts.get("error_subtype") == "MISSING_ENTRY" and "Function" in kind:
-        return f'no function "{name}"', _did_you_mean(_candidates(facts)[:1])
+        return f'no function "{name}"', did_you_mean(nearest(name))
     if facts.get("error_subtype") == "SYNTAX_ERROR" or facts.get("exception_type") == "Parser":
         return _sentence(text), ""
     if extension := _EXTENSION.search(text):
@@ -104,7 +105,7 @@ def _no_column(facts: Mapping[str, str], statement: str, names: Sequence[str], t
     if not close and place is not None and statement.encode()[place:].startswith(b'"'):
         suggestion = f"text stands in single quotes: '{name}'"
     else:
-        suggestion = _did_you_mean(close) or (f"columns: {', '.join(candidates[:6])}" if candidates else "")
+        suggestion = did_you_mean(close) or (f"columns: {', '.join(candidates[:6])}" if candidates else "")
     tables = _mentioned(statement, names)
     return f'no column "{name}"' + (f" in {tables[0]}" if len(tables) == 1 else ""), suggestion
 
@@ -118,7 +119,7 @@ def nearest_table(name: str, names: Sequence[str], *, files: bool = True) -> str
     known = [candidate for candidate in names if not candidate.startswith(_INTERNAL)]
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
     if close:
-        return _did_you_mean(close)
+        return did_you_mean(close)
     if re.search(r"[./\\]", name):
         return f"name the file with --on {name}" if files else f"a server reads no files; tables: {', '.join(known)}"
     return f"tables: {', '.join(known)}" if known else ""
@@ -134,7 +135,8 @@ def _candidates(facts: Mapping[str, str]) -> list[str]:
     return [candidate for candidate in listed if candidate and not candidate.startswith(_INTERNAL)]
 
 
-def _did_you_mean(names: Sequence[str]) -> str:
+def did_you_mean(names: Sequence[str]) -> str:
+    """The remark beside a caret: the first of some names, or nothing."""
     return f'did you mean "{names[0]}"?' if names else ""
 
 
