@@ -28,7 +28,7 @@ COMMANDS = {
     "cat": "Print the rows of a capture.",
     "replay": "Play a capture again: as an OPC UA server, as rows on stdout, or into a new capture.",
     "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
-    "query": "Ask SQL of captures, lakes and files.",
+    "query": "Ask SQL of captures, lakes and files, or of a cloud.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
     "cloud": "Serve a lake over HTTP, so that others can ask it.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from omptool.demo import sample_answers, sample_capture, sample_lake
-from omptool.demo.sample_shift import END, MACHINES, SEED, START, channels
+from omptool.demo.sample_shift import END, SEED, START, channels
 from omptool.demo.samples import ABOUT, folder
 from omptool.demo.schedule import Plant
 from omptool.demo.truth import time_text
@@ -22,8 +22,8 @@ from omptool.sources.capture import CaptureSource
 NAME = "press-line"
 
 PLANT_TOML = """\
-# Where the machines stand, the three servers of this line say themselves: omptool info press-line.omcap
-# What they do not say is the time zone of the site.
+# Where the machines stand, the server of the line says itself (ISA-95 and Machinery).
+# What it does not say is the time zone of the site.
 site = "Riverside"
 time_zone = "Europe/London"
 
@@ -52,7 +52,7 @@ def make(samples: Path) -> None:
     about = {
         "title": "one shift of a press line: two presses and a packer",
         "rows": CaptureSource(capture).last_seq,
-        "tags": sum(len(channels(plant, machine)) for machine in MACHINES),
+        "tags": len(channels(plant)),
         "start": time_text(START),
         "end": time_text(END),
     }

@@ -1,7 +1,7 @@
 """What the analyses must say about the sample shift, counted from the schedule of the simulated plant.
 
 No measurement and no analysis takes part: times come from the intervals that the simulator planned, parts from its
-lists, and only the minutes in which nobody listened to Packer1 are taken out. Times are summed as whole nanoseconds.
+lists, and only the minutes in which nobody listened are taken out. Times are summed as whole nanoseconds.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from typing import NamedTuple
 
 from omptool.demo.line import ideal_cycle
 from omptool.demo.plant import ITEM_STATES, OPERATION_MODES, SECOND, Machine, State
-from omptool.demo.sample_shift import END, GAP, LINE, LOST_MACHINE, MACHINES, START, channels, received
+from omptool.demo.sample_shift import END, GAP, LINE, MACHINES, START, channels, received
 from omptool.demo.schedule import Change, Plant, Stretch
 from omptool.demo.truth import time_text
 
 UNSEEN = "UNASSIGNED"
 """State of a machine while nobody listens, as the analyses call it."""
+
+COVERAGE = (END - START - (GAP[1] - GAP[0])) / (END - START)
+"""Part of the shift in which somebody listened."""
 
 Row = Mapping[str, object]
 
@@ -62,7 +65,7 @@ def time_in_state(plant: Plant) -> list[Row]:
             found.append({
                 "machine": machine.name, "state": state, "seconds": sum(visits) / SECOND,
                 "share": sum(visits) / (END - START), "visits": len(visits), "longest_s": max(visits) / SECOND,
-                "coverage": _coverage(machine),
+                "coverage": COVERAGE,
             })  # fmt: skip
     return found
 
@@ -89,7 +92,7 @@ def oee(plant: Plant) -> list[Row]:
             "pbt": planned / SECOND,
             **{name: times[name] / SECOND for name in ("apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s")},
             "ideal_s": float(ideal), "pq": good + scrap + rework, "gq": good, "sq": scrap, "rq": rework,
-            "coverage": _coverage(machine),
+            "coverage": COVERAGE,
         })  # fmt: skip
     return found
 
@@ -128,14 +131,14 @@ def data_quality(plant: Plant) -> list[Row]:
     """Per recorded tag: values that arrived with a time in the shift, by quality, and how long the value was Good."""
     found: list[Row] = []
     for machine in _by_name():
-        gap = GAP if machine.name == LOST_MACHINE else (END, END)
-        for channel in sorted(channels(plant, machine), key=lambda one: one.signal.name):
+        mine = [channel for channel in channels(plant) if channel.machine == machine]
+        for channel in sorted(mine, key=lambda one: one.signal.name):
             values = received(plant, channel)
             kinds = [change.status >> 30 for change in values if START <= change.time_ns < END]
-            good_ns = sum(_overlap(*span, START, gap[0]) + _overlap(*span, gap[1], END) for span in _good(values))
+            good_ns = sum(_overlap(*span, START, GAP[0]) + _overlap(*span, GAP[1], END) for span in _good(values))
             found.append({
                 "machine": machine.name, "tag": channel.signal.name, "rows": len(kinds), "good": kinds.count(0),
-                "uncertain": kinds.count(1), "bad": kinds.count(2), "coverage": _coverage(machine),
+                "uncertain": kinds.count(1), "bad": kinds.count(2), "coverage": COVERAGE,
                 "percent_good": float(Fraction(100 * good_ns, END - START)),
             })  # fmt: skip
     return found
@@ -166,8 +169,8 @@ def _pieces(plant: Plant, machine: Machine) -> Iterator[_Piece]:
     for one in _stretches(plant, machine):
         cuts = [one.start, *(cut for cut in GAP if one.start < cut < one.end), one.end]
         for start, end in pairwise(cuts):
-            unseen = machine.name == LOST_MACHINE and GAP[0] <= start < GAP[1]
-            yield _Piece(UNSEEN if unseen else one.state, start, end)
+            is_unseen = GAP[0] <= start < GAP[1]
+            yield _Piece(UNSEEN if is_unseen else one.state, start, end)
 
 
 def _visits(plant: Plant, machine: Machine) -> Iterator[_Piece]:
@@ -193,8 +196,3 @@ def _parts(stretch: Stretch) -> int:
 def _ideal(machine: Machine, product: str) -> Fraction:
     """Seconds, as the machine's control says them."""
     return Fraction(str(ideal_cycle(LINE, machine, product)))
-
-
-def _coverage(machine: Machine) -> float:
-    unseen = GAP[1] - GAP[0] if machine.name == LOST_MACHINE else 0
-    return (END - START - unseen) / (END - START)

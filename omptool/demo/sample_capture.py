@@ -1,4 +1,4 @@
-"""The sample shift as a capture: the messages of three servers through the decoder, encoder and writer of a recording.
+"""The sample shift as a capture: the messages of a server through the decoder, encoder and writer of a recording.
 
 Clocks, ids and names are given, so the same bytes come out every time. Two things differ from what somebody recorded:
 commits are a quarter of an hour apart instead of a second, which makes it small, and nothing tells of the computer it
@@ -16,22 +16,21 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.rows import Block, RowEncoder
 from omptool.capture.writer import CaptureWriter
 from omptool.demo import nodes
-from omptool.demo.plant import MINUTE, SECOND, SITE, Machine
+from omptool.demo.plant import MINUTE, SECOND, SITE
 from omptool.demo.sample_shift import (
     BACK,
     CAPTURE_END,
     CAPTURE_START,
     LAST_MESSAGE,
     LINE,
-    MACHINES,
     PUBLISHING,
+    SESSIONS,
     SLOWED,
     Message,
     Session,
     channels,
     messages,
     server_time,
-    sessions,
 )
 from omptool.demo.schedule import Change, Channel, Plant
 from omptool.model.nodes import MonitoredNode, Node
@@ -43,6 +42,20 @@ from omptool.opcua.server_values import EncodedValue
 CAPTURE_ID = "20261116T055950Z-7d0c2e91ab54"
 MADE_WITH = "0.1.0"
 """Version in the session record: the first that made the sample, or every release would change its bytes."""
+
+_HOST = "line1.riverside.example"
+_URI = f"urn:{_HOST}:LineServer"
+SERVER = ServerIdentity(
+    server=_URI,
+    application_uri=_URI,
+    url=f"opc.tcp://{_HOST}:4840",
+    name="line1",
+    namespaces=nodes.NAMESPACES,
+    build_info={
+        "product_uri": "urn:omptool:demo", "manufacturer_name": "Example Controls", "product_name": "Line server",
+        "software_version": "4.2.1", "build_number": "1177",
+    },
+)  # fmt: skip
 
 _SESSION = {"omptool": MADE_WITH, "host": "collector.riverside.example", "pid": 2817}
 _COMMIT = 15 * MINUTE
@@ -66,17 +79,15 @@ def write(plant: Plant, path: Path) -> None:
         path, capture_id=CAPTURE_ID, session=_SESSION, rotate_seconds=_SEGMENT_S, clock=clock, mono=clock.mono
     )
     recordings: list[_Recording] = []
-    waiting = sorted(sessions(), key=lambda session: session.start)
     for now in _moments():
         clock.now = now
-        for recording in recordings:
-            recording.bring(now)
-        while waiting and waiting[0].start <= now:
-            session = waiting.pop(0)
-            for before in recordings:
-                if before.session.machine == session.machine:
-                    before.lost(session.start)
-            recordings.append(_Recording(plant, session, writer))
+        if recordings:
+            recordings[-1].bring(now)
+        for session in SESSIONS:
+            if session.start == now:
+                if recordings:
+                    recordings[-1].lost(now)
+                recordings.append(_Recording(plant, session, writer))
         writer.commit()
     writer.close(detail={"reason": "until"})
     (path / LOCK_FILE).unlink()  # names the process that wrote, and nobody writes any more
@@ -101,20 +112,17 @@ class _Clock:
 
 
 class _Recording:
-    """One session with a server: its subscription, and its messages on their way into the capture."""
+    """One session: its subscription, and its messages on their way into the capture."""
 
     def __init__(self, plant: Plant, session: Session, writer: CaptureWriter) -> None:
-        self.session = session
+        self._session = session
         self._writer = writer
-        self._server = _identity(session.machine)
-        self._channels = channels(plant, session.machine)
-        first = 1 + sum(len(channels(plant, other)) for other in MACHINES[: MACHINES.index(session.machine)])
-        self._handles = {channel.node_id: first + place for place, channel in enumerate(self._channels)}
+        self._channels = channels(plant)
+        self._handles = {channel.node_id: handle for handle, channel in enumerate(self._channels, 1)}
         self._signals = {channel.node_id: channel.signal for channel in self._channels}
         self._messages = list(messages(plant, session))
         self._sub = self._open()
-        most = max(self._handles.values())
-        self._encoder = RowEncoder(most, sub=self._sub, started_ns=session.start, slack_ns=PUBLISHING)
+        self._encoder = RowEncoder(len(self._handles), sub=self._sub, started_ns=session.start, slack_ns=PUBLISHING)
 
     def bring(self, until: int) -> None:
         """Append the messages that have arrived by now."""
@@ -126,7 +134,7 @@ class _Recording:
 
     def lost(self, back_ns: int) -> None:
         """The connection broke, and is there again."""
-        name, detail = self._server.server, {"cause": _CAUSE}
+        name, detail = SERVER.server, {"cause": _CAUSE}
         self._writer.journal("lost", server=name, sub=self._sub, detail=detail, time_ns=LAST_MESSAGE + SECOND // 2)
         self._writer.gap(
             GapReason.CONNECTION_LOST, server=name, start_ns=self._encoder.clock.since(LAST_MESSAGE), end_ns=back_ns,
@@ -135,16 +143,15 @@ class _Recording:
 
     def _open(self) -> int:
         """Write what a recording knows once its items are created; returns the subscription's handle."""
-        writer, name, epoch = self._writer, self._server.server, self.session.epoch
-        writer.journal("connect", server=name, detail={"url": self._server.url, "application_uri": name})
-        writer.put_nodes(self._server, self._node_table())
+        writer, name, epoch = self._writer, SERVER.server, self._session.epoch
+        writer.journal("connect", server=name, detail={"url": SERVER.url, "application_uri": name})
+        writer.put_nodes(SERVER, self._node_table())
         interval_ms = PUBLISHING / 1e6
         facts = {
             "publishing_ms": interval_ms, "asked_publishing_ms": interval_ms, "asked_sampling_ms": 0.0,
             "keep_alive_count": 10, "lifetime_count": 100, "items": len(self._channels), "failed": 0,
         }  # fmt: skip
-        number = 40 + 7 * epoch + MACHINES.index(self.session.machine)
-        sub = writer.subscription(name, epoch=epoch, subscription_id=number, detail=facts)
+        sub = writer.subscription(name, epoch=epoch, subscription_id=40 + 7 * epoch, detail=facts)
         revised = [self._revision(channel) for channel in self._channels if channel.signal.name in SLOWED]
         writer.journal("revised", server=name, sub=sub, detail={"items": revised})
         return sub
@@ -152,14 +159,12 @@ class _Recording:
     def _node_table(self) -> Sequence[MonitoredNode]:
         """All nodes of the server below Objects, monitored or not."""
         found = []
-        for node in _nodes_of(self.session.machine):
+        for node in _nodes():
             handle = self._handles.get(node.node_id, 0)
-            entry = MonitoredNode(node, handle, self._server.server, CAPTURE_START)
+            entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START)
             if handle:
                 sampling_ms = SLOWED.get(self._signals[node.node_id].name, 0) / 1e6
-                entry = MonitoredNode(
-                    node, handle, self._server.server, CAPTURE_START, sampling_ms, PUBLISHING / 1e6, _QUEUE
-                )
+                entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START, sampling_ms, PUBLISHING / 1e6, _QUEUE)
             found.append(entry)
         return found
 
@@ -179,34 +184,16 @@ class _Recording:
     def _item(self, change: Change) -> bytes:
         """A MonitoredItemNotification; the ClientHandle is the handle of the node."""
         variant = encode_variant(self._signals[change.node_id].type, change.value)
-        stamped = server_time(change, self.session)
+        stamped = server_time(change, self._session)
         value = EncodedValue(variant, change.status, unix_ns_to_ticks(change.time_ns), 0, unix_ns_to_ticks(stamped))
         return _HANDLE.pack(self._handles[change.node_id]) + value.data
 
 
-def _identity(machine: Machine) -> ServerIdentity:
-    host = f"{machine.name.lower()}.{SITE.lower()}.example"
-    uri = f"urn:{host}:{machine.kind.name}Control"
-    return ServerIdentity(
-        server=uri,
-        application_uri=uri,
-        url=f"opc.tcp://{host}:4840",
-        name=machine.name.lower(),
-        namespaces=nodes.NAMESPACES,
-        build_info={
-            "product_uri": "urn:omptool:demo", "manufacturer_name": "Example Controls",
-            "product_name": f"{machine.kind.model} control", "software_version": "4.2.1", "build_number": "1177",
-        },
-    )  # fmt: skip
-
-
-def _nodes_of(machine: Machine) -> Iterator[Node]:
-    """The plant's nodes as the machine's own server has them: the machine, and the equipment it stands in."""
-    place = f"{SITE}/{LINE.area}/{LINE.name}"
-    above = {SITE, f"{SITE}/{LINE.area}", place}
-    own = f"{place}/{machine.name}"
+def _nodes() -> Iterator[Node]:
+    """The plant's nodes as the server of the line has them: the line's machines, and the equipment they stand in."""
+    line = f"{SITE}/{LINE.area}/{LINE.name}"
+    above = {SITE, f"{SITE}/{LINE.area}", "Machines"}
+    levels = {f"{path}/EquipmentLevel" for path in above}
     for node in nodes.build():
-        parent = node.path.rpartition("/")[0]
-        is_level = node.path in above or (parent in above and node.path.endswith("/EquipmentLevel"))
-        if is_level or node.path == "Machines" or node.path == own or node.path.startswith(f"{own}/"):
+        if node.path in above | levels | {line} or node.path.startswith(f"{line}/"):
             yield node

@@ -1,7 +1,7 @@
 """The press line's sample shift: which signals are recorded how, and the messages in which they arrive. Pure.
 
-Three machines, each with an OPC UA server of its own, as on a real shop floor; what happens comes from the schedule of
-the simulated plant. One connection is lost for some minutes, so that a sample shows what a gap looks like.
+Three machines behind one OPC UA server, so that the sample can be replayed as that server; what happens comes from the
+schedule of the simulated plant. The connection is lost for some minutes, so that a sample shows what a gap looks like.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 
 from omptool.demo.noise import key, uniforms
-from omptool.demo.plant import LINES, MINUTE, SECOND, SHIFT, Machine
+from omptool.demo.plant import LINES, MINUTE, SECOND, SHIFT
 from omptool.demo.schedule import Change, Channel, Plant
 
 SEED = 1
@@ -33,13 +33,12 @@ MACHINES = LINE.machines
 PUBLISHING = SECOND
 """Publishing interval; messages carry what happened since the one before."""
 
-LOST_MACHINE = "Packer1"
 LAST_MESSAGE = START + 208 * MINUTE + 13 * SECOND
 BACK = LAST_MESSAGE + 6 * MINUTE + 23 * SECOND
-"""The connection to Packer1 breaks after 09:28:13; at 09:34:36 it is there again."""
+"""The connection breaks after 09:28:13; at 09:34:36 it is there again."""
 
 GAP = (LAST_MESSAGE - PUBLISHING, BACK)
-"""[start, end) in which values of Packer1 may be missing: from one publishing interval before the last message."""
+"""[start, end) in which values may be missing: from one publishing interval before the last message."""
 
 LEFT_OUT = frozenset({"PressForce", "HydraulicPressure", "BeltSpeed", "AirPressure"})
 """Signals that nobody selected; with them a shift would be twenty times as large."""
@@ -50,9 +49,8 @@ SLOWED = {"Power": 5 * SECOND, "Vibration": 10 * SECOND, "VibrationSpectrum": MI
 
 @dataclass(frozen=True)
 class Session:
-    """One connection to the server of a machine: messages from `start` to `end`, both included."""
+    """One connection to the server: messages from `start` to `end`, both included."""
 
-    machine: Machine
     epoch: int
     start: int
     end: int
@@ -76,46 +74,34 @@ class Message:
     changes: tuple[Change, ...]
 
 
-def sessions() -> list[Session]:
-    """All connections, by machine."""
-    found = []
-    for machine in MACHINES:
-        if machine.name == LOST_MACHINE:
-            found.append(Session(machine, 1, CAPTURE_START, LAST_MESSAGE))
-            found.append(Session(machine, 2, BACK, CAPTURE_END))
-        else:
-            found.append(Session(machine, 1, CAPTURE_START, CAPTURE_END))
-    return found
+SESSIONS = (Session(1, CAPTURE_START, LAST_MESSAGE), Session(2, BACK, CAPTURE_END))
 
 
-def channels(plant: Plant, machine: Machine) -> list[Channel]:
-    """The recorded signals of a machine; their handles count from 1 in this order."""
+def channels(plant: Plant) -> list[Channel]:
+    """The recorded signals; their handles count from 1 in this order."""
     return [
         channel
         for channel in plant.channels.values()
-        if channel.machine == machine and channel.signal.name not in LEFT_OUT
+        if channel.machine in MACHINES and channel.signal.name not in LEFT_OUT
     ]
 
 
 def received(plant: Plant, channel: Channel) -> list[Change]:
     """Every value of a signal that arrives, in the order of arrival: first values of each session, then changes."""
     return [
-        change
-        for session in sessions()
-        if session.machine == channel.machine
-        for change in (_first(plant, channel, session), *_later(plant, channel, session))
+        change for session in SESSIONS for change in (_first(plant, channel, session), *_later(plant, channel, session))
     ]
 
 
 def messages(plant: Plant, session: Session) -> Iterator[Message]:
     """What arrives in a session. Nothing to tell, no message."""
     due: dict[int, list[Change]] = defaultdict(list)
-    for channel in channels(plant, session.machine):
+    for channel in channels(plant):
         due[session.start].append(_first(plant, channel, session))
         for change in _later(plant, channel, session):
             due[_published(change.time_ns)].append(change)
     times = sorted(due)
-    delays = uniforms(key(session.machine.name, session.epoch, "delay"), np.arange(len(times), dtype=np.int64))
+    delays = uniforms(key("sample", session.epoch, "delay"), np.arange(len(times), dtype=np.int64))
     for number, (publish, delay) in enumerate(zip(times, delays.tolist(), strict=True)):
         changes = due[publish] if publish == session.start else sorted(due[publish], key=lambda change: change.time_ns)
         arrival = publish + (2_000 + int(6_000 * delay * delay)) * 1000
