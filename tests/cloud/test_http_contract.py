@@ -1,4 +1,4 @@
-"""The OpenAPI document is what the program does: it is fresh, and schemathesis finds no answer that it does not allow."""
+"""The OpenAPI document is what the program does: it is fresh, and schemathesis finds nothing else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_every_answer_that_is_no_success_is_a_problem() -> None:
 
 
 def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    """All its checks: schemas, media types, headers, methods, wrong and right data, the token, sequences of requests."""
+    """All its checks: schemas, media types, headers, methods, wrong and right data, the token, sequences."""
     environment = clean_environment(tmp_path, {"SCHEMATHESIS_HOOKS": "tests.cloud.schemathesis_hooks"})
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), environment.get("PYTHONPATH", "")])
     with serving(tmp_path, patience_s=0.05) as api:

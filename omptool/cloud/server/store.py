@@ -116,16 +116,25 @@ class StatementStore:
         if self._is_closed:
             raise refuse("too-busy", 503, "the server is stopping", "try again when it is back", {"Retry-After": "5"})
         self._make_room()
+        spool = self._spool()
         try:
             run = start()
         except Busy as error:
+            spool.close()
             raise refuse("too-busy", 503, error.message, error.hint, {"Retry-After": "1"}) from None
-        statement = Statement(run, Spool(self.folder), self._clock())
+        statement = Statement(run, spool, self._clock())
         self._statements[statement.id] = statement
         if key is not None:
             self._keys[key] = (digest, statement.id)
         statement.task = asyncio.create_task(self._follow(statement))
         return statement
+
+    def _spool(self) -> Spool:
+        try:
+            return Spool(self.folder)
+        except OSError as error:
+            detail = f"the server cannot keep another result: {(error.strerror or str(error)).lower()}"
+            raise refuse("too-busy", 503, detail, "try again later", {"Retry-After": "5"}) from None
 
     def get(self, identifier: str) -> Statement:
         """The statement of an id, which is kept for another while.

@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
 import stat
 from pathlib import Path
 
@@ -57,14 +58,18 @@ def _read(path: Path) -> str:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         raise OmptoolError(f"cannot read the token file {path}: {(error.strerror or str(error)).lower()}") from None
-    with open(handle, "rb") as stream:  # noqa: PTH123  a handle, so that what was checked is what is read
-        facts = os.fstat(handle)
+    try:
+        facts = os.fstat(handle)  # of the handle, so that what is checked is what is read
         if not stat.S_ISREG(facts.st_mode):
             raise UsageError(f"{path} is no file", "name a file for --token-file; it is made when it is not there")
         if os.name == "posix" and facts.st_mode & 0o077:
-            raise UsageError(f"others may read or write the token file {path}", f"chmod 600 {path}")
-        text = stream.read(_MOST).decode("ascii", "replace").strip()
+            raise UsageError(f"others may read or write the token file {path}", f"chmod 600 {shlex.quote(str(path))}")
+        text = os.read(handle, _MOST).decode("ascii", "replace").strip()
+    finally:
+        os.close(handle)
     if _SPELLING.fullmatch(text):
         return text
     what = "is empty" if not text else "holds no token: at least 16 letters, digits or -._~+/ on one line"
-    raise UsageError(f"the token file {path} {what}", f"remove it, and the next start makes a new one: rm {path}")
+    raise UsageError(
+        f"the token file {path} {what}", f"remove it, and the next start makes a new one: rm {shlex.quote(str(path))}"
+    )
