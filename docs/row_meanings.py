@@ -122,6 +122,12 @@ DEMO = {
     "machines": "Names of the machines.",
 }
 
+CLOUD_SERVE = {
+    "url": "Where the server listens; the line comes when connections are accepted.",
+    "lake": "The lake, as typed.",
+    "token_file": "Where the token lies.",
+}
+
 SAMPLES_LIST = {
     "name": "What `samples copy` calls it; also of its folder and its capture.",
     "about": "What it is.",
@@ -157,6 +163,7 @@ ROWS = {
     "verify": VERIFY,
     "recover": RECOVER,
     "convert": CONVERT,
+    "cloud serve": CLOUD_SERVE,
     "demo": DEMO,
     "samples list": SAMPLES_LIST,
     "samples copy": SAMPLES_COPY,

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from docs.row_meanings import ROWS
 from tests.cloud.api import problem
 from tests.conftest import Result, clean_environment
 from tests.sources.captures import Recording
@@ -112,6 +113,7 @@ def test_it_serves_until_a_signal_and_leaves_nothing_behind(
     serve: Callable[..., Serving], tmp_path: Path, lake: Path, number: int, code: int
 ) -> None:
     served = serve("--token-file", "secrets/api.token", "--workers", "2")
+    assert list(served.hello) == list(ROWS["cloud serve"])
     assert served.hello == {
         "url": served.hello["url"],
         "lake": str(lake),

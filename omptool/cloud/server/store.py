@@ -127,6 +127,7 @@ class StatementStore:
         if key is not None:
             self._keys[key] = (digest, statement.id)
         statement.task = asyncio.create_task(self._follow(statement))
+        statement.task.add_done_callback(lambda task: self._followed(statement, task))
         return statement
 
     def _spool(self) -> Spool:
@@ -162,7 +163,10 @@ class StatementStore:
     async def _follow(self, statement: Statement) -> None:
         """Take what the worker sends until it ends, however it ends."""
         try:
-            await self._take_all(statement)
+            async for chunk in statement.run.chunks():
+                self._make_space(statement, chunk)
+                await statement.add(chunk)
+            statement.end()
         except OmptoolError as error:
             statement.end(problems.of_statement(error))
         except ApiError as error:
@@ -170,18 +174,15 @@ class StatementStore:
         except OSError as error:
             detail = f"the server cannot keep the result: {(error.strerror or str(error)).lower()}"
             statement.end(problem("statement-failed", 507, detail, "select fewer rows or columns"))
-        except Exception as error:  # noqa: BLE001  a fault of ours ends this statement, not the server
-            self._report(error)
-            statement.end(problem("internal", 500, "the server could not answer this statement", "its log says why"))
-        else:
-            statement.end()
-            return
-        await statement.run.cancel()  # where it was not the worker that gave up
+        finally:
+            await statement.run.cancel()  # where it was not the worker that came to the end
 
-    async def _take_all(self, statement: Statement) -> None:
-        async for chunk in statement.run.chunks():
-            self._make_space(statement, chunk)
-            await statement.add(chunk)
+    def _followed(self, statement: Statement, task: asyncio.Task[None]) -> None:
+        """A fault of ours ends its statement, not the server."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._report(error)
+        statement.end(problem("internal", 500, "the server could not answer this statement", "its log says why"))
 
     def _make_room(self) -> None:
         """Forget ended statements, the one unasked for longest first, until there is room for one more."""
