@@ -32,7 +32,7 @@ COMMANDS = {
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
     "cloud": "Serve a lake over HTTP, so that others can ask it.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",
-    "tour": "Show the whole way in a minute: discover, browse, capture, verify, convert, query.",
+    "tour": "Show the whole way from a machine to an answer in a minute, on a simulated plant.",
     "samples": "List and copy recorded shifts to try things on.",
     "config": "Show and check the settings.",
 }
