@@ -40,11 +40,12 @@ def telemetry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     value[random.integers(0, seq.size, 500)] = np.nan
     value[random.integers(0, seq.size, 50)] = np.inf
     words = np.array(["", "Executing", "NotExecuting", "OutOfService", "Setup", "NotAvailable"])
+    text = [str(words[int(v)]) if t == 0 and 0 < v < 6 else None for v, t in zip(value, tag, strict=True)]
     given = {
         "time": pa.array(START_US + seq * 1000 + random.integers(0, 1000, seq.size), TELEMETRY.field("time").type),
         "time_ns": pa.array(random.integers(0, 10, seq.size) * 100, pa.int16()),
         "value": pa.array(value),
-        "value_text": pa.array([str(words[int(v)]) if t == 0 and 0 < v < 6 else None for v, t in zip(value, tag, strict=True)]),
+        "value_text": pa.array(text),
         "machine": _column("machine", [f"M{n}" for n in machine]),
         "tag": _column("tag", [tags[n] for n in tag]),
         "node_id": _column("node_id", [f"s={m}.{n}" for m, n in zip(machine, tag, strict=True)]),
