@@ -11,13 +11,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from omptool.capture.reader import Capture
 from omptool.demo import sample_answers, sample_capture, sample_lake
-from omptool.demo.sample_shift import END, SEED, START, channels
+from omptool.demo.sample_shift import END, SEED, START
 from omptool.demo.samples import ABOUT, folder
 from omptool.demo.schedule import Plant
 from omptool.demo.truth import time_text
 from omptool.model.plant import PlantModel
-from omptool.sources.capture import CaptureSource
 
 NAME = "press-line"
 
@@ -49,10 +49,11 @@ def make(samples: Path) -> None:
     sample_capture.write(plant, capture)
     sample_lake.write(capture, lake, PlantModel.parse(PLANT_TOML))
     sample_answers.write(plant, answers)
+    recorded = Capture.open(capture)
     about = {
         "title": "one shift of a press line: two presses and a packer",
-        "rows": CaptureSource(capture).last_seq,
-        "tags": len(channels(plant)),
+        "tags": sum(1 for node in recorded.nodes() if node.handle),
+        "rows": recorded.rows,
         "start": time_text(START),
         "end": time_text(END),
     }

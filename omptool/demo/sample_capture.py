@@ -36,7 +36,7 @@ from omptool.demo.schedule import Change, Channel, Plant
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua.served import encode_variant
+from omptool.opcua.served import ServedValue, encode_variant
 from omptool.opcua.server_values import EncodedValue
 
 CAPTURE_ID = "20261116T055950Z-7d0c2e91ab54"
@@ -118,7 +118,8 @@ class _Recording:
         self._session = session
         self._writer = writer
         self._channels = channels(plant)
-        self._handles = {channel.node_id: handle for handle, channel in enumerate(self._channels, 1)}
+        names = [*(channel.node_id for channel in self._channels), *(level.node_id for level in _levels())]
+        self._handles = {name: handle for handle, name in enumerate(names, 1)}
         self._signals = {channel.node_id: channel.signal for channel in self._channels}
         self._messages = list(messages(plant, session))
         self._sub = self._open()
@@ -149,7 +150,7 @@ class _Recording:
         interval_ms = PUBLISHING / 1e6
         facts = {
             "publishing_ms": interval_ms, "asked_publishing_ms": interval_ms, "asked_sampling_ms": 0.0,
-            "keep_alive_count": 10, "lifetime_count": 100, "items": len(self._channels), "failed": 0,
+            "keep_alive_count": 10, "lifetime_count": 100, "items": len(self._handles), "failed": 0,
         }  # fmt: skip
         sub = writer.subscription(name, epoch=epoch, subscription_id=40 + 7 * epoch, detail=facts)
         revised = [self._revision(channel) for channel in self._channels if channel.signal.name in SLOWED]
@@ -163,7 +164,8 @@ class _Recording:
             handle = self._handles.get(node.node_id, 0)
             entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START)
             if handle:
-                sampling_ms = SLOWED.get(self._signals[node.node_id].name, 0) / 1e6
+                signal = self._signals.get(node.node_id)
+                sampling_ms = SLOWED.get(signal.name, 0) / 1e6 if signal else 0.0
                 entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START, sampling_ms, PUBLISHING / 1e6, _QUEUE)
             found.append(entry)
         return found
@@ -177,23 +179,38 @@ class _Recording:
 
     def _block(self, message: Message) -> Block:
         """A message as the network brings it."""
-        items = b"".join(self._item(change) for change in message.changes)
+        items = [self._item(change) for change in message.changes]
+        if message.sequence == 1:
+            items += [self._first_of(level) for level in _levels()]
         mono = message.receive_ns - _SWITCHED_ON
-        return Block(len(message.changes), items, message.receive_ns, mono, message.sequence, message.publish_ns)
+        return Block(len(items), b"".join(items), message.receive_ns, mono, message.sequence, message.publish_ns)
 
     def _item(self, change: Change) -> bytes:
-        """A MonitoredItemNotification; the ClientHandle is the handle of the node."""
         variant = encode_variant(self._signals[change.node_id].type, change.value)
-        stamped = server_time(change, self._session)
-        value = EncodedValue(variant, change.status, unix_ns_to_ticks(change.time_ns), 0, unix_ns_to_ticks(stamped))
-        return _HANDLE.pack(self._handles[change.node_id]) + value.data
+        ticks = unix_ns_to_ticks(change.time_ns), unix_ns_to_ticks(server_time(change, self._session))
+        return self._notification(change.node_id, EncodedValue(variant, change.status, ticks[0], 0, ticks[1]))
+
+    def _first_of(self, level: ServedValue) -> bytes:
+        """A value that never changes; many servers stamp it with the time at which they were asked."""
+        asked = unix_ns_to_ticks(self._session.start)
+        return self._notification(level.node_id, EncodedValue(level.variant, 0, asked, 0, asked))
+
+    def _notification(self, node_id: str, value: EncodedValue) -> bytes:
+        """A MonitoredItemNotification; the ClientHandle is the handle of the node."""
+        return _HANDLE.pack(self._handles[node_id]) + value.data
 
 
 def _nodes() -> Iterator[Node]:
     """The plant's nodes as the server of the line has them: the line's machines, and the equipment they stand in."""
     line = f"{SITE}/{LINE.area}/{LINE.name}"
-    above = {SITE, f"{SITE}/{LINE.area}", "Machines"}
+    above = {SITE, f"{SITE}/{LINE.area}", line}
     levels = {f"{path}/EquipmentLevel" for path in above}
     for node in nodes.build():
-        if node.path in above | levels | {line} or node.path.startswith(f"{line}/"):
+        if node.path in above | levels | {"Machines"} or node.path.startswith(f"{line}/"):
             yield node
+
+
+def _levels() -> list[ServedValue]:
+    """What site, area and line are, in the terms of ISA-95: recorded too, or a replay would not know it."""
+    wanted = {node.node_id for node in _nodes() if node.path.endswith("/EquipmentLevel")}
+    return [value for value in nodes.constants() if value.node_id in wanted]
