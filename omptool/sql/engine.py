@@ -85,10 +85,10 @@ class LocalEngine:
             self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):
                 views.register(self._connection, sources, self._failures.append)
-                if repeatable:
-                    self._connection.execute("SET threads = 1")
                 if confinement is not None:
-                    confine.shut(self._connection, sources, confinement)
+                    confine.shut(self._connection, sources, confinement, threads=1 if repeatable else None)
+                elif repeatable:
+                    self._connection.execute("SET threads = 1")
             self._worker = opening.enter_context(concurrent.futures.ThreadPoolExecutor(1, "omptool-sql"))
             self._names = views.names(sources)
             self._stack = opening.pop_all()

@@ -113,6 +113,7 @@ class WorkerPool:
         self._slots: list[asyncio.Task[None]] = []
         self._numbers = itertools.count(1)
         self._running: set[Run] = set()
+        self._workers: list[WorkerProcess] = []
         self.lacks: tuple[str, ...] = ()
         """What this platform cannot protect against; for the operator to read at the start."""
 
@@ -129,7 +130,8 @@ class WorkerPool:
             raise failed[0]
         started = [worker for worker in workers if isinstance(worker, WorkerProcess)]
         self.lacks = started[0].lacks
-        self._slots = [asyncio.create_task(self._slot(worker)) for worker in started]
+        self._workers = started
+        self._slots = [asyncio.create_task(self._slot(place)) for place in range(len(started))]
         return self
 
     async def __aexit__(
@@ -143,6 +145,11 @@ class WorkerPool:
             self._running.add(self._queue.get_nowait())
         for run in self._running:
             run.finish(QueryError("the server is stopping"))
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Process numbers of the workers."""
+        return tuple(worker.pid for worker in self._workers)
 
     def submit(self, job: Job) -> Run:
         """Queue a statement.
@@ -178,25 +185,27 @@ class WorkerPool:
             }
         )
 
-    async def _slot(self, worker: WorkerProcess) -> None:
+    async def _slot(self, place: int) -> None:
         """Serve one statement after the other, with a new worker whenever the last one is gone."""
         try:
             while True:
                 run = await self._queue.get()
                 self._running.add(run)
                 try:
-                    if not worker.alive:
-                        await worker.end()
-                        worker = await self._start()
-                    run.finish(await self._serve(worker, run))
-                    if worker.retired:
-                        await worker.end()
-                        worker = await self._start()
+                    if not self._workers[place].alive:
+                        await self._replace(place)
+                    run.finish(await self._serve(self._workers[place], run))
+                    if self._workers[place].retired:
+                        await self._replace(place)
                 except OmptoolError as error:
                     run.finish(error)
                 self._running.discard(run)
         finally:
-            await worker.end()
+            await self._workers[place].end()
+
+    async def _replace(self, place: int) -> None:
+        await self._workers[place].end()
+        self._workers[place] = await self._start()
 
     async def _serve(self, worker: WorkerProcess, run: Run) -> OmptoolError | None:
         """Run a statement to its end, in good time."""

@@ -84,6 +84,10 @@ class WorkerProcess:
         return worker
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.returncode is None
 
@@ -155,5 +159,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONSAFEPATH": "1",
         "TZ": "UTC",
+        # Arrow's own allocator sets a gigabyte aside at once, which counts against the limit of the process
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP", "HOME"), str(folder)),
     }

@@ -10,8 +10,9 @@ import os
 import queue
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:  # heavy, and the sandbox has to stand before they start threa
 
     from omptool.errors import OmptoolError
     from omptool.sql.engine import LocalEngine
+
+
+_AGAIN_S = 0.05
+"""Between two interrupts of the same statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,7 @@ class Worker:
         try:
             setup = _setup(first.head["setup"])
             memory = Memory(sandbox.size(setup.memory))
+            short = _linked(setup)
             lacks = sandbox.enter(setup.lake, setup.folder, memory=setup.memory, temporary=setup.temporary)
             self._preload()
         except Exception as error:  # noqa: BLE001 - the server tells its operator
@@ -68,7 +74,7 @@ class Worker:
         self._send(Frame({"kind": "ready", "lacks": lacks}))
         while True:
             order = self._orders.get()
-            self._send(self._work(order.head, setup, memory))
+            self._send(self._work(order.head, replace(setup, lake=short), memory))
 
     def _preload(self) -> None:
         """Import what statements need before the first one comes."""
@@ -90,8 +96,17 @@ class Worker:
     def _cancel(self, number: int) -> None:
         with self._lock:
             self._cancelled.add(number)
-            if self._current == number and self._engine is not None:
-                self._engine.cancel()
+        threading.Thread(target=self._interrupt, args=(number,), daemon=True).start()
+
+    def _interrupt(self, number: int) -> None:
+        """Interrupt a statement until it has ended: DuckDB forgets an interrupt that comes between two of its steps."""
+        while True:
+            with self._lock:
+                if self._current != number:
+                    return
+                if self._engine is not None:
+                    self._engine.cancel()
+            time.sleep(_AGAIN_S)
 
     def _work(self, order: dict[str, Any], setup: Setup, memory: Memory) -> Frame:
         """Answer an order; its last frame."""
@@ -184,10 +199,23 @@ def _told(error: OmptoolError, order: dict[str, Any], setup: Setup) -> dict[str,
     """An error as the client may read it."""
     from omptool.sql.views import exact
 
-    lake, folder = str(setup.lake), str(setup.folder)
-    known = {lake: "LAKE", exact(lake): "LAKE", folder: "…", exact(folder): "…"}
+    known = {path: "LAKE" for lake in (setup.lake, setup.lake.resolve()) for path in (str(lake), exact(str(lake)))}
     message, hint = (hide(text, order["statement"], known) for text in (error.message, error.hint))
     return {"kind": "error", "error": type(error).__name__, "message": message, "hint": hint}
+
+
+def _linked(setup: Setup) -> Path:
+    """The lake by a plain name in the worker's own folder.
+
+    Its real name may hold what DuckDB takes for a pattern, and to match that DuckDB would have to list folders above
+    the lake, which the sandbox forbids.
+    """
+    link = setup.folder / "LAKE"
+    try:
+        link.symlink_to(setup.lake, target_is_directory=True)
+    except OSError:  # Windows without the right to make links
+        return setup.lake
+    return link
 
 
 def _setup(told: dict[str, Any]) -> Setup:
