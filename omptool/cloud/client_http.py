@@ -17,7 +17,7 @@ from omptool import __version__
 from omptool.cloud import client_problems as problems
 from omptool.cloud.client_httpx import httpx
 from omptool.config import CloudConfig
-from omptool.errors import OmptoolError, ServerRefused, Unreachable
+from omptool.errors import ConfigError, OmptoolError, ServerRefused, Unreachable
 
 JSON_LIMIT: Final = 8 << 20
 _ERROR_LIMIT: Final = 64 << 10
@@ -40,18 +40,22 @@ class Http:
         self.cloud = cloud
         self._answered = False
         secure = cloud.url.lower().startswith("https:")
-        self._client = httpx.Client(
-            headers={
-                "Authorization": f"Bearer {token}",
-                "User-Agent": f"omptool/{__version__}",
-                "Accept-Encoding": "identity",
-            },
-            # the system's authorities, so that a plant's own one counts; plain http needs none
-            verify=ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            trust_env=not cloud.is_local,
-            follow_redirects=False,
-            timeout=cloud.timeout_s,
-        )
+        try:
+            self._client = httpx.Client(
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "User-Agent": f"omptool/{__version__}",
+                    "Accept-Encoding": "identity",
+                },
+                # the system's authorities, so that a plant's own one counts; plain http needs none
+                verify=ssl.create_default_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                trust_env=not cloud.is_local,
+                follow_redirects=False,
+                timeout=cloud.timeout_s,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            what = f"the proxy that the environment names cannot be used: {str(error)[:200]}"
+            raise ConfigError(what, "HTTPS_PROXY=http://HOST:PORT names one; NO_PROXY the hosts without") from None
 
     def close(self) -> None:
         self._client.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -101,8 +102,8 @@ class Scripted:
 
 
 @contextlib.contextmanager
-def scripted(folder: Path, script: Script) -> Iterator[Scripted]:
-    """Serve `script` until the block ends."""
+def scripted(folder: Path, script: Script, tls: ssl.SSLContext | None = None) -> Iterator[Scripted]:
+    """Serve `script` until the block ends; with `tls` over https."""
     requests: list[Request] = []
     arrived = threading.Condition()
 
@@ -140,11 +141,13 @@ def scripted(folder: Path, script: Script) -> Iterator[Scripted]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     token_file = folder / "scripted.token"
     token_file.write_text(TOKEN + "\n")
     token_file.chmod(0o600)
-    url = f"http://127.0.0.1:{server.server_address[1]}"
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     try:
         yield Scripted(url, requests, CloudConfig("plant", url, token_file, 5.0), arrived)
     finally:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omptool.cloud import client_chunks, client_http
 from omptool.cloud.client import CloudEngine
+from omptool.config import CloudConfig
 from omptool.errors import (
     Busy,
+    ConfigError,
     OmptoolError,
     ProtocolError,
     QueryError,
@@ -335,3 +343,48 @@ def test_a_plant_that_is_none(tmp_path: Path, document: object) -> None:
         else:
             with pytest.raises(ProtocolError):
                 engine.plant()
+
+
+def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's context with a certificate that nobody vouches for, and the file with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "omp")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    both = folder / "omp.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    both.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context, both
+
+
+def test_https_asks_who_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, authority = _certificate(tmp_path)
+    with scripted(tmp_path, simple(answer(status()), chunks={0: [GOOD]}), context) as server:
+        with CloudEngine(server.config) as engine, pytest.raises(ServerRefused, match="is not trusted"):
+            engine.run("select 1")
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        with CloudEngine(server.config) as engine:
+            assert engine.run("select 1").read_all().equals(ROWS)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://[", "http://127.0.0.1:99999"])
+def test_a_proxy_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    token = tmp_path / "t"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with (
+        pytest.raises((ConfigError, Unreachable)),
+        CloudEngine(CloudConfig("p", "https://h.example", token, 1)) as engine,
+    ):
+        engine.run("select 1")

@@ -1,4 +1,4 @@
-"""`query` and `analyze` with `--cloud`: as users type them, and as things go wrong (one message, one code, whole rows)."""
+"""`query` and `analyze` with `--cloud`, as users type them and when things go wrong: one message, no half row."""
 
 from __future__ import annotations
 
