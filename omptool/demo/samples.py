@@ -110,6 +110,10 @@ def check(wanted: Sequence[Sample], target: Path, *, force: bool = False) -> lis
     Raises:
         OutputExists: as `copy`.
     """
+    if (target / ABOUT).is_file():
+        raise OutputExists(
+            f"{target} is itself a copy of a sample", "choose the folder that it lies in, or another one"
+        )
     targets = [target / sample.name for sample in wanted]
     for place in targets:
         _check_free(place, force)

@@ -93,6 +93,14 @@ def test_what_is_no_copy_is_never_replaced(invoke: Run, tmp_path: Path) -> None:
     assert _tree(place) == {"report.xlsx": b"a year of work"}
 
 
+def test_a_copy_does_not_go_into_a_copy(invoke: Run, tmp_path: Path) -> None:
+    """`samples copy press-line`, typed for `samples copy press-line .`, twice."""
+    invoke("samples", "copy", ".")
+    result = invoke("samples", "copy", "press-line")
+    assert result.code == 1 and "itself a copy" in result.err
+    assert _tree(tmp_path / "press-line") == SOURCE
+
+
 def test_a_link_is_not_followed(invoke: Run, tmp_path: Path) -> None:
     invoke("samples", "copy", "first")
     (tmp_path / "press-line").symlink_to(tmp_path / "first" / "press-line")
