@@ -108,10 +108,17 @@ class Statement:
             self._http.once("POST", f"/v1/statements/{self._id}:cancel", timeout_s=_CANCEL_S)
 
     def _raise_failure(self) -> None:
-        if self._status.state in ("failed", "cancelled"):
-            self.ended = True
-            problem = self._status.problem
-            raise problem.error() if problem else QueryError(_CANCELLED)
+        if self._status.state not in ("failed", "cancelled"):
+            return
+        was_cancelled_here, self.ended = self.ended, True
+        if self._status.problem is not None:
+            raise self._status.problem.error()
+        if was_cancelled_here:
+            raise QueryError(_CANCELLED)
+        raise Unreachable(
+            f"cloud {self._http.cloud.name} stopped the statement",
+            "it is shutting down, or somebody else did; run it again",
+        )
 
     def _poll(self) -> None:
         """Wait for its end, or for a chunk more than those that are known."""

@@ -65,6 +65,8 @@ class Cloud:
     url: str
     token_file: Path
     process: subprocess.Popen[str]
+    said: list[str]
+    """What it had said on stderr, once it has ended."""
 
     @property
     def settings(self) -> str:
@@ -75,6 +77,7 @@ class Cloud:
 def running_cloud(home: Path, lake: Path, *options: str) -> Iterator[Cloud]:
     """`omptool cloud serve --port 0 OPTIONS` until the block ends."""
     token_file = home / "cloud.token"
+    said: list[str] = []
     process = subprocess.Popen(
         [
             sys.executable, "-m", "omptool", "cloud", "serve", "--lake", str(lake), "--port", "0",
@@ -87,11 +90,11 @@ def running_cloud(home: Path, lake: Path, *options: str) -> Iterator[Cloud]:
         line = process.stdout.readline()
         if not line:
             raise RuntimeError(f"the server did not start: {process.communicate()[1]}")
-        yield Cloud(json.loads(line)["url"], token_file, process)
+        yield Cloud(json.loads(line)["url"], token_file, process, said)
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            said.append(process.communicate(timeout=20)[1])
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

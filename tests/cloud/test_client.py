@@ -131,7 +131,7 @@ FAILURES: dict[str, tuple[Answer, type[OmptoolError], str]] = {
     "refused": (_failed("statement-refused", "no", "a\n ^"), QueryError, "no"),
     "timeout": (_failed("statement-timeout", "slow"), StatementTimeout, "slow"),
     "too large": (_failed("result-too-large", "big"), ResultTooLarge, "big"),
-    "cancelled": (answer(status(state="cancelled")), QueryError, "the statement was cancelled"),
+    "stopped by somebody else": (answer(status(state="cancelled")), Unreachable, "cloud plant stopped the statement"),
     "too busy": (answer(problem("too-busy", "full", "wait"), 503), Busy, "full"),
     "wrong token": (
         answer(problem("unauthorized", "wrong"), 401),

@@ -152,15 +152,17 @@ def test_a_server_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
     assert "omptool cloud serve" in result.err
 
 
-def test_a_server_that_is_killed_in_mid_query(lake: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_goes_away_in_mid_query(lake: Path, tmp_path: Path, how: signal.Signals) -> None:
     with running_cloud(tmp_path, lake) as cloud:
         (tmp_path / "omptool.toml").write_text(cloud.settings)
         asking = _start(tmp_path, "query", BUSY, "--cloud", "plant")
         _wait_until_running(cloud)
-        cloud.process.send_signal(signal.SIGKILL)
+        cloud.process.send_signal(how)
         out, err = asking.communicate(timeout=60)
     assert (asking.returncode, out) == (4, "")
-    assert f"omptool: cloud plant ({cloud.url}) is gone: " in err
+    gone, stopped = f"omptool: cloud plant ({cloud.url}) is gone: ", "omptool: cloud plant stopped the statement\n"
+    assert gone in err or (how == signal.SIGTERM and stopped in err)
     assert "Traceback" not in err
 
 

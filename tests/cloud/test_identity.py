@@ -138,6 +138,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cloud(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     with running_cloud(tmp_path_factory.mktemp("cloud"), lake) as running:
         yield running
+    assert running.said == [""]
 
 
 @pytest.fixture
