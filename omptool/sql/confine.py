@@ -37,20 +37,8 @@ class Confinement:
         return {"memory_limit": self.memory, "temporary_limit": self.temporary}
 
 
-def shut(
-    connection: duckdb.DuckDBPyConnection,
-    sources: Sequence[Named],
-    confinement: Confinement,
-    *,
-    threads: int | None = None,
-) -> None:
-    """Leave the connection only its views, the files they read, and the settings it has; for good.
-
-    Args:
-        threads: instead of those of the confinement.
-    """
-    if (count := threads or confinement.threads) is not None:
-        connection.execute(f"SET threads = {count}")
+def shut(connection: duckdb.DuckDBPyConnection, sources: Sequence[Named], confinement: Confinement) -> None:
+    """Leave the connection only its views, the files they read, and the settings it has; for good."""
     connection.execute(f"SET max_execution_time = {max(1, int(confinement.statement_s * 1000))}")
     connection.execute(f"SET allowed_paths = [{', '.join(literal(name) for name in _names(_files(sources)))}]")
     connection.execute("SET enable_external_access = false")

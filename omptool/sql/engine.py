@@ -20,7 +20,7 @@ from duckdb import sqltypes
 from omptool.errors import OmptoolError, QueryError
 from omptool.sources.source import Named
 from omptool.sql import confine, faults, gate, views
-from omptool.sql.duckdb import connect
+from omptool.sql.duckdb import connect, make_repeatable
 
 BATCH_ROWS = 16_384
 
@@ -67,8 +67,7 @@ class LocalEngine:
 
         Args:
             tz: time zone of the SQL session; default UTC.
-            repeatable: the same rows, bytes and order on every run over the same files: one thread adds
-                floating-point numbers in one order.
+            repeatable: the same rows, digits and order on every run over the same files.
             confinement: for statements of other people: strict gate, no other file than those of the views, limits.
         """
         self.columns: tuple[tuple[str, str], ...] = ()
@@ -85,10 +84,12 @@ class LocalEngine:
             self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):
                 views.register(self._connection, sources, self._failures.append)
+                if confinement is not None and confinement.threads is not None:
+                    self._connection.execute(f"SET threads = {confinement.threads}")
+                if repeatable:
+                    make_repeatable(self._connection)
                 if confinement is not None:
-                    confine.shut(self._connection, sources, confinement, threads=1 if repeatable else None)
-                elif repeatable:
-                    self._connection.execute("SET threads = 1")
+                    confine.shut(self._connection, sources, confinement)
             self._worker = opening.enter_context(concurrent.futures.ThreadPoolExecutor(1, "omptool-sql"))
             self._names = views.names(sources)
             self._stack = opening.pop_all()

@@ -105,7 +105,7 @@ def _follow_parent() -> Iterable[str]:
         parent = os.getppid()
         ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
-            os._exit(0)
+            os.kill(os.getpid(), signal.SIGTERM)
     return ()
 
 

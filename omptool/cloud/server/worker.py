@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
-import sys
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ class Worker:
             short = _linked(setup)
             lacks = sandbox.enter(setup.lake, setup.folder, memory=setup.memory, temporary=setup.temporary)
             self._preload()
-        except Exception as error:  # noqa: BLE001 - the server tells its operator
+        except (ImportError, OSError, TypeError, ValueError) as error:  # the server tells its operator
             self._send(Frame({"kind": "error", "message": f"{type(error).__name__}: {error}"}))
             return
         threading.Thread(target=self._listen, daemon=True).start()
@@ -78,7 +78,6 @@ class Worker:
 
     def _preload(self) -> None:
         """Import what statements need before the first one comes."""
-        import deltalake  # noqa: F401
         import pyarrow.ipc  # noqa: F401
 
         import omptool.sources.lake
@@ -91,7 +90,7 @@ class Worker:
                 self._cancel(frame.head["number"])
             else:
                 self._orders.put(frame)
-        os._exit(0)
+        os.kill(os.getpid(), signal.SIGTERM)  # at once, whatever the other threads do
 
     def _cancel(self, number: int) -> None:
         with self._lock:
@@ -267,7 +266,6 @@ def main() -> None:
     os.dup2(nothing, 1)  # a library that prints would break the conversation
     os.close(nothing)
     Worker(source, sink).serve()
-    sys.exit(0)
 
 
 if __name__ == "__main__":
