@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import typer
@@ -62,11 +62,20 @@ def settings() -> str:
 
 def server_settings() -> str:
     """Every key of a `[servers.NAME]` table."""
+    return _keys(config.SERVER_SETTINGS)
+
+
+def _keys(settings: Sequence[config.Setting]) -> str:
     lines = ["| key | default | meaning |", "|---|---|---|"]
-    for setting in config.SERVER_SETTINGS:
+    for setting in settings:
         default = "" if setting.default is None else f"`{setting.default}`"
         lines.append(f"| `{setting.key}` | {default} | {setting.help} |")
     return "\n".join(lines)
+
+
+def cloud_settings() -> str:
+    """Every key of a `[cloud.NAME]` table."""
+    return _keys(config.CLOUD_SETTINGS)
 
 
 def exit_codes() -> str:

@@ -123,6 +123,29 @@ DEMO = {
     "machines": "Names of the machines.",
 }
 
+CLOUD_SERVE = {
+    "url": "Where the server listens; the line comes when connections are accepted.",
+    "lake": "The lake, as typed.",
+    "token_file": "Where the token lies.",
+}
+
+SAMPLES_LIST = {
+    "name": "What `samples copy` calls it; also of its folder and its capture.",
+    "about": "What it is.",
+    "tags": "Variables that were recorded.",
+    "rows": "Values of them.",
+    "start": "The shift that it is about begins here,",
+    "end": "and ends here.",
+    "bytes": "Size of everything in it.",
+}
+
+SAMPLES_COPY = {
+    "name": "Which sample.",
+    "folder": "Where the copy lies.",
+    "files": "Files in it.",
+    "bytes": "Their size.",
+}
+
 CONFIG_SHOW = {
     "setting": "Key in omptool.toml.",
     "value": "As it was written; null: not set.",
@@ -141,6 +164,9 @@ ROWS = {
     "verify": VERIFY,
     "recover": RECOVER,
     "convert": CONVERT,
+    "cloud serve": CLOUD_SERVE,
     "demo": DEMO,
+    "samples list": SAMPLES_LIST,
+    "samples copy": SAMPLES_COPY,
     "config show": CONFIG_SHOW,
 }

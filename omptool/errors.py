@@ -19,11 +19,11 @@ knows no exit code: those are the contract of the command line (`cli/exits.py`).
     │   ├── StatementTimeout     a statement that ran longer than it may
     │   └── ResultTooLarge       a statement that answers with more than it may
     ├── RecipeError              a recipe of an analysis that does not say what it must: file, key
-    ├── ProtocolError            the peer sent what OPC UA does not allow
+    ├── ProtocolError            the peer sent what OPC UA, or the cloud API, does not allow
     │   └── MalformedMessage     bytes that do not decode
     ├── ServerRefused            credentials, certificate, policy or a service the server does not grant
     ├── Unreachable              no connection, or lost for good: a retry may help
-    └── Busy                     another process holds the lock
+    └── Busy                     another process holds the lock, or a server has its hands full
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class RecipeError(OmptoolError):
 
 
 class ProtocolError(OmptoolError):
-    """The peer sent something that OPC UA does not allow."""
+    """The peer sent something that OPC UA, or the cloud API, does not allow."""
 
 
 class MalformedMessage(ProtocolError):
@@ -120,4 +120,4 @@ class Unreachable(OmptoolError):
 
 
 class Busy(OmptoolError):
-    """Another process holds the lock."""
+    """Another process holds the lock, or a server has its hands full."""

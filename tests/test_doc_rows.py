@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
-from omptool.cli import capture, discover, info, recover, verify
+from omptool.cli import capture, discover, info, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
@@ -30,6 +30,8 @@ def test_what_commands_declare() -> None:
         "info lake": info.LAKE_COLUMNS,
         "verify": verify.COLUMNS,
         "recover": recover.COLUMNS,
+        "samples list": samples.LIST_COLUMNS,
+        "samples copy": samples.COPY_COLUMNS,
         "capture": summary(None).columns,
     }
     assert {name: list(columns) for name, columns in declared.items()} == {name: list(ROWS[name]) for name in declared}

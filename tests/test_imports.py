@@ -94,6 +94,18 @@ def test_analyze_loads_no_client(tmp_path: Path, plant_capture: Path) -> None:
     assert not loaded & (CLIENT | {"polars", "httpx", "fastapi", "rich", "pydantic"})
 
 
+def test_asking_a_cloud_loads_no_engine_and_no_loop(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a-token-of-a-cloud")
+    token.chmod(0o600)
+    # nobody listens on the discard port
+    (tmp_path / "omptool.toml").write_text('[cloud.plant]\nurl = "http://127.0.0.1:9"\ntoken_file = "token"\n')
+    code, loaded = _loaded(tmp_path, "query", "select 1", "--cloud", "plant")
+    assert code == 4
+    assert "httpx" in loaded
+    assert not loaded & {"asyncio", "asyncua", "cryptography", "deltalake", "duckdb", "polars", "fastapi", "rich"}
+
+
 def test_listing_analyses_loads_no_sql(tmp_path: Path) -> None:
     code, loaded = _loaded(tmp_path, "analyze", "--list")
     assert code == 0

@@ -26,6 +26,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
+_IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
 SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
 WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
@@ -128,7 +129,7 @@ def _tags(engine: Engine, strangers: bool) -> list[Tag]:
     """All Variables that were recorded."""
     tables = [_TAGS + "nodes WHERE sampling_ms IS NOT NULL" + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
     for statement in tables:
-        if found := [Tag(*row.values()) for row in engine.run(statement).read_all().to_pylist()]:
+        if found := [Tag(*row.values()) for row in engine.run(statement + _IN_ORDER).read_all().to_pylist()]:
             return found
     raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
 

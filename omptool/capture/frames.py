@@ -14,8 +14,8 @@ from omptool.capture.format import MAX_METADATA
 
 CONTINUATION = b"\xff\xff\xff\xff"
 END_OF_STREAM = CONTINUATION + b"\x00\x00\x00\x00"
-SCHEMA_MESSAGE, RECORD_BATCH = 1, 3
-"""MessageHeader union of Message.fbs."""
+SCHEMA_MESSAGE, DICTIONARY_BATCH, RECORD_BATCH = 1, 2, 3
+"""MessageHeader union of Message.fbs. A capture holds no dictionaries."""
 
 _MAX_PAIRS = 1000
 """Entries of custom metadata in one message; omptool writes two."""
@@ -36,10 +36,10 @@ class Frame:
     """One message.
 
     Attributes:
-        kind: `SCHEMA_MESSAGE` or `RECORD_BATCH`.
+        kind: `SCHEMA_MESSAGE`, `RECORD_BATCH`, or `DICTIONARY_BATCH` where it is allowed.
         header_size: bytes before the body, prefix included.
         body_size: bytes of the body.
-        rows: of a record batch.
+        rows: of a record batch or dictionary.
         custom: custom metadata.
         buffers: of a record batch, pairs of int64: offset and length in the body.
         compressed: whether buffers start with their decompressed length.
@@ -72,14 +72,14 @@ def header_size(prefix: bytes | memoryview) -> int:
     return 8 + size
 
 
-def parse(header: bytes | memoryview) -> Frame:
+def parse(header: bytes | memoryview, *, dictionaries: bool = False) -> Frame:
     """Read a message header of exactly `header_size` bytes.
 
     Raises:
         FrameError: an offset outside the header, an unknown kind of message, a negative size.
     """
     try:
-        return _message(memoryview(header)[8:], len(header))
+        return _message(memoryview(header)[8:], len(header), dictionaries)
     except (struct.error, IndexError, RecursionError):
         raise FrameError("offset outside the header") from None
 
@@ -106,16 +106,19 @@ def decoded_size(frame: Frame, body: bytes | memoryview) -> int:
     return total
 
 
-def _message(data: memoryview, header: int) -> Frame:
+def _message(data: memoryview, header: int, dictionaries: bool) -> Frame:
     table = _Table(data, _u32(data, 0))
     kind = table.u8(1)
     body = table.i64(3)
-    if kind not in (SCHEMA_MESSAGE, RECORD_BATCH) or body < 0 or body % 8:
+    allowed = kind in (SCHEMA_MESSAGE, RECORD_BATCH) or (dictionaries and kind == DICTIONARY_BATCH)
+    if not allowed or body < 0 or body % 8:
         raise FrameError(f"message of kind {kind} with {body} bytes")
     custom = dict(table.pairs(4))
     if kind == SCHEMA_MESSAGE:
         return Frame(kind, header, body, 0, custom, b"", False)
     batch = table.table(2)
+    if kind == DICTIONARY_BATCH:
+        batch = batch.table(1)
     rows = batch.i64(0)
     if rows < 0:
         raise FrameError("negative row count")

@@ -79,12 +79,13 @@ class CaptureWriter:
         session: Mapping[str, Any],
         rotate: tuple[int, float],
         clock: Clock,
+        mono: Clock,
     ) -> None:
         """Use `create`."""
         self.path = path
         self.id = capture_id
         self._lock = lock
-        self._clock = clock
+        self._clock, self._mono = clock, mono
         self._rotate_bytes, self._rotate_ns = rotate[0], int(rotate[1] * 1e9)
         started = clock()
         self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
@@ -106,6 +107,8 @@ class CaptureWriter:
         rotate_bytes: int = ROTATE_BYTES,
         rotate_seconds: float = ROTATE_SECONDS,
         clock: Clock = time.time_ns,
+        mono: Clock = time.monotonic_ns,
+        capture_id: str | None = None,
     ) -> CaptureWriter:
         """Start a capture in the folder `path` and write its `start` to the journal (with the first commit).
 
@@ -114,7 +117,8 @@ class CaptureWriter:
             force: replace a capture that is already there. Anything but a capture is never replaced.
             session: facts for the session record, e.g. the command line; JSON.
             rotate_bytes, rotate_seconds: a segment ends when it is as large or as old.
-            clock: Unix nanoseconds.
+            clock, mono: Unix nanoseconds, and those of a clock that nobody sets.
+            capture_id: C2 capture; default a new one. Two captures must never have the same.
 
         Raises:
             OutputExists: something is there and `force` does not apply.
@@ -130,9 +134,9 @@ class CaptureWriter:
         lock = Lock(path)
         try:
             cache.clear(path)
-            stamp = datetime.fromtimestamp(clock() // 1_000_000_000, UTC)
-            capture_id = f"{stamp:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
-            writer = cls(path, capture_id, lock, session or {}, (rotate_bytes, rotate_seconds), clock)
+            writer = cls(
+                path, capture_id or _new_id(clock()), lock, session or {}, (rotate_bytes, rotate_seconds), clock, mono
+            )
             writer._write_cache("recording", strict=True)
         except BaseException:
             lock.release()
@@ -313,7 +317,7 @@ class CaptureWriter:
             if kind.name == TELEMETRY_KIND:
                 self._carry(kind.file)
             kind.file.seal(self._clock())
-            kind.opened_mono = time.monotonic_ns()
+            kind.opened_mono = self._mono()
         return kind.file
 
     def _carry(self, file: SegmentFile) -> None:
@@ -336,7 +340,7 @@ class CaptureWriter:
     def _rotate_when_due(self) -> None:
         for kind in (self._events, self._telemetry):
             file = kind.file
-            age = time.monotonic_ns() - kind.opened_mono
+            age = self._mono() - kind.opened_mono
             if file is not None and (file.good >= self._rotate_bytes or age >= self._rotate_ns):
                 self._finish(kind)
                 with contextlib.suppress(OutputFailed):
@@ -357,6 +361,10 @@ class CaptureWriter:
         except OutputFailed:
             if strict:
                 raise
+
+
+def _new_id(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
 
 
 def _check_free(path: Path, force: bool) -> None:

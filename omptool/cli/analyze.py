@@ -1,15 +1,18 @@
-"""`omptool analyze`: a named analysis of captures, lakes and files."""
+"""`omptool analyze`: a named analysis of captures, lakes and files, or of a cloud."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
+    CloudOption,
     ConfigOption,
     EndOption,
     ForceOption,
@@ -25,8 +28,6 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     from omptool.analytics.recipe import Recipe
     from omptool.analytics.run import Analysis, Request
-    from omptool.model.plant import PlantModel
-    from omptool.sources.source import Named
 
 
 def analyze(
@@ -58,6 +59,7 @@ def analyze(
     chart: Annotated[bool, typer.Option("--chart", help="Draw bars instead of writing all columns.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the analyses and leave.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show formula, source, roles and SQL, and leave.")] = False,
+    cloud: CloudOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
@@ -70,6 +72,7 @@ def analyze(
 
     Without --start and --end the window is what was recorded. Every row says how much of its window was seen (coverage)
     and how long all values were Good (percent_good); exit code 3 when a gap or a value that is not Good touches them.
+    A cloud gives the same rows as its lake.
 
     \b
     Examples:
@@ -77,6 +80,7 @@ def analyze(
       omptool analyze oee --on lake --by machine --start today --chart
       omptool analyze time_in_state --on shift.omcap --map state=State --by line,day
       omptool analyze oee --on shifts.csv --map pbt=planned_s --map apt=running_s
+      omptool analyze oee --cloud plant --start yesterday --end today
       omptool analyze oee --explain
     """
     loaded = settings.load(config)
@@ -87,32 +91,35 @@ def analyze(
     if explain:
         _explain(recipe)
         return ExitCode.OK
-    if not on:
-        raise UsageError(f"analyze {recipe.name} needs a source", "add --on CAPTURE, --on LAKE or --on FILE")
+    asking = Asking(on or [], cloud, plant, input_format, tz)
+    asking.check()
+    if not on and cloud is None:
+        raise UsageError(f"analyze {recipe.name} needs a source", _how_to_name_one(loaded.clouds))
     if chart and (output is not None or format is not None):
         raise UsageError("--chart draws on the terminal", "leave out --format and -o, or --chart")
+    from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
-    from omptool.sources.resolve import plant_of_lakes, resolve_all
 
     if output is not None:
         refuse_existing(output, force=force)
-    nearby = settings.plant(plant)
-    model = nearby if plant else (plant_of_lakes(on) or nearby)
-    zone_name = tz or loaded["output.tz"] or (model.zone if model else None)
-    zone = settings.zone(zone_name)[0]
-    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)
-    request = _request(recipe, sources, map or [], param or [], by, (start, end), zone, model)
-    analysis = _run(recipe, request, sources)
+    with asking.opened(loaded) as asked:
+        request = _request(recipe, asked, map or [], param or [], by, (start, end))
+        analysis = analyse(asked.engine, recipe, request)
     for note in analysis.notes:
         diagnostics.note(f"note: {note}")
     if chart:
         _draw(recipe, request, analysis)
     else:
-        emit(analysis.rows, format=format, output=output, force=force, tz=zone_name)
+        emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
         return ExitCode.PARTIAL
     return ExitCode.OK
+
+
+def _how_to_name_one(clouds: Collection[str]) -> str:
+    named = f"\nor --cloud NAME; omptool.toml has {', '.join(sorted(clouds))}" if clouds else ""
+    return f"add --on CAPTURE, --on LAKE or --on FILE{named}"
 
 
 def _list(format: Any, output: Path | None, force: bool) -> None:
@@ -141,13 +148,11 @@ def _explain(recipe: Recipe) -> None:
 
 def _request(
     recipe: Recipe,
-    sources: list[Named],
+    asked: Asked,
     maps: list[str],
     params: list[str],
     by: str | None,
     window: tuple[str | None, str | None],
-    zone: Any,
-    model: PlantModel | None,
 ) -> Request:
     from datetime import UTC, datetime
 
@@ -158,9 +163,9 @@ def _request(
     from omptool.sql import parameters
     from omptool.sql.views import names
 
-    now = datetime.now(UTC)
+    now, zone, sources = datetime.now(UTC), asked.zone, asked.sources
     table = None
-    if not any(named.source.has_telemetry for named in sources):
+    if asked.cloud is None and not any(named.source.has_telemetry for named in sources):
         if len(sources) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
         table = names(sources)[-1]
@@ -184,18 +189,10 @@ def _request(
         zone=zone,
         maps=parse_maps(maps, recipe.roles if table is None else recipe.table or recipe.roles),
         parameters=given,
-        plant=model,
+        plant=asked.model,
         table=table,
         strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
     )
-
-
-def _run(recipe: Recipe, request: Request, sources: list[Named]) -> Analysis:
-    from omptool.analytics.run import analyse
-    from omptool.sql.engine import LocalEngine
-
-    with LocalEngine(sources) as engine:
-        return analyse(engine, recipe, request)
 
 
 def _draw(recipe: Recipe, request: Request, analysis: Analysis) -> None:

@@ -28,10 +28,12 @@ COMMANDS = {
     "cat": "Print the rows of a capture.",
     "replay": "Play a capture again: as an OPC UA server, as rows on stdout, or into a new capture.",
     "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
-    "query": "Ask SQL of captures, lakes and files.",
+    "query": "Ask SQL of captures, lakes and files, or of a cloud.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
+    "cloud": "Serve a lake over HTTP, so that others can ask it.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",
-    "tour": "Show the whole way in a minute: discover, browse, capture, verify, convert, query.",
+    "tour": "Show the whole way from a machine to an answer in a minute, on a simulated plant.",
+    "samples": "List and copy recorded shifts to try things on.",
     "config": "Show and check the settings.",
 }
 """Name and first line of help; module `omptool.cli.NAME` has the function NAME, or a Typer `app` with sub-commands."""

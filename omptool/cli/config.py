@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from omptool.cli import diagnostics, settings
 from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption
 from omptool.cli.output import Rows, emit
+from omptool.config import CloudConfig
+from omptool.errors import ConfigError, OmptoolError
 
 app = typer.Typer(
     help="Show and check the settings.", rich_markup_mode=None, no_args_is_help=False, invoke_without_command=True
@@ -45,9 +48,9 @@ def check(
     config: ConfigOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing when all is well.")] = False,
 ) -> None:
-    """Check the settings files.
+    """Check the settings files, and the token files they name.
 
-    Exit code 2 with file, line and key when something is wrong.
+    Exit code 2 with file, line and key when something is wrong. Tokens are never shown.
 
     \b
     Examples:
@@ -55,6 +58,17 @@ def check(
       omptool config check --config plant-a.toml
     """
     loaded = settings.load(config)
+    _check_tokens(loaded.clouds.values())
     if not quiet:
         files = ", ".join(map(str, loaded.looked_in)) or "no omptool.toml; defaults only"
         diagnostics.note(f"settings are fine ({files})")
+
+
+def _check_tokens(clouds: Iterable[CloudConfig]) -> None:
+    for cloud in clouds:
+        from omptool.cloud.client_token import read_token
+
+        try:
+            read_token(cloud)
+        except OmptoolError as error:
+            raise ConfigError(error.message, error.hint) from None

@@ -87,6 +87,10 @@ ProgressOption = Annotated[
     typer.Option("--progress", help="Progress on stderr: auto draws on a terminal only, json is for programs."),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write and send nothing.")]
+CloudOption = Annotated[
+    str | None,
+    typer.Option("--cloud", help="Ask the cloud API of [cloud.NAME] in omptool.toml instead of --on.", metavar="NAME"),
+]
 PlantOption = Annotated[
     Path | None,
     typer.Option("--plant", help="Take site, area, line and machine from FILE (plant.toml).", metavar="FILE"),

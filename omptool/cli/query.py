@@ -1,15 +1,18 @@
-"""`omptool query`: ask SQL of captures, lakes and files."""
+"""`omptool query`: ask SQL of captures, lakes and files, or of a cloud."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.asking import Asking
 from omptool.cli.options import (
+    CloudOption,
     ConfigOption,
     ForceOption,
     FormatOption,
@@ -39,6 +42,14 @@ def query(
         list[str] | None,
         typer.Option("--param", help="Value for $NAME in the statement; repeatable.", metavar="NAME[:TYPE]=VALUE"),
     ] = None,
+    cloud: CloudOption = None,
+    repeatable: Annotated[
+        bool,
+        typer.Option(
+            "--repeatable",
+            help="Same bytes on every run and on the cloud side: one fixed order of floating-point sums; slower.",
+        ),
+    ] = False,
     format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
@@ -47,10 +58,11 @@ def query(
     input_format: InputFormatOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Ask SQL of captures, lakes and files.
+    """Ask SQL of captures, lakes and files, or of a cloud.
 
     Captures, lakes and telemetry in Parquet files form the views telemetry, nodes, events, gaps and journal; any other
     table has the name of its file. A capture that is being written is read up to its last commit. Nothing is changed.
+    A cloud answers from its own views; Ctrl-C stops the statement there too.
 
     \b
     Examples:
@@ -58,31 +70,27 @@ def query(
       omptool query "select machine, avg(value) from telemetry group by all" --on lake
       omptool query "from telemetry where machine = \\$m" --param m=Press7 --on lake -o press7.csv
       omptool query --file kpi.sql --on lake --on orders=orders.csv
+      omptool query "select count(*) from telemetry" --cloud plant
     """
     from datetime import UTC, datetime
 
     from omptool.cli.output import emit, refuse_existing
-    from omptool.sources.resolve import plant_of_lakes, resolve_all
     from omptool.sql import parameters
-    from omptool.sql.engine import LocalEngine
 
     loaded = settings.load(config)
     statement = _statement(sql, file)
-    if not on:
-        raise UsageError("query needs a source", _suggest_source(sql))
+    asking = Asking(on or [], cloud, plant, input_format, tz, tz, repeatable)
+    asking.check()
+    if not on and cloud is None:
+        raise UsageError("query needs a source", _suggest_source(sql, sorted(loaded.clouds)))
     if output is not None:
         refuse_existing(output, force=force)
-    nearby = settings.plant(plant)
-    model = nearby if plant else (plant_of_lakes(on) or nearby)
-    name = settings.zone_name(tz, model)
-    zone = settings.zone(name)[0]
-    bound = parameters.parse(param or [], now=datetime.now(UTC), zone=zone)
-    sources = resolve_all(on, input_format=input_format, plant=model, servers=loaded.servers, zone=zone)
-    if "gaps" not in statement.casefold():
-        _say_gaps(sources)
-    _say_twice(sources)
-    with LocalEngine(sources, tz=tz) as engine:
-        emit(engine.run(statement, bound), format=format, output=output, force=force, tz=name)
+    with asking.opened(loaded) as asked:
+        bound = parameters.parse(param or [], now=datetime.now(UTC), zone=asked.zone)
+        if "gaps" not in statement.casefold():
+            asked.say_gaps()
+        _say_twice(asked.sources)
+        emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
@@ -104,31 +112,24 @@ def _statement(sql: str | None, file: Path | None) -> str:
     return sql
 
 
-def _suggest_source(sql: str | None) -> str:
-    """The command with the only capture or lake of the current folder; else how to name one."""
+def _suggest_source(sql: str | None, clouds: Sequence[str]) -> str:
+    """The command with the only capture, lake or cloud that is at hand; else how to name one."""
+    from shlex import join
+
+    command = ["omptool", "query", sql or "from telemetry limit 10"]
     found = [
         entry.name
         for entry in sorted(Path().iterdir())
         if entry.is_dir() and (entry.suffix == ".omcap" or (entry / "telemetry" / "_delta_log").is_dir())
     ]
-    if len(found) != 1:
-        listed = f"; here are {', '.join(found)}" if found else ""
-        return f"add --on CAPTURE, --on LAKE or --on FILE{listed}"
-    from shlex import join
-
-    return join(["omptool", "query", sql or "from telemetry limit 10", "--on", found[0]])
-
-
-def _say_gaps(sources: list[Named]) -> None:
-    from omptool.sources.source import describe_gaps
-
-    for named in sources:
-        reasons = named.source.gap_reasons()
-        if reasons:
-            diagnostics.note(f"note: {describe_gaps(named.source.label, reasons)}")
+    if len(found) + len(clouds) == 1:
+        return join([*command, "--on", found[0]] if found else [*command, "--cloud", clouds[0]])
+    listed = f"; here are {', '.join(found)}" if found else ""
+    named = f"\nor --cloud NAME; omptool.toml has {', '.join(clouds)}" if clouds else ""
+    return f"add --on CAPTURE, --on LAKE or --on FILE{listed}{named}"
 
 
-def _say_twice(sources: list[Named]) -> None:
+def _say_twice(sources: Sequence[Named]) -> None:
     if len(sources) < 2:
         return
     from omptool.sources.overlap import overlaps

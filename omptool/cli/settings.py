@@ -62,18 +62,20 @@ def plant(path: Path | None = None) -> PlantModel | None:
             continue
         except UnicodeDecodeError:
             raise ConfigError(f"{candidate} is not UTF-8 text", "save it as UTF-8") from None
-        if model.zone:
-            _check_zone(model.zone, candidate)
+        check_plant_zone(model, candidate)
         return model
     if path:
         raise NotFound(f"no plant model {path}", "name a plant.toml, or leave --plant out")
     return None
 
 
-def _check_zone(name: str, plant: Path) -> None:
+def check_plant_zone(model: PlantModel, origin: object) -> None:
+    """Refuse a plant model whose zone this computer does not know."""
     from zoneinfo import ZoneInfo
 
+    if model.zone is None:
+        return
     try:
-        ZoneInfo(name)
+        ZoneInfo(model.zone)
     except (KeyError, ValueError, OSError):
-        raise ConfigError(f"{plant}: there is no time_zone {name!r}", 'write it as "Europe/Berlin"') from None
+        raise ConfigError(f"{origin}: there is no time_zone {model.zone!r}", 'write it as "Europe/Berlin"') from None

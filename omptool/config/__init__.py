@@ -1,18 +1,22 @@
 """Settings: from flags, `OMPTOOL_*` variables and omptool.toml to typed values that know where they came from.
 
 `load` is pure: it takes the texts. `read` finds and reads the files; nothing here creates one. Precedence: flag,
-environment, project file, user file, default. A `[servers.NAME]` table is taken whole from one file, so that no value
-is ever combined with an address from elsewhere. A secret has no place here: URLs with a password are refused.
+environment, project file, user file, default. A `[servers.NAME]` or `[cloud.NAME]` table is taken whole from one file,
+so that no value is ever combined with an address from elsewhere. A secret has no place here: URLs with a password are
+refused, and a token is named by its file.
 """
 
+from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
 from omptool.config.files import read, user_file
 from omptool.config.loading import FILE_NAME, Config, File, Value, load
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url
 
 __all__ = [
+    "CLOUD_SETTINGS",
     "FILE_NAME",
     "SERVER_SETTINGS",
     "SETTINGS",
+    "CloudConfig",
     "Config",
     "File",
     "ServerConfig",

@@ -6,19 +6,24 @@ Every value keeps its origin, every refusal names file, line, key and the neares
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url
+from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
+from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url, redacted
 from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
 
 FILE_NAME = "omptool.toml"
 _SECRETS = {"password", "token", "secret", "passphrase", "key"}
-_SERVER_FIELDS = {"publishing_interval": "publishing_ms", "sampling_interval": "sampling_ms", "timeout": "timeout_s"}
+_FIELDS = {"publishing_interval": "publishing_ms", "sampling_interval": "sampling_ms", "timeout": "timeout_s"}
+_NAMED = {"servers": SERVER_SETTINGS, "cloud": CLOUD_SETTINGS}
+"""Sections of tables with names that users choose."""
+_URLS = {"servers": 'add url = "opc.tcp://HOST:4840"', "cloud": 'add url = "https://HOST"'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,16 @@ class Config:
 
     Attributes:
         values: by key; the keys of `SETTINGS`.
-        servers: by name, with the values of each table for `config show`.
+        servers, clouds: by name.
+        table_values: the values of each `[servers.NAME]` and `[cloud.NAME]`, for `config show`.
         looked_in: the files that were read, the winner first.
         folder: of the project file, else the current one; relative paths and plant.toml belong to it.
     """
 
     values: Mapping[str, Value]
     servers: Mapping[str, ServerConfig] = field(default_factory=dict)
-    server_values: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    clouds: Mapping[str, CloudConfig] = field(default_factory=dict)
+    table_values: tuple[Value, ...] = ()
     looked_in: tuple[Path, ...] = ()
     folder: Path = Path()
 
@@ -61,7 +68,7 @@ class Config:
 
     def all_values(self) -> list[Value]:
         """Every setting, general ones first."""
-        return [*self.values.values(), *(v for values in self.server_values.values() for v in values)]
+        return [*self.values.values(), *self.table_values]
 
     def server(self, name_or_url: str) -> ServerConfig:
         """The server called so in a `[servers.NAME]` table, or at this URL.
@@ -74,6 +81,21 @@ class Config:
         if "://" in name_or_url:
             return ServerConfig(url=checked_url(name_or_url))
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
+
+    def cloud(self, name: str) -> CloudConfig:
+        """The cloud API called so in a `[cloud.NAME]` table.
+
+        Raises:
+            UsageError: an unknown name; an address counts as one, because a token belongs to a url of the settings.
+        """
+        if name in self.clouds:
+            return self.clouds[name]
+        what = f"no cloud {json.dumps(redacted(name), ensure_ascii=False)} in {FILE_NAME}"
+        table = "[cloud.NAME]" if "/" in name or not name else f"[cloud.{name}]"
+        looked = ", ".join(map(str, self.looked_in)) or f"no {FILE_NAME} found"
+        raise UsageError(
+            what, f"{_nearest(name, self.clouds)}add {table} with url and token_file, and name it so\nread: {looked}"
+        )
 
     def _server_hint(self, name: str) -> str:
         if re.fullmatch(r"[\w.-]+:\d+(/.*)?", name):
@@ -111,13 +133,26 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], files: Sequence[F
         _check_keys(file, table)
     _check_variables(environ)
     values = {setting.key: _resolve(setting, flags, environ, parsed) for setting in SETTINGS}
-    servers: dict[str, ServerConfig] = {}
-    server_values: dict[str, tuple[Value, ...]] = {}
+    servers, clouds = _tables("servers", parsed), _tables("cloud", parsed)
+    return Config(
+        values,
+        {name: ServerConfig(name=name, **_fields(found)) for name, (_, found) in servers.items()},
+        {name: _cloud(file, name, found) for name, (file, found) in clouds.items()},
+        tuple(value for _, found in [*servers.values(), *clouds.values()] for value in found),
+        tuple(file.path for file in files),
+    )
+
+
+def _tables(
+    section: str, parsed: Sequence[tuple[File, Mapping[str, Any]]]
+) -> dict[str, tuple[File, tuple[Value, ...]]]:
+    """The tables of a section by name, each whole from the first file that has it."""
+    found: dict[str, tuple[File, tuple[Value, ...]]] = {}
     for file, table in parsed:
-        for name, entry in table.get("servers", {}).items():
-            if name not in servers:
-                servers[name], server_values[name] = _server(file, name, entry)
-    return Config(values, servers, server_values, tuple(file.path for file in files))
+        for name, entry in table.get(section, {}).items():
+            if name not in found:
+                found[name] = file, _table_values(file, section, name, entry)
+    return found
 
 
 def _parsed(file: File) -> dict[str, Any]:
@@ -133,10 +168,11 @@ def _check_keys(file: File, table: Mapping[str, Any]) -> None:
         section, name = setting.key.split(".")
         sections.setdefault(section, set()).add(name)
     for section, entries in table.items():
-        if section == "servers":
+        if section in _NAMED:
+            _check_named(file, section, entries)
             continue
         if section not in sections:
-            raise _unknown(file, (), section, [*sections, "servers"])
+            raise _unknown(file, (), section, [*sections, *_NAMED])
         if not isinstance(entries, dict):
             raise ConfigError(
                 f"{_where(file, (), section)}: {section} must be a table", f"write [{section}] on a line of its own"
@@ -144,15 +180,18 @@ def _check_keys(file: File, table: Mapping[str, Any]) -> None:
         for name in entries:
             if name not in sections[section]:
                 raise _unknown(file, (section,), name, sections[section])
-    servers = table.get("servers", {})
-    if not isinstance(servers, dict) or not all(isinstance(entry, dict) for entry in servers.values()):
+
+
+def _check_named(file: File, section: str, tables: Any) -> None:
+    if not isinstance(tables, dict) or not all(isinstance(entry, dict) for entry in tables.values()):
         raise ConfigError(
-            f"{_where(file, (), 'servers')}: servers must be tables", "write [servers.NAME] and below it url = …"
+            f"{_where(file, (), section)}: {section} must be tables", f"write [{section}.NAME] and below it url = …"
         )
-    for server, entry in servers.items():
-        for name in entry:
-            if name not in {setting.key for setting in SERVER_SETTINGS}:
-                raise _unknown(file, ("servers", server), name, [setting.key for setting in SERVER_SETTINGS])
+    known = [setting.key for setting in _NAMED[section]]
+    for name, entry in tables.items():
+        for key in entry:
+            if key not in known:
+                raise _unknown(file, (section, name), key, known)
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
@@ -168,7 +207,10 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 def _unknown(file: File, table: tuple[str, ...], key: str, known: Sequence[str] | set[str]) -> ConfigError:
     where = _where(file, table, key)
     if key.lower() in _SECRETS:
-        return ConfigError(f'{where}: "{key}" is a secret and does not belong in a settings file', "remove the line")
+        instead = 'put it into a file of its own and write token_file = "FILE"' if "token_file" in known else ""
+        return ConfigError(
+            f'{where}: "{key}" is a secret and does not belong in a settings file', instead or "remove the line"
+        )
     place = f"[{'.'.join(table)}]" if table else FILE_NAME
     return ConfigError(
         f'{where}: unknown key "{key}" in {place}', _nearest(key, known) + f"known: {', '.join(sorted(known))}"
@@ -207,19 +249,31 @@ def _value(setting: Setting, key: str, written: object, origin: str) -> Value:
         raise ConfigError(f"{origin}: {key}: {error.message}", error.hint) from None
 
 
-def _server(file: File, name: str, entry: Mapping[str, Any]) -> tuple[ServerConfig, tuple[Value, ...]]:
-    table = ("servers", name)
+def _table_values(file: File, section: str, name: str, entry: Mapping[str, Any]) -> tuple[Value, ...]:
+    table = (section, name)
     if "url" not in entry:
+        raise ConfigError(f"{_where(file, table, None)}: [{section}.{name}] has no url", _URLS[section])
+    return tuple(
+        _value(setting, f"{section}.{name}.{setting.key}", entry[setting.key], _where(file, table, setting.key))
+        for setting in _NAMED[section]
+        if setting.key in entry
+    )
+
+
+def _fields(values: Sequence[Value]) -> dict[str, Any]:
+    return {_FIELDS.get(key, key): value.value for value in values for key in [value.key.rsplit(".", 1)[1]]}
+
+
+def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:
+    fields = _fields(values)
+    if "token_file" not in fields:
         raise ConfigError(
-            f"{_where(file, table, None)}: [servers.{name}] has no url", 'add url = "opc.tcp://HOST:4840"'
+            f"{_where(file, ('cloud', name), None)}: [cloud.{name}] has no token_file",
+            'add token_file = "FILE", the one that `omptool cloud serve` named',
         )
-    values = []
-    for setting in SERVER_SETTINGS:
-        key = f"servers.{name}.{setting.key}"
-        if setting.key in entry:
-            values.append(_value(setting, key, entry[setting.key], _where(file, table, setting.key)))
-    fields = {_SERVER_FIELDS.get(v.key.rsplit(".", 1)[1], v.key.rsplit(".", 1)[1]): v.value for v in values}
-    return ServerConfig(name=name, **fields), tuple(values)
+    token_file = Path(fields["token_file"])
+    from_home = token_file.parts[:1] == ("~",)  # its reader knows where that is
+    return CloudConfig(name=name, **fields | {"token_file": token_file if from_home else file.path.parent / token_file})
 
 
 def _where(file: File, table: tuple[str, ...], key: str | None) -> str:

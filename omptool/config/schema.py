@@ -52,7 +52,8 @@ class ServerConfig:
     timeout_s: float = 10.0
 
 
-def _text(value: object) -> str:
+def text(value: object) -> str:
+    """A setting that is a text."""
     if not isinstance(value, str) or not value:
         raise ValueError("a text in quotes")
     return value
@@ -60,7 +61,7 @@ def _text(value: object) -> str:
 
 def _milliseconds(value: object) -> float:
     try:
-        return parse_duration(_text(value)).total_seconds() * 1000
+        return parse_duration(text(value)).total_seconds() * 1000
     except (ValueError, UsageError):
         raise ValueError('a duration such as "500ms", "10s" or "5m"') from None
 
@@ -70,7 +71,8 @@ def _sampling(value: object) -> float:
     return 0.0 if value == "0" else _milliseconds(value)
 
 
-def _seconds(value: object) -> float:
+def seconds(value: object) -> float:
+    """A setting that is a duration."""
     return _milliseconds(value) / 1000
 
 
@@ -84,7 +86,7 @@ def _zone(value: object) -> str:
     from zoneinfo import ZoneInfo
 
     try:
-        ZoneInfo(_text(value))
+        ZoneInfo(text(value))
     except (KeyError, ValueError, OSError):
         raise ValueError('a time zone such as "Europe/Berlin"') from None
     return str(value)
@@ -93,17 +95,17 @@ def _zone(value: object) -> str:
 def _machine(value: object) -> str:
     from omptool.model.plant import MachineGlob, is_glob
 
-    text = _text(value)
+    name = text(value)
     try:
-        if is_glob(text):
-            MachineGlob(text)
+        if is_glob(name):
+            MachineGlob(name)
     except UsageError as error:
         raise ValueError(f"a name or a glob of the machine's path ({error.message})") from None
-    return text
+    return name
 
 
 def _url(value: object) -> str:
-    return checked_url(_text(value))
+    return checked_url(text(value))
 
 
 def checked_url(url: str) -> str:
@@ -116,30 +118,31 @@ def checked_url(url: str) -> str:
         r"opc\.tcp://(?P<user>[^/?#]*@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s/:@?#]+)(:\d{1,5})?(/\S*)?", url
     )
     if match is None:
-        raise UsageError(f'"{_redacted(url)}" is no OPC UA address', "write it as opc.tcp://HOST:4840")
+        raise UsageError(f'"{redacted(url)}" is no OPC UA address', "write it as opc.tcp://HOST:4840")
     if match["user"]:
         raise UsageError(
             "an address must not carry a user or a password: process lists and logs would show it",
-            f"write it as {_redacted(url)}",
+            f"write it as {redacted(url)}",
         )
     return url
 
 
-def _redacted(url: str) -> str:
+def redacted(url: str) -> str:
+    """`url` without user and password."""
     return re.sub(r"//[^/@\s]*@", "//", url)
 
 
 SERVER_SETTINGS = (
     Setting("url", _url, None, "Address, opc.tcp://HOST:PORT; required."),
-    Setting("site", _text, None, "Site of all nodes of this server."),
-    Setting("area", _text, None, "Area of all nodes of this server."),
-    Setting("line", _text, None, "Line of all nodes of this server."),
+    Setting("site", text, None, "Site of all nodes of this server."),
+    Setting("area", text, None, "Area of all nodes of this server."),
+    Setting("line", text, None, "Line of all nodes of this server."),
     Setting(
         "machine", _machine, None, "Machine of all nodes, or a glob of the machine's path; (*) marks the name in it."
     ),
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
-    Setting("timeout", _seconds, "10s", "How long to wait for an answer of the server."),
+    Setting("timeout", seconds, "10s", "How long to wait for an answer of the server."),
 )
 """Keys of a `[servers.NAME]` table, in the order of the reference."""
 

@@ -99,6 +99,7 @@ def convert(
     *,
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    run: str | None = None,
 ) -> ConvertReport:
     """Add to the lake what it does not have yet of the recordings.
 
@@ -106,6 +107,7 @@ def convert(
         recordings: captures, each with its own id, already seen through `plant`.
         lake: an existing lake, or a folder to be made.
         plant: the model the recordings were seen through; kept in the lake's metadata.
+        run: stands in the names of the new files; default a new random one.
 
     Raises:
         OutputExists: something else lies at `lake`.
@@ -117,7 +119,7 @@ def convert(
     check_target(lake)
     with local.writing(lake):
         local.make_folder(lake)
-        with local.lock(lake / layout.LOCK, str(lake)), Staging(lake) as staging:
+        with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
             conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
             conversion.write()
             conversion.commit()

@@ -26,11 +26,11 @@ _MOVES = "moves.json"
 
 
 class Staging:
-    """The staging folder of one run."""
+    """The staging folder of one run, whose name its files carry; `run` must never have been used in this lake."""
 
-    def __init__(self, lake: Path) -> None:
+    def __init__(self, lake: Path, run: str | None = None) -> None:
         self._lake = lake
-        self._run = secrets.token_hex(8)
+        self._run = run or secrets.token_hex(8)
         self.folder = lake / layout.STAGING / self._run
         self._count = 0
         self._files: dict[str, list[tuple[Path, DataFile]]] = {}

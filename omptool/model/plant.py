@@ -124,6 +124,15 @@ class PlantModel:
             data = bounded_toml.loads(text)
         except ValueError as error:
             raise ConfigError(f"{origin}: {error}") from None
+        return cls.of(data, origin, text)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], origin: str = "plant.toml", text: str = "") -> PlantModel:
+        """The model of a plant.toml that has been parsed already, as a cloud server sends it.
+
+        Raises:
+            ConfigError: an unknown key, or a value of the wrong type.
+        """
         _expect(data, {"site", "time_zone", "machine", "roles", "states"}, origin)
         machines = data.get("machine", [])
         if not isinstance(machines, list) or not all(isinstance(entry, dict) for entry in machines):

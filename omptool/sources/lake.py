@@ -47,6 +47,11 @@ class LakeSource:
         """The version of the telemetry table."""
         return self._tables["telemetry"].version
 
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version of each table that the lake has."""
+        return {view: table.version for view, table in self._tables.items()}
+
     def views(self) -> Mapping[str, Scannable]:
         return {
             view: Files(

@@ -95,12 +95,13 @@ def open_reasons(gaps: pa.Table | pa.RecordBatch) -> dict[str, int]:
     return {row["values"]: row["counts"] for row in pc.value_counts(reasons).to_pylist()}
 
 
-def describe_gaps(label: str, reasons: Mapping[str, int]) -> str:
-    """One line about the windows of a source that may lack values."""
+def describe_gaps(label: str, reasons: Mapping[str, int], option: str = "--on") -> str:
+    """One line about the windows that may lack values of what `option` names so."""
     count = sum(reasons.values())
     listed = ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))
     windows = f"{count} window{'s' if count > 1 else ''}"
-    return f'{label} has {windows} that may lack values ({listed}); omptool query "from gaps" --on {shlex.quote(label)}'
+    ask = f'omptool query "from gaps" {option} {shlex.quote(label)}'
+    return f"{label} has {windows} that may lack values ({listed}); {ask}"
 
 
 @dataclass(frozen=True, slots=True)

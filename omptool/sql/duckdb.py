@@ -61,6 +61,16 @@ def connect(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def make_repeatable(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add floating-point numbers in one order on every run, whatever memory and processors there are.
+
+    One thread takes rows in the order of the files. Groups and joins are always partitioned as if rows had to be
+    spilled: else the engine does so only when memory runs short, and the last digits of a sum would depend on that.
+    """
+    connection.execute("SET threads = 1")
+    connection.execute("SET debug_force_external = true")
+
+
 def _memory(connection: duckdb.DuckDBPyConnection) -> str:
     table = connection.sql("SELECT current_setting('memory_limit') AS size").to_arrow_table()
     amount, unit = table["size"][0].as_py().split()

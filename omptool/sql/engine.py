@@ -19,8 +19,8 @@ from duckdb import sqltypes
 
 from omptool.errors import OmptoolError, QueryError
 from omptool.sources.source import Named
-from omptool.sql import faults, gate, views
-from omptool.sql.duckdb import connect
+from omptool.sql import confine, faults, gate, views
+from omptool.sql.duckdb import connect, make_repeatable
 
 BATCH_ROWS = 16_384
 
@@ -55,18 +55,41 @@ class LocalEngine:
     DuckDB works in a thread of its own, so that Ctrl-C reaches the caller while a statement is busy.
     """
 
-    def __init__(self, sources: Sequence[Named] = (), *, tz: str | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Named] = (),
+        *,
+        tz: str | None = None,
+        repeatable: bool = False,
+        confinement: confine.Confinement | None = None,
+    ) -> None:
         """Open the views over `sources`.
 
         Args:
             tz: time zone of the SQL session; default UTC.
+            repeatable: the same rows, digits and order on every run over the same files.
+            confinement: for statements of other people: strict gate, no other file than those of the views, limits.
         """
+        self.columns: tuple[tuple[str, str], ...] = ()
+        """Names and SQL types of the statement that ran last."""
         self._failures: list[OmptoolError] = []
         self._stack = contextlib.ExitStack()
+        self._admit = gate.admit if confinement is None else gate.admit_remote
+        limits = (
+            {}
+            if confinement is None
+            else {"memory_limit": confinement.memory, "temporary_limit": confinement.temporary}
+        )
         with contextlib.ExitStack() as opening:
-            self._connection = opening.enter_context(connect(tz=tz))
+            self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):
                 views.register(self._connection, sources, self._failures.append)
+                if confinement is not None and confinement.threads is not None:
+                    self._connection.execute(f"SET threads = {confinement.threads}")
+                if repeatable:
+                    make_repeatable(self._connection)
+                if confinement is not None:
+                    confine.shut(self._connection, sources, confinement)
             self._worker = opening.enter_context(concurrent.futures.ThreadPoolExecutor(1, "omptool-sql"))
             self._names = views.names(sources)
             self._stack = opening.pop_all()
@@ -89,14 +112,16 @@ class LocalEngine:
 
     def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
         with self._explained(statement):
-            admitted = gate.admit(self._connection, statement)
+            admitted = self._admit(self._connection, statement)
             bound = _bound(admitted, parameters or {})
             reader = self._wait(lambda: self._open(statement, bound))
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(statement, reader))
 
     def _open(self, statement: str, bound: dict[str, object]) -> pa.RecordBatchReader:
         try:
-            return self._connection.sql(statement, params=bound).to_arrow_reader(BATCH_ROWS)
+            relation = self._connection.sql(statement, params=bound)
+            self.columns = tuple(zip(relation.columns, map(str, relation.types), strict=True))
+            return relation.to_arrow_reader(BATCH_ROWS)
         except (duckdb.BinderException, duckdb.CatalogException):
             # sql() drops position and candidates of these; execute() fails at the same point and keeps them
             self._connection.execute(statement, bound)
@@ -128,11 +153,11 @@ class LocalEngine:
         """DuckDB's errors as ours; an error of a source that DuckDB passed on as itself."""
         try:
             yield
-        except duckdb.InterruptException:
-            raise QueryError("the statement was cancelled") from None
-        except (duckdb.Error, pa.ArrowException) as error:
+        except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:  # pyarrow's for a scan are OSErrors
             if self._failures:
                 raise self._failures.pop() from None
+            if isinstance(error, OSError) and not faults.is_engines(error):
+                raise
             raise faults.explain(error, statement, getattr(self, "_names", ())) from None
 
 

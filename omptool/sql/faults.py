@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 
-from omptool.errors import QueryError
+from omptool.errors import QueryError, StatementTimeout
 from omptool.model.contracts import VIEWS
+from omptool.sql.functions import nearest
 
 _LINE_WIDTH = 100
 _JSON = re.compile(r"^[^{]*?(\{.*\})\s*$", re.DOTALL)
@@ -29,11 +30,35 @@ def explain(error: Exception, statement: str, names: Sequence[str] = ()) -> Quer
         names: the tables that the statement may name.
     """
     facts = _facts(error)
+    if facts.get("exception_type") == "INTERRUPT":
+        return _stopped(facts)
+    if isinstance(error, MemoryError) or facts.get("exception_type") == "Out of Memory":
+        return too_little_memory()
     message, suggestion = _message(facts, statement, names)
     place = _position(facts)
     if place is None or not statement:  # without a statement it was a source that could not be read
         return QueryError(message, suggestion)
     return QueryError(message, mark(statement, place, suggestion))
+
+
+def too_little_memory() -> QueryError:
+    """The error of a statement that asked for more than its limit, whoever noticed."""
+    return QueryError(
+        "the statement needs more memory than it may use", "select fewer rows or columns, or group earlier"
+    )
+
+
+def is_engines(error: Exception) -> bool:
+    """Whether an exception carries what DuckDB said, whatever its class."""
+    return '"exception_type"' in str(error)
+
+
+def _stopped(facts: Mapping[str, str]) -> QueryError:
+    if "execution time" in facts.get("exception_message", ""):
+        return StatementTimeout(
+            "the statement ran longer than it may", "ask for a shorter time, fewer tags, or group earlier"
+        )
+    return QueryError("the statement was cancelled")
 
 
 def _facts(error: Exception) -> dict[str, str]:
@@ -56,9 +81,9 @@ def _message(facts: Mapping[str, str], statement: str, names: Sequence[str]) -> 
     if facts.get("error_subtype") == "COLUMN_NOT_FOUND" or _NO_COLUMN.search(text):
         return _no_column(facts, statement, names, text)
     if facts.get("error_subtype") == "MISSING_ENTRY" and kind in ("Table", "View"):
-        return f'no table "{name}"', _nearest_table(name, names)
+        return f'no table "{name}"', nearest_table(name, names)
     if facts.get("error_subtype") == "MISSING_ENTRY" and "Function" in kind:
-        return f'no function "{name}"', _did_you_mean(_candidates(facts)[:1])
+        return f'no function "{name}"', did_you_mean(nearest(name))
     if facts.get("error_subtype") == "SYNTAX_ERROR" or facts.get("exception_type") == "Parser":
         return _sentence(text), ""
     if extension := _EXTENSION.search(text):
@@ -66,8 +91,6 @@ def _message(facts: Mapping[str, str], statement: str, names: Sequence[str]) -> 
             f"the statement needs the DuckDB extension {extension[1] or extension[2]}, which is not part of omptool",
             ("omptool loads no extensions; copy the data to local files first"),
         )
-    if facts.get("exception_type") == "Out of Memory":
-        return "the statement needs more memory than it may use", "select fewer rows or columns, or group earlier"
     return _sentence(text), ""
 
 
@@ -82,18 +105,23 @@ def _no_column(facts: Mapping[str, str], statement: str, names: Sequence[str], t
     if not close and place is not None and statement.encode()[place:].startswith(b'"'):
         suggestion = f"text stands in single quotes: '{name}'"
     else:
-        suggestion = _did_you_mean(close) or (f"columns: {', '.join(candidates[:6])}" if candidates else "")
+        suggestion = did_you_mean(close) or (f"columns: {', '.join(candidates[:6])}" if candidates else "")
     tables = _mentioned(statement, names)
     return f'no column "{name}"' + (f" in {tables[0]}" if len(tables) == 1 else ""), suggestion
 
 
-def _nearest_table(name: str, names: Sequence[str]) -> str:
+def nearest_table(name: str, names: Sequence[str], *, files: bool = True) -> str:
+    """What to write instead of a table that is not there.
+
+    Args:
+        files: whether a file could be named on the command line.
+    """
     known = [candidate for candidate in names if not candidate.startswith(_INTERNAL)]
     close = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
     if close:
-        return _did_you_mean(close)
+        return did_you_mean(close)
     if re.search(r"[./\\]", name):
-        return f"name the file with --on {name}"
+        return f"name the file with --on {name}" if files else f"a server reads no files; tables: {', '.join(known)}"
     return f"tables: {', '.join(known)}" if known else ""
 
 
@@ -107,13 +135,15 @@ def _candidates(facts: Mapping[str, str]) -> list[str]:
     return [candidate for candidate in listed if candidate and not candidate.startswith(_INTERNAL)]
 
 
-def _did_you_mean(names: Sequence[str]) -> str:
+def did_you_mean(names: Sequence[str]) -> str:
+    """The remark beside a caret: the first of some names, or nothing."""
     return f'did you mean "{names[0]}"?' if names else ""
 
 
 def _sentence(text: str) -> str:
     """The first line without the marks that make an error shout."""
     first = next((line.strip() for line in text.splitlines() if line.strip()), "the statement failed")
+    first = re.sub(r"\.? Use \"?(SET|PRAGMA) .*$", "", first)
     first = re.sub(r"\.? You might need to add explicit type casts\.?$", "", first).rstrip("!. ")
     return first[:1].lower() + first[1:] if not first[:2].isupper() else first
 

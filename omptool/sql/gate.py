@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from omptool.errors import QueryError, UsageError
+from omptool.sql import admission
 
 _EXPLAIN = re.compile(r"\s*explain\b(\s+analyze\b)?(\s*\([^()]*\))?", re.IGNORECASE)
 _WRITES = re.compile(
@@ -46,6 +47,46 @@ def admit(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.State
     return only
 
 
+def admit_remote(connection: duckdb.DuckDBPyConnection, statement: str) -> duckdb.Statement:
+    """The one SELECT in a text from outside: over the catalog's tables, of known pieces and reviewed functions.
+
+    Raises:
+        UsageError: no statement at all.
+        QueryError: several statements, another one, or one that names what it must not.
+        duckdb.Error: the text cannot be parsed.
+    """
+    statements = _extract(connection, statement)
+    if not statements:
+        raise UsageError("the statement is empty", "example: from telemetry limit 10")
+    if len(statements) > 1:
+        raise QueryError(f"{len(statements)} statements, a server answers one", "use WITH for intermediate results")
+    kind = statements[0].type.name
+    if kind == "MULTI":
+        raise QueryError("PIVOT is not answered here", admission.PIVOT_HINT)
+    if kind != "SELECT":
+        raise QueryError(f"a server does not run {kind} statements", admission.ALLOWED)
+    try:
+        tree = _tree(connection, statement)
+    except RecursionError:
+        tree = {}
+    if tree.get("error", True):
+        raise QueryError("the statement cannot be checked", admission.ALLOWED)
+    admission.check(tree["statements"], statement)
+    return statements[0]
+
+
+def _extract(connection: duckdb.DuckDBPyConnection, statement: str) -> list[duckdb.Statement]:
+    """The statements of a text; one of a kind that the library has no name for is refused."""
+    try:
+        found = connection.extract_statements(statement)
+        _ = [one.type.name for one in found]
+    except duckdb.Error:
+        raise
+    except Exception:  # noqa: BLE001 - CONNECT, for one, has a number that is no member of the library's enum
+        raise QueryError("a server does not run this kind of statement", admission.ALLOWED) from None
+    return found
+
+
 def _writes(connection: duckdb.DuckDBPyConnection, text: str, kind: str) -> bool:
     if kind == "EXPLAIN":
         bare = _LITERALS.sub(lambda match: " " * len(match[0]), text)
@@ -58,9 +99,15 @@ def _writes(connection: duckdb.DuckDBPyConnection, text: str, kind: str) -> bool
         )
     if kind == "MULTI":  # PIVOT: expanded before it has one tree
         return _WRITES.search(_LITERALS.sub("''", text)) is not None
-    found = connection.sql("SELECT json_serialize_sql($text::VARCHAR) AS tree", params={"text": text}).to_arrow_table()
-    parsed = json.loads(found["tree"][0].as_py())
+    parsed = _tree(connection, text)
     return bool(parsed.get("error", True)) or _has_writing_node(parsed)
+
+
+def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
+    """A statement as DuckDB's parser sees it, or an object with a true `error`."""
+    found = connection.sql("SELECT json_serialize_sql($text::VARCHAR) AS tree", params={"text": text}).to_arrow_table()
+    tree = json.loads(found["tree"][0].as_py())
+    return tree if isinstance(tree, dict) else {}
 
 
 def _has_writing_node(tree: Any) -> bool:

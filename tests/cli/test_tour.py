@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from omptool.cli import chart
 from tests.conftest import Result, clean_environment
 
-STEPS = ("discover", "browse", "capture", "verify", "convert", "query")
+STEPS = ("discover", "browse", "capture", "verify", "convert", "query", "replay", "browse")
+LAST = ("analyze", "cloud", "analyze")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def toured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.C
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=110,
+        timeout=290,
     )
     return folder, done
 
@@ -47,9 +47,26 @@ def test_it_shows_every_step_and_three_commands_to_try(
 ) -> None:
     _, done = toured
     typed = re.findall(r"^\$ omptool (\w+)", done.stdout, re.MULTILINE)
-    assert typed == ["demo", *STEPS]
+    assert typed == ["demo", *STEPS, *LAST]
     assert len(re.findall(r"^  omptool ", done.stdout, re.MULTILINE)) == 3
-    assert "█ producing" in done.stdout
+
+
+def test_the_recording_is_browsed_again(toured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    _, done = toured
+    plant, replayed = (part.split("\n$ ")[0] for part in re.split(r"\$ omptool browse .*\n", done.stdout)[1:])
+    nodes = [re.findall(r"─ (\w+)", shown) for shown in (plant, replayed)]
+    assert nodes[0] == nodes[1]
+    assert "TemperatureOil" in nodes[0]
+
+
+def test_the_cloud_draws_the_same_picture(toured: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    _, done = toured
+    local, cloud = (part.split("\n\n")[0] for part in re.split(r"\$ omptool analyze .*\n", done.stdout)[1:])
+    assert local == cloud
+    assert local.count("█") > 50
+    assert [line.split()[0] for line in local.splitlines()[1:]] == [
+        "CNC1", "CNC2", "Packer1", "Packer2", "Press1", "Press2",
+    ]  # fmt: skip
 
 
 def test_what_it_leaves_answers(
@@ -150,15 +167,6 @@ def test_a_second_tour_gets_its_own_folder(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_commands_are_shown_as_they_are_typed() -> None:
-    from omptool.cli import tour
+    from omptool.cli import tour_stage
 
-    assert tour._typed(["query", "select 'a'", "--on", "a b"]) == "omptool query \"select 'a'\" --on 'a b'"
-
-
-def test_shares_fill_the_bar_exactly() -> None:
-    lines = chart.shares(["on", "off"], [("a", [50, 50]), ("long\x1b", [33.3, 66.7])], cells=29)
-    assert lines == [
-        "          █ on   ▓ off",
-        "a         " + "█" * 10 + "▓" * 9,
-        "long\\x1b  " + "█" * 6 + "▓" * 13,
-    ]
+    assert tour_stage.typed(["query", "select 'a'", "--on", "a b"]) == "omptool query \"select 'a'\" --on 'a b'"

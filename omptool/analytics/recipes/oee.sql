@@ -108,7 +108,8 @@ about = "time in which all values used were Good"
 -- telemetry
 steps AS (
   SELECT site, area, line, machine, role, time, time_ns, capture, seq, value, value - lag(value) OVER node AS step
-  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND value IS NOT NULL
+  -- NaN, infinity and what DOUBLE cannot count exactly are no counts
+  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
   WINDOW node AS (PARTITION BY server, node_id, role ORDER BY time, time_ns, capture, seq)
 ),
 ticks AS (
@@ -117,7 +118,7 @@ ticks AS (
   FROM steps
   UNION ALL
   SELECT site, area, line, machine, 'a_ideal', time, time_ns, capture, seq, 0, value
-  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND value IS NOT NULL
+  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
 ),
 -- at one moment the ideal time comes first: a part belongs to the product that begins with it
 placed AS (
@@ -131,15 +132,16 @@ priced AS (
     AS pri
   FROM placed
 ),
+-- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 parts AS (
   SELECT CASE WHEN $by_site THEN t.site END AS site, CASE WHEN $by_area THEN t.area END AS area,
          CASE WHEN $by_line THEN t.line END AS line, CASE WHEN $by_machine THEN t.machine END AS machine, p.period,
-         sum(t.parts) AS pq, sum(CASE WHEN t.role = 'good' THEN t.parts ELSE 0 END) AS gq,
-         sum(CASE WHEN t.role = 'scrap' THEN t.parts ELSE 0 END) AS sq,
-         sum(CASE WHEN t.role = 'rework' THEN t.parts ELSE 0 END) AS rq,
-         sum(CASE WHEN t.pri IS NULL THEN t.parts ELSE 0 END) AS unpriced,
-         sum(CAST(round(t.parts * t.pri * 1000000) AS BIGINT)) AS ideal_us
-  FROM priced t JOIN periods p ON t.time >= p.period AND t.time < p.until
+         sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
+         sum(CASE WHEN t.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
+         sum(CASE WHEN t.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
+         sum(CASE WHEN t.pri IS NULL THEN 1 ELSE 0 END) AS unpriced,
+         sum(CAST(round(t.parts * t.pri * 1000000) AS DECIMAL(38, 0))) AS ideal_us
+  FROM (SELECT *, CAST(round(parts * 1000000) AS DECIMAL(38, 0)) AS millionths FROM priced) t JOIN periods p ON t.time >= p.period AND t.time < p.until
   WHERE t.parts > 0
   GROUP BY 1, 2, 3, 4, 5
 ),
@@ -161,9 +163,9 @@ elements AS (
          t.adet / CAST(1000000000 AS DOUBLE) AS adet, t.adot / CAST(1000000000 AS DOUBLE) AS adot,
          t.unplanned / CAST(1000000000 AS DOUBLE) AS unplanned_s,
          (s.ns - t.apt - t.aust - t.adet - t.adot - t.unplanned) / CAST(1000000000 AS DOUBLE) AS unassigned_s,
-         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN coalesce(p.ideal_us, 0) / CAST(1000000 AS DOUBLE) END AS ideal_s,
-         CAST(coalesce(p.pq, 0) AS DOUBLE) AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) AS gq,
-         CAST(coalesce(p.sq, 0) AS DOUBLE) AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) AS rq,
+         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
+         CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
+         CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq,
          t.unexplained, s.coverage, s.percent_good
   FROM times t
   JOIN periods w ON w.period = t.period
