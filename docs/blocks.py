@@ -147,3 +147,32 @@ def _analysis(recipe: Any) -> Iterator[str]:
         yield from (f"| `{each.name}` | {each.type} | {each.about} |" for each in recipe.parameters)
     yield from ("", "| column | unit | meaning |", "|---|---|---|")
     yield from (f"| `{column.name}` | {column.unit} | {column.about} |" for column in recipe.columns)
+
+
+def bad_input() -> str:
+    """Per command every case that the tests run: cause, what is really said, exit code, next step."""
+    from tests.errors.case import golden
+    from tests.errors.cases import SECTIONS
+
+    return "\n\n".join(
+        f"### {section}\n\n| cause | message | exit | next step |\n|---|---|---|---|\n"
+        + "\n".join(
+            f"| {_cell(case.cause)} | {_code(said.message)} | {said.code} | {'<br>'.join(map(_code, said.hint))} |"
+            for case in cases
+            for said in [golden(section)[case.cause]]
+        )
+        for section, cases in SECTIONS.items()
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    """`text` as it was printed; a table has no other way to keep `<`, `*` and `_` as they are."""
+    if not text:
+        return ""
+    ticks = "``" if "`" in text else "`"
+    pad = " " if "`" in text else ""
+    return f"{ticks}{pad}{_cell(text)}{pad}{ticks}"
