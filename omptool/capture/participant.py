@@ -189,7 +189,7 @@ class Participant:
             self.store.stopped_early(reason, cause)
 
     def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open()
+        self._recording.open(now_ns)
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -291,8 +291,8 @@ class Participant:
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
             was_reached=self._identity is not None,
-            cause=self.progress.cause or store.last_cause,
-            is_away=self.progress.phase == "waiting",
+            cause=store.last_cause,
+            away=self.progress.cause if self.progress.phase == "waiting" else "",
             failed=tuple(
                 FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.status))
                 for item in failed
