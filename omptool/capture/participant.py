@@ -97,7 +97,7 @@ class Participant:
         self._selection = selection
         self._recording = recording
         self._startup = startup
-        self._is_alone = is_alone
+        self.is_alone = is_alone
         self._found: Found | None = None
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
@@ -115,7 +115,7 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self._is_alone)
+            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")

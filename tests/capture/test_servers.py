@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.store import RecordingStore
 from omptool.capture.verify import COMPLETE, WINDOWS, verify
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, ServerRefused, Unreachable, UsageError
@@ -306,6 +308,28 @@ def test_nobody_there_is_unreachable_and_leaves_nothing(tmp_path: Path) -> None:
         run(*nobody, output=tmp_path / "x.omcap", limits=Limits())
     assert error.value.hint.count("connection refused") == 2
     assert not (tmp_path / "x.omcap").exists()
+
+
+def test_what_one_server_makes_omptool_fail_at_costs_no_other_server_a_row(
+    pair: tuple[Wanted, Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, odd = RecordingStore.append, iter([True])
+
+    def fails_once(store: RecordingStore, *arguments: Any) -> None:
+        if store.name != "a" and store.rows > 20 and next(odd, False):
+            raise ValueError("odd bytes")
+        append(store, *arguments)
+
+    monkeypatch.setattr(RecordingStore, "append", fails_once)
+    some = Selection(("Line1/Counter{0,1}",))
+    result = run(*pair, output=tmp_path / "x.omcap", limits=Limits(count=1500), selection=some)
+    a, b = result.servers
+    assert (a.gaps, b.gaps) == ({}, {GapReason.CONNECTION_LOST: 1})
+    assert b.cause == "omptool failed at what the server sent (ValueError: odd bytes)"
+    assert b.rows > 30 and not b.away
+    with pytest.raises(ValueError, match="odd bytes"):
+        odd = iter([True])
+        run(pair[1], output=tmp_path / "y.omcap", limits=Limits(count=200), selection=some)
 
 
 def test_one_that_refuses_everything_disturbs_nobody(pair: tuple[Wanted, Wanted], tmp_path: Path) -> None:
