@@ -106,6 +106,20 @@ def current_gaps(gaps: Iterable[GapEntry]) -> list[GapEntry]:
     return list(found.values())
 
 
+def until_text(sub: int, ns: int) -> bytes:
+    """The metadata of a batch of rows: up to this moment everything that the subscription sent is in or before it."""
+    return f"{sub} {ns}".encode()
+
+
+def read_until(text: bytes) -> dict[int, int]:
+    """Subscription → moment; empty when there is none."""
+    numbers = text[:60].split()
+    if len(numbers) != 2 or not all(number.isdigit() and len(number) < 20 for number in numbers):
+        return {}
+    sub, ns = map(int, numbers)
+    return {sub: ns} if ns in _INT64 else {}
+
+
 def _list(text: bytes) -> list[dict[str, Any]]:
     try:
         data = bounded_json.loads(text)

@@ -116,6 +116,7 @@ KEY_COMMIT: Final = b"omp.commit"
 KEY_JOURNAL: Final = b"omp.journal"
 KEY_GAP: Final = b"omp.gap"
 KEY_CARRIED: Final = b"omp.carried"
+KEY_UNTIL: Final = b"omp.until"
 
 MAX_METADATA: Final = 4 << 20
 """Bytes of one message header; a larger one is damage, whatever it says."""

@@ -17,8 +17,8 @@ from pathlib import Path
 from omptool.capture import commits, frames
 from omptool.capture.batches import open_regular
 from omptool.capture.commits import Commit
-from omptool.capture.entries import GapEntry, JournalEntry, read_gaps, read_journal
-from omptool.capture.format import KEY_CARRIED, KEY_COMMIT, KEY_GAP, KEY_JOURNAL
+from omptool.capture.entries import GapEntry, JournalEntry, read_gaps, read_journal, read_until
+from omptool.capture.format import KEY_CARRIED, KEY_COMMIT, KEY_GAP, KEY_JOURNAL, KEY_UNTIL
 from omptool.capture.frames import Frame, FrameError
 
 _CHUNK = 4 << 20
@@ -51,6 +51,7 @@ class SegmentIndex:
         size: bytes of the file when it was opened.
         is_ended: the end-of-stream mark follows the last commit.
         head: the schema message, when its interval is intact.
+        until: by capture-local subscription, up to when nothing that it sent is missing for not having been written.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class SegmentIndex:
     items: list[Commit | Broken] = field(default_factory=list)
     journal: list[JournalEntry] = field(default_factory=list)
     gaps: list[GapEntry] = field(default_factory=list)
+    until: dict[int, int] = field(default_factory=dict)
 
     @property
     def good(self) -> list[Commit]:
@@ -272,6 +274,7 @@ class _Walk:
             return "the checksum does not fit"
         journal: list[JournalEntry] = []
         gaps: list[GapEntry] = []
+        until: dict[int, int] = {}
         rows, head = 0, None
         try:
             for at, frame in self._seen or _frames(data, commit.offset):
@@ -282,6 +285,7 @@ class _Walk:
                     gaps += read_gaps(frame.custom.get(KEY_GAP, b"[]"))
                 elif KEY_CARRIED not in frame.custom:
                     rows += frame.rows
+                    until |= read_until(frame.custom.get(KEY_UNTIL, b""))
         except FrameError as error:
             return f"not written by omptool: {error}"
         if rows != commit.rows or (head is None) != (commit.offset > 0):
@@ -289,6 +293,7 @@ class _Walk:
         self.index.head = head or self.index.head
         self.index.journal += journal
         self.index.gaps += gaps
+        self.index.until |= until
         return ""
 
     def _judge_tail(self) -> None:

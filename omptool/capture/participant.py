@@ -97,7 +97,7 @@ class Participant:
         self._selection = selection
         self._recording = recording
         self._startup = startup
-        self._is_alone = is_alone
+        self.is_alone = is_alone
         self._found: Found | None = None
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
@@ -115,7 +115,7 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self._is_alone)
+            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
@@ -189,7 +189,7 @@ class Participant:
             self.store.stopped_early(reason, cause)
 
     def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open()
+        self._recording.open(now_ns)
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -291,8 +291,8 @@ class Participant:
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
             was_reached=self._identity is not None,
-            cause=self.progress.cause or store.last_cause,
-            is_away=self.progress.phase == "waiting",
+            cause=store.last_cause,
+            away=self.progress.cause if self.progress.phase == "waiting" else "",
             failed=tuple(
                 FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.status))
                 for item in failed

@@ -69,6 +69,8 @@ class Capture:
         telemetry = [segment for segment in segments if segment.kind == TELEMETRY_KIND]
         self.journal_entries: list[JournalEntry] = [e for segment in telemetry for e in segment.index.journal]
         self.gap_entries: list[GapEntry] = current_gaps(e for segment in telemetry for e in segment.index.gaps)
+        self.until: dict[int, int] = {sub: ns for segment in telemetry for sub, ns in segment.index.until.items()}
+        """By capture-local subscription, up to when (Unix nanoseconds) nothing it sent was still to be written."""
         schemas = [segment.schema for segment in telemetry]
         self.tables: NodeTables = tables.load(path, schemas, self.journal_entries, is_damaged=bool(damage))
         self.damage += [Damage(name, reason, rows=0, kind="nodes") for name, reason in self.tables.missing]

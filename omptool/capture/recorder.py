@@ -206,14 +206,14 @@ class Recording:
 
     # what participants use in the worker thread
 
-    def open(self) -> None:
-        """Create the capture, once."""
+    def open(self, now_ns: int) -> None:
+        """Create the capture, once; values count from `now_ns`, when the first items existed."""
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
         writer = CaptureWriter.create(self._output, force=self._force, session={"servers": asked})
         self._writer = writer
-        self.begun_ns = time.time_ns()
+        self.begun_ns = now_ns
         for each in self._participants:
             each.begin(RecordingStore(writer, each.number, each.wanted.label, self._quota), self.begun_ns)
 

@@ -159,8 +159,8 @@ class ServerResult:
         nodes: monitored ones, when it was last connected.
         gaps: windows, by reason; none = complete.
         was_reached: whether anything of it could be captured.
-        cause: for people, why it was last not connected; empty = always was.
-        is_away: whether it was not connected at the end.
+        cause: for people, why its connection was last lost, or never stood; empty = it was always connected.
+        away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         sampled_ms: shortest and longest sampling interval of these.
     """
@@ -172,7 +172,7 @@ class ServerResult:
     gaps: dict[str, int]
     was_reached: bool = True
     cause: str = ""
-    is_away: bool = False
+    away: str = ""
     failed: tuple[FailedItem, ...] = ()
     sampled: int = 0
     sampled_ms: tuple[float, float] = (0.0, 0.0)

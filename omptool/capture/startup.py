@@ -105,7 +105,7 @@ class Startup:
                 raise error
         if not self._choices:
             raise self.nobody()
-        self.shared = self.names.settle(list(self._introduced.values()))
+        self.shared = self.names.settle([server for _, server in sorted(self._introduced.items())])
         if not self._errors and len(self._choices) == len(self._wanted):
             missing = nowhere(list(self._choices.values()))
             if missing is not None:

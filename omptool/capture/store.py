@@ -202,7 +202,7 @@ class RecordingStore:
             return
         encoded = self._encoder.encode(blocks, self._quota.left)
         if encoded.rows is not None:
-            self._note_types(encoded.rows, self._writer.append(encoded.rows))
+            self._note_types(encoded.rows, self._writer.append(encoded.rows, self._covered(blocks)))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
         self._note_overflows(encoded)
@@ -262,6 +262,13 @@ class RecordingStore:
             outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
             sub=outage.sub,
         )  # fmt: skip
+
+    def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
+        """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
+        sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
+        if self._sub is None or not (sent or self._published_ns):
+            return None
+        return self._sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
 
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
         """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""

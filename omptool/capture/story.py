@@ -124,10 +124,13 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
     if capture.finished:
         return
     detail = {"cause": "still being written" if capture.is_being_written else "the writer ended without a stop"}
+    recorded = last_recorded(capture) or 0
+    latest = {entry.server: entry.sub for entry in capture.journal_entries if entry.kind == "subscribe"}
     for server in _servers(capture):
+        sub = latest.get(server)
         yield {
             "server": server,
-            "start_time": (last_recorded(capture) or 0) // 1000,
+            "start_time": (recorded if sub is None else capture.until.get(sub, recorded)) // 1000,
             "reason": GapReason.CLIENT_STOPPED,
             "state": GapState.EXPLAINED,
             "detail": _json(detail | {"torn_bytes": capture.torn_bytes}),

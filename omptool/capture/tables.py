@@ -21,6 +21,9 @@ from omptool.capture.nodetable import NodeTable, ServerIdentity, TableError
 from omptool.model import bounded_json
 from omptool.model.nodes import MonitoredNode
 
+_MAX_GONE = 100
+"""Servers of which nothing is left but a name: each has a row for every gap of the capture."""
+
 
 @dataclass(frozen=True, slots=True)
 class NodeTables:
@@ -67,6 +70,8 @@ def load(
                 missing[table.problem.split()[0]] = table.problem
         else:
             missing[name] = table
+            if len(gone) >= _MAX_GONE:
+                continue
             gone.append((first_row, NodeTable(name, _identity(folder, named[name, first_row]), ())))
     if is_damaged:
         unnamed = _unnamed(folder, {name for name, _ in named})

@@ -40,6 +40,9 @@ _TYPE_NAMES += [name + "[]" for name in _TYPE_NAMES]
 _UNREADABLE_TEXT = {BuiltinType.ByteString, BuiltinType.XmlElement, BuiltinType.String}
 """Scalars whose raw bytes have no text: bytes, and text that is no UTF-8."""
 
+_ABSTRACT = frozenset({"i=22", "i=24"})
+"""Structure and BaseDataType: a variable of these says nothing about the structure it holds."""
+
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.float64]
 
@@ -137,7 +140,8 @@ def _named_types(vtype: npt.NDArray[np.uint8], positions: Indexes, directory: No
         found = [names[at].get(int(n or 0)) for at, n in zip(positions[scalars].tolist(), numbers, strict=True)]
         values.text = _put(values.text, scalars, found)
     _option_sets(values, used, base, vtype, positions, directory)
-    _rename(values, used, _is_in(base, {BuiltinType.ExtensionObject}), vtype, positions, directory)
+    exact = [at for at in used if directory.nodes[at].node.data_type_id not in _ABSTRACT]
+    _rename(values, exact, _is_in(base, {BuiltinType.ExtensionObject}), vtype, positions, directory)
 
 
 def _option_sets(

@@ -23,7 +23,7 @@ from omptool import __version__
 from omptool.capture import batches, cache, encode
 from omptool.capture.carried import LastValues
 from omptool.capture.commits import Commit
-from omptool.capture.entries import Entries
+from omptool.capture.entries import Entries, until_text
 from omptool.capture.format import (
     EVENTS_KIND,
     FORMAT,
@@ -35,6 +35,7 @@ from omptool.capture.format import (
     KEY_NODES,
     KEY_SEGMENT,
     KEY_SESSION,
+    KEY_UNTIL,
     ROTATE_BYTES,
     ROTATE_SECONDS,
     SCHEMAS,
@@ -237,9 +238,14 @@ class CaptureWriter:
             state=str(state), detail=detail, **again,
         )  # fmt: skip
 
-    def append(self, batch: pa.RecordBatch) -> int:
-        """Add rows of `SEGMENT`; returns the `seq` of the first one."""
-        first = self._append(self._telemetry, batch)
+    def append(self, batch: pa.RecordBatch, until: tuple[int, int] | None = None) -> int:
+        """Add rows of `SEGMENT`; returns the `seq` of the first one.
+
+        Args:
+            until: `sub` handle, and the moment (Unix nanoseconds, clock of the rows) up to which nothing that it sent
+                is still to be written; where a window begins if the writer dies after this.
+        """
+        first = self._append(self._telemetry, batch, None if until is None else {KEY_UNTIL: until_text(*until)})
         self._last_values.note(batch)
         return first
 
@@ -292,15 +298,16 @@ class CaptureWriter:
             self._write_cache("closed")
             self._lock.release()
 
-    def _append(self, kind: _Kind, batch: pa.RecordBatch) -> int:
+    def _append(self, kind: _Kind, batch: pa.RecordBatch, custom: Mapping[bytes, bytes] | None = None) -> int:
         schema = SCHEMAS[kind.name]
         if not batch.schema.equals(schema):
             raise ValueError(f"not a batch of the {kind.name} schema: {batch.schema}")
         self._put_entries()
         file = self._open(kind)
         first = kind.next_row
-        for piece in batches.split(batch):
-            file.add(piece, span=encode.span(piece))
+        pieces = list(batches.split(batch))
+        for number, piece in enumerate(pieces, 1):
+            file.add(piece, custom if number == len(pieces) else None, span=encode.span(piece))
         kind.next_row += batch.num_rows
         return first
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, terminal
-from omptool.cli.capture_words import clock, short, size
+from omptool.cli.capture_words import clock, short, size, without_address
 
 if TYPE_CHECKING:
     from omptool.capture.recording import Limits, Progress, ServerProgress
@@ -72,7 +72,9 @@ class Screen:
         name = f"{len(facts.servers)} servers" if several else "".join(short(one.label) for one in facts.servers)
         if not facts.is_capturing:
             found = f"  {facts.nodes:,} nodes" if facts.nodes else ""
-            away = [f"{short(one.label)}  ○ {one.cause}" for one in facts.servers if several and one.cause]
+            away = [
+                f"{short(one.label)}  ○ {without_address(one.cause)}" for one in facts.servers if several and one.cause
+            ]
             return [f"{facts.phase} {name}{found}", *away[:_MOST_LINES]]
         head = f"capturing {name} → {self._output}"
         clock = self._clock()
@@ -145,7 +147,7 @@ def _link(server: ServerProgress, rows_per_s: float) -> str:
         return f"◌ {server.phase}"
     since = time.strftime("%H:%M:%S", time.localtime(server.lost_ns / 1e9))
     again = f"attempt {server.attempts() + 1} in {server.retry_in():.1f} s" if server.retry_in() else "trying again"
-    return f"◐ away since {since}, {again}  {server.cause}"
+    return f"◐ away since {since}, {again}  {without_address(server.cause)}"
 
 
 def _long(seconds: float) -> str:

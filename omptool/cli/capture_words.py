@@ -20,6 +20,9 @@ _TELLING_ROWS = 1000
 _NAMED = 8
 """Complete servers named one by one; the others are counted."""
 
+_FAILED = 5
+"""Nodes that are not monitored, named one by one."""
+
 _CAUSES = {
     GapReason.CONNECTION_LOST: "connection lost",
     GapReason.STALE: "silent",
@@ -47,8 +50,7 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
     diagnostics.note(_complete(plain)) if plain else None
     for server in result.servers:
         if server not in plain:
-            diagnostics.note(f"{short(server.label)} " + " · ".join(_verdicts(server)))
-            _name_failed(server, output)
+            diagnostics.note(f"{short(server.label)} " + " · ".join(_verdicts(server)), _failed(server, output))
     diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
 
 
@@ -67,26 +69,27 @@ def _complete(servers: Sequence[ServerResult]) -> str:
     return " · ".join(f"{short(server.label)} complete" for server in servers)
 
 
-def _name_failed(server: ServerResult, output: Path) -> None:
-    for failed in server.failed[:5]:
-        diagnostics.note(f"  {failed.path}   {failed.status_name}")
-    if len(server.failed) > 5:
-        diagnostics.note(f"  and {len(server.failed) - 5:,} more; all of them:  omptool verify {typed(output)}")
+def _failed(server: ServerResult, output: Path) -> str:
+    """The nodes that are not monitored, the first ones by name."""
+    lines = [f"{failed.path}   {failed.status_name}" for failed in server.failed[:_FAILED]]
+    if len(server.failed) > _FAILED:
+        lines.append(f"and {len(server.failed) - _FAILED:,} more; all of them:  omptool verify {typed(output)}")
+    return "\n".join(lines)
 
 
 def _verdicts(server: ServerResult) -> list[str]:
     if not server.was_reached:
-        return [f"was never reached: {_without_address(server)}"]
+        return [f"was never reached: {without_address(server.away)}"]
     failed = len(server.failed)
     windows = {reason: number for reason, number in server.gaps.items() if reason != GapReason.ITEM_FAILED}
     words = []
     for reason, number in windows.items():
         cause = _CAUSES.get(GapReason(reason), str(reason).replace("_", " "))
         if reason in (GapReason.CONNECTION_LOST, GapReason.STALE):
-            cause += f": {_without_address(server)}"
+            cause += f": {without_address(server.cause)}"
         words.append(f"{number:,} window{'s' if number > 1 else ''} may lack values ({cause})")
-    if server.is_away:
-        words.append("not connected at the end")
+    if server.away:
+        words.append("not connected at the end" + (f": {without_address(server.away)}" * (server.away != server.cause)))
     if failed:
         words.append(f"{failed:,} of {failed + server.nodes:,} nodes not monitored")
     if not windows and server.sampled < server.nodes:
@@ -96,10 +99,10 @@ def _verdicts(server: ServerResult) -> list[str]:
     return words
 
 
-def _without_address(server: ServerResult) -> str:
-    """Why it was away; whose address it is was said already."""
-    head, colon, rest = server.cause.partition(": ")
-    return rest if colon and head.startswith("opc.tcp://") else server.cause
+def without_address(cause: str) -> str:
+    """Why a server is away; whose address it is was said already."""
+    head, colon, rest = cause.partition(": ")
+    return rest if colon and head.startswith("opc.tcp://") else cause
 
 
 def _sampled_how(server: ServerResult) -> str:

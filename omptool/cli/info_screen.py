@@ -31,6 +31,9 @@ def _servers(capture: Capture) -> list[tuple[str, str]]:
     for server in capture.servers:
         name = f"{server.name}  {server.server}" if server.name else server.server
         found.append(("server", f"{name}  {server.url}  {items[server.server]:,} items"))
+    known = {server.server for server in capture.servers}
+    away = dict.fromkeys(gap.server for gap in capture.gap_entries if gap.server not in known)
+    found += [("server", f"{name}  never reached") for name in away]
     return found or [("server", "none recorded")]
 
 

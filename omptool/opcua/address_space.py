@@ -22,7 +22,7 @@ from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType, Kind, Member
 from omptool.model.nodeid import NodeId, QualifiedName
 from omptool.model.nodes import READABLE, Node
-from omptool.opcua.server_values import EncodedValue
+from omptool.opcua.server_values import EncodedValue, ExactDataValue
 from omptool.opcua.type_nodes import ENCODING_TYPE, definition, encoding_node, supertypes_first, type_node
 
 OBJECTS = "i=85"
@@ -68,9 +68,9 @@ class Slot:
         self.value: EncodedValue | None = None
         self.attribute = attribute
         attribute.value = None
-        attribute.value_callback = self._read
+        attribute.value_callback = self._read  # type: ignore[assignment]  # an ExactDataValue reads like theirs
 
-    def _read(self, _node: ua.NodeId, _attribute: AttributeIds) -> ua.DataValue:
+    def _read(self, _node: ua.NodeId, _attribute: AttributeIds) -> ua.DataValue | ExactDataValue:
         return ua.DataValue(StatusCode=_WAITING) if self.value is None else self.value.to_data_value()
 
     async def put(self, value: EncodedValue) -> None:

@@ -33,6 +33,10 @@ _REFERENCES, _HAS_SUBTYPE = encode_node_id(0, 31), encode_node_id(0, 45)
 _SUBTYPE, _ENCODING, _PROPERTY = WireNodeId(0, 45), WireNodeId(0, 38), WireNodeId(0, 46)
 _STRUCTURE, _ANYTHING = WireNodeId(0, 22), WireNodeId(0, 24)
 _BUILTIN = {WireNodeId(0, int(kind)): kind.name for kind in BuiltinType if kind}
+_BUILTIN |= {
+    _STRUCTURE: "Structure",
+    _ANYTHING: "BaseDataType",
+}  # the nodes' own names
 _ENUM_PROPERTIES = frozenset({"EnumStrings", "EnumValues", "OptionSetValues"})
 _BINARY = "Default Binary"
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -43,7 +43,7 @@ class LinkState(StrEnum):
 
 
 class OwnerFault(Exception):
-    """What `Owner.created`, `commit`, `ended` or `failed` raised: our own trouble, not the server's."""
+    """What the owner could not do for a reason that concerns every server: our own trouble, not this one's."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(repr(error))
@@ -51,13 +51,22 @@ class OwnerFault(Exception):
 
 
 class Owner(Protocol):
-    """What a link works for. What it raises ends the link, unless said otherwise."""
+    """What a link works for.
+
+    OutputFailed ends the link, wherever it is raised. Anything else that `prepare`, `created` or `commit` raise is a
+    failed attempt or a lost connection, because what a server sent may be behind it; but where the owner `is_alone`, a
+    fault in `created` or `commit` that no user can meet ends the link, so that it is seen.
+    """
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody else would be disturbed."""
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        """What to monitor. Whatever it raises is a failed attempt."""
+        """What to monitor."""
 
     async def created(self, session: Session, subscription: Subscription) -> None:
-        """The items exist; before the first `commit` of this life. ServerRefused is a failed attempt."""
+        """The items exist; before the first `commit` of this life."""
 
     async def commit(self, batch: Batch) -> None:
         """Store a batch durably; acknowledged after that."""
@@ -145,21 +154,11 @@ class Link:
 
     async def _receive(self, session: Session, items: Sequence[RequestedItem], stop: asyncio.Event) -> float | None:
         async def created(subscription: Subscription) -> None:
-            try:
-                await self._owner.created(session, subscription)
-            except OmptoolError as error:
-                if isinstance(error, OutputFailed):
-                    raise OwnerFault(error) from error
-                raise
-            except Exception as error:
-                raise OwnerFault(error) from error
+            await self._owned(self._owner.created(session, subscription))
             self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
 
         async def commit(batch: Batch) -> None:
-            try:
-                await self._owner.commit(batch)
-            except Exception as error:
-                raise OwnerFault(error) from error
+            await self._owned(self._owner.commit(batch))
 
         self._subscriber = Subscriber(
             session,
@@ -173,6 +172,16 @@ class Link:
         if not self._created and ending.kind is not EndKind.STOPPED:
             raise Unreachable(f"{self.server.url}: {ending.cause}", "run the command again")
         return None if ending.kind is EndKind.STOPPED else await self._lost(ending)
+
+    async def _owned(self, work: Awaitable[None]) -> None:
+        """Let the owner work; mark what concerns every server."""
+        try:
+            await work
+        except Exception as error:
+            is_foreseen = isinstance(error, OmptoolError)
+            if isinstance(error, OutputFailed) or (self._owner.is_alone and not is_foreseen):
+                raise OwnerFault(error) from error
+            raise
 
     async def _gone(self, error: BaseException) -> float:
         """What went wrong was an error: before items existed an attempt that failed, later a loss."""

@@ -37,6 +37,7 @@ class Options:
         swallow: every so many messages one is not sent, though the server thinks it was; 0 = none.
         forgets: whether a swallowed message cannot be had by Republish either.
         fillers: namespaces before its own, so that its indexes are others.
+        port: to listen on; 0 is a free one.
         truth: file for `NUMBER UNIX_NS`, a line per step.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
     """
@@ -51,6 +52,7 @@ class Options:
     swallow: int = 0
     forgets: bool = False
     fillers: int = 0
+    port: int = 0
     truth: str = ""
     acknowledged: str = ""
 
@@ -124,7 +126,7 @@ async def main(options: Options) -> None:
     install(options)
     server = Server()
     await server.init()
-    server.set_endpoint("opc.tcp://127.0.0.1:0/counting")
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{options.port}/counting")
     await server.set_application_uri("urn:test:counting:server")
     for number in range(options.fillers):
         await server.register_namespace(f"urn:test:filler:{number}")

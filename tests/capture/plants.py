@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from datetime import datetime
@@ -29,6 +30,14 @@ class PlantProcess:
         self.port = 0
         self.url = ""
         self._home = home
+        self.process: subprocess.Popen[str] | None = None
+
+    def reserve(self) -> None:
+        """Choose an address where nobody listens yet."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"opc.tcp://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Begin to start it; `ready` waits for it."""
@@ -43,19 +52,22 @@ class PlantProcess:
 
     def ready(self) -> None:
         """Return when it listens."""
-        assert self.process.stdout is not None
+        assert self.process is not None and self.process.stdout is not None
         self.url = json.loads(self.process.stdout.readline())["url"]
         self.port = int(self.url.rpartition(":")[2])
 
     def kill(self) -> None:
         """SIGKILL, as a power cut."""
-        self.process.kill()
-        self.process.communicate()
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
 
     def freeze(self) -> None:
+        assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
     def truth(self, start_ns: int, end_ns: int) -> set[Moment]:

@@ -168,6 +168,13 @@ def test_a_table_named_very_often_is_read_once(tmp_path: Path, monkeypatch: pyte
     assert "more than 10,000 node tables" in found.missing[0][1]
 
 
+def test_servers_that_are_only_named_do_not_multiply(tmp_path: Path) -> None:
+    naming = [{"file": f"nodes-{row:032x}.arrows", "first_row": row, "server": f"urn:{row}"} for row in range(2000)]
+    schema = SEGMENT.with_metadata({b"omp.nodes": json.dumps(naming).encode()})
+    found = tables.load(build.small(tmp_path / "a.omcap"), [schema], (), is_damaged=False)
+    assert len(found.missing) == 2000 and len(found.servers) == 100
+
+
 def test_far_apart_segments_are_not_counted_up_to(tmp_path: Path) -> None:
     path = build.small(tmp_path / "a.omcap")
     for number in range(2, 40):

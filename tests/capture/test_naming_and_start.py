@@ -9,7 +9,7 @@ import pytest
 
 from omptool.capture import startup
 from omptool.capture.commitline import CommitLine
-from omptool.capture.entries import GapEntry, current_gaps
+from omptool.capture.entries import GapEntry, current_gaps, read_until, until_text
 from omptool.capture.naming import Introduced, Names, Shared
 from omptool.capture.recording import Intervals, Wanted
 from omptool.capture.selection import Choice, choose, nowhere
@@ -179,3 +179,9 @@ def test_of_windows_written_again_the_last_holds() -> None:
 
     written = [gap(1, None, "a"), gap(1, 2, None), gap(5, None, "b"), gap(1, 2, None), gap(1, 3, "a")]
     assert current_gaps(written) == [gap(1, 3, "a"), gap(1, 2, None), gap(5, None, "b"), gap(1, 2, None)]
+
+
+@pytest.mark.parametrize("text", [b"", b"7", b"7 8 9", b"-1 5", b"x 5", b"7 " + b"9" * 30, b"9" * 100 + b" 1"])
+def test_a_moment_that_is_none_is_none(text: bytes) -> None:
+    assert read_until(text) == {}
+    assert read_until(until_text(7, 1795350991897762700)) == {7: 1795350991897762700}

@@ -14,6 +14,7 @@ from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import plan, record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, OutputExists, ServerRefused, Unreachable
 from omptool.model.nodes import Node
@@ -236,7 +237,7 @@ def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) ->
         result = asyncio.run(main(server))
     assert result is not None
     [part] = result.servers
-    assert (result.reason, part.is_away) == ("stopped", True)
+    assert (result.reason, bool(part.away)) == ("stopped", True)
     assert part.cause
     assert result.gaps == {GapReason.CONNECTION_LOST: 1}
     capture = Capture.open(output)
@@ -314,3 +315,43 @@ def test_a_stop_before_anything_was_captured_leaves_nothing(server: CountingServ
 
     assert asyncio.run(main()) is None
     assert not (tmp_path / "x.omcap").exists()
+
+
+def test_a_server_that_renumbers_its_namespaces_keeps_its_nodes(tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+
+    async def main(server: CountingServer) -> RecordingResult | None:
+        progress, stop = Progress(), asyncio.Event()
+        task = asyncio.create_task(
+            record(
+                [Wanted(ServerConfig(server.url), FAST)],
+                output,
+                selection=Selection(),
+                limits=Limits(),
+                stop=stop,
+                progress=progress,
+            )
+        )
+        await rows(task, progress, 100)
+        server.kill()
+        port = int(server.url.split(":")[2].partition("/")[0])
+        with counting_server(Options(counters=4, fillers=2, port=port)):
+            await rows(task, progress, progress.rows + 100)
+            stop.set()
+            return await task
+
+    with counting_server() as server:
+        result = asyncio.run(main(server))
+    assert result is not None
+    assert (result.nodes, result.gaps) == (4, {GapReason.CONNECTION_LOST: 1, GapReason.ITEM_FAILED: 1})
+    assert [(item.path, item.status_name) for item in result.servers[0].failed] == [
+        ("Line1/Counter4", "BadNodeIdUnknown")
+    ]
+    capture = Capture.open(output)
+    tables = [table for _, table in capture.tables.tables]
+    assert [len(table.server.namespaces) for table in tables] == [3, 5]
+    handles = [{node.handle for node in table.nodes if node.handle} for table in tables]
+    assert handles == [{1, 2, 3, 4, 5}, {6, 7, 8, 9, 10}]
+    verdicts = verify(capture).verdicts
+    assert sum(verdict.items for verdict in verdicts) == 5
+    assert sum(verdict.rows for verdict in verdicts) == capture.rows

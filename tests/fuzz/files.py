@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -37,8 +39,10 @@ _ID = "fuzzed"
 @functools.cache
 def _folder() -> Path:
     """Where this process puts its files; in memory where there is such a place."""
-    memory = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="omptool-fuzz-", dir=memory if memory.is_dir() else None))
+    memory = os.environ.get("OMPTOOL_FUZZ_FOLDER") or ("/dev/shm" if Path("/dev/shm").is_dir() else None)
+    folder = Path(tempfile.mkdtemp(prefix="omptool-fuzz-", dir=memory))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextlib.contextmanager

@@ -18,10 +18,16 @@ SECONDS = int(os.environ.get("OMPTOOL_FUZZ_SECONDS", "60"))
 @pytest.mark.timeout(SECONDS + 240)
 @pytest.mark.parametrize("name", TARGETS)
 def test_guided_by_coverage(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "files"  # the fuzzer ends its process without cleaning up
+    folder.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.hunt", name, str(SECONDS), str(tmp_path / "corpus")],
         cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")]))},
+        env={
+            **os.environ,
+            "OMPTOOL_FUZZ_FOLDER": str(folder),
+            "PYTHONPATH": os.pathsep.join(filter(None, [".", os.environ.get("PYTHONPATH")])),
+        },
         capture_output=True,
         encoding="utf-8",
         errors="replace",

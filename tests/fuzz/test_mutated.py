@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -95,6 +96,21 @@ def test_every_truncation_is_refused_and_nothing_behind_the_end_is_read(
             assert (
                 cut != whole or end >= len(seed) - 4
             )  # an empty array of diagnostics ends some answers, and is not read
+
+
+@pytest.mark.parametrize("name", ["publish", "republish", "browse", "read", "variant", "structure", "definition"])
+def test_no_length_is_believed_before_it_is_checked(name: str) -> None:
+    """Every four bytes in turn say two thousand million; nothing is allocated for that."""
+    target = TARGETS[name]
+    for seed in target.seeds():
+        target.run(seed)
+        for at in range(len(seed) - 3):
+            lie = seed[:at] + b"\xff\xff\xff\x7f" + seed[at + 4 :]
+            tracemalloc.start()
+            target.run(lie)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak < 2_000_000, (at, peak)
 
 
 @given(st.binary(max_size=60), st.binary(max_size=20), st.binary(max_size=20))

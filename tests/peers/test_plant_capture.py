@@ -45,7 +45,7 @@ class Recording:
 def recording(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     path = tmp_path_factory.mktemp("recording") / "x.omcap"
     first = Recording(path, {})
-    said = first.omptool("capture", plant.url, "-o", path.name, "--for", "4s", "--publishing-interval", "200ms")
+    said = first.omptool("capture", plant.url, "-o", path.name, "--for", "3s", "--publishing-interval", "200ms")
     return Recording(path, json.loads(said.splitlines()[-1]))
 
 
@@ -188,7 +188,7 @@ def replaying(recording: Recording) -> Iterator[str]:
 def test_a_replay_as_a_server_changes_no_byte(plant: Plant, recording: Recording, invoke, tmp_path: Path) -> None:
     """Recorded from the plant, served, and recorded again: types, names and values of the second are the first's."""
     with replaying(recording) as url:
-        options = ("--for", "3s", "--publishing-interval", "200ms", "--select", "Plant/**")
+        options = ("--for", "1s", "--publishing-interval", "100ms", "--select", "Plant/**")
         result = invoke("capture", url, "-o", "second.omcap", *options, cwd=recording.path.parent)
         assert result.code == 0, result.err
         still = [truth for truth in plant.values if truth.source_ticks is not None]
@@ -196,7 +196,7 @@ def test_a_replay_as_a_server_changes_no_byte(plant: Plant, recording: Recording
             "read", url, *(truth.node_id for truth in still), "--timeout", "60", "--format", "arrow", "-o", "r"
         )
         assert read.code == 0, read.err
-        named = invoke("read", url, *(truth.path for truth in plant.names), "--timeout", "60")
+        named = invoke("read", url, *(truth.node_id for truth in plant.names), "--timeout", "60")
     rows = pa.ipc.open_stream((tmp_path / "r").read_bytes()).read_all().to_pylist()
     assert {row["path"]: variant_of(row) for row in rows} == {truth.path: truth.variant for truth in still}
     found = defaultdict(set)

@@ -162,3 +162,9 @@ def test_delimited_text_says_the_same_as_json(plant: Plant, invoke, format: str,
 
 def _bits(number: Any) -> bytes:
     return b"" if number in (None, "") else struct.pack("<d", float(number))
+
+
+def test_a_variable_that_takes_anything_says_so(plant: Plant, invoke) -> None:
+    """Its DataType goes by its own name; what it holds at the moment stands in `type`."""
+    result = invoke("browse", plant.url, "--root", "Plant/Scalars/Structure", "--values")
+    assert {(row["data_type"], row["type"]) for row in result.rows} == {("BaseDataType", "ExtensionObject")}
