@@ -16,7 +16,8 @@ from uuid import UUID
 
 import numpy as np
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_to_binary, variant_to_binary
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_to_binary
 from hypothesis import strategies as st
 
 from omptool.model.builtin import BuiltinType
@@ -32,6 +33,9 @@ T = ua.VariantType
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 blobs = st.binary(max_size=12)
 u16, u32 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1)
+numbers = st.integers(1, 2**32 - 1)
+"""Of NodeIds that asyncua does not take for none at all."""
+
 ticks = st.integers(0, 2_650_467_743_990_000_000)
 indexes = st.integers(0, len(NAMESPACES) - 1)
 times = st.datetimes(datetime(1601, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))
@@ -72,7 +76,7 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {kind: integers(kind) for kind in r
     19: u32.map(ua.StatusCode),
     20: names,
     21: st.builds(ua.LocalizedText, st.one_of(st.none(), texts), st.one_of(st.none(), texts)),
-    22: st.builds(ua.ExtensionObject, st.builds(ua.NumericNodeId, u32, st.just(2)), st.one_of(st.none(), blobs)),
+    22: st.builds(ua.ExtensionObject, st.builds(ua.NumericNodeId, numbers, st.just(2)), st.one_of(st.none(), blobs)),
 }
 
 
@@ -99,6 +103,11 @@ def nested_values(kind: int, depth: int) -> st.SearchStrategy[Any]:
     return st.builds(
         ua.DataValue, inner, u32.map(ua.StatusCode), st.one_of(st.none(), times), st.one_of(st.none(), times)
     )
+
+
+def by_asyncua(cls: type, data: bytes | Buffer) -> Any:
+    """What asyncua's own reader makes of the same bytes."""
+    return struct_from_binary(cls, data if isinstance(data, Buffer) else Buffer(data))
 
 
 def raw(variant: ua.Variant) -> bytes:
@@ -155,9 +164,12 @@ def node_text(node: ua.NodeId) -> str:
     return str(NodeId(uri(node.NamespaceIndex), kinds[type(node.Identifier)], node.Identifier))
 
 
-def expanded_text(node: ua.ExpandedNodeId) -> str:
-    prefix = f"svr={node.ServerIndex};" if node.ServerIndex else ""
+def expanded_text(node: ua.ExpandedNodeId | ua.NodeId) -> str:
+    """Either, because asyncua reads one with neither URI nor server as a NodeId."""
     local = node_text(node)
+    if not isinstance(node, ua.ExpandedNodeId):
+        return local
+    prefix = f"svr={node.ServerIndex};" if node.ServerIndex else ""
     if node.NamespaceUri:
         kind_and_id = local.split(";", 1)[1] if node.NamespaceIndex else local
         escaped = node.NamespaceUri.replace("%", "%25").replace(";", "%3B")

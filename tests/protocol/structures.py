@@ -33,6 +33,15 @@ def encoding_id(number: int) -> str:
     return f"nsu={URI};i={1000 + number}"
 
 
+class _OpenEnum(IntEnum):
+    """Any number is one of its values, as on the wire."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> _OpenEnum:
+        assert isinstance(value, int)
+        return int.__new__(cls, value)
+
+
 @dataclass
 class World:
     """Types that refer to types before them, with asyncua's classes of them."""
@@ -56,11 +65,12 @@ class World:
         self.types.append(made)
         node_id = ua.NodeId(number, INDEX)
         if not is_structure:
-            cls: Any = IntEnum(name, {member.name: member.value for member in members})
+            cls: Any = _OpenEnum(name, {member.name: member.value for member in members})
             ua.enums_by_datatype[node_id] = cls
         else:
             cls = make_structure(node_id, name, definition(made))[name]
             ua.extension_objects_by_datatype[node_id] = cls
+            ua.extension_objects_by_typeid[ua.NodeId(1000 + number, INDEX)] = cls
         self.classes.append(cls)
 
     def forget(self) -> None:
@@ -68,6 +78,7 @@ class World:
         for number, kind in enumerate(self.types):
             ua.enums_by_datatype.pop(ua.NodeId(number, INDEX), None)
             ua.extension_objects_by_datatype.pop(ua.NodeId(number, INDEX), None)
+            ua.extension_objects_by_typeid.pop(ua.NodeId(1000 + number, INDEX), None)
             if hasattr(ua, kind.name):
                 delattr(ua, kind.name)
 
@@ -170,4 +181,25 @@ def drawn_scalar(draw: st.DrawFn, made: World, data_type: str) -> tuple[Any, Any
     return value, to_json(expected(ua.Variant(value, T(number), is_array=False)))
 
 
-__all__ = ["NAMESPACES", "World", "drawn_types", "drawn_value", "encoding_id", "type_id", "world"]
+def plain_of(made: World, data_type: str, value: Any) -> Any:
+    """What an object of asyncua's classes is in JSON, by the definitions that the classes were made of."""
+    if value is None or not data_type.startswith("nsu="):
+        is_variant = isinstance(value, ua.Variant)
+        return to_json(expected(value if is_variant else ua.Variant(value, T(int(data_type[2:])), is_array=False)))
+    kind = made.types[int(data_type.rpartition("=")[2])]
+    if kind.kind is Kind.ENUMERATION:
+        return (kind.enum_names() or {}).get(int(value), int(value))
+    if kind.kind is Kind.UNION:
+        chosen = kind.fields[value.Encoding - 1 : value.Encoding] if value.Encoding else ()
+        return {one.name: plain_of(made, one.data_type, value.Value) for one in chosen}
+    found = {}
+    for one in kind.fields:
+        inner = getattr(value, clean_name(one.name))
+        if isinstance(inner, list):
+            found[one.name] = [plain_of(made, one.data_type, item) for item in inner]
+        else:
+            found[one.name] = None if inner is None else plain_of(made, one.data_type, inner)
+    return found
+
+
+__all__ = ["NAMESPACES", "World", "drawn_types", "drawn_value", "encoding_id", "plain_of", "type_id", "world"]

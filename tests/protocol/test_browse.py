@@ -1,4 +1,4 @@
-"""Browse answers against asyncua's encoder."""
+"""Browse answers against asyncua's encoder and decoder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool.errors import MalformedMessage, ServerRefused
-from omptool.protocol.browse import parse_browse_response
+from omptool.protocol.browse import BrowseResult, parse_browse_response
 from tests.protocol.messages import (
     NAMESPACES,
     blobs,
+    by_asyncua,
     expanded_node_ids,
     expanded_text,
     fault,
@@ -53,7 +54,13 @@ results = st.lists(
 @given(results, st.sampled_from([BROWSE, BROWSE_NEXT]))
 def test_every_field(sent: list[ua.BrowseResult], type_id: int) -> None:
     """Both answers have the same fields."""
-    found = parse_browse_response(memoryview(response(ua.BrowseResponse(Results=sent), type_id)))
+    body = response(ua.BrowseResponse(Results=sent), type_id)
+    found = parse_browse_response(memoryview(body))
+    check(found, sent)
+    check(found, by_asyncua(ua.BrowseResponse, body).Results)
+
+
+def check(found: list[BrowseResult], sent: list[ua.BrowseResult]) -> None:
     assert len(found) == len(sent)
     for result, original in zip(found, sent, strict=True):
         assert result.status == original.StatusCode.value

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from asyncua.common.utils import Buffer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,21 @@ from omptool.errors import MalformedMessage
 from omptool.protocol.columns import ItemColumns
 from omptool.protocol.items import decode_data_values, decode_items
 from omptool.protocol.variant import decode_variant
-from tests.protocol.messages import NAMESPACES, SCALARS, Item, block, items, raw, rebuild, ua, variants
+from tests.protocol.messages import (
+    NAMESPACES,
+    SCALARS,
+    Item,
+    block,
+    by_asyncua,
+    items,
+    raw,
+    rebuild,
+    ua,
+    variants,
+)
+
+MICROSECOND = timedelta(microseconds=1)
+"""The finest that asyncua knows."""
 
 DOUBLES = st.floats().map(lambda value: b"\x0b" + struct.pack("<d", value))
 
@@ -54,6 +70,23 @@ def one(value: bytes) -> ItemColumns:
 def test_every_row_gives_its_bytes_back(blocks: list[list[Item]]) -> None:
     columns = decode_items([block(part) for part in blocks])
     check_rows(columns, [item for part in blocks for item in part])
+
+
+@given(st.lists(items().map(lambda item: replace(item, source_pico=None, server_pico=None)), max_size=6))
+def test_asyncua_reads_the_same(sent: list[Item]) -> None:
+    data, count = block(sent)
+    columns, buffer = decode_items([(data, count)]), Buffer(data)
+    for row in range(count):
+        theirs = by_asyncua(ua.MonitoredItemNotification, buffer)
+        value = theirs.Value
+        assert columns.client_handle[row] == theirs.ClientHandle
+        assert rebuild(columns, row) == raw(value.Value)
+        assert columns.status[row] == value.StatusCode.value
+        stamps = (columns.has_source, columns.source_ticks), (columns.has_server, columns.server_ticks)
+        for (has, ticks), moment in zip(stamps, (value.SourceTimestamp, value.ServerTimestamp), strict=True):
+            assert has[row] == (moment is not None)
+            assert moment is None or ticks[row] // 10 == (moment - datetime(1601, 1, 1, tzinfo=UTC)) // MICROSECOND
+    assert len(buffer) == 0
 
 
 @given(st.lists(items(), max_size=8))

@@ -6,8 +6,6 @@ import struct
 from typing import Any
 
 import pytest
-from asyncua.common.utils import Buffer
-from asyncua.ua.ua_binary import struct_from_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +21,7 @@ from omptool.protocol.publish import (
     parse_publish_response,
     parse_republish_response,
 )
-from tests.protocol.messages import fault, raw, rebuild, response, times, to_ticks, u32, ua, variants
+from tests.protocol.messages import by_asyncua, fault, raw, rebuild, response, times, to_ticks, u32, ua, variants
 
 BAD_NO_SUBSCRIPTION, BAD_TIMEOUT = 0x80790000, 0x800A0000
 PUBLISH = ua.ObjectIds.PublishResponse_Encoding_DefaultBinary
@@ -103,15 +101,18 @@ def test_publish_response(sent: ua.PublishResponse) -> None:
 @given(publish_responses())
 def test_asyncua_reads_the_same(sent: ua.PublishResponse) -> None:
     body = response(sent, PUBLISH)
-    theirs = struct_from_binary(ua.PublishResponse, Buffer(body)).Parameters.NotificationMessage
+    theirs = by_asyncua(ua.PublishResponse, body).Parameters.NotificationMessage
     check_notifications(parse_publish_response(memoryview(body)), theirs.NotificationData)
 
 
 @given(messages())
 def test_republish_response(sent: ua.NotificationMessage) -> None:
-    answer = parse_republish_response(response(ua.RepublishResponse(NotificationMessage=sent), REPUBLISH))
-    assert (answer.sequence_number, answer.publish_time_ticks) == (sent.SequenceNumber, to_ticks(sent.PublishTime))
-    check_notifications(answer, sent.NotificationData)
+    body = response(ua.RepublishResponse(NotificationMessage=sent), REPUBLISH)
+    answer = parse_republish_response(body)
+    for message in (sent, by_asyncua(ua.RepublishResponse, body).NotificationMessage):
+        expected = message.SequenceNumber, to_ticks(message.PublishTime)
+        assert (answer.sequence_number, answer.publish_time_ticks) == expected
+        check_notifications(answer, message.NotificationData)
 
 
 @pytest.mark.parametrize("nothing", [[], None])

@@ -1,4 +1,4 @@
-"""Read answers against asyncua's encoder."""
+"""Read answers against asyncua's encoder and decoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omptool.errors import MalformedMessage, ServerRefused
 from omptool.protocol.items import decode_data_values
 from omptool.protocol.read import parse_read_response
-from tests.protocol.messages import fault, raw, rebuild, response, times, to_ticks, u32, ua, variants
+from tests.protocol.messages import by_asyncua, fault, raw, rebuild, response, times, to_ticks, u32, ua, variants
 
 READ = ua.ObjectIds.ReadResponse_Encoding_DefaultBinary
 values = st.lists(st.builds(ua.DataValue, variants(), u32.map(ua.StatusCode), st.one_of(st.none(), times)), max_size=5)
@@ -19,15 +19,17 @@ values = st.lists(st.builds(ua.DataValue, variants(), u32.map(ua.StatusCode), st
 
 @given(values)
 def test_values_in_order(sent: list[ua.DataValue]) -> None:
-    count, data = parse_read_response(memoryview(response(ua.ReadResponse(Results=sent), READ)))
+    body = response(ua.ReadResponse(Results=sent), READ)
+    count, data = parse_read_response(memoryview(body))
     rows = decode_data_values(data, count)
-    assert len(rows) == len(sent)
-    for row, value in enumerate(sent):
-        assert rebuild(rows, row) == raw(value.Value)
-        assert rows.status[row] == value.StatusCode.value
-        assert rows.has_source[row] == (value.SourceTimestamp is not None)
-        if value.SourceTimestamp is not None:
-            assert rows.source_ticks[row] == to_ticks(value.SourceTimestamp)
+    for expected in (sent, by_asyncua(ua.ReadResponse, body).Results):
+        assert len(rows) == len(expected)
+        for row, value in enumerate(expected):
+            assert rebuild(rows, row) == raw(value.Value)
+            assert rows.status[row] == value.StatusCode.value
+            assert rows.has_source[row] == (value.SourceTimestamp is not None)
+            if value.SourceTimestamp is not None:
+                assert rows.source_ticks[row] == to_ticks(value.SourceTimestamp)
 
 
 @pytest.mark.parametrize("number", [0, -1, 77])

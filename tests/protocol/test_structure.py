@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import extensionobject_from_binary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +18,7 @@ from omptool.model.datatypes import DataType, Field, Kind, Member, standard_type
 from omptool.protocol.structure import Definitions, UnknownTypeError
 from omptool.protocol.variant import Structure, decode_variant
 from tests.protocol.messages import bits
-from tests.protocol.structures import NAMESPACES, drawn_types, drawn_value, encoding_id, type_id, world
+from tests.protocol.structures import NAMESPACES, drawn_types, drawn_value, encoding_id, plain_of, type_id, world
 
 POINT = DataType(
     type_id(1), "Point", Kind.STRUCTURE, "i=22", encoding_id(1), fields=(Field("x", "i=11"), Field("y", "i=4"))
@@ -46,6 +48,8 @@ def test_what_asyncua_encodes_reads_as_it_was(data: st.DataObject) -> None:
         variant = decode_variant(b"\x16" + body, NAMESPACES)
         found, name = definitions.to_json(variant, NAMESPACES)
         assert bits(found) == bits(plain)
+        theirs = extensionobject_from_binary(Buffer(body))
+        assert bits(found) == bits(plain_of(made, type_id(number), theirs))
         assert name == made.types[number].name and not definitions.kept
         array = decode_variant(b"\x96" + struct.pack("<i", 2) + body + body, NAMESPACES)
         assert bits(definitions.to_json(array, NAMESPACES)[0]) == bits([plain, plain])
