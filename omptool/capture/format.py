@@ -140,6 +140,9 @@ MAX_RATIO: Final = 200
 MAX_TABLES: Final = 10_000
 """How often a capture may name node tables; each naming is a new description of a server."""
 
+MAX_DESCRIBED: Final = 20_000_000
+"""Nodes to look at, over all namings, when rows are read; a description that changes nothing is not named again."""
+
 MAX_ENTRY: Final = 256 << 10
 """Bytes of one journal entry or gap; a longer detail is cut when written."""
 

@@ -7,8 +7,9 @@ and not there is reported; one that is there and not named is used only where da
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from omptool.capture import nodetable
 from omptool.capture.entries import JournalEntry
-from omptool.capture.format import KEY_NODES, MAX_TABLES, NODES_NAME
+from omptool.capture.format import KEY_NODES, MAX_DESCRIBED, MAX_TABLES, NODES_NAME
 from omptool.capture.nodetable import NodeTable, ServerIdentity, TableError
 from omptool.model import bounded_json
 from omptool.model.nodes import MonitoredNode
@@ -28,7 +29,7 @@ _MAX_GONE = 100
 @dataclass(frozen=True, slots=True)
 class NodeTables:
     """Attributes:
-    tables: (`seq` from which it holds, table), in the order in which they were named.
+    tables: (`seq` from which it holds, table), by this `seq`, then in the order in which they were named.
     missing: (file, why) of tables that are named and cannot be read.
     """
 
@@ -46,12 +47,36 @@ class NodeTables:
         return list(found.values())
 
     def count_at(self, row: int) -> int:
-        """How many tables hold for the row with this `seq`."""
-        return sum(1 for first, _ in self.tables if first <= row)
+        """How many tables hold for the row with this `seq`: so many from the first on."""
+        return bisect_right(self.tables, row, key=lambda named: named[0])
 
     def steps(self) -> list[int]:
         """The `seq` values at which the description changes."""
         return sorted({first for first, _ in self.tables})
+
+
+class Standing:
+    """What still holds while one table after the other is named: of nodes the latest word only, of types every one."""
+
+    def __init__(self) -> None:
+        self.tables: list[NodeTable] = []
+        self.nodes = 0
+        """How many the tables hold together: what it costs to look at them all."""
+        self._latest: dict[str, list[tuple[int, frozenset[int]]]] = {}
+        """By server the tables whose nodes still hold, with their handles."""
+
+    def add(self, table: NodeTable) -> None:
+        """Take one more; an earlier one whose every handle it describes anew keeps only its types."""
+        handles = frozenset(node.handle for node in table.nodes if node.handle)
+        latest = self._latest.setdefault(table.server.server, [])
+        for at, before in latest:
+            if before <= handles:
+                self.nodes -= len(self.tables[at].nodes)
+                self.tables[at] = replace(self.tables[at], nodes=())
+        latest[:] = [(at, before) for at, before in latest if not before <= handles]
+        latest.append((len(self.tables), handles))
+        self.tables.append(table)
+        self.nodes += len(table.nodes)
 
 
 def load(
@@ -62,8 +87,15 @@ def load(
     tables: list[tuple[int, NodeTable]] = []
     gone: list[tuple[int, NodeTable]] = []
     read = functools.cache(functools.partial(_read, folder))  # the same table may be named again and again
+    standing, described = Standing(), 0
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
         table = read(name)
+        if isinstance(table, NodeTable):
+            standing.add(table)
+            described += standing.nodes
+            if described > MAX_DESCRIBED:
+                missing[name] = f"{name}: nodes are described again and again, more than {MAX_DESCRIBED:,} times"
+                break
         if isinstance(table, NodeTable):
             tables.append((first_row, table))
             if table.problem:
@@ -77,9 +109,9 @@ def load(
         unnamed = _unnamed(folder, {name for name, _ in named})
         known = {node.handle for _, table in tables for node in table.nodes}
         tables[:0] = [(1, table) for table in unnamed if not known & {n.handle for n in table.nodes if n.handle}]
-    described = {table.server.server for _, table in tables}
-    tables += [(first, table) for first, table in gone if table.server.server not in described]
-    return NodeTables(tuple(tables), tuple(missing.items()))
+    servers = {table.server.server for _, table in tables}
+    tables += [(first, table) for first, table in gone if table.server.server not in servers]
+    return NodeTables(tuple(sorted(tables, key=lambda named: named[0])), tuple(missing.items()))
 
 
 _Namings = dict[tuple[str, int], dict[str, Any]]

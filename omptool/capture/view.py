@@ -21,6 +21,7 @@ from omptool.capture.encode import encode_items
 from omptool.capture.format import Flag
 from omptool.capture.nodetable import NodeTable, ServerIdentity
 from omptool.capture.reader import Capture
+from omptool.capture.tables import Standing
 from omptool.capture.values import value_columns
 from omptool.model import status as statuses
 from omptool.model.contracts import EVENTS, NODES, TELEMETRY
@@ -162,6 +163,7 @@ class _Directories:
     def __init__(self, capture: Capture, plant: PlantModel | None) -> None:
         self._tables = capture.tables
         self._plant = plant
+        self._standing = Standing()
         self._count = -1
         self._capture_id = capture.id
         self._kept = capture.kept
@@ -169,9 +171,12 @@ class _Directories:
 
     def at(self, row: int) -> NodeDirectory:
         count = self._tables.count_at(row)
+        if count < self._count:
+            self._standing, self._count = Standing(), -1
         if count != self._count:
-            tables = [table for first, table in self._tables.tables if first <= row]
-            self._directory = NodeDirectory(tables, self._plant, self._capture_id, self._kept)
+            for _, table in self._tables.tables[max(self._count, 0) : count]:
+                self._standing.add(table)
+            self._directory = NodeDirectory(self._standing.tables, self._plant, self._capture_id, self._kept)
             self._count = count
         return self._directory
 

@@ -170,7 +170,8 @@ class Link:
         )
         ending = await self._subscriber.run(stop)
         if not self._created and ending.kind is not EndKind.STOPPED:
-            raise Unreachable(f"{self.server.url}: {ending.cause}", "run the command again")
+            address = f"{self.server.url}: "
+            raise Unreachable(address + ending.cause.removeprefix(address), "run the command again")
         return None if ending.kind is EndKind.STOPPED else await self._lost(ending)
 
     async def _owned(self, work: Awaitable[None]) -> None:

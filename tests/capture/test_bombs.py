@@ -19,11 +19,14 @@ from omptool.capture import batches, cache, commits, frames, index, nodetable, t
 from omptool.capture.commits import Commit
 from omptool.capture.format import MAX_TABLES, SEGMENT
 from omptool.capture.lock import Lock, is_held
+from omptool.capture.nodetable import NodeTable, ServerIdentity
 from omptool.capture.reader import Capture
 from omptool.capture.recover import recover
 from omptool.capture.segment import Encoder
 from omptool.capture.verify import verify
 from omptool.errors import OmptoolError, OutputFailed
+from omptool.model.datatypes import DataType
+from omptool.model.nodes import MonitoredNode, Node
 from tests.capture import build
 from tests.capture.test_hostile import FIRST, _craft
 
@@ -166,6 +169,33 @@ def test_a_table_named_very_often_is_read_once(tmp_path: Path, monkeypatch: pyte
     found = tables.load(path, [schema], (), is_damaged=False)
     assert len(reads) == 1 and len(found.tables) == MAX_TABLES
     assert "more than 10,000 node tables" in found.missing[0][1]
+
+
+def test_nodes_described_again_and_again_are_looked_at_so_often_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = build.small(tmp_path / "a.omcap")
+    name = next(path.glob("nodes-*")).name
+    size = len(nodetable.read_nodes(path, name).nodes)
+    monkeypatch.setattr(tables, "MAX_DESCRIBED", 10 * size)
+    schema = SEGMENT.with_metadata(
+        {b"omp.nodes": json.dumps([{"file": name, "first_row": n} for n in range(20)]).encode()}
+    )
+    found = tables.load(path, [schema], (), is_damaged=False)
+    assert len(found.tables) == 10 and "again and again" in found.missing[0][1]
+
+
+def test_of_a_server_described_anew_only_the_types_of_before_hold() -> None:
+    def table(server: str, handles: range, *types: DataType) -> NodeTable:
+        nodes = tuple(MonitoredNode(Node(f"i={n}", str(n), str(n)), n, server, 0) for n in handles)
+        return NodeTable("", ServerIdentity(server, data_types=types), nodes)
+
+    point = DataType("i=9", "Point")
+    standing = tables.Standing()
+    for each in (table("a", range(3), point), table("b", range(4, 6)), table("a", range(5)), table("a", range(9, 10))):
+        standing.add(each)
+    assert [len(each.nodes) for each in standing.tables] == [0, 2, 5, 1] and standing.nodes == 8
+    assert standing.tables[0].server.data_types == (point,)
 
 
 def test_servers_that_are_only_named_do_not_multiply(tmp_path: Path) -> None:
