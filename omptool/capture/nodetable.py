@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,8 +29,9 @@ from omptool.capture.format import (
     TYPES_NAME,
 )
 from omptool.capture.segment import Encoder, write_file
+from omptool.errors import ServerRefused
 from omptool.model import bounded_json
-from omptool.model.datatypes import DataType
+from omptool.model.datatypes import MAX_NAME, DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.plant import ServerPlace
 
@@ -124,7 +125,7 @@ class ServerIdentity:
             namespaces=tuple(session.namespaces),
             build_info=session.build_info,
             settings=ServerPlace(server.site, server.area, server.line, server.machine),
-            data_types=tuple(session.data_types.values()),
+            data_types=tuple(_fitting(session.data_types.values())),
         )
 
 
@@ -147,7 +148,23 @@ def write_types(folder: Path, server: ServerIdentity) -> str:
     data = {"omp.format": FORMAT, **asdict(replace(server, data_types=()))}
     data["data_types"] = [kind.to_plain() for kind in server.data_types]
     text = json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, default=str).encode("utf-8", "replace")
+    if len(text) > MAX_JSON:
+        raise ServerRefused(
+            f"{server.server[:100]} describes itself with more than {MAX_JSON >> 20} MiB: names, namespaces"
+        )
     return _write(folder, "types-{}.json", text)
+
+
+def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
+    """The types, as many with their definitions as a types file has room for; of the others the name."""
+    room = MAX_JSON // 2  # measured without the indentation
+    for kind in kinds:
+        size = len(json.dumps(kind.to_plain(), indent=1))
+        if size > room:
+            kind = DataType(kind.node_id, kind.browse_name[:MAX_NAME], problem="its definition is too large to be kept")
+            size = len(json.dumps(kind.to_plain(), indent=1))
+        room -= size
+        yield kind
 
 
 def write_nodes(folder: Path, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode]) -> str:

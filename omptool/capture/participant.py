@@ -300,6 +300,7 @@ class Participant:
             sampled=len(rates),
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
+            unknown_types=store.unknown_types,
         )
 
     def _handle(self, item: MonitoredItem) -> int:

@@ -163,6 +163,7 @@ class ServerResult:
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         sampled_ms: shortest and longest sampling interval of these.
+        unknown_types: DataTypes that the server did not explain; their structures stay bytes.
     """
 
     server: str
@@ -177,6 +178,7 @@ class ServerResult:
     sampled: int = 0
     sampled_ms: tuple[float, float] = (0.0, 0.0)
     overflows: int = 0
+    unknown_types: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -119,12 +119,14 @@ class RecordingStore:
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
+        self.unknown_types: tuple[str, ...] = ()
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
         self._writer.put_nodes(server, nodes)
         self._types.describe(server, nodes)
         unknown = [kind for kind in server.data_types if kind.kind is Kind.UNKNOWN]
+        self.unknown_types = tuple(kind.name for kind in unknown)
         if unknown:
             named = [{"name": kind.name, "node_id": kind.node_id, "problem": kind.problem} for kind in unknown[:_NAMED]]
             self.note("type_unknown", {"types": len(unknown), "named": named})

@@ -21,7 +21,7 @@ _NAMED = 8
 """Complete servers named one by one; the others are counted."""
 
 _FAILED = 5
-"""Nodes that are not monitored, named one by one."""
+"""Nodes that are not monitored, or types that are not explained, named one by one."""
 
 _CAUSES = {
     GapReason.CONNECTION_LOST: "connection lost",
@@ -51,6 +51,9 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
     for server in result.servers:
         if server not in plain:
             diagnostics.note(f"{short(server.label)} " + " · ".join(_verdicts(server)), _failed(server, output))
+    for server in result.servers:
+        if server.unknown_types:
+            diagnostics.note(_unexplained(server))
     diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
 
 
@@ -75,6 +78,13 @@ def _failed(server: ServerResult, output: Path) -> str:
     if len(server.failed) > _FAILED:
         lines.append(f"and {len(server.failed) - _FAILED:,} more; all of them:  omptool verify {typed(output)}")
     return "\n".join(lines)
+
+
+def _unexplained(server: ServerResult) -> str:
+    """Types whose structures nobody can read, the first ones by name."""
+    names = server.unknown_types[:_FAILED]
+    more = f" and {len(server.unknown_types) - len(names):,} more" if len(server.unknown_types) > len(names) else ""
+    return f"{short(server.label)} does not explain the types {', '.join(names)}{more}: structures of them stay bytes"
 
 
 def _verdicts(server: ServerResult) -> list[str]:

@@ -87,10 +87,15 @@ async def read_telemetry(
     return rows
 
 
-def say_kept(kept: Kept) -> None:
-    """Structures that nobody can read are no error; whoever wonders about the bytes is told once per type."""
+def say_kept(kept: Kept, *, counted: bool = True) -> None:
+    """Structures that nobody can read are no error; whoever wonders about the bytes is told once per type.
+
+    Args:
+        counted: say how many; not where a value may have been read more than once.
+    """
     for (name, why), count in sorted(kept.items()):
-        diagnostics.note(f"note: {count:,} {'value' if count == 1 else 'values'} of type {name} stayed bytes: {why}")
+        number = f"{count:,} {'value' if count == 1 else 'values'}" if counted else "values"
+        diagnostics.note(f"note: {number} of type {name} stayed bytes: {why}")
 
 
 def table(

@@ -91,6 +91,7 @@ def query(
             asked.say_gaps()
         _say_twice(asked.sources)
         emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
+        _say_kept(asked.sources)
 
 
 def _statement(sql: str | None, file: Path | None) -> str:
@@ -102,9 +103,9 @@ def _statement(sql: str | None, file: Path | None) -> str:
         try:
             return read_text(file)
         except FileNotFoundError:
-            raise NotFound(f"no such file: {file}") from None
+            raise NotFound(f"no such file: {file}", "name a file with one statement, or - for stdin") from None
         except UnicodeDecodeError:
-            raise UsageError(f"{file} is not UTF-8 text") from None
+            raise UsageError(f"{file} is not UTF-8 text", "save it as UTF-8") from None
     if sql == "-" or file is not None:
         return sys.stdin.read()
     if sql is None:
@@ -127,6 +128,16 @@ def _suggest_source(sql: str | None, clouds: Sequence[str]) -> str:
     listed = f"; here are {', '.join(found)}" if found else ""
     named = f"\nor --cloud NAME; omptool.toml has {', '.join(clouds)}" if clouds else ""
     return f"add --on CAPTURE, --on LAKE or --on FILE{listed}{named}"
+
+
+def _say_kept(sources: Sequence[Named]) -> None:
+    """Structures of the captures that the statement has read and nobody can explain."""
+    from omptool.cli.noderows import say_kept
+    from omptool.sources.capture import CaptureSource
+
+    for entry in sources:
+        if isinstance(entry.source, CaptureSource):
+            say_kept(entry.source.capture.kept, counted=False)
 
 
 def _say_twice(sources: Sequence[Named]) -> None:

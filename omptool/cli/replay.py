@@ -116,6 +116,8 @@ def replay(
       omptool replay shift.omcap --to morning.omcap --end 2026-11-22T12:00:00Z
     """
     loaded = settings.load(config)
+    if tz:
+        settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     target = _target(to)
     model = settings.plant(plant)
     options = _options(rate, loop, stamp, delay, target)
@@ -163,6 +165,7 @@ async def _to_stdout(capture: Capture, player: Player, plant: PlantModel | None)
 
     from omptool.capture.view import Telemetry
     from omptool.cli import replay_screen
+    from omptool.cli.noderows import say_kept
     from omptool.cli.output import emit
     from omptool.cli.rowfilter import with_status_name
 
@@ -174,6 +177,8 @@ async def _to_stdout(capture: Capture, player: Player, plant: PlantModel | None)
     except asyncio.CancelledError:
         replay_screen.last_word(player, stopped=True)
         raise
+    finally:
+        say_kept(capture.kept, counted=False)
     replay_screen.last_word(player)
 
 

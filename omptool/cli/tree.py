@@ -184,7 +184,7 @@ def _branches(tree: _Tree, node_id: str, indent: str) -> list[tuple[Node, str, s
 def _label(node: Node) -> str:
     from omptool.model.nodeid import QualifiedName
 
-    name = terminal.escape(QualifiedName.parse(node.browse_name).name)
+    name = terminal.escape(QualifiedName.parse(node.browse_name).name) or '""'
     return name + "()" if node.node_class == "Method" else name
 
 

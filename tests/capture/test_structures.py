@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from omptool.capture import nodetable, view
+from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.reader import Capture
 from omptool.capture.writer import CaptureWriter
+from omptool.config import ServerConfig
+from omptool.errors import ServerRefused
 from tests.capture import build
 from tests.capture.golden import make_types
 from tests.capture.golden.make_types import TYPES, URI
@@ -109,6 +114,21 @@ def test_definitions_that_are_none_cost_nothing_else(found: Any, tmp_path: Path)
     name = nodetable._write(tmp_path, "types-{}.json", text)
     identity = nodetable.read_types(tmp_path, name)
     assert (identity.namespaces, identity.data_types) == (build.SERVER.namespaces, ())
+
+
+def test_what_a_types_file_has_no_room_for_is_known_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never becomes larger than a reader takes, and what fits is there."""
+    session = SimpleNamespace(application_uri="urn:a", namespaces=["", "urn:a"], build_info={})
+    session.data_types = {kind.node_id: kind for kind in TYPES}
+    monkeypatch.setattr(nodetable, "MAX_JSON", 1600)
+    identity = ServerIdentity.of(ServerConfig("opc.tcp://a:1"), session)
+    found = nodetable.read_types(tmp_path, nodetable.write_types(tmp_path, identity)).data_types
+    assert [kind.name for kind in found] == [kind.name for kind in TYPES]
+    lost = [kind.name for kind in found if kind.problem == "its definition is too large to be kept"]
+    assert 0 < len(lost) < len(TYPES)
+    assert all(kind in TYPES for kind in found if kind.name not in lost)
+    with pytest.raises(ServerRefused, match="describes itself"):
+        nodetable.write_types(tmp_path, replace(identity, namespaces=("", "x" * 2400)))
 
 
 def test_a_kind_of_a_later_version_is_unknown(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_the_last_word_names_whom_something_happened_to(capsys: pytest.CaptureFi
     lost = "opc.tcp://10.0.0.8:4840: the server closed the connection during Publish"
     result = RecordingResult(
         (
-            ServerResult("press7", "press7", 5000, 412, {}),
+            ServerResult("press7", "press7", 5000, 412, {}, unknown_types=("Recipe", *"ABCDE")),
             ServerResult("press8", "press8", 4000, 412, {"connection_lost": 2}, cause=lost, away=AWAY),
             ServerResult("oven2", "oven2", 0, 0, {"connection_lost": 1}, was_reached=False, cause=AWAY, away=AWAY),
             ServerResult(
@@ -85,6 +85,7 @@ def test_the_last_word_names_whom_something_happened_to(capsys: pytest.CaptureFi
         "oven2 was never reached: nothing listens on port 4840 of 10.0.0.9 (connection refused)",
         "10.0.0.7:4840 complete · 1 of 4 nodes not monitored",
         "  A/B   BadX",
+        "press7 does not explain the types Recipe, A, B, C, D and 1 more: structures of them stay bytes",
         "next: omptool verify shift.omcap   omptool convert shift.omcap -o lake",
     ]
     assert summary(result).rows == [(9009, 827, 3, 4, 761.0)]

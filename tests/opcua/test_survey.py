@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from omptool.cli import shortvalue, tree
@@ -139,6 +141,11 @@ def test_a_description_without_room_is_left_out(monkeypatch: pytest.MonkeyPatch)
 def test_names_from_the_server_cannot_steer_the_terminal() -> None:
     lines = tree.lines([make("\x1b[2J\u202egnp")], [], tree.cells_of(None))
     assert lines[1] == "└─ \\x1b[2J\\u202egnp"
+
+
+def test_a_node_without_a_name_is_seen() -> None:
+    nameless = replace(make("x", node_class="Method"), browse_name="")
+    assert tree.lines([nameless], [], tree.cells_of(None))[1:] == ['└─ ""()']
 
 
 def test_a_tree_has_an_end() -> None:
