@@ -157,12 +157,16 @@ def bad_input() -> str:
     return "\n\n".join(
         f"### {section}\n\n| cause | message | exit | next step |\n|---|---|---|---|\n"
         + "\n".join(
-            f"| {_cell(case.cause)} | {_code(said.message)} | {said.code} | {'<br>'.join(map(_code, said.hint))} |"
+            _row(_cell(case.cause), _code(said.message) or "(nothing)", said.code, "<br>".join(map(_code, said.hint)))
             for case in cases
             for said in [golden(section)[case.cause]]
         )
         for section, cases in SECTIONS.items()
     )
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def _cell(text: str) -> str:

@@ -162,7 +162,8 @@ def _named(listed: Sequence[str], nodes: Sequence[Node], namespaces: Sequence[st
     unreadable = [node.path or node.node_id for node in found if not is_readable(node)]
     if unreadable:
         listing = "\n".join(unreadable[:_SHOWN])
-        raise UsageError(f"{len(unreadable)} of the listed nodes have no readable value", listing)
+        count = "1 of the listed nodes has" if len(unreadable) == 1 else f"{len(unreadable)} of the listed nodes have"
+        raise UsageError(f"{count} no readable value", f"take out of the list:\n{listing}")
     return found
 
 

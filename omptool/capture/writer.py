@@ -130,7 +130,10 @@ class CaptureWriter:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputFailed(f"{path}: {error.strerror}") from None
+            raise OutputFailed(
+                f"cannot make {path}: {(error.strerror or str(error)).lower()}",
+                "record to a folder that you may write to",
+            ) from None
         sync_folder(path.parent)
         lock = Lock(path)
         try:

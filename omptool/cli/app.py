@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         diagnostics.error(error.message, error.hint)
         code = exit_code_for(error)
     except TyperException as error:
-        diagnostics.error(*usage.explain(error))
+        diagnostics.error(*usage.explain(error, arguments))
         code = ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
@@ -91,6 +91,15 @@ def _invoke(arguments: Sequence[str]) -> int:
     return ExitCode.OK if result is None else int(result)
 
 
+_ADVICE: dict[type[OSError], str] = {
+    PermissionError: "check whose it is and who may read and write it: ls -ld",
+    IsADirectoryError: "name a file",
+    NotADirectoryError: "name a folder",
+    FileNotFoundError: "check the name, and the folder you are in",
+}
+"""What to do about what the operating system says of a named file."""
+
+
 def _system_error(error: OSError) -> int:
     """What the operating system refused: a full disk, a closed pipe or a named file are no bugs of ours."""
     if isinstance(error, BrokenPipeError) and _stdout_is_closed():
@@ -102,7 +111,7 @@ def _system_error(error: OSError) -> int:
         )
         return ExitCode.FAILED
     if error.filename is not None:
-        diagnostics.error(f"{error.filename}: {(error.strerror or str(error)).lower()}")
+        diagnostics.error(f"{error.filename}: {(error.strerror or str(error)).lower()}", _ADVICE.get(type(error), ""))
         return ExitCode.FAILED
     return _bug(error)
 

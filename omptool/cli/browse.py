@@ -99,11 +99,15 @@ def browse(
     """
     from omptool.opcua.survey import Wanted
 
-    chosen = settings.load(config).server(server)
+    chosen = settings.server(settings.load(config), server)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
     asked = Asked(root, depth, Wanted(tuple(select or ()), tuple(class_ or ()), tuple(type_ or ())), values)
     asked.wanted.check()
+    if root is not None:
+        from omptool.opcua import locate
+
+        locate.check(root)
     model = settings.plant(plant)
 
     async def work() -> ExitCode:

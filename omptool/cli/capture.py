@@ -96,6 +96,8 @@ def capture(
     """
     asked = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
     loaded = settings.load(config, asked)
+    if tz:
+        settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     wanted = _wanted(loaded, servers, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
@@ -162,11 +164,11 @@ def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> li
 
     found: list[Wanted] = []
     for text in servers:
-        server = config.server(text)
+        server = settings.server(config, text)
         before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
         if before != "":
-            same = f", which is {before or server.name}" if before or server.name else ""
-            raise UsageError(f"{server.url}{same}, is named twice", "name each server once")
+            same = f", which is {before or server.name}," if before or server.name else ""
+            raise UsageError(f"{server.url}{same} is named twice", "name each server once")
         intervals = Intervals(config.publishing_ms(server), config.sampling_ms(server))
         found.append(Wanted(server if timeout is None else replace(server, timeout_s=timeout), intervals))
     return found
@@ -176,13 +178,15 @@ def _limits(for_: str | None, until: str | None, count: int | None, tz: str | No
     from datetime import UTC, datetime
 
     from omptool.capture.recording import Limits
+    from omptool.cli.narrow import timed
     from omptool.model.times import parse_time, unix_us
 
     seconds = None if for_ is None else _seconds("--for", for_)
     until_ns = None
     if until is not None:
         now = datetime.now(UTC)
-        moment = parse_time(until, now=now, zone=settings.zone(tz)[0])
+        zone = settings.zone(settings.zone_name(tz, settings.plant()))[0]
+        moment = timed("--until", parse_time, until, now=now, zone=zone)
         if moment <= now:
             raise UsageError(f"--until {until} is in the past", "name a time to come, or use --for 8h")
         until_ns = unix_us(moment) * 1000
@@ -202,7 +206,24 @@ def _selection(select: list[str] | None, nodes: str | None) -> Selection:
     from omptool.capture.recording import Selection
     from omptool.capture.selection import read_list
 
-    return Selection(tuple(select or ()), None if nodes is None else tuple(read_list(_lines(nodes))))
+    if nodes is None:
+        return Selection(tuple(select or ()), None)
+    lines = _lines(nodes)
+    _check_list(lines, nodes)
+    return Selection(tuple(select or ()), tuple(read_list(lines)))
+
+
+def _check_list(lines: Sequence[str], file: str) -> None:
+    """Refuse a NodeId that is none while its line is known, and before anyone connects."""
+    from omptool.opcua import locate
+
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                locate.check(line.strip())
+        except UsageError as error:
+            remark = "\na remark needs a line of its own" if "#" in line else ""
+            raise UsageError(f"{file}:{number}: {error.message}", error.hint + remark) from None
 
 
 def _lines(file: str) -> list[str]:
@@ -212,7 +233,8 @@ def _lines(file: str) -> list[str]:
         return sys.stdin.read().splitlines()
     try:
         return read_text(Path(file), _MAX_LIST).splitlines()
-    except (FileNotFoundError, IsADirectoryError):
-        raise NotFound(f"no file {file}", "name a file with one NodeId or path per line, or - for stdin") from None
+    except (FileNotFoundError, IsADirectoryError) as error:
+        what = f"{file} is a folder" if isinstance(error, IsADirectoryError) else f"no file {file}"
+        raise NotFound(what, "name a file with one NodeId or path per line, or - for stdin") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file} is no text in UTF-8", "write one NodeId or path per line") from None

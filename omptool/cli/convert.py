@@ -125,7 +125,10 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
 
     for entry in named:
         if not entry.source.has_telemetry:
-            raise UsageError(f"{entry.source.label} has no telemetry: the columns time, node_id, value … are missing")
+            raise UsageError(
+                f"{entry.source.label} has no telemetry: the columns time, node_id, value … are missing",
+                f'query writes any rows:  omptool query "…" --on {entry.source.label} -o {target}',
+            )
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})

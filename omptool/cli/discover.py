@@ -9,7 +9,7 @@ import typer
 from omptool.cli import diagnostics, settings
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption, TimeoutOption
-from omptool.cli.output import Rows, choose_format, emit
+from omptool.cli.output import Rows, choose_format, emit, refuse_existing
 from omptool.cli.signals import run_async
 
 if TYPE_CHECKING:
@@ -54,7 +54,10 @@ def discover(
       omptool discover opc.tcp://10.1.4.7:4840
       omptool discover press7 --format csv -o endpoints.csv
     """
-    chosen = settings.load(config).server(server)
+    chosen = settings.server(settings.load(config), server)
+
+    if output is not None and str(output) != "-":
+        refuse_existing(output, force=force)  # before anybody is asked
 
     async def work() -> ExitCode:
         from omptool.opcua.discover import discover as ask

@@ -39,6 +39,7 @@ def info(
       omptool info lake --format json
     """
     settings.load(config)
+    tz = settings.zone_name(tz, settings.plant())
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
     from omptool.lake.layout import is_lake

@@ -8,6 +8,7 @@ from omptool.cli import settings
 from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from omptool.capture.reader import Capture
@@ -27,10 +28,21 @@ def window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime
 
     zone = settings.zone(tz)[0]
     now = datetime.now(UTC)
-    first, last = (None if text is None else parse_time(text, now=now, zone=zone) for text in (start, end))
+    first, last = (
+        None if text is None else timed(flag, parse_time, text, now=now, zone=zone)
+        for flag, text in (("--start", start), ("--end", end))
+    )
     if first is not None and last is not None and first >= last:
         raise UsageError(f"--start {start} is not before --end {end}", "windows are [start, end)")
     return first, last
+
+
+def timed(flag: str, parse: Callable[..., datetime], text: str, **more: object) -> datetime:
+    """`parse(text)`, whose refusal names the flag."""
+    try:
+        return parse(text, **more)
+    except UsageError as error:
+        raise UsageError(f"{flag}: {error.message}", error.hint) from None
 
 
 def servers(capture: Capture, wanted: list[str] | None) -> set[str] | None:
@@ -76,7 +88,7 @@ def nodes(capture: Capture, select: list[str] | None, of: set[str] | None = None
         glob = Glob(pattern)
         matching = {key for key, path in paths.items() if glob.matches(path)}
         if not matching:
-            hint = glob_hint(pattern, paths.values())
+            hint = glob_hint(pattern, paths.values()) or f"what is there:  omptool cat {capture.path} --view nodes"
             raise NotFound(f"--select {pattern!r} matches none of {len(paths):,} nodes", hint)
         found |= matching
     return found

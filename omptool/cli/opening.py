@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool.cli.diagnostics import typed
 from omptool.cli.output import SUFFIXES
-from omptool.errors import NotACapture
+from omptool.errors import NotACapture, NotFound
 
 if TYPE_CHECKING:
     from omptool.capture.reader import Capture
@@ -30,6 +31,10 @@ def refuse_others(path: Path) -> None:
     """Raise NotACapture for what another command reads."""
     from omptool.lake.layout import is_lake
 
+    if not os.path.lexists(path):
+        from omptool.sources.resolve import nearest
+
+        raise NotFound(f"there is no {path}", nearest(path) or "a capture is the folder that `omptool capture -o` made")
     if is_lake(path):
         look = f"what it holds:        omptool info {typed(path)}"
         gaps = f'what may be missing:  omptool query "from gaps" --on {typed(path)}'

@@ -56,7 +56,7 @@ def read(
       omptool read press7 i=2258 --format json
       omptool read press7 'nsu=urn:plant;s=Press7.Speed' 'nsu=urn:plant;s=Press7.State'
     """
-    chosen = settings.load(config).server(server)
+    chosen = settings.server(settings.load(config), server)
     from omptool.opcua import locate
 
     for text in nodes:

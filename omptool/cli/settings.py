@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool import config
-from omptool.config import Config
-from omptool.errors import ConfigError, NotFound
+from omptool.config import Config, ServerConfig
+from omptool.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from omptool.model.plant import PlantModel
@@ -30,6 +30,22 @@ def load(path: Path | None = None, flags: Mapping[str, str | None] | None = None
 def current() -> Config:
     """What `load` read, or the settings without flags."""
     return _current[0] if _current else load()
+
+
+def server(loaded: Config, text: str) -> ServerConfig:
+    """The server that a user named; a file or folder of that name is told apart from a mistyped server.
+
+    Raises:
+        UsageError: neither a known name nor an address.
+    """
+    if text and text not in loaded.servers and "://" not in text and Path(text).exists():
+        from omptool.cli.diagnostics import typed
+
+        raise UsageError(
+            f"{text} is a {'folder' if Path(text).is_dir() else 'file'}, not a server",
+            f"give an address, opc.tcp://HOST:4840, or look into it:  omptool info {typed(text)}",
+        )
+    return loaded.server(text)
 
 
 def forget() -> None:

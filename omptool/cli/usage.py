@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from typer.exceptions import TyperException
 
 
-def explain(error: TyperException) -> tuple[str, str]:
-    """Message and hint for a mistyped command line."""
+def explain(error: TyperException, arguments: Sequence[str] = ()) -> tuple[str, str]:
+    """Message and hint for a mistyped command line; `arguments` name the command where the error does not."""
     ctx: Any = getattr(error, "ctx", None)
-    path = ctx.command_path if ctx is not None else "omptool"
+    path = ctx.command_path if ctx is not None else _command(arguments)
     help_line = f"see: {path} --help"
     message = error.format_message().split(" Did you mean")[0].rstrip(".")
     if unknown := re.match(r"No such command '(.*)'$", message):
@@ -29,6 +30,16 @@ def explain(error: TyperException) -> tuple[str, str]:
         first = " ".join([first, *(line.strip() for line in rest)])
     first = first.replace("Value error, ", "").replace("Input should", "should").rstrip(".")
     return first[:1].lower() + first[1:], help_line
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The words in front of the first option that are commands."""
+    from omptool.cli.commands import COMMANDS, load
+
+    if not arguments or arguments[0] not in COMMANDS:
+        return "omptool"
+    inside = getattr(load(arguments[0]), "commands", {})
+    return " ".join(["omptool", arguments[0], *(word for word in arguments[1:2] if word in inside)])
 
 
 def _nearest(typed: str, known: list[str]) -> str:

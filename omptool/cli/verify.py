@@ -44,6 +44,7 @@ def verify(
       omptool verify shift.omcap --format csv -o proof.csv
     """
     settings.load(config)
+    tz = settings.zone_name(tz, settings.plant())
     from omptool.capture import verify as proof
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing

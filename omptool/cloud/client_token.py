@@ -33,10 +33,13 @@ def read_token(cloud: CloudConfig) -> str:
         ) from None
     except OSError as error:
         raise OmptoolError(f"cannot read {whose}, {path}: {(error.strerror or str(error)).lower()}") from None
+    facts = os.fstat(handle)
+    if stat.S_ISDIR(facts.st_mode):  # which `open` would refuse by the number of the handle
+        os.close(handle)
+        raise ConfigError(f"{whose} is a folder: {path}", "name the file that `omptool cloud serve` wrote")
     with open(handle, "rb") as stream:  # noqa: PTH123  a handle, so that what was checked is what is read
-        facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
-            raise ConfigError(f"{whose} is no file: {path}")
+            raise ConfigError(f"{whose} is no file: {path}", "name the file that `omptool cloud serve` wrote")
         if os.name == "posix" and facts.st_mode & 0o077:
             raise ConfigError(f"{whose} may be read by others: {path}", f"chmod 600 {path}")
         token = stream.read(_MOST + 1).decode("ascii", "replace").strip()

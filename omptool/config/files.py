@@ -62,5 +62,6 @@ def read(
                     "check the name; without --config, ./omptool.toml is read",
                 ) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"cannot read {candidate}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+            reason = (getattr(error, "strerror", None) or "it is not UTF-8").lower().replace("utf-8", "UTF-8")
+            raise ConfigError(f"cannot read {candidate}: {reason}", "settings are a text file in TOML") from error
     return replace(load(flags or {}, environ, files), folder=(named or Path(FILE_NAME)).parent)

@@ -159,7 +159,9 @@ def _parsed(file: File) -> dict[str, Any]:
     try:
         return bounded_toml.loads(file.text)
     except ValueError as error:
-        raise ConfigError(f"{file.path} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}") from error
+        raise ConfigError(
+            f"{file.path} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}", _then_check(str(file.path))
+        ) from error
 
 
 def _check_keys(file: File, table: Mapping[str, Any]) -> None:
@@ -244,9 +246,21 @@ def _value(setting: Setting, key: str, written: object, origin: str) -> Value:
     try:
         return Value(key, setting.parse(written), written, origin)
     except ValueError as error:
-        raise ConfigError(f"{origin}: {key} must be {error}, not {written!r}") from None
+        what = origin if origin.startswith("--") else f"{origin}: {key}"
+        raise ConfigError(f"{what} must be {error}, not {written!r}", _correct(origin)) from None
     except UsageError as error:
         raise ConfigError(f"{origin}: {key}: {error.message}", error.hint) from None
+
+
+def _correct(origin: str) -> str:
+    if origin.startswith("--"):
+        return "write a value of that kind, or leave the option out"
+    return f"unset {origin[1:]}, or give it another value" if origin.startswith("$") else _then_check(origin)
+
+
+def _then_check(file: str) -> str:
+    path = re.sub(r":\d+$", "", file)
+    return "correct it, then:  omptool config check" + ("" if path == FILE_NAME else f" --config {path}")
 
 
 def _table_values(file: File, section: str, name: str, entry: Mapping[str, Any]) -> tuple[Value, ...]:

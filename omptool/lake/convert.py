@@ -16,7 +16,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.errors import LakeError, OutputExists
+from omptool.errors import OutputExists
 from omptool.lake import layout, order, partitions
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_nodes
@@ -152,16 +152,9 @@ class _Conversion:
         self._rows = self._files = self._size = self._suspect = 0
         self._plant = plant
         known = self._tables["telemetry"].properties()
-        self._check_format(known)
+        self._tables["telemetry"].check_format()
         digest = known.get(layout.PLANT_DIGEST_KEY, "")
         self._plant_changed = self._tables["telemetry"].rows() > 0 and digest != (plant.digest if plant else "")
-
-    def _check_format(self, properties: dict[str, str]) -> None:
-        written = properties.get(layout.FORMAT_KEY, "1")
-        if written.isdigit() and int(written) > layout.FORMAT:
-            raise LakeError(
-                f"the lake was written in format {written} by a newer omptool", "update: pip install -U omptool"
-            )
 
     def write(self) -> None:
         """Write every new row to files aside."""

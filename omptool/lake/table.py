@@ -28,7 +28,10 @@ from omptool.errors import LakeError
 from omptool.lake import layout
 from omptool.model import bounded_json
 from omptool.model.plant import PlantModel
+from omptool.model.times import format_time, unix_us
 from omptool.store import local
+
+_AGAIN = "get the lake again from a copy, or convert the captures into a new one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Table:
         except (DeltaError, ValueError, OSError) as error:
             if version is not None:
                 return self._no_version(version)
-            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}") from error
+            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}", _AGAIN) from error
 
     def _version_at(self, moment: datetime) -> int:
         """The newest version committed at a moment.
@@ -96,16 +99,26 @@ class Table:
         if found := [version for version, at in commits.items() if at <= moment]:
             return max(found)
         first = min(commits.values(), default=moment)
-        raise LakeError(
-            f"{self.path} did not exist at {moment.isoformat()}", f"its first version is of {first.isoformat()}"
-        )
+        raise LakeError(f"{self.path} did not exist at {_text(moment)}", f"its first version is of {_text(first)}")
 
     def _no_version(self, version: object) -> DeltaTable | None:
         try:
             newest = DeltaTable(str(self.path)).version()
         except (DeltaError, ValueError, OSError) as error:
-            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}") from error
+            raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}", _AGAIN) from error
         raise LakeError(f"{self.path} has no version {version}", f"versions are 0 to {newest}")
+
+    def check_format(self) -> None:
+        """Refuse a lake whose columns may mean something else by now.
+
+        Raises:
+            LakeError: a newer omptool wrote it.
+        """
+        written = self.properties().get(layout.FORMAT_KEY, "1")
+        if written.isdigit() and int(written) > layout.FORMAT:
+            raise LakeError(
+                f"the lake was written in format {written} by a newer omptool", "pip install --upgrade omptool"
+            )
 
     @property
     def exists(self) -> bool:
@@ -246,6 +259,10 @@ def _commit_time(path: Path) -> datetime:
             if isinstance(stamp, int):
                 return datetime.fromtimestamp(stamp / 1000, UTC)
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _text(moment: datetime) -> str:
+    return format_time(unix_us(moment))
 
 
 def _first_line(error: BaseException) -> str:

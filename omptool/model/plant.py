@@ -123,7 +123,10 @@ class PlantModel:
         try:
             data = bounded_toml.loads(text)
         except ValueError as error:
-            raise ConfigError(f"{origin}: {error}") from None
+            raise ConfigError(
+                f"{origin} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}",
+                "texts stand in quotes, sections in brackets: [[machine]], [roles], [states]",
+            ) from None
         return cls.of(data, origin, text)
 
     @classmethod
@@ -265,7 +268,7 @@ def _expect(data: Mapping[str, Any], known: set[str], origin: str) -> None:
 def _text(data: Mapping[str, Any], key: str, origin: str) -> str | None:
     value = data.get(key)
     if value is not None and not isinstance(value, str):
-        raise ConfigError(f"{origin}: {key} is {json.dumps(value, default=str)}, not a text")
+        raise ConfigError(f"{origin}: {key} is {json.dumps(value, default=str)}, not a text", f'write {key} = "…"')
     return value
 
 

@@ -97,7 +97,9 @@ async def crawl(
         start = WireNodeId(*session.resolve(root))
         names = names or await _names_of(session, start)
         if not names and start != OBJECTS:
-            raise NotFound(f"{session.url} has no node {root} below Objects")
+            raise NotFound(
+                f"{session.url} has no node {root} below Objects", f"see what is there:  omptool browse {session.url}"
+            )
     crawler = _Crawler(session, start, names, depth, on_progress, on_problem)
     await crawler.run()
     return crawler.nodes()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from omptool.errors import NotFound
+from omptool.errors import NotFound, UsageError
 from omptool.model import path as paths
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import NodeId
@@ -70,8 +70,10 @@ def check(text: str) -> None:
     """Find a malformed NodeId before anyone connects; an index is for the server to resolve.
 
     Raises:
-        UsageError: it begins like a NodeId and is none.
+        UsageError: it is empty, or begins like a NodeId and is none.
     """
+    if not text:
+        raise UsageError("a text without a character names no node", "write a NodeId, or a path as browse shows it")
     if is_node_id(text):
         NodeId.parse(_INDEX.sub("", text))
 

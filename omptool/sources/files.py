@@ -22,6 +22,8 @@ SUFFIXES = {
 }  # fmt: skip
 FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
 
+_OTHER_KIND = "if it is of another kind, say so with --input-format; else get it again from where it came"
+
 _HIVE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=[^/\\]*")
 _REQUIRED = frozenset(field.name for field in TELEMETRY if not field.nullable)
 
@@ -56,7 +58,7 @@ def _parquet(text: str, paths: Sequence[Path], name: str) -> FileSource:
     try:
         columns = tuple(pq.read_schema(paths[0]).names)
     except (pa.ArrowInvalid, OSError) as error:
-        raise NotFound(f"{paths[0]} is not a Parquet file: {str(error).splitlines()[0]}") from error
+        raise NotFound(f"{paths[0]} is not a Parquet file: {str(error).splitlines()[0]}", _OTHER_KIND) from error
     shaped = set(columns).union(partitions) >= _REQUIRED
     return FileSource(text, "parquet", name, Files(tuple(paths), "parquet", partitions, columns), has_telemetry=shaped)
 
@@ -100,7 +102,7 @@ def _checked(path: Path, batch: pa.RecordBatch) -> pa.RecordBatch:
     try:
         batch.validate(full=True)
     except pa.ArrowInvalid as error:
-        raise Damaged(f"{path} is damaged: {str(error).splitlines()[0]}") from error
+        raise Damaged(f"{path} is damaged: {str(error).splitlines()[0]}", "get it again from where it came") from error
     return batch
 
 
@@ -121,4 +123,4 @@ def _arrow_schema(path: Path) -> pa.Schema:
         with _open_arrow(path) as reader:
             return reader.schema
     except (pa.ArrowInvalid, OSError) as error:
-        raise NotFound(f"{path} is not an Arrow file: {str(error).splitlines()[0]}") from error
+        raise NotFound(f"{path} is not an Arrow file: {str(error).splitlines()[0]}", _OTHER_KIND) from error

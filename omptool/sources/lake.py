@@ -35,7 +35,8 @@ class LakeSource:
         self.label = label or str(path)
         telemetry = Table(path, "telemetry", version=version)
         if not telemetry.exists:
-            raise LakeError(f"{path} has no telemetry table")
+            raise LakeError(f"{path} has no telemetry table", f"what it has:  omptool info {path}")
+        telemetry.check_format()
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:

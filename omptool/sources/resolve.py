@@ -179,7 +179,8 @@ def _files(text: str, input_format: str | None) -> Source:
         raise NotFound(f"{text} is a folder", f"name the files in it: '{text.rstrip('/')}/*'")
     paths = [path for path in map(Path, names) if not path.is_dir()]
     if not paths:
-        raise NotFound(f"no such file or folder: {text}", nearest(Path(text)))
+        elsewhere = f"check the name; the folder is {Path(text).parent.absolute()}"
+        raise NotFound(f"no such file or folder: {text}", nearest(Path(text)) or elsewhere)
     return files.open_files(text, paths, input_format or _by_suffix(text, paths))
 
 

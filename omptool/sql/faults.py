@@ -19,6 +19,11 @@ _LINE_WIDTH = 100
 _JSON = re.compile(r"^[^{]*?(\{.*\})\s*$", re.DOTALL)
 _NO_COLUMN = re.compile(r'does not have a column named "(.+?)"')
 _EXTENSION = re.compile(r"requires the extension (\w+)|extension \"?(\w+)\"? .*not found", re.IGNORECASE)
+_FILE = re.compile(r"^\s*file\s*=\s*(.+)$", re.MULTILINE)
+_REASON = re.compile(
+    r"^\s*(Invalid unicode|Value with unterminated quote|Expected Number of Columns: .*)", re.MULTILINE
+)
+_LINE = re.compile(r"CSV Error on Line: (\d+)")
 _INTERNAL = ("_omp_", "pg_", "duckdb_", "pragma_", "sqlite_")
 
 
@@ -35,10 +40,22 @@ def explain(error: Exception, statement: str, names: Sequence[str] = ()) -> Quer
     if isinstance(error, MemoryError) or facts.get("exception_type") == "Out of Memory":
         return too_little_memory()
     message, suggestion = _message(facts, statement, names)
+    if file := _FILE.search(facts.get("exception_message", "")):
+        return _unreadable(file[1].strip(), facts["exception_message"])
+    if not suggestion and ' file "' in message:
+        suggestion = "correct the file, or get it again from where it came"
     place = _position(facts)
     if place is None or not statement:  # without a statement it was a source that could not be read
         return QueryError(message, suggestion)
     return QueryError(message, mark(statement, place, suggestion))
+
+
+def _unreadable(file: str, text: str) -> QueryError:
+    """A text file that the reader of CSV gave up on: it says which and why in lines of their own."""
+    line, reason = _LINE.search(text), _REASON.search(text)
+    place = f"{file}, line {line[1]}" if line else file
+    why = reason[1].replace("Invalid unicode", "it is not UTF-8") if reason else _sentence(text)
+    return QueryError(f"cannot read {place}: {why[:1].lower()}{why[1:]}", "correct the file, or save it again as UTF-8")
 
 
 def too_little_memory() -> QueryError:

@@ -42,7 +42,7 @@ def parse(texts: Sequence[str], *, now: datetime, zone: tzinfo = UTC) -> dict[st
             raise UsageError(f"cannot read --param {text}: it is NAME=VALUE or NAME:TYPE=VALUE", _EXAMPLE)
         name, kind, value = match[1], match[2], match[3]
         if name in found:
-            raise UsageError(f"--param {name} is given twice")
+            raise UsageError(f"--param {name} is given twice", "leave one of them out")
         found[name] = guess(value, now=now, zone=zone) if kind is None else typed(name, kind, value, now=now, zone=zone)
     return found
 

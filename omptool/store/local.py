@@ -34,7 +34,9 @@ def writing(target: Path) -> Iterator[None]:
     except OSError as error:
         if is_no_space(error):
             raise DiskFull(f"no space left while writing {target}", _SAFE_SO_FAR) from error
-        raise OutputFailed(f"cannot write {target}: {_reason(error)}") from error
+        raise OutputFailed(
+            f"cannot write {target}: {_reason(error)}", "choose a place that exists and that you may write to"
+        ) from error
 
 
 def is_no_space(error: BaseException) -> bool:

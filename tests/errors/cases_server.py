@@ -1,16 +1,125 @@
-"""Bad input of the commands that talk to a server: discover, browse, read."""
+"""Bad input of the commands that talk to a server: discover, browse, read, capture."""
 
 from __future__ import annotations
 
 from tests.errors.case import Case
 
+_TOML = '[servers.press7]\nurl = "opc.tcp://press7:4840"\n'
+
+
+def _addresses(command: str, behind: str = "") -> tuple[Case, ...]:
+    """What can be wrong with a SERVER, whatever is asked of it."""
+    return (
+        Case("a name that omptool.toml does not have", f"{command} pres7{behind}", 2, files={"omptool.toml": _TOML}),
+        Case("a name, and no omptool.toml", f"{command} press7{behind}", 2),
+        Case("an address without opc.tcp://", f"{command} press7:4840{behind}", 2),
+        Case("an address of another kind", f"{command} http://press7:4840{behind}", 2),
+        Case("an address without a host", f"{command} opc.tcp://:4840{behind}", 2),
+        Case("a port that cannot be", f"{command} opc.tcp://press7.plant:99999{behind}", 2),
+        Case("a password in the address", f"{command} opc.tcp://ann:secret@press7.plant:4840{behind}", 2),
+        Case("a capture instead of a server", f"{command} shift.omcap{behind}", 2),
+        Case("a host that nobody knows", f"{command} opc.tcp://press7.invalid:4840{behind}", 4),
+        Case("nothing listens on the port", f"{command} opc.tcp://closed:4840{behind}", 4),
+        Case("the port is a web server's", f"{command} opc.tcp://web:4840{behind}", 4),
+        Case("the server does not answer", f"{command} opc.tcp://silent:4840 --timeout 0.3{behind}", 4),
+    )
+
+
+def _sessions(command: str, behind: str = "") -> tuple[Case, ...]:
+    """What a server may refuse."""
+    return (
+        Case("the server wants security", f"{command} opc.tcp://strict:4840{behind}", 1),
+        Case("the server wants a user", f"{command} opc.tcp://login:4840{behind}", 1),
+        Case("the server has no session left", f"{command} opc.tcp://full:4840{behind}", 4),
+    )
+
+
 DISCOVER = (
     Case("no SERVER", "discover", 2),
-    Case("an unknown option", "discover opc.tcp://press7:4840 --timout 5", 2),
-    Case("a port on which nothing listens", "discover opc.tcp://closed:4840", 4),
-    Case("a server that does not answer", "discover opc.tcp://silent:4840 --timeout 0.3", 4),
+    Case("two servers", "discover opc.tcp://press7:4840 opc.tcp://press7:4840", 2),
+    *_addresses("discover"),
 )
 
-READ = (Case("no node of this path", "read opc.tcp://press7:4840 Riverside/Forming/LineA/Press1/Powr", 1),)
+_PRESS = "browse opc.tcp://press7:4840"
+BROWSE = (
+    Case("no SERVER", "browse", 2),
+    *_addresses("browse"),
+    *_sessions("browse"),
+    Case("`--select` matches nothing", f"{_PRESS} --select '**/Temprature*'", 1),
+    Case("`--root`: no node of this path", f"{_PRESS} --root Riverside/Stampin", 1),
+    Case("`--root`: no node of this NodeId", f"{_PRESS} --root 'nsu=urn:omptool:demo;s=none'", 1),
+    Case("`--root`: a NodeId that is none", f"{_PRESS} --root 'i=x'", 2),
+    Case("`--root`: nothing", f"{_PRESS} --root ''", 2),
+    Case("`--class`: none of the eight", f"{_PRESS} --class Varable", 2),
+    Case("`--class`: no node is one", f"{_PRESS} --root Riverside --class View", 1),
+    Case("`--type`: no node is one", f"{_PRESS} --type Doubel", 1),
+    Case("`--depth` is no number", f"{_PRESS} --depth deep", 2),
+    Case("`--depth` is too small", f"{_PRESS} --depth 0", 2),
+)
 
-SECTIONS = {"discover": DISCOVER, "read": READ}
+_READ = "read opc.tcp://press7:4840"
+READ = (
+    Case("no NODE", _READ, 2),
+    *_addresses("read", " i=2258"),
+    *_sessions("read", " i=2258"),
+    Case("a node that is nothing", f"{_READ} ''", 2),
+    Case("a NodeId that is none", f"{_READ} i=x", 2),
+    Case("a Guid that is none", f"{_READ} 'nsu=urn:x;g=12'", 2),
+    Case("no node of this path", f"{_READ} Riverside/Stamping/LineA/Press1/Powr", 1),
+    Case("no folder of this path", f"{_READ} Riverside/Forming/LineA/Press1/Power", 1),
+    Case("no node of this NodeId", f"{_READ} i=99999", 1),
+    Case("no namespace of this URI", f"{_READ} 'nsu=urn:omptool:dmo;s=x'", 1),
+    Case("no namespace of this index", f"{_READ} 'ns=99;s=x'", 1),
+    Case("a node without a value", f"{_READ} Riverside/Stamping", 1),
+    Case("one of two is not there", f"{_READ} i=2258 i=99999", 1, out="rows"),
+)
+
+_RECORD = "capture opc.tcp://press7:4840 -o new.omcap"
+CAPTURE = (
+    Case("no SERVER", "capture -o new.omcap", 2),
+    Case("no `-o`", "capture opc.tcp://press7:4840", 2),
+    *_addresses("capture", " -o new.omcap --for 1s"),
+    *_sessions("capture", " -o new.omcap --for 1s"),
+    Case("a server twice", "capture opc.tcp://press7:4840 opc.tcp://press7:4840 -o new.omcap", 2),
+    Case("`-o`: a capture is there", "capture opc.tcp://press7:4840 -o shift.omcap", 1),
+    Case("`-o`: a file is there", "capture opc.tcp://press7:4840 -o orders.csv", 1),
+    Case("`-o`: a lake is there", "capture opc.tcp://press7:4840 -o lake", 1),
+    Case("`-o --force`: a lake is there", "capture opc.tcp://press7:4840 -o lake --force", 1),
+    Case(
+        "`-o`: no permission",
+        "capture opc.tcp://press7:4840 -o locked/new.omcap",
+        1,
+        given=("locked",),
+        needs="unprivileged",
+    ),
+    Case("`--for` is no duration", f"{_RECORD} --for soon", 2),
+    Case("`--for` is nothing", f"{_RECORD} --for 0s", 2),
+    Case("`--until` is no time", f"{_RECORD} --until noon", 2),
+    Case("`--until` is past", f"{_RECORD} --until 2020-01-01", 2),
+    Case("`--count` is no number", f"{_RECORD} --count many", 2),
+    Case("`--count` is too small", f"{_RECORD} --count 0", 2),
+    Case("`--publishing-interval` is no duration", f"{_RECORD} --publishing-interval fast", 2),
+    Case("`--sampling-interval` is no duration", f"{_RECORD} --sampling-interval 10", 2),
+    Case("`--select` matches nothing", f"{_RECORD} --select '**/Powr'", 1),
+    Case("`--nodes`: no such file", f"{_RECORD} --nodes list.txt", 1),
+    Case("`--nodes`: a folder", f"{_RECORD} --nodes lake", 1),
+    Case("`--nodes`: not UTF-8", f"{_RECORD} --nodes list.txt", 2, files={"list.txt": b"\xd6l\n"}),
+    Case("`--nodes`: an empty list", f"{_RECORD} --nodes list.txt", 1, files={"list.txt": "# nothing yet\n"}),
+    Case(
+        "`--nodes`: no such node",
+        f"{_RECORD} --nodes list.txt",
+        1,
+        files={"list.txt": "i=2258\nRiverside/Stamping/LineA/Press1/Powr\n"},
+    ),
+    Case("`--nodes`: a remark behind a node", f"{_RECORD} --nodes list.txt", 2, files={"list.txt": "i=2258  # time\n"}),
+    Case("`--nodes`: a NodeId that is none", f"{_RECORD} --nodes list.txt", 2, files={"list.txt": "i=x\n"}),
+    Case(
+        "`--nodes`: a node without a value",
+        f"{_RECORD} --nodes list.txt",
+        2,
+        files={"list.txt": "Riverside/Stamping\n"},
+    ),
+    Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
+)
+
+SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "capture": CAPTURE}

@@ -17,7 +17,7 @@ from omptool.cloud.server.app import Renderer, create_app
 from omptool.cloud.server.job import Limits
 from omptool.cloud.server.pool import WorkerPool
 from omptool.cloud.server.store import StatementStore
-from omptool.errors import OmptoolError
+from omptool.errors import Busy, OmptoolError
 
 HOST = "127.0.0.1"
 _GRACE_S = 3
@@ -51,7 +51,7 @@ def listen(port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             hint = "take another one, or let a free one be found: --port 0"
-            raise OmptoolError(f"port {port} on {HOST} is in use", hint) from None
+            raise Busy(f"port {port} on {HOST} is in use", hint) from None
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise OmptoolError(
             f"cannot listen on {HOST}:{port}: {reason.lower()}", "take a port above 1023, or --port 0"
