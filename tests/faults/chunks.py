@@ -1,4 +1,4 @@
-"""UA-TCP bytes as chunks with the names of their messages (Part 6, 7.1 and 6.7.2). Pure; only what a fault needs to aim."""
+"""UA-TCP bytes as chunks with the names of their messages (Part 6, 7.1 and 6.7.2): what a fault needs to aim. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers and proxies for all captures of a module; keep-alives come every second, so that silence is noticed soon."""
+"""Servers and proxies for all captures of a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from omptool.opcua import subscription
-from tests.faults import scenario
+from tests.faults import disk, scenario
 from tests.faults.proxy import Workshop
 from tests.faults.servers import STACKS, TickingServer
 
@@ -36,6 +36,7 @@ def ticking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Tick
 
 @pytest.fixture(scope="module")
 def soon() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+    """Keep-alives every second, and a disk that can be stalled."""
+    with pytest.MonkeyPatch.context() as patch, disk.slow_syncs():
         patch.setattr(subscription, "KEEP_ALIVE_S", scenario.KEEP_ALIVE_S)
         yield

@@ -45,7 +45,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A fault as it was, by the clock of whoever made it; Unix nanoseconds."""
+    """A fault as it was, by the clock of whoever made it; Unix nanoseconds. `NEVER_NS`: it ended the capture."""
 
     begun_ns: int
     ended_ns: int
@@ -92,7 +92,7 @@ def judge(
     found += [
         Finding(Charge.DEAD, f"nothing after {_text(trouble.ended_ns)}")
         for trouble in troubles
-        if not any(row.tick.at_ns > trouble.ended_ns for row in rows)
+        if trouble.ended_ns < NEVER_NS and not any(row.tick.at_ns > trouble.ended_ns for row in rows)
     ]
     return found
 
@@ -173,9 +173,9 @@ def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> lis
         text = f"{window.reason} {window.node or 'all'} {_text(window.start_ns)} to {_text(window.end_ns)}"
         if not allowed:
             found.append(Finding(Charge.UNFOUNDED, text))
-        elif window.end_ns is None:
+        elif window.end_ns is None and allowed[-1][1] < NEVER_NS:
             found.append(Finding(Charge.OPEN, text))
-        elif not any(start <= window.start_ns and window.end_ns <= end for start, end in allowed):
+        elif not any(start <= window.start_ns and (window.end_ns or NEVER_NS) <= end for start, end in allowed):
             spans = ", ".join(f"{_text(start)} to {_text(end)}" for start, end in allowed)
             found.append(Finding(Charge.LOOSE, f"{text}; what happened: {spans}"))
     for node in {window.node for window in windows}:

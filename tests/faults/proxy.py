@@ -84,6 +84,10 @@ class Proxy:
         """Order a fault; it begins when its message comes, or at once."""
         return self._workshop.do(self._inflict(fault))
 
+    def withdraw(self, incident: Incident) -> None:
+        """Forget a fault that has not begun."""
+        self._workshop.do(self._withdraw(incident))
+
     # in the thread of the workshop
 
     async def start(self) -> None:
@@ -109,6 +113,10 @@ class Proxy:
         if not fault.message:
             self._begin(incident)
         return incident
+
+    async def _withdraw(self, incident: Incident) -> None:
+        if not incident.begun.done():
+            self._incidents.remove(incident)
 
     def _begin(self, incident: Incident) -> None:
         fault = incident.fault
