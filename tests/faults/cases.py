@@ -85,3 +85,11 @@ HARMLESS = frozenset(
     )
 )  # fmt: skip
 """What must leave no window at all: it is over before the client gives up, or Republish brings what was spoilt."""
+
+BEYOND = frozenset(
+    (case, "node-opcua")
+    for case in (*CASES, *SERVER_CASES)
+    if case not in HARMLESS
+) | {("corrupt-size", "asyncua")}  # fmt: skip
+"""Not tried: node-opcua sends no PublishTime with values, and without one no window can be tight yet; a window
+for messages that did not decode stays open when the connection ends with them."""

@@ -47,7 +47,7 @@ class Client:
             while (self._last_ns() or 0) < since_ns + S:
                 if self.process.poll() is not None:
                     self._ended(what)
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
 
     def _ended(self, what: str) -> None:
         error = f"{what}: {self.process.communicate()[1]}"

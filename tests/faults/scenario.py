@@ -62,7 +62,7 @@ class Outcome:
 
     def figures(self) -> dict[str, float]:
         """Seconds: of the faults, of the windows, and the longest until values came again."""
-        rows, windows = rows_of(self.folder), windows_of(self.folder)
+        rows, windows = self.rows, self.windows
         nexts = [*(trouble.begun_ns for trouble in self.troubles[1:]), NEVER_NS]
         ended = [(t, until) for t, until in zip(self.troubles, nexts, strict=False) if t.ended_ns < NEVER_NS]
         back = [back_ns(t, until, rows) - t.ended_ns for t, until in ended]
@@ -73,11 +73,11 @@ class Outcome:
         }
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
+async def until(condition: Callable[[], bool], what: str, every_s: float = 0.05) -> None:
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not condition():  # noqa: ASYNC110  a plain figure, as a screen reads it
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(every_s)
     except TimeoutError:
         raise TimeoutError(what) from None
 
@@ -93,7 +93,7 @@ class Watch:
         """Return when a second's worth of values shown after `since_ns` is on disk."""
         rows = self._rows() + STEADY_ROWS
         await until(lambda: self._rows() >= rows, what)
-        await until(lambda: (last_ns(self._folder) or 0) > since_ns + S, what)
+        await until(lambda: (last_ns(self._folder) or 0) > since_ns + S, what, every_s=0.3)
 
 
 def last_ns(folder: Path) -> int | None:
