@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,13 @@ def test_a_replayed_server_explains_them_to_everybody(plant: Plant, invoke: Any,
     assert result.code == 0, result.err
     first = invoke("cat", "one.omcap").rows
     check(plant, first)
-    with replaying(tmp_path / "one.omcap", tmp_path) as url:
+    with replaying(tmp_path / "one.omcap", tmp_path) as url, ThreadPoolExecutor(1) as aside:
+        reading = aside.submit(as_node_opcua_reads, url, plant, tmp_path)
         again = invoke("capture", url, "-o", "two.omcap", "--count", count, "--for", "60s")
         assert again.code == 0, again.err
         read = invoke("browse", url, "--values", "--class", "Variable", "--select", TYPED).rows
         by_asyncua = asyncio.run(as_asyncua_reads(url, plant))
-        by_node_opcua = as_node_opcua_reads(url, plant, tmp_path)
+        by_node_opcua = reading.result()
     check(plant, read)
     second = {row["path"]: {name: row[name] for name in SAME} for row in invoke("cat", "two.omcap").rows}
     assert second == {row["path"]: {name: row[name] for name in SAME} for row in first}
