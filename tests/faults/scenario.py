@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from omptool.errors import Unreachable
 from tests.faults import disk
 from tests.faults.evidence import rows_of, windows_of
 from tests.faults.faults import Fault
-from tests.faults.judge import NEVER_NS, Finding, S, Trouble, back_ns, judge, union_ns
+from tests.faults.judge import NEVER_NS, Finding, Row, S, Trouble, Window, back_ns, judge, union_ns
 from tests.faults.proxy import Proxy, Workshop
 from tests.faults.servers import TickingServer
 from tests.faults.ticking import NODES, PERIOD_MS
@@ -51,14 +52,20 @@ class Outcome:
     stuck: str = ""
     connections: int = 0
 
-    def findings(self) -> list[Finding]:
-        return judge(
-            self.server.shown(), rows_of(self.folder), windows_of(self.folder), self.troubles, self.interval_ns
-        )
+    @cached_property
+    def rows(self) -> list[Row]:
+        return rows_of(self.folder)
 
-    @property
+    @cached_property
+    def windows(self) -> list[Window]:
+        return windows_of(self.folder)
+
+    @cached_property
     def verification(self) -> Verification:
         return verify(Capture.open(self.folder))
+
+    def findings(self) -> list[Finding]:
+        return judge(self.server.shown(), self.rows, self.windows, self.troubles, self.interval_ns)
 
     def figures(self) -> dict[str, float]:
         """Seconds: of the faults, of the windows, and the longest until values came again."""

@@ -26,10 +26,7 @@ ON_THE_WAY: list[Key] = [
     ("reset-then-cut-items", "asyncua"), ("disk-stalled", "asyncua"), ("disk-stalled", "node-opcua"),
 ]  # fmt: skip
 OF_SERVERS: list[Key] = [("server-killed-and-stopped", "asyncua")]
-OF_CLIENTS: list[Key] = [
-    ("client-killed", "asyncua"), ("client-killed", "node-opcua"), ("disk-full", "asyncua"),
-    ("clock-to-and-fro", "asyncua"), ("clock-back", "node-opcua"),
-]  # fmt: skip
+OF_CLIENTS: list[Key] = [("client-killed", "node-opcua"), ("disk-full", "asyncua"), ("clock-to-and-fro", "asyncua")]
 TRIED = ON_THE_WAY + OF_SERVERS + OF_CLIENTS
 
 
