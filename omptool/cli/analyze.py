@@ -159,6 +159,7 @@ def _request(
     from omptool.analytics.binding import parse_maps
     from omptool.analytics.periods import parse_by
     from omptool.analytics.run import Request
+    from omptool.cli.narrow import timed
     from omptool.model.times import parse_time
     from omptool.sql import parameters
     from omptool.sql.views import names
@@ -179,7 +180,7 @@ def _request(
             raise UsageError(f"--{flag} and --param {flag} are given", "use one of them")
         if value is not None and not isinstance(value, datetime):
             value = parse_time(str(value), now=now, zone=zone)
-        moments.append(value if text is None else parse_time(text, now=now, zone=zone))
+        moments.append(value if text is None else timed(f"--{flag}", parse_time, text, now=now, zone=zone))
     places, period = parse_by(by or "machine")
     return Request(
         start=moments[0],

@@ -34,7 +34,7 @@ _ROWS = tuple(name for name in BASES if name not in ("capture", "replay", "conve
 """Commands whose `-o` is a file of rows."""
 
 SHARED = (
-    Case("an unknown option", "COMMAND --nonsense", 2),
+    Case("an unknown option", "COMMAND --qqqq", 2),
     Case("an option without its value", "COMMAND --config", 2, option="--config"),
     Case("a format that is none", "COMMAND --format xml", 2, option="--format"),
     Case("`-o`: the file is there", "COMMAND -o orders.csv", 1, option="--output", only=_ROWS),
