@@ -79,6 +79,7 @@ def test_the_zone_is_that_of_the_lakes_plant(invoke: Run, configured: Cloud) -> 
         (["query", "select 1"], 2, "omptool query 'select 1' --cloud plant"),
         (["analyze", "oee"], 2, "or --cloud NAME; omptool.toml has plant"),
         (["query", "", "--cloud", "plant"], 2, "the statement is empty"),
+        (["query", "/* later */ ;", "--cloud", "plant"], 2, "the statement is empty"),
         (["query", "select 1", "--cloud", "plant", "--tz", "Mars/Olympus"], 2, "Mars/Olympus"),
         (["query", "from read_csv('/etc/passwd')", "--cloud", "plant"], 1, "read_csv"),
         (["query", "from orders", "--cloud", "plant"], 1, 'no table "orders"'),
@@ -133,8 +134,12 @@ def test_tokens(invoke: Run, cloud: Cloud, tmp_path: Path) -> None:
         assert said(2).startswith("omptool: the token file of cloud plant holds no token: my.token\n")
     token.unlink()
     os.mkfifo(token, 0o600)  # a named pipe would wait for a writer for ever
-    assert said(2) == "omptool: the token file of cloud plant is no file: my.token\n"
+    is_no_file = "omptool: the token file of cloud plant is no file: my.token\n  token_file of [cloud.plant] names it\n"
+    assert said(2) == is_no_file
     token.unlink()
+    token.mkdir(0o700)
+    assert said(2) == is_no_file
+    token.rmdir()
     token.write_bytes(cloud.token_file.read_bytes())
     token.chmod(0o600)
     assert invoke(*ask).rows == [{"one": 1}]

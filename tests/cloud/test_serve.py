@@ -237,7 +237,7 @@ def test_a_port_in_use_is_said(lake: Path, invoke: Invoke) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = invoke("cloud", "serve", "--lake", lake, "--port", port)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (5, "")
     assert done.err.splitlines() == [
         f"omptool: port {port} on 127.0.0.1 is in use",
         "  take another one, or let a free one be found: --port 0",

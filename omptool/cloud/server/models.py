@@ -46,7 +46,7 @@ class StatementRequest(_Model):
     )
     byte_limit: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1), BeforeValidator(whole)] | None = Field(
         default=None,
-        description="The result may have so many bytes of Arrow; the server's own limit holds too.",
+        description="The result may have so many bytes of Arrow as sent, compressed; the server's own limit holds too.",
     )
 
 
