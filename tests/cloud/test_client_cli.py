@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from omptool.cloud import client_http
+from omptool.cloud.client import CloudEngine
 from tests.cloud.clouds import Cloud, make_lake, running_cloud
 from tests.cloud.scripted import Answer, answer, chunk, problem, scripted, simple, status
 from tests.cloud.test_client import GOOD, ROWS
@@ -57,6 +58,18 @@ def test_a_query_and_an_analysis(invoke: Run, configured: Cloud) -> None:
     assert (rows.code, rows.rows) == (0, [{"n": 216}])
     analysis = invoke("analyze", "oee", "--cloud", "plant", "--chart")
     assert (analysis.code, analysis.out.count("\n")) == (3, 7)  # the gap touches it
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_an_analysis_of_a_lake_that_grows_is_made_again(
+    invoke: Run, configured: Cloud, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    ask = ("analyze", "time_in_state", "--cloud", "plant")
+    left, wanted = [True] * moves, invoke(*ask)
+    monkeypatch.setattr(CloudEngine, "moved", lambda self: bool(left and left.pop()))
+    found = invoke(*ask)
+    assert (found.code, found.out, left) == (wanted.code, wanted.out, [])
+    assert ("note: the lake grew while it was asked" in found.err) == (moves == 2)
 
 
 def test_the_zone_is_that_of_the_lakes_plant(invoke: Run, configured: Cloud) -> None:
