@@ -78,22 +78,6 @@ def test_a_result_with_one_request_and_its_chunks(tmp_path: Path) -> None:
     assert (submitted.body["tz"], submitted.body["repeatable"]) == (None, False)
 
 
-@pytest.mark.parametrize(
-    ("versions", "moved"),
-    [([None, None], False), ([{"nodes": 1}, {"nodes": 1}], False), ([{"nodes": 1}, {"nodes": 2}, {"nodes": 2}], True)],
-)
-def test_a_lake_that_grows_between_two_statements_is_noticed(
-    tmp_path: Path, versions: list[dict[str, int] | None], moved: bool
-) -> None:
-    answers = [answer(status(lake_version=version)) for version in versions]
-    with scripted(tmp_path, simple(*answers, chunks={0: [GOOD]})) as server, CloudEngine(server.config) as engine:
-        for _ in versions:
-            assert engine.run("from x").read_all() == ROWS
-        assert (engine.moved(), engine.moved()) == (moved, False)
-        engine.run("from x").read_all()
-        assert not engine.moved()  # one version, however it compares with those before
-
-
 def test_the_first_rows_come_before_the_statement_has_ended(tmp_path: Path) -> None:
     goes_on = threading.Event()
     running = answer(status(state="running", chunks=1, rows=3), 202)

@@ -60,6 +60,22 @@ def test_a_query_and_an_analysis(invoke: Run, configured: Cloud) -> None:
     assert (analysis.code, analysis.out.count("\n")) == (3, 7)  # the gap touches it
 
 
+@pytest.mark.parametrize(
+    ("versions", "moved"),
+    [([None, None], False), ([{"nodes": 1}, {"nodes": 1}], False), ([{"nodes": 1}, {"nodes": 2}, {"nodes": 2}], True)],
+)
+def test_a_lake_that_grows_between_two_statements_is_noticed(
+    tmp_path: Path, versions: list[dict[str, int] | None], moved: bool
+) -> None:
+    answers = [answer(status(lake_version=version)) for version in versions]
+    with scripted(tmp_path, simple(*answers, chunks={0: [GOOD]})) as server, CloudEngine(server.config) as engine:
+        for _ in versions:
+            assert engine.run("from x").read_all() == ROWS
+        assert (engine.moved(), engine.moved()) == (moved, False)
+        engine.run("from x").read_all()
+        assert not engine.moved()  # one version, however it compares with those before
+
+
 @pytest.mark.parametrize("moves", [0, 1, 2])
 def test_an_analysis_of_a_lake_that_grows_is_made_again(
     invoke: Run, configured: Cloud, monkeypatch: pytest.MonkeyPatch, moves: int
