@@ -204,8 +204,7 @@ class WorkerPool:
                     run.finish(error)
                 except OSError as error:  # no process, pipe or folder for a new worker now; the next one may have it
                     run.finish(Busy(f"no process for the statement: {(error.strerror or str(error)).lower()}"))
-                finally:
-                    self._running.discard(run)
+                self._running.discard(run)  # not when the server stops: whoever stops it has the last word
         finally:
             await self._workers[place].end()
 
