@@ -23,10 +23,13 @@ knows no exit code: those are the contract of the command line (`cli/exits.py`).
     │   └── MalformedMessage     bytes that do not decode
     ├── ServerRefused            credentials, certificate, policy or a service the server does not grant
     ├── Unreachable              no connection, or lost for good: a retry may help
-    └── Busy                     another process holds the lock, or a server has its hands full
+    └── Busy                     another process holds the lock or the port, or a server has its hands full
 """
 
 from __future__ import annotations
+
+import errno
+import os
 
 
 class OmptoolError(Exception):
@@ -120,4 +123,12 @@ class Unreachable(OmptoolError):
 
 
 class Busy(OmptoolError):
-    """Another process holds the lock, or a server has its hands full."""
+    """Another process holds the lock or the port, or a server has its hands full."""
+
+
+def cannot_listen(error: OSError, host: str, port: int) -> OmptoolError:
+    """Why no server can listen here; the same words and the same class whichever server it is."""
+    if error.errno == errno.EADDRINUSE:
+        return Busy(f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return OutputFailed(f"cannot listen on {host}:{port}: {reason.lower()}", "take a port above 1023, or --port 0")

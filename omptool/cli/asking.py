@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class Asked:
         zone_name, zone: of times without offset, of tables and of days; the name is None for the system's.
         sources: what `--on` names.
         cloud: name of the cloud, None when the engine is in this process.
+        moved: whether statements since it was last asked saw different versions; what is open here stays as it is.
     """
 
     engine: Engine
@@ -42,6 +43,7 @@ class Asked:
     zone: dt.tzinfo
     sources: Sequence[Named] = ()
     cloud: str | None = None
+    moved: Callable[[], bool] = lambda: False
 
     def say_gaps(self) -> None:
         """Say which windows may lack values."""
@@ -114,7 +116,7 @@ class Asking:
             if model is not None:
                 settings.check_plant_zone(model, f"plant model of cloud {cloud}")
             name = settings.zone_name(self.tz, model)
-            yield Asked(engine, model, name, settings.zone(name)[0], cloud=cloud)
+            yield Asked(engine, model, name, settings.zone(name)[0], cloud=cloud, moved=engine.moved)
 
     @contextlib.contextmanager
     def _local(self, loaded: Config) -> Iterator[Asked]:

@@ -60,7 +60,10 @@ def serve(
         typer.Option("--statement-timeout", help="How long a statement may run: 30s, 5m.", metavar="DURATION"),
     ] = "5m",
     result_limit: Annotated[
-        str, typer.Option("--result-limit", help="Bytes that one result may have, such as 100MiB.", metavar="SIZE")
+        str,
+        typer.Option(
+            "--result-limit", help="Bytes that one result may have as it is sent, compressed: 100MiB.", metavar="SIZE"
+        ),
     ] = "1GiB",
     workers: Annotated[
         int, typer.Option("--workers", help="Statements that run at once, each in a process.", min=1, max=64)

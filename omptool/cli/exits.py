@@ -28,7 +28,7 @@ class ExitCode(IntEnum):
     UNREACHABLE = 4
     """No connection to a server; trying again may help."""
     BUSY = 5
-    """Another process holds the lock, or a cloud has too many statements; trying again may help."""
+    """Another process holds the lock or the port, or a cloud has too many statements; trying again may help."""
     DIFFERENT = 6
     """A comparison found differences."""
     BUG = 70

@@ -38,6 +38,8 @@ class CloudEngine:
         self._tz = tz
         self._repeatable = repeatable
         self._statements: list[Statement] = []
+        self._seen: Mapping[str, int] | None = None
+        self._has_moved = False
 
     def __enter__(self) -> CloudEngine:
         return self
@@ -70,7 +72,19 @@ class CloudEngine:
         except BaseException:
             running.cancel()
             raise
+        self._note_version(running)
         return pa.RecordBatchReader.from_batches(first.schema, running.batches(first, chunks))
+
+    def moved(self) -> bool:
+        """Whether statements since the last call saw different versions of the lake: somebody wrote to it."""
+        moved, self._has_moved, self._seen = self._has_moved, False, None
+        return moved
+
+    def _note_version(self, statement: Statement) -> None:
+        version = statement.lake_version
+        if version is not None:
+            self._has_moved |= self._seen not in (None, version)
+            self._seen = version
 
     def plant(self) -> PlantModel | None:
         """The plant model that the lake was made with.

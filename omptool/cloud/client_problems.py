@@ -20,6 +20,7 @@ from omptool.errors import (
     ServerRefused,
     StatementTimeout,
     Unreachable,
+    UsageError,
 )
 
 _PREFIX = "urn:omptool:problem:"
@@ -30,7 +31,7 @@ _ERRORS: dict[str, Callable[[str, str], OmptoolError]] = {
     "statement-failed": QueryError,
     "statement-timeout": StatementTimeout,
     "result-too-large": ResultTooLarge,
-    "invalid-request": QueryError,
+    "invalid-request": UsageError,
     "conflict": QueryError,
     "not-found": NotFound,
     "unauthorized": ServerRefused,

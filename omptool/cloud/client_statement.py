@@ -36,6 +36,7 @@ class _Status:
     chunks: int
     rows: int
     problem: problems.Problem | None
+    lake_version: Mapping[str, int] | None
 
     @property
     def ended(self) -> bool:
@@ -53,6 +54,11 @@ class Statement:
         self._submitted = False
         self.ended = False
         """Whether there is nothing left to cancel."""
+
+    @property
+    def lake_version(self) -> Mapping[str, int] | None:
+        """Version of each table of the lake that it reads; None before it runs."""
+        return self._status.lake_version
 
     def submit(self) -> None:
         """Send it; a submission whose answer was lost is repeated under the same key, and runs once."""
@@ -170,5 +176,7 @@ class Statement:
             case {"id": str(name), "state": str(state), "chunks": int(chunks), "rows": int(rows)} if (
                 _ID.fullmatch(name) and state in _STATES and 0 <= chunks <= _MOST_CHUNKS and rows >= 0
             ):
-                return _Status(name, state, chunks, rows, problems.read(answer.get("problem")))
+                version = answer.get("lake_version")
+                version = version if isinstance(version, dict) else None
+                return _Status(name, state, chunks, rows, problems.read(answer.get("problem")), version)
         raise self._http.stranger("the status of the statement is none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 
@@ -33,16 +34,15 @@ def read_token(cloud: CloudConfig) -> str:
         ) from None
     except OSError as error:
         raise OmptoolError(f"cannot read {whose}, {path}: {(error.strerror or str(error)).lower()}") from None
-    facts = os.fstat(handle)
-    if stat.S_ISDIR(facts.st_mode):  # which `open` would refuse by the number of the handle
-        os.close(handle)
-        raise ConfigError(f"{whose} is a folder: {path}", "name the file that `omptool cloud serve` wrote")
-    with open(handle, "rb") as stream:  # noqa: PTH123  a handle, so that what was checked is what is read
+    try:
+        facts = os.fstat(handle)  # of the handle, so that what is checked is what is read
         if not stat.S_ISREG(facts.st_mode):
-            raise ConfigError(f"{whose} is no file: {path}", "name the file that `omptool cloud serve` wrote")
+            raise ConfigError(f"{whose} is no file: {path}", f"token_file of [cloud.{cloud.name}] names it")
         if os.name == "posix" and facts.st_mode & 0o077:
-            raise ConfigError(f"{whose} may be read by others: {path}", f"chmod 600 {path}")
-        token = stream.read(_MOST + 1).decode("ascii", "replace").strip()
+            raise ConfigError(f"{whose} may be read by others: {path}", f"chmod 600 {shlex.quote(str(path))}")
+        token = os.read(handle, _MOST + 1).decode("ascii", "replace").strip()
+    finally:
+        os.close(handle)
     if len(token) > _MOST or not _SPELLING.fullmatch(token):
         raise ConfigError(
             f"{whose} holds no token: {path}", "it is one line, as `omptool cloud serve` wrote it: copy the file again"

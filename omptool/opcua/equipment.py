@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from omptool.opcua.session import Session
 
 ISA95 = "http://www.OPCFoundation.org/UA/2013/01/ISA95"
-_EQUIPMENT_LEVEL = f"nsu={ISA95};EquipmentLevel"
+EQUIPMENT_LEVEL = f"nsu={ISA95};EquipmentLevel"
 _IDENTIFICATION = f"nsu={DEVICES};Identification"
 _MACHINE_IDENTIFICATION = 1012
 """MachineIdentificationType in the Machinery namespace; other specifications derive their own from it."""
@@ -43,6 +43,9 @@ _LEVELS = {
 """ISA95EquipmentElementLevelEnum to our four levels: ISA-95 counts lines, cells and zones as work centers, and what
 stands in them as work units. Enterprise (0), modules (12, 13) and Other (14) are none of the four."""
 
+LEVEL_NUMBERS = {"site": 1, "area": 2, "line": 10, "machine": 11}
+"""The way back, for a server that shows what a node table knows: of several elements the most general one."""
+
 
 async def with_equipment(session: Session, nodes: Sequence[Node], known: Sequence[Node]) -> list[Node]:
     """`nodes` with `equipment` set where a specification says so; `known` are all nodes that were crawled."""
@@ -57,7 +60,7 @@ async def with_equipment(session: Session, nodes: Sequence[Node], known: Sequenc
 async def _isa95_levels(session: Session, known: Sequence[Node]) -> dict[str, str]:
     from omptool.opcua.metadata import read_attribute
 
-    properties = [node for node in known if node.browse_name == _EQUIPMENT_LEVEL]
+    properties = [node for node in known if node.browse_name == EQUIPMENT_LEVEL]
     values = await read_attribute(session, [WireNodeId(*session.resolve(node.node_id)) for node in properties], _VALUE)
     return {
         parent: _LEVELS[value]

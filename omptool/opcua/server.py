@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import gc
 import ipaddress
 import logging
-import os
 import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +23,7 @@ from asyncua.server.server import Server
 from asyncua.ua.object_ids import ObjectIds
 
 from omptool import __version__
-from omptool.errors import Busy, OmptoolError, OutputFailed, UsageError
+from omptool.errors import UsageError, cannot_listen
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
@@ -221,7 +219,7 @@ async def _listen(server: Server, host: str, port: int) -> None:
     try:
         await server.start()
     except OSError as error:
-        raise _cannot_listen(error, host, port) from None
+        raise cannot_listen(error, host, port) from None
 
 
 def _refuse_taken(host: str, port: int) -> None:
@@ -230,14 +228,7 @@ def _refuse_taken(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except OSError as error:
-        raise _cannot_listen(error, host, port) from None
-
-
-def _cannot_listen(error: OSError, host: str, port: int) -> OmptoolError:
-    if error.errno == errno.EADDRINUSE:
-        return Busy(f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0")
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return OutputFailed(f"cannot listen on {host}:{port}: {reason.lower()}", "take a port above 1023, or --port 0")
+        raise cannot_listen(error, host, port) from None
 
 
 def _encoded(value: ServedValue, server_ticks: int) -> EncodedValue:

@@ -1,6 +1,7 @@
 """A recording as an OPC UA server: the captured address space, and every row with its status and stamps as they were.
 
-Only what was captured is there: Variables that nobody recorded are left out, because they would have no value.
+Only what was captured is there: Variables that nobody recorded are left out, because they would have no value. The
+EquipmentLevel of a site, area or line is an exception: the node table knows it, and without it no client would.
 Namespace indexes stay those of the recorded server, because raw values carry them.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,12 @@ from omptool.capture.format import NO_TICKS, RAW_TIME
 from omptool.capture.nodetable import NodeTable
 from omptool.capture.reader import Capture
 from omptool.errors import CaptureError, Damaged
+from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.served import GIVEN_OUT, ServedValue
+from omptool.opcua.equipment import EQUIPMENT_LEVEL, LEVEL_NUMBERS
+from omptool.opcua.served import GIVEN_OUT, ServedValue, encode_variant
 from omptool.opcua.server import MIN_QUEUE_SIZE, Served, serve
 from omptool.replay.player import Player
 from omptool.replay.stamps import Stamp
@@ -32,10 +35,11 @@ BURST_ROWS = MIN_QUEUE_SIZE // 4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be served: nodes, identity, and the NodeId of each handle."""
+    """What will be served: nodes, the NodeId of each handle, what EquipmentLevels say, and identity."""
 
     nodes: tuple[Node, ...]
     node_ids: Mapping[int, str]
+    levels: Mapping[str, int]
     namespaces: tuple[str, ...]
     application_uri: str
     data_types: tuple[DataType, ...] = ()
@@ -76,10 +80,15 @@ def plan(capture: Capture, handles: frozenset[int] | None) -> Plan:
         )
     identity = next(table.server for table, _ in reversed(played))
     known = [entry for entry in capture.nodes() if entry.server == servers[0]]
-    nodes = _shown(known, {entry.node.node_id for _, entry in played})
+    recorded = {entry.node.node_id for _, entry in played}
+    nodes = _shown(known, recorded)
+    levels = _levels(known, {node.node_id: node for node in nodes}, recorded)
+    # as Properties, so that a capture of this server records what was recorded and no more
+    told = tuple(replace(entry.node, is_property=True) for entry in known if entry.node.node_id in levels)
     return Plan(
-        nodes,
+        (*(node for node in nodes if node.node_id not in levels), *told),
         {entry.handle: entry.node.node_id for _, entry in played},
+        levels,
         arrays[-1],
         identity.application_uri or identity.server,
         _data_types(tables, servers[0]),
@@ -108,6 +117,17 @@ def _data_types(tables: Sequence[NodeTable], server: str) -> tuple[DataType, ...
     return tuple({kind.node_id: kind for kinds in described for kind in kinds}.values())
 
 
+def _levels(known: Sequence[MonitoredNode], shown: Mapping[str, Node], played: set[str]) -> dict[str, int]:
+    """EquipmentLevels that nobody recorded, of equipment that is shown: NodeId → number in ISA-95's enumeration."""
+    return {
+        entry.node.node_id: LEVEL_NUMBERS[parent.equipment]
+        for entry in known
+        if entry.node.browse_name == EQUIPMENT_LEVEL and entry.node.node_id not in played
+        for parent in (shown.get(name) for name in entry.node.parents)
+        if parent is not None and parent.equipment in LEVEL_NUMBERS
+    }
+
+
 class ServerSink:
     """Feeds a server from a player. `unknown` counts rows of nodes that no node table explains."""
 
@@ -127,7 +147,7 @@ class ServerSink:
         self._served = await serve(
             self._plan.nodes,
             self._values(),
-            initial=() if opening is None else list(self._encoded(opening)),
+            initial=[*self._levels(), *(() if opening is None else self._encoded(opening))],
             data_types=self._plan.data_types,
             namespaces=self._plan.namespaces,
             application_uri=self._plan.application_uri,
@@ -137,6 +157,10 @@ class ServerSink:
             every_value=True,
         )
         return self._served
+
+    def _levels(self) -> Iterator[ServedValue]:
+        for node_id, level in self._plan.levels.items():
+            yield ServedValue(0, node_id, encode_variant(BuiltinType.Int32, level), 0, None)
 
     async def _values(self) -> AsyncIterator[ServedValue]:
         as_fast_as_it_can = self._player.options.rate is None

@@ -54,6 +54,10 @@ _REFUSED_PIECES = {
     "SHOW_REF": ("DESCRIBE, SUMMARIZE and SHOW are not answered here", "the server lists its tables and columns"),
 }
 
+ENGINES = ("duckdb_", "pg_", "pragma_", "sqlite_")
+"""How all names begin that the engine's own tables have where no schema is written; a test asks the engine."""
+_CAPITALS = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
+
 
 def check(tree: Any, statement: str) -> None:
     """Refuse a statement that is made of anything else than known pieces.
@@ -84,7 +88,7 @@ class _Check:
             self._function(node)
             for key, value in node.items():
                 if key != "cte_map":
-                    self.walk(value, scope)
+                    self.walk(value, scope - _own(node) if key == "left" else scope)
 
     def _piece(self, node: dict[str, Any]) -> None:
         kind, family = node.get("type"), node.get("class")
@@ -101,7 +105,9 @@ class _Check:
         if "cte_map" not in node:
             return scope
         for entry in (node["cte_map"] or {}).get("map", []):
-            name, body = entry["key"].casefold(), entry["value"]
+            name, body = _lower(entry["key"]), entry["value"]
+            if name.startswith(ENGINES):
+                raise QueryError(f'"{entry["key"]}" is a name of the SQL engine', "give it another name after WITH")
             inner = body.get("query_node")
             recursive = isinstance(inner, dict) and inner.get("type") == "RECURSIVE_CTE_NODE"
             self.walk(body, scope | {name} if recursive else scope)
@@ -115,7 +121,7 @@ class _Check:
         path = (node.get("qualified_name") or {}).get("path") or [name]
         if len(path) > 1 or node.get("schema_name") or node.get("catalog_name"):
             raise self._no_table(node, ".".join(map(str, path)))
-        if name.casefold() not in scope and name.casefold() not in VIEWS:
+        if _lower(name) not in scope and _lower(name) not in VIEWS:
             raise self._no_table(node, name)
         if node.get("at_clause"):
             raise self._refusal(node, "AT is not answered here", "a server answers from the newest version of its lake")
@@ -124,16 +130,16 @@ class _Check:
         if node.get("type") == "TABLE_FUNCTION":
             called = str((node.get("function") or {}).get("function_name", ""))
             self._reviewed(called, node)
-            if called.casefold() not in TABLE_FUNCTIONS:
+            if _lower(called) not in TABLE_FUNCTIONS:
                 raise self._refusal(node, f'"{called}" gives no table here', ALLOWED)
         if "function_name" in node:
             self._reviewed(str(node["function_name"]), node)
 
     def _reviewed(self, name: str, place: dict[str, Any]) -> None:
         known = functions()
-        if name.casefold() in known.allowed:
+        if _lower(name) in known.allowed:
             return
-        why = known.why_refused(name.casefold())
+        why = known.why_refused(_lower(name))
         if why is not None:
             raise self._refusal(place, f'the function "{name}" is not answered here: {why}', ALLOWED)
         raise self._refusal(place, f'no function "{name}"', faults.did_you_mean(nearest(name)))
@@ -146,3 +152,13 @@ class _Check:
         if not isinstance(place, int) or not 0 <= place < len(self._statement.encode()):
             return QueryError(message, remark)
         return QueryError(message, faults.mark(self._statement, place, remark))
+
+
+def _lower(name: str) -> str:
+    """A name as the engine compares it: only the letters A to Z lose their case, others stay what they are."""
+    return name.translate(_CAPITALS)
+
+
+def _own(node: dict[str, Any]) -> frozenset[str]:
+    """The name that the first half of a recursive query does not know yet: there it means a table."""
+    return frozenset({_lower(str(node["cte_name"]))}) if node.get("type") == "RECURSIVE_CTE_NODE" else frozenset()

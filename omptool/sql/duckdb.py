@@ -19,6 +19,8 @@ from omptool.errors import UsageError
 _MEMORY_SHARE = 0.6
 """Of the memory DuckDB would take (80 % of the machine's or container's): a capture may be running beside the query."""
 
+_ZONE_HINT = "use a name like Europe/Berlin or UTC"
+
 _DISK_SHARE = 0.8
 """Of the free disk for rows that do not fit into memory."""
 
@@ -52,7 +54,7 @@ def connect(
         },
     )
     try:
-        connection.execute(f"SET TimeZone = '{zone}'")
+        _set_zone(connection, zone)
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{memory_limit or _memory(connection)}'")
         yield connection
@@ -71,6 +73,13 @@ def make_repeatable(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET debug_force_external = true")
 
 
+def _set_zone(connection: duckdb.DuckDBPyConnection, zone: str) -> None:
+    try:
+        connection.execute(f"SET TimeZone = '{zone}'")
+    except duckdb.NotImplementedException:  # such as localtime, a file among those of the time zones
+        raise UsageError(f"the SQL engine does not know the time zone {zone}", _ZONE_HINT) from None
+
+
 def _memory(connection: duckdb.DuckDBPyConnection) -> str:
     table = connection.sql("SELECT current_setting('memory_limit') AS size").to_arrow_table()
     amount, unit = table["size"][0].as_py().split()
@@ -84,4 +93,4 @@ def check_zone(tz: str | None) -> str:
     try:
         return ZoneInfo(tz).key
     except (KeyError, ValueError, OSError):
-        raise UsageError(f"unknown time zone {tz}", "use a name like Europe/Berlin or UTC") from None
+        raise UsageError(f"unknown time zone {tz}", _ZONE_HINT) from None

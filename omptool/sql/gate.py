@@ -67,12 +67,12 @@ def admit_remote(connection: duckdb.DuckDBPyConnection, statement: str) -> duckd
         raise QueryError(f"a server does not run {kind} statements", admission.ALLOWED)
     try:
         tree = _tree(connection, statement)
+        if not tree.get("error", True):
+            admission.check(tree["statements"], statement)
+            return statements[0]
     except RecursionError:
-        tree = {}
-    if tree.get("error", True):
-        raise QueryError("the statement cannot be checked", admission.ALLOWED)
-    admission.check(tree["statements"], statement)
-    return statements[0]
+        raise QueryError("the statement is nested too deep to be checked", "use WITH for inner queries") from None
+    raise QueryError("the statement cannot be checked", admission.ALLOWED)
 
 
 def _extract(connection: duckdb.DuckDBPyConnection, statement: str) -> list[duckdb.Statement]:

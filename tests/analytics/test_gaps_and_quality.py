@@ -164,3 +164,18 @@ def test_doubtful_rows_are_counted() -> None:
     assert (one["longest_silence_s"], one["max_skew_s"], one["coverage"]) == (50.0, 1.5, 0.9)
     assert (two["tag"], two["coverage"], two["longest_silence_s"], two["max_skew_s"]) == ("B", 0.4, 60.0, None)
     assert "coverage down to 0.4" in result.touched
+
+
+def test_a_first_value_has_no_skew() -> None:
+    rows = [
+        sample(-500, "A", 1, seq=1, origin="initial", server_time=T0), sample(20, "A", 2, seq=2, server_time=T0),
+        sample(20, "A", 2, seq=3, origin="initial", server_time=T0 + timedelta(seconds=90)),
+    ]  # fmt: skip
+    [row] = run("data_quality", rows).rows.to_pylist()
+    assert (row["rows"], row["duplicates"], row["max_skew_s"]) == (2, 1, 20.0)
+
+
+def test_large_integers_that_differ_are_no_duplicates() -> None:
+    rows = [sample(10, "A", None, seq=number, value_exact=2**60 + number % 3) for number in (1, 2, 5)]
+    [row] = run("data_quality", rows).rows.to_pylist()
+    assert (row["rows"], row["duplicates"]) == (3, 1)

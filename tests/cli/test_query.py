@@ -135,6 +135,7 @@ def test_a_statement_that_writes_is_refused(invoke: Run, shift: Path, tmp_path: 
         (["query", COUNT, "--on", "shift.omcap", "--param", "x"], 2, "it is NAME=VALUE"),
         (["query", COUNT, "--on", "shift.omcap", "--plant", "no.toml"], 1, "no plant model no.toml"),
         (["query", "", "--on", "shift.omcap"], 2, "the statement is empty"),
+        (["query", "/* later */ ;", "--on", "shift.omcap"], 2, "the statement is empty"),
     ],
 )
 def test_wrong_input_is_answered_with_the_next_step(

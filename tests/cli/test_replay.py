@@ -95,6 +95,18 @@ def test_capture_replay_capture_gives_the_same(
                 assert getattr(node.node, name) == getattr(before, name)
 
 
+def test_a_few_nodes_keep_their_place(run_cli: Invoke, tmp_path: Path, plant_capture: Path) -> None:
+    chosen = ("--select", "**/Press1/State")
+    wanted = run_cli("cat", plant_capture, *chosen).rows[0]
+    with serving(tmp_path, plant_capture, *chosen, "--rate", "max") as (_, url):
+        done = run_cli("capture", url, "-o", "few.omcap", "--count", 1, "--for", "60s")
+    assert (done.code, done.rows[0]["nodes"]) == (0, 1), done.err
+    places = ("path", "site", "area", "line", "machine", "tag")
+    found = run_cli("cat", "few.omcap").rows[0]
+    assert {name: found[name] for name in places} == {name: wanted[name] for name in places}
+    assert None not in [found[name] for name in places]
+
+
 def test_stdout_is_what_cat_prints(invoke: Invoke, tmp_path: Path) -> None:
     build.small(tmp_path / "a.omcap")
     done = invoke("replay", "a.omcap", "--to", "stdout")

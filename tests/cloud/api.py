@@ -18,7 +18,7 @@ from omptool.cloud.server.app import create_app
 from omptool.cloud.server.job import Catalog, Chunk, Column, Job
 from omptool.cloud.server.serving import answering, listen
 from omptool.cloud.server.store import Bounds, StatementStore
-from omptool.errors import Busy, LakeError, OmptoolError, QueryError, ResultTooLarge, StatementTimeout
+from omptool.errors import Busy, LakeError, OmptoolError, QueryError, ResultTooLarge, StatementTimeout, UsageError
 
 TOKEN = "a-token-of-the-tests_0123456789"
 COLUMNS = (Column("n", "BIGINT"), Column("text", "VARCHAR"))
@@ -27,6 +27,7 @@ _ERRORS: dict[str, OmptoolError] = {
     "refuse": QueryError('no table "refuse"', "did you mean telemetry?"),
     "slow": StatementTimeout("the statement ran longer than it may", "ask for less"),
     "large": ResultTooLarge("the result is larger than it may be", "ask for less"),
+    "empty": UsageError("the statement is empty", "example: from telemetry limit 10"),
     "broken": LakeError("a file of the lake is gone", "convert it again"),
 }
 
@@ -56,7 +57,7 @@ class FakeRun:
         self._patience_s = patience_s
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        words = self.job.statement.split() if self.job.statement[:1] in "rwslbf" else []
+        words = self.job.statement.split() if self.job.statement[:1] in "rwslbfe" else []
         first = 0
         if "queue" not in words:
             self.started.set()

@@ -129,6 +129,7 @@ def _failed(kind: str, detail: str, hint: str = "") -> Answer:
 NO_STATUS = "the status of the statement is none"
 FAILURES: dict[str, tuple[Answer, type[OmptoolError], str]] = {
     "refused": (_failed("statement-refused", "no", "a\n ^"), QueryError, "no"),
+    "empty": (_failed("invalid-request", "the statement is empty"), UsageError, "the statement is empty"),
     "timeout": (_failed("statement-timeout", "slow"), StatementTimeout, "slow"),
     "too large": (_failed("result-too-large", "big"), ResultTooLarge, "big"),
     "stopped by somebody else": (answer(status(state="cancelled")), Unreachable, "cloud plant stopped the statement"),

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from omptool.cloud import client_http
+from omptool.cloud.client import CloudEngine
 from tests.cloud.clouds import Cloud, make_lake, running_cloud
 from tests.cloud.scripted import Answer, answer, chunk, problem, scripted, simple, status
 from tests.cloud.test_client import GOOD, ROWS
@@ -59,6 +60,34 @@ def test_a_query_and_an_analysis(invoke: Run, configured: Cloud) -> None:
     assert (analysis.code, analysis.out.count("\n")) == (3, 7)  # the gap touches it
 
 
+@pytest.mark.parametrize(
+    ("versions", "moved"),
+    [([None, None], False), ([{"nodes": 1}, {"nodes": 1}], False), ([{"nodes": 1}, {"nodes": 2}, {"nodes": 2}], True)],
+)
+def test_a_lake_that_grows_between_two_statements_is_noticed(
+    tmp_path: Path, versions: list[dict[str, int] | None], moved: bool
+) -> None:
+    answers = [answer(status(lake_version=version)) for version in versions]
+    with scripted(tmp_path, simple(*answers, chunks={0: [GOOD]})) as server, CloudEngine(server.config) as engine:
+        for _ in versions:
+            assert engine.run("from x").read_all() == ROWS
+        assert (engine.moved(), engine.moved()) == (moved, False)
+        engine.run("from x").read_all()
+        assert not engine.moved()  # one version, however it compares with those before
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_an_analysis_of_a_lake_that_grows_is_made_again(
+    invoke: Run, configured: Cloud, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    ask = ("analyze", "time_in_state", "--cloud", "plant")
+    left, wanted = [True] * moves, invoke(*ask)
+    monkeypatch.setattr(CloudEngine, "moved", lambda self: bool(left and left.pop()))
+    found = invoke(*ask)
+    assert (found.code, found.out, left) == (wanted.code, wanted.out, [])
+    assert ("note: the lake grew while it was asked" in found.err) == (moves == 2)
+
+
 def test_the_zone_is_that_of_the_lakes_plant(invoke: Run, configured: Cloud) -> None:
     bare = ("query", "select $t as t", "--cloud", "plant", "--param", "t:timestamp=2026-11-16T12:00")
     assert invoke(*bare).rows == [{"t": "2026-11-16T06:30:00Z"}]
@@ -79,6 +108,7 @@ def test_the_zone_is_that_of_the_lakes_plant(invoke: Run, configured: Cloud) -> 
         (["query", "select 1"], 2, "omptool query 'select 1' --cloud plant"),
         (["analyze", "oee"], 2, "or --cloud NAME; omptool.toml has plant"),
         (["query", "", "--cloud", "plant"], 2, "the statement is empty"),
+        (["query", "/* later */ ;", "--cloud", "plant"], 2, "the statement is empty"),
         (["query", "select 1", "--cloud", "plant", "--tz", "Mars/Olympus"], 2, "Mars/Olympus"),
         (["query", "from read_csv('/etc/passwd')", "--cloud", "plant"], 1, "read_csv"),
         (["query", "from orders", "--cloud", "plant"], 1, 'no table "orders"'),
@@ -133,8 +163,12 @@ def test_tokens(invoke: Run, cloud: Cloud, tmp_path: Path) -> None:
         assert said(2).startswith("omptool: the token file of cloud plant holds no token: my.token\n")
     token.unlink()
     os.mkfifo(token, 0o600)  # a named pipe would wait for a writer for ever
-    assert said(2) == "omptool: the token file of cloud plant is no file: my.token\n"
+    is_no_file = "omptool: the token file of cloud plant is no file: my.token\n  token_file of [cloud.plant] names it\n"
+    assert said(2) == is_no_file
     token.unlink()
+    token.mkdir(0o700)
+    assert said(2) == is_no_file
+    token.rmdir()
     token.write_bytes(cloud.token_file.read_bytes())
     token.chmod(0o600)
     assert invoke(*ask).rows == [{"one": 1}]

@@ -163,6 +163,7 @@ def test_a_statement_that_waits_for_a_worker_is_queued(api: Api) -> None:
     ("statement", "kind", "status", "detail"),
     [
         ("refuse", "statement-refused", 400, 'no table "refuse"'),
+        ("empty", "invalid-request", 400, "the statement is empty"),
         ("slow", "statement-timeout", 504, "the statement ran longer than it may"),
         ("large", "result-too-large", 413, "the result is larger than it may be"),
         ("broken", "statement-failed", 500, "a file of the lake is gone"),

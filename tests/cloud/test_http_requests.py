@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from omptool.cloud.server.guard import BODY_LIMIT
+from omptool.cloud.server.guard import BODY_LIMIT, VALUES_LIMIT
 from tests.cloud.api import TOKEN, Api, problem, serving
 
 
@@ -217,3 +217,20 @@ def test_a_full_queue_is_told_with_when_to_come_again(api: Api) -> None:
     answer = api.submit("full")
     problem(answer, 503, "too-busy")
     assert answer.headers["retry-after"] == "1"
+
+
+def test_too_many_values_are_refused_before_they_are_read(api: Api) -> None:
+    """A megabyte of `0,` would keep the server from everybody else for seconds; commas in text are no values."""
+    many = "0," * VALUES_LIMIT + "0"
+    body = f'{{"statement": "x", "parameters": {{"a": {{"type": "list", "items": "int", "value": [{many}]}}}}}}'
+    found = problem(api.client.post("/v1/statements", content=body), 413, "invalid-request")
+    assert found["detail"] == f"the request holds more than {VALUES_LIMIT} values"
+    assert api.submit("rows 0 -- " + '",\\' * VALUES_LIMIT).status_code == 200
+
+
+def test_text_that_utf_8_cannot_write_is_a_wrong_request(api: Api) -> None:
+    for value in ('{"type": "text", "value": "\\ud800"}', '{"type": "list", "items": "text", "value": ["\\udfff"]}'):
+        body = f'{{"statement": "rows 0", "parameters": {{"a": {value}}}}}'
+        answer = api.client.post("/v1/statements", content=body, headers={"Content-Type": "application/json"})
+        found = problem(answer, 400, "invalid-request")
+        assert "UTF-8" in found["detail"]

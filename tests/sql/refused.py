@@ -235,5 +235,12 @@ HIDDEN_TABLES = [
     "table duckdb_settings",
     "from telemetry, 'FILE'",
     "with recursive a as (select 1 union all select 1 from duckdb_tables) select * from a",
+    'with "\u017fqlite_master" as (select 1) from sqlite_master',
+    'with "duc\u212adb_tables" as (select 1) from duckdb_tables',
+    'with "pg_cla\u00df" as (select 1) from pg_class',
+    "with recursive sqlite_master as (from sqlite_master union all from sqlite_master where false) from sqlite_master",
+    "with recursive pg_class(n) using key (n) as (from pg_class union select n from pg_class) from pg_class",
+    "with recursive secret as (select 1 from secret union all select 1 from secret) from secret",
+    "with sqlite_master as (select 1) from sqlite_master",
 ]
 """Tables of the engine behind names that WITH gives, or inside something else."""

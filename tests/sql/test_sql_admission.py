@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,30 @@ def test_what_an_analyst_writes_is_admitted_and_answered(statement: str, lake: P
     with LocalEngine([Named(LakeSource(lake))], confinement=LIMITS) as engine:
         table = engine.run(statement, parameters).read_all()
     assert table.num_columns > 0
+
+
+def test_every_table_of_the_engine_has_a_name_that_with_must_not_give(locked: duckdb.DuckDBPyConnection) -> None:
+    """Only those that need no schema before them: a name with a schema is refused by itself."""
+    own = answer(locked, "select view_name as n from duckdb_views() union select table_name from duckdb_tables()")
+    reached = []
+    for name in own["n"].to_pylist():
+        try:
+            answer(locked, f'from "{name}" limit 0')
+        except duckdb.CatalogException:
+            continue
+        reached.append(name)
+    assert {"sqlite_master", "duckdb_tables", "pg_class", "pragma_database_list"} <= set(reached)
+    assert {name for name in reached if not name.startswith(admission.ENGINES)} == set(VIEWS)
+
+
+@pytest.mark.parametrize("opening", ["(", "abs(", "(from ", "["])
+def test_nothing_is_too_deep_to_be_refused(opening: str, locked: duckdb.DuckDBPyConnection) -> None:
+    """Whatever gives up first, it says so."""
+    closing = "]" if opening == "[" else ")"
+    for depth in (100, 190, 240, 325, 480, 2000):
+        statement = "select " + opening * depth + "(select 1)" + closing * depth
+        with contextlib.suppress(OmptoolError, duckdb.Error):
+            gate.admit_remote(locked, statement)
 
 
 def test_every_function_of_this_duckdb_is_decided_about() -> None:

@@ -203,3 +203,5 @@ def test_the_session_zone_is_utc_unless_asked() -> None:
         assert rows(engine, statement) == [("2025-12-31",)]
     with pytest.raises(UsageError, match="unknown time zone Mars/Olympus"):
         LocalEngine(tz="Mars/Olympus")
+    with pytest.raises(UsageError, match="time zone"):  # a file beside the zones on some systems
+        LocalEngine(tz="localtime")

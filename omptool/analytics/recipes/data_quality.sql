@@ -5,7 +5,7 @@ formula = [
   "percent_good = time in which the last value was Good and no gap was / window * 100",
   "duplicates = rows equal to the one before in time, value and status; backward = rows whose time lies before that of the row received before",
   "longest_silence_s = longest time in the window without a row; its ends count",
-  "max_skew_s = largest difference between server time and time",
+  "max_skew_s = largest difference between server time and time; without first values of a subscription, which are sent when asked for and not when they change",
 ]
 source = "OPC 10000-13 5.4.3.33 PercentGood and its kin, by duration"
 evidence = "definition + simulator truth"
@@ -40,7 +40,7 @@ unit = "s"
 about = "longest time without a row"
 [columns.max_skew_s]
 unit = "s"
-about = "server time against time, null without server times"
+about = "server time against time, null without changes that have both"
 [columns.coverage]
 unit = "1"
 about = "1 - time in gaps or before the first value / window"
@@ -52,11 +52,13 @@ about = "time in which the value was Good"
 samples AS (
   SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, t.time, t.time_ns, t.capture, t.seq, t.quality,
          CASE WHEN t.overflow THEN 1 ELSE 0 END AS overflow,
-         CASE WHEN t.server_time >= t.time THEN date_diff('microsecond', t.time, t.server_time)
+         CASE WHEN t.origin = 'initial' THEN NULL
+              WHEN t.server_time >= t.time THEN date_diff('microsecond', t.time, t.server_time)
               ELSE date_diff('microsecond', t.server_time, t.time) END AS skew,
          CASE WHEN lag(t.time) OVER received > t.time THEN 1 ELSE 0 END AS backward,
          CASE WHEN lag(t.time) OVER stamped = t.time AND lag(t.time_ns) OVER stamped = t.time_ns
                AND lag(t.status) OVER stamped = t.status AND lag(t.value) OVER stamped IS NOT DISTINCT FROM t.value
+               AND lag(t.value_exact) OVER stamped IS NOT DISTINCT FROM t.value_exact
                AND lag(t.value_text) OVER stamped IS NOT DISTINCT FROM t.value_text
                AND lag(t.value_list) OVER stamped IS NOT DISTINCT FROM t.value_list
                AND lag(t.raw) OVER stamped IS NOT DISTINCT FROM t.raw THEN 1 ELSE 0 END AS duplicate

@@ -10,20 +10,21 @@ import asyncio
 import contextlib
 import hashlib
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import pyarrow as pa
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from omptool import __version__
 from omptool.cloud.server.accept import choose
-from omptool.cloud.server.guard import Guard, too_large
+from omptool.cloud.server.guard import Guard, check_values, too_large
 from omptool.cloud.server.job import Catalog, Job
 from omptool.cloud.server.models import (
     MAX_WAIT_S,
@@ -52,6 +53,20 @@ class _StatementId(StringConvertor):
 
 
 register_url_convertor("statement", _StatementId())
+
+
+class _Route(APIRoute):
+    """Looks at a body before anybody reads it as JSON."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_checked(request: Request) -> Response:
+            check_values(await request.body())
+            return await handle(request)
+
+        return handle_checked
+
 
 Renderer = Callable[[pa.Table, int], bytes]
 """Rows of a chunk and its number → the bytes of another format."""
@@ -95,6 +110,7 @@ def create_app(
         openapi_url=None,  # the contract is a file; pages that show it would load scripts from elsewhere
         redirect_slashes=False,
     )
+    app.router.route_class = _Route
     app.add_middleware(Guard, token=token)
     _explain_errors(app, report)
     _describe(app, lake, pool)

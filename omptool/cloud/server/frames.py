@@ -10,7 +10,9 @@ import struct
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 _LENGTHS = struct.Struct("<II")
-_HEAD_LIMIT = 16 * 1024 * 1024
+_ORDER_LIMIT = 256 * 1024 * 1024
+"""Of what the server sends: a request of its longest body has some eight bytes here for each of its own."""
+_HEAD_LIMIT = 1024 * 1024
 _BODY_LIMIT = 1024 * 1024 * 1024
 
 
@@ -31,19 +33,24 @@ def encode(frame: Frame) -> bytes:
     return _LENGTHS.pack(len(head), len(frame.body)) + head + frame.body
 
 
-def _sizes(prefix: bytes) -> tuple[int, int]:
+def fits(head: dict[str, Any]) -> bool:
+    """Whether the server would take a message with this head."""
+    return len(json.dumps(head)) <= _HEAD_LIMIT
+
+
+def _sizes(prefix: bytes, limit: int) -> tuple[int, int]:
     head, body = _LENGTHS.unpack(prefix)
-    if head > _HEAD_LIMIT or body > _BODY_LIMIT:
+    if head > limit or body > _BODY_LIMIT:
         raise ValueError(f"a message of {head + body} bytes")
     return head, body
 
 
 def read(stream: BinaryIO) -> Frame | None:
-    """The next message; None when the other end is gone."""
+    """The next order of the server; None when it is gone."""
     prefix = stream.read(_LENGTHS.size)
     if len(prefix) < _LENGTHS.size:
         return None
-    head_size, body_size = _sizes(prefix)
+    head_size, body_size = _sizes(prefix, _ORDER_LIMIT)
     head, body = stream.read(head_size), stream.read(body_size)
     if len(head) < head_size or len(body) < body_size:
         return None
@@ -51,12 +58,17 @@ def read(stream: BinaryIO) -> Frame | None:
 
 
 async def receive(stream: _Reader) -> Frame:
-    """The next message.
+    """The next message of a worker.
 
     Raises:
         asyncio.IncompleteReadError: the other end is gone.
         ValueError: bytes that are no message.
     """
-    head_size, body_size = _sizes(await stream.readexactly(_LENGTHS.size))
-    head = json.loads(await stream.readexactly(head_size))
+    head_size, body_size = _sizes(await stream.readexactly(_LENGTHS.size), _HEAD_LIMIT)
+    try:
+        head = json.loads(await stream.readexactly(head_size))
+    except RecursionError:
+        head = None
+    if not isinstance(head, dict):
+        raise ValueError("a message without a head")
     return Frame(head, await stream.readexactly(body_size))

@@ -9,6 +9,15 @@ _PATH = re.compile(r"(?<![\w/\\.*)\]])(?:/[^\s'\"`,;:()/]+(?:/[^\s'\"`,;:()/]*)+
 """An absolute path of at least two parts."""
 
 
+_MOST = 2000
+"""Characters of a sentence: the engine repeats values in what it says, and a value may have megabytes."""
+
+
+def cut(text: str) -> str:
+    """A text that is no longer than a person reads."""
+    return text if len(text) <= _MOST else text[:_MOST] + "…"
+
+
 def hide(text: str, statement: str, known: Mapping[str, str]) -> str:
     """A text without the server's paths.
 

@@ -19,6 +19,16 @@ State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,199}$")]
 
 
+_MOST_PARAMETERS = 1000
+
+
+def _few(sent: object) -> object:
+    """Count before looking at each of them."""
+    if isinstance(sent, dict) and len(sent) > _MOST_PARAMETERS:
+        raise ValueError(f"at most {_MOST_PARAMETERS} parameters")
+    return sent
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -29,9 +39,9 @@ class StatementRequest(_Model):
     statement: Annotated[str, Field(strict=True)] = Field(
         min_length=1, max_length=MAX_STATEMENT, description="One statement that reads, in DuckDB's dialect."
     )
-    parameters: dict[Name, Sent] = Field(
+    parameters: Annotated[dict[Name, Sent], BeforeValidator(_few)] = Field(
         default_factory=dict,
-        max_length=1000,
+        max_length=_MOST_PARAMETERS,
         description="Values of `$NAME`: bound, never pasted.",
         json_schema_extra={"additionalProperties": False},
     )
@@ -46,7 +56,7 @@ class StatementRequest(_Model):
     )
     byte_limit: Annotated[int, Field(strict=True, ge=1, le=2**63 - 1), BeforeValidator(whole)] | None = Field(
         default=None,
-        description="The result may have so many bytes of Arrow; the server's own limit holds too.",
+        description="The result may have so many bytes of Arrow as sent, compressed; the server's own limit holds too.",
     )
 
 

@@ -10,7 +10,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    FailFast,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
 
 from omptool.sql.parameters import Parameter, Value
 
@@ -67,12 +77,20 @@ def _interval(value: object) -> timedelta:
     return timedelta(microseconds=number)
 
 
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("text that UTF-8 can write") from None
+    return value
+
+
 def _schema(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema(schema)
 
 
 Bool = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True)]
+Text = Annotated[str, Field(strict=True), AfterValidator(_text)]
 Int = Annotated[
     int,
     BeforeValidator(_int),
@@ -169,49 +187,49 @@ class NullList(_List):
     """A list of nothing but null."""
 
     items: Literal["null"]
-    value: list[None]
+    value: Annotated[list[None], FailFast()]
 
 
 class BoolList(_List):
     """Items are true, false or null."""
 
     items: Literal["bool"]
-    value: list[Bool | None]
+    value: Annotated[list[Bool | None], FailFast()]
 
 
 class IntList(_List):
     """Items are whole numbers or null."""
 
     items: Literal["int"]
-    value: list[Int | None]
+    value: Annotated[list[Int | None], FailFast()]
 
 
 class FloatList(_List):
     """Items are numbers or null."""
 
     items: Literal["float"]
-    value: list[Float | None]
+    value: Annotated[list[Float | None], FailFast()]
 
 
 class TextList(_List):
     """Items are texts or null."""
 
     items: Literal["text"]
-    value: list[Text | None]
+    value: Annotated[list[Text | None], FailFast()]
 
 
 class TimestampList(_List):
     """Items are times or null."""
 
     items: Literal["timestamp"]
-    value: list[Timestamp | None]
+    value: Annotated[list[Timestamp | None], FailFast()]
 
 
 class IntervalList(_List):
     """Items are microseconds or null."""
 
     items: Literal["interval"]
-    value: list[Interval | None]
+    value: Annotated[list[Interval | None], FailFast()]
 
 
 def _tag(sent: object) -> str | None:

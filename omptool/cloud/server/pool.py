@@ -27,6 +27,8 @@ GRACE_S = 2.0
 """How long a worker that was asked to stop may take before it is ended."""
 
 _CANCELLED = "the statement was cancelled"
+_DONE = Job("", {})
+"""Takes the place of a job that has ended: megabytes of text and parameters are not kept as long as its result."""
 
 
 class Run:
@@ -95,6 +97,7 @@ class Run:
         """The last word: how it ended."""
         if not self._ended.is_set():
             self._ended.set()
+            self.job = _DONE
             self._outcome.put_nowait(outcome)
 
 
@@ -199,7 +202,9 @@ class WorkerPool:
                         await self._replace(place)
                 except OmptoolError as error:
                     run.finish(error)
-                self._running.discard(run)
+                except OSError as error:  # no process, pipe or folder for a new worker now; the next one may have it
+                    run.finish(Busy(f"no process for the statement: {(error.strerror or str(error)).lower()}"))
+                self._running.discard(run)  # not when the server stops: whoever stops it has the last word
         finally:
             await self._workers[place].end()
 
@@ -232,9 +237,10 @@ class WorkerPool:
 
     async def _halt(self, worker: WorkerProcess, talk: asyncio.Task[OmptoolError | None], number: int) -> None:
         """Ask the worker to stop, and end it when it does not."""
-        with contextlib.suppress(WorkerGone):
-            await worker.send(Frame({"kind": "cancel", "number": number}))
-        await asyncio.wait({talk}, timeout=GRACE_S)
+        with contextlib.suppress(WorkerGone, TimeoutError):
+            async with asyncio.timeout(GRACE_S):  # one that reads nothing any more would let us wait for ever
+                await worker.send(Frame({"kind": "cancel", "number": number}))
+                await asyncio.wait({talk})
         if not talk.done():
             worker.kill()
             await asyncio.wait({talk})
@@ -264,11 +270,17 @@ class WorkerPool:
                     worker.retired = bool(head.get("retire"))
                     return _error(head) if head["kind"] == "error" else None
         except WorkerGone as gone:
-            worker.kill()
-            return QueryError(
-                f"the statement ended the process that ran it ({gone})",
-                "a new process takes the next statement; ask for fewer rows or columns, or group earlier",
-            )
+            return _ended(worker, str(gone))
+        except (KeyError, TypeError, ValueError):  # whoever breaks into a worker must not reach further than its pipe
+            return _ended(worker, "it sent what is no message")
+
+
+def _ended(worker: WorkerProcess, how: str) -> QueryError:
+    worker.kill()
+    return QueryError(
+        f"the statement ended the process that ran it ({how})",
+        "a new process takes the next statement; ask for fewer rows or columns, or group earlier",
+    )
 
 
 def too_long(seconds: float) -> StatementTimeout:

@@ -90,7 +90,9 @@ def of_statement(error: errors.OmptoolError) -> Problem:
         return problem("statement-timeout", 504, error.message, error.hint)
     if isinstance(error, errors.ResultTooLarge):
         return problem("result-too-large", 413, error.message, error.hint)
-    if isinstance(error, errors.QueryError | errors.UsageError):
+    if isinstance(error, errors.UsageError):
+        return problem("invalid-request", 400, error.message, error.hint)
+    if isinstance(error, errors.QueryError):
         return problem("statement-refused", 400, error.message, error.hint)
     if isinstance(error, errors.Busy):
         return problem("too-busy", 503, error.message, error.hint)

@@ -44,7 +44,7 @@ class WorkerProcess:
         self.lacks: tuple[str, ...] = ()
         """Protections that this platform does not give."""
         self.retired = False
-        """Whether it asked to be replaced after its last statement."""
+        """Whether it must not get another statement."""
 
     @classmethod
     async def start(cls, setup: dict[str, Any]) -> WorkerProcess:
@@ -126,11 +126,13 @@ class WorkerProcess:
         if code is None:
             return "it closed its pipe"
         if code < 0:
-            return f"signal {signal.Signals(-code).name}"
+            names = {int(known): known.name for known in signal.Signals}
+            return f"signal {names.get(-code, -code)}"
         return f"exit code {code}"
 
     def kill(self) -> None:
-        """End it at once."""
+        """End it at once; its end is noticed later, so it is marked as not to be used any more."""
+        self.retired = True
         if not self.alive:
             return  # the number may belong to another process by now
         with contextlib.suppress(ProcessLookupError):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,7 +15,7 @@ from omptool.cloud.server.app import Renderer, create_app
 from omptool.cloud.server.job import Limits
 from omptool.cloud.server.pool import WorkerPool
 from omptool.cloud.server.store import StatementStore
-from omptool.errors import Busy, OmptoolError
+from omptool.errors import cannot_listen
 
 HOST = "127.0.0.1"
 _GRACE_S = 3
@@ -44,18 +42,13 @@ def listen(port: int) -> socket.socket:
     """A socket that only this computer reaches.
 
     Raises:
-        OmptoolError: the port is taken or not allowed.
+        Busy: another process has the port.
+        OutputFailed: the operating system does not let us listen.
     """
     try:
         return socket.create_server((HOST, port), backlog=128)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            hint = "take another one, or let a free one be found: --port 0"
-            raise Busy(f"port {port} on {HOST} is in use", hint) from None
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise OmptoolError(
-            f"cannot listen on {HOST}:{port}: {reason.lower()}", "take a port above 1023, or --port 0"
-        ) from None
+        raise cannot_listen(error, HOST, port) from None
 
 
 @contextlib.asynccontextmanager

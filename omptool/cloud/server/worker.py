@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from omptool.cloud.server import frames, sandbox
 from omptool.cloud.server.frames import Frame
-from omptool.cloud.server.hiding import hide
+from omptool.cloud.server.hiding import cut, hide
 
 if TYPE_CHECKING:  # heavy, and the sandbox has to stand before they start threads
     import pyarrow as pa
@@ -121,14 +121,18 @@ class Worker:
             last = _told(error, order, setup)
         except MemoryError:
             last = _told(faults.too_little_memory(), order, setup)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, or the engine's: the process is not to be trusted
+            failed = OmptoolError(f"the statement met a fault of the server ({type(error).__name__})")
+            last = _told(failed, order, setup) | {"retire": True}
         finally:
             with self._lock:
                 self._current = None
                 self._cancelled.clear()
-        return Frame(last | {"retire": memory.is_kept()})
+        return Frame({"retire": memory.is_kept()} | last)
 
     def _answer(self, order: dict[str, Any], setup: Setup) -> None:
         from omptool.cloud.server.job import unpack
+        from omptool.errors import QueryError
         from omptool.sources.lake import LakeSource
         from omptool.sources.source import Named
         from omptool.sql.confine import Confinement
@@ -143,7 +147,10 @@ class Worker:
             try:
                 parameters = {name: unpack(value) for name, value in order["parameters"].items()}
                 reader = engine.run(order["statement"], parameters)
-                self._send(Frame({"kind": "started", "columns": engine.columns, "versions": source.versions}))
+                started = {"kind": "started", "columns": engine.columns, "versions": source.versions}
+                if not frames.fits(started):
+                    raise QueryError("the names and types of the columns are too long", "select fewer columns")
+                self._send(Frame(started))
                 limit = min(setup.result_bytes, order["result_bytes"] or setup.result_bytes)
                 self._send_chunks(reader, limit)
             finally:
@@ -199,7 +206,7 @@ def _told(error: OmptoolError, order: dict[str, Any], setup: Setup) -> dict[str,
     from omptool.sql.views import exact
 
     known = {path: "LAKE" for lake in (setup.lake, setup.lake.resolve()) for path in (str(lake), exact(str(lake)))}
-    message, hint = (hide(text, order["statement"], known) for text in (error.message, error.hint))
+    message, hint = (cut(hide(text, order["statement"], known)) for text in (error.message, error.hint))
     return {"kind": "error", "error": type(error).__name__, "message": message, "hint": hint}
 
 
