@@ -115,7 +115,7 @@ class Table:
             LakeError: a newer omptool wrote it.
         """
         written = self.properties().get(layout.FORMAT_KEY, "1")
-        if written.isdigit() and int(written) > layout.FORMAT:
+        if written.isascii() and written.isdigit() and int(written) > layout.FORMAT:
             raise LakeError(
                 f"the lake was written in format {written} by a newer omptool", "pip install --upgrade omptool"
             )

@@ -92,7 +92,8 @@ def test_what_a_command_returns_is_the_exit_code(
 
 def test_a_system_error_names_the_file(invoke: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
     _with_command(monkeypatch, _raising(PermissionError(13, "Permission denied", "lake/telemetry")))
-    assert invoke("act") == Result(1, "", "omptool: lake/telemetry: permission denied\n")
+    hint = "check whose it is and who may read and write it: ls -ld"
+    assert invoke("act") == Result(1, "", f"omptool: lake/telemetry: permission denied\n  {hint}\n")
 
 
 def test_a_full_disk_is_said_plainly(invoke: RunCli, monkeypatch: pytest.MonkeyPatch) -> None:
