@@ -36,6 +36,9 @@ from omptool.protocol.publish import DataChange
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
 
+_SLOW_S = 1.0
+"""A commit that takes longer is worth a journal entry."""
+
 _NAMED = 20
 """Nodes named in one journal entry."""
 
@@ -139,11 +142,19 @@ class Participant:
         self._recording.arm()
 
     async def commit(self, batch: Batch) -> None:
+        begun = time.monotonic()
         await self._recording.in_thread(lambda: self._write(batch))
+        self._check_disk(time.monotonic() - begun, batch)
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
         self._recording.committed()
+
+    def _check_disk(self, seconds: float, batch: Batch) -> None:
+        """Nothing is acknowledged while a commit takes its time; the server keeps what is not acknowledged."""
+        if seconds >= _SLOW_S:
+            waiting = batch.statement.waiting if batch.statement else 0
+            self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
 
     async def ended(self, ending: Ending) -> None:
         reason = GapReason.STALE if ending.kind is EndKind.STALE else GapReason.CONNECTION_LOST
@@ -244,7 +255,7 @@ class Participant:
         if self._recording.is_full:  # what arrives on the way out was not asked for
             return
         self._write_events()
-        self._opened.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps])
+        self._opened.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps], batch.statement)
 
     def _write_events(self) -> None:
         while self._events:

@@ -7,21 +7,25 @@ whoever receives hands in blocks, gaps and journal entries, and may acknowledge 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from omptool.capture import account
+from omptool.capture.account import Account
 from omptool.capture.nodetable import ServerIdentity
-from omptool.capture.rows import Block, Encoded, RowEncoder
+from omptool.capture.rows import Block, Encoded, Overflow, RowEncoder
+from omptool.capture.steps import OwnClock, ServerClock
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
+from omptool.protocol.statement import Statement
 
 
 class Hole(NamedTuple):
@@ -35,6 +39,9 @@ class Hole(NamedTuple):
 
 _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
+
+_REMEMBERED = 16
+"""Times at which we asked for nothing; what a queue lost is known soon after."""
 
 _REVISED_PER_ENTRY = 200
 _CHANGES_PER_BATCH = 1000
@@ -110,6 +117,7 @@ class RecordingStore:
         self._epoch = 0
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
+        self._account = Account()
         self._published_ns: int | None = None
         self._ahead_ns = self._created_ns = 0
         self._outage: _Outage | None = None
@@ -119,6 +127,8 @@ class RecordingStore:
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
+        self._own_clock, self._server_clock = OwnClock(), ServerClock()
+        self._pauses: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -147,7 +157,9 @@ class RecordingStore:
         """
         before = self._encoder
         self._epoch += 1
-        facts = {"publishing_ms": publishing_ms, **facts}
+        span = [handles.start, handles.stop - 1]
+        facts = {"publishing_ms": publishing_ms, "handles": span, account.KIND: account.EVERY_S, **facts}
+        self._account = Account()
         self._sub = self._writer.subscription(
             self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
         )
@@ -166,6 +178,9 @@ class RecordingStore:
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
+        if kind == "client_slow":
+            end = time.time_ns() if time_ns is None else time_ns
+            self._pauses.append((end - round(detail["seconds"] * 1e9), end))
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -192,10 +207,13 @@ class RecordingStore:
                 key=outage.key, sub=outage.sub,
             )  # fmt: skip
 
-    def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = ()) -> None:
+    def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
         """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
 
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
+
+        Args:
+            statement: the account of all that came up to and with these blocks.
         """
         assert self._encoder is not None
         if self._quota.is_full:
@@ -205,6 +223,7 @@ class RecordingStore:
             self._note_types(encoded.rows, self._writer.append(encoded.rows, self._covered(blocks)))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
+        self._account.book(blocks, encoded, statement)
         self._note_overflows(encoded)
         for hole in holes:
             self._lost(hole)
@@ -213,6 +232,7 @@ class RecordingStore:
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
+        self._write_account()
         if self._outage is not None and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
             self._end_outage(self._encoder.clock.until(self._created_ns))
 
@@ -229,6 +249,7 @@ class RecordingStore:
 
     def lost(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
         """Nothing is known after the last message, until there is a new subscription."""
+        self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
         self._begin_outage(reason, self._since(last_ns if last_ns is not None else self._published_ns), cause)
 
@@ -239,6 +260,7 @@ class RecordingStore:
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
+        self._write_account(is_last=True)
         if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
             self._end_outage(time.time_ns() + self._ahead_ns)
 
@@ -273,9 +295,28 @@ class RecordingStore:
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
         """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
         for block in blocks:
+            own = self._own_clock.note(block.receive_ns, block.receive_mono)
+            self._note_step("client", own)
             if block.publish_ns is not None and not block.is_republished:
+                theirs = self._server_clock.note(block.publish_ns, block.receive_mono)
+                self._note_step("server", theirs)
+                ahead = block.publish_ns - block.receive_ns
                 self._published_ns = block.publish_ns
-                self._ahead_ns = max(self._ahead_ns, block.publish_ns - block.receive_ns)
+                self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
+
+    def _note_step(self, clock: str, step_ns: int) -> None:
+        if step_ns:
+            self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
+
+    def _write_account(self, *, is_last: bool = False) -> None:
+        if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
+            detail = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
+            self.note(account.KIND, detail)
+
+    def _window(self, before_ns: int | None, after_ns: int | None) -> tuple[int, int | None]:
+        """What lies between two PublishTimes, on the clock of the rows."""
+        assert self._encoder is not None
+        return self._since(before_ns), self._encoder.clock.until(after_ns)
 
     def _note_types(self, rows: pa.RecordBatch, first_seq: int) -> None:
         """Journal where a node's values change their type; very many in one batch only by their number."""
@@ -294,7 +335,18 @@ class RecordingStore:
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
         for overflow in encoded.overflows:
-            self._gap(GapReason.QUEUE_OVERFLOW, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1)
+            seconds = self._paused_s(overflow)
+            reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
+            detail = (
+                {"cause": f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"} if seconds else None
+            )
+            self._gap(reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail)
+
+    def _paused_s(self, overflow: Overflow) -> float:
+        """How long we asked for nothing while these values were discarded; 0 = we did ask."""
+        spans = ((start + self._ahead_ns, end + self._ahead_ns) for start, end in self._pauses)
+        met = [end - start for start, end in spans if start <= overflow.end_ns and overflow.start_ns <= end]
+        return max(met, default=0) / 1e9
 
     def _lost(self, hole: Hole) -> None:
         assert self._encoder is not None

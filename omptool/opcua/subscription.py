@@ -24,11 +24,12 @@ from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import FLUSH_S, Batch, Ending, EndKind, Event
+from omptool.opcua.subscription_batch import FLUSH_S, STATEMENT_S, Batch, Ending, EndKind, Event
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.waiting import wait_at_most
 from omptool.protocol.ledger import Ledger
 from omptool.protocol.publish import PublishAnswer, parse_publish_response, parse_republish_response
+from omptool.protocol.statement import Statement
 
 IN_FLIGHT = 3
 """PublishRequests waiting at the server: one to answer, two for the time an answer is under way."""
@@ -109,6 +110,7 @@ class Subscriber:
         self._heard = self._paused = 0.0
         self._closing = False
         self._strangers: set[int] = set()
+        self._stated: Statement | None = None
         self._has_room, self._has_data, self._is_urgent = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._has_hole, self._is_open = asyncio.Event(), asyncio.Event()
         self._has_room.set()
@@ -324,19 +326,23 @@ class Subscriber:
             self._is_urgent.set()
 
     async def _flush_loop(self) -> None:
-        """Commit what has gathered every `FLUSH_S`, sooner when it is much; one commit at a time keeps the order."""
+        """Commit what has gathered every `FLUSH_S`, sooner when it is much; one commit at a time keeps the order.
+
+        The account of a silent subscription is committed too, now and then and at the end: keep-alives are evidence.
+        """
         await self._is_open.wait()
         while not self._closing or self._intake.buffer:
-            await self._has_data.wait()
+            await wait_at_most(self._has_data, STATEMENT_S)
             await wait_at_most(self._is_urgent, FLUSH_S)
             self._has_data.clear()
             self._is_urgent.clear()
-            if self._intake.buffer:
+            if self._intake.buffer or self._intake.statement() != self._stated:
                 await self._flush()
 
     async def _flush(self) -> None:
         intake = self._intake
-        batch = intake.buffer.take(self._session.application_uri)
+        batch = intake.take(self._session.application_uri)
+        self._stated = batch.statement
         await self._commit(batch)
         intake.ledger.committed(received.sequence for received in batch.notifications)
         if not self._has_room.is_set():
