@@ -73,7 +73,7 @@ class Account:
         return {
             **facts,
             "end": is_last,
-            "until": None if published is None else window(published, None)[0],
+            "until": None if published is None or self.left_out else window(published, None)[0],
             "missing": [_missing(hole, window) for hole in statement.missing[:_NAMED]],
             **({"holes": len(statement.missing)} if len(statement.missing) > _NAMED else {}),
         }

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.account import Account
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.outage import Outage
+from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, Encoded, Overflow, RowEncoder
 from omptool.capture.steps import OwnClock, ServerClock
 from omptool.capture.typechanges import TypeMemory
@@ -26,6 +27,9 @@ from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
 from omptool.protocol.statement import Statement
+
+if TYPE_CHECKING:
+    from omptool.capture.resume import Left
 
 
 class Hole(NamedTuple):
@@ -43,54 +47,10 @@ _NAMED = 20
 _REMEMBERED = 16
 """Times at which we asked for nothing; what a queue lost is known soon after."""
 
+_NOT_RUNNING = "the capture was not running"
+
 _REVISED_PER_ENTRY = 200
 _CHANGES_PER_BATCH = 1000
-
-
-class Quota:
-    """How many rows the whole capture may still take; None = any number. Shared by all of its servers."""
-
-    def __init__(self, rows: int | None) -> None:
-        self._left = rows
-
-    @property
-    def left(self) -> int | None:
-        return self._left
-
-    @property
-    def is_full(self) -> bool:
-        return self._left is not None and self._left <= 0
-
-    def take(self, rows: int) -> None:
-        if self._left is not None:
-            self._left -= rows
-
-
-@dataclass(slots=True)
-class _Outage:
-    """A stretch without a subscription, or of one node without an item; written when it begins and when it ends.
-
-    Attributes:
-        sub: the subscription that was lost.
-        by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
-        attempts, last: failed ones since it began, and the cause of the last.
-    """
-
-    key: str
-    reason: GapReason
-    start_ns: int
-    detail: Mapping[str, Any]
-    sub: int | None = None
-    by_our_clock: bool = False
-    attempts: int = 0
-    last: str = ""
-
-    @property
-    def evidence(self) -> dict[str, Any]:
-        more: dict[str, Any] = {"attempts": self.attempts} if self.attempts else {}
-        if self.last and self.last != self.detail.get("cause"):
-            more["last_attempt"] = self.last
-        return {**self.detail, **more}
 
 
 class RecordingStore:
@@ -100,6 +60,7 @@ class RecordingStore:
         number: of the server in this capture.
         label: what it is called until it has said who it is.
         quota: shared by all servers of the capture.
+        run: how often the capture was taken up again.
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
@@ -109,9 +70,9 @@ class RecordingStore:
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota) -> None:
+    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0) -> None:
         self._writer = writer
-        self._number = number
+        self._number = f"{run}.{number}" if run else str(number)
         self.name = label
         self._quota = quota
         self._epoch = 0
@@ -120,15 +81,37 @@ class RecordingStore:
         self._account = Account()
         self._published_ns: int | None = None
         self._ahead_ns = self._created_ns = 0
-        self._outage: _Outage | None = None
+        self._outage: Outage | None = None
         self._outages = 0
-        self._failed: dict[int, _Outage] = {}
+        self._failed: dict[int, Outage] = {}
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
         self._own_clock, self._server_clock = OwnClock(), ServerClock()
         self._pauses: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+
+    def adopt(self, left: Left) -> None:
+        """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
+        self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
+        self._types.describe(left.identity, left.nodes)
+        start, by_our_clock = left.since_ns, left.by_our_clock
+        for gap in left.windows:
+            outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
+            if gap.node is not None:
+                self._failed[gap.node] = outage
+            elif gap == left.ended:
+                self._outage = outage
+            else:  # it was away already; from here on we were
+                start, by_our_clock = max(gap.start_ns, left.recorded_ns), False
+                self._gap(outage.reason, gap.start_ns, start, detail=gap.detail, key=gap.key, sub=gap.sub)
+                continue
+            self.gaps[outage.reason] += 1
+        if self._outage is None:
+            self._sub = left.sub
+            self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
+        assert self._outage is not None
+        self._outage.is_foreign = left.is_foreign
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -171,9 +154,12 @@ class RecordingStore:
             base=handles.start - 1,
         )
         self._published_ns = None
+        self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
         self._ahead_ns = created_ns[1] - now_ns
-        if self._outage is not None and not (before and before.clock.is_foreign):
+        for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
+            self.item_created(handle, created_ns[1])
+        if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
@@ -193,7 +179,7 @@ class RecordingStore:
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
         if handle not in self._failed:
-            outage = _Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
+            outage = Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
             self._failed[handle] = outage
             self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
 
@@ -220,7 +206,9 @@ class RecordingStore:
             return
         encoded = self._encoder.encode(blocks, self._quota.left)
         if encoded.rows is not None:
-            self._note_types(encoded.rows, self._writer.append(encoded.rows, self._covered(blocks)))
+            is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
+            covered = None if is_cut else self._covered(blocks)
+            self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
         self._account.book(blocks, encoded, statement)
@@ -256,19 +244,24 @@ class RecordingStore:
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
         if self._encoder is not None:
-            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause})
+            key = f"end {self._number}"
+            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
         self._write_account(is_last=True)
-        if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
+        if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._ahead_ns)
+
+    def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
+        """Whether a window can only be ended by rows: their clock is not the server's."""
+        return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
 
     def _begin_outage(self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False) -> None:
         self._outages += 1
         key = f"outage {self._number}.{self._outages}"
         detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
+        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
         self._gap(reason, start_ns, None, detail=detail, key=key)
         self._sub, self.last_cause = None, cause
 

@@ -10,8 +10,9 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
 from omptool.capture.reader import Capture
+from omptool.capture.recording import Quota
 from omptool.capture.rows import Block
-from omptool.capture.store import Quota, RecordingStore
+from omptool.capture.store import RecordingStore
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import datetime_of
 from tests.capture import build
