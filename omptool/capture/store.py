@@ -66,6 +66,7 @@ class _Outage:
     Attributes:
         sub: the subscription that was lost.
         by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
+        is_held: whether it is held back from the capture, because it may yet be made good.
         attempts, last: failed ones since it began, and the cause of the last.
     """
 
@@ -75,6 +76,7 @@ class _Outage:
     detail: Mapping[str, Any]
     sub: int | None = None
     by_our_clock: bool = False
+    is_held: bool = False
     attempts: int = 0
     last: str = ""
 
@@ -213,7 +215,10 @@ class RecordingStore:
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
-        if self._outage is not None and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
+        outage = self._outage
+        if (
+            outage is not None and not outage.is_held and self._encoder.clock.has_changes
+        ):  # rows on a clock of their own say when it was
             self._end_outage(self._encoder.clock.until(self._created_ns))
 
     def away(self, since_ns: int, cause: str) -> None:
@@ -228,27 +233,54 @@ class RecordingStore:
             self.note("unreachable", {"cause": cause, "attempts": outage.attempts})
 
     def lost(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
-        """Nothing is known after the last message, until there is a new subscription."""
+        """Nothing is known after the last message.
+
+        Whether values are missing is not known either while the server may still have them: `resumed` or `ended`
+        follows. Until then it is no window; a capture that dies meanwhile has one anyhow, from its last commit on.
+        """
         self.note("lost", {"cause": cause})
-        self._begin_outage(reason, self._since(last_ns if last_ns is not None else self._published_ns), cause)
+        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
+        self._begin_outage(reason, start_ns, cause, is_held=True)
+
+    def resumed(self) -> None:
+        """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
+        self._outage = None
+
+    def ended(self, reason: GapReason) -> None:
+        """The subscription that was lost is gone: its window stands, until there is a new one."""
+        outage = self._outage
+        if outage is not None and outage.is_held:
+            outage.reason, outage.is_held = reason, False
+            self._open_window(outage)
 
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
+        if self._outage is not None:
+            self.ended(self._outage.reason)
         if self._encoder is not None:
             self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause})
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
+        if self._outage is not None:
+            self.ended(self._outage.reason)
         if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
             self._end_outage(time.time_ns() + self._ahead_ns)
 
-    def _begin_outage(self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False) -> None:
+    def _begin_outage(
+        self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
+    ) -> None:
         self._outages += 1
         key = f"outage {self._number}.{self._outages}"
         detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
-        self._gap(reason, start_ns, None, detail=detail, key=key)
-        self._sub, self.last_cause = None, cause
+        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self.last_cause = cause
+        if not is_held:
+            self._open_window(self._outage)
+
+    def _open_window(self, outage: _Outage) -> None:
+        self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
+        self._sub = None
 
     def _end_outage(self, end_ns: int | None) -> None:
         """Write the window again, with its end."""

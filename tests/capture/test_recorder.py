@@ -227,9 +227,9 @@ def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) ->
         )
         await rows(task, progress, 200)
         server.kill()
-        while not progress.gaps:  # noqa: ASYNC110  likewise
+        while progress.servers[0].phase != "waiting":  # noqa: ASYNC110  likewise
             await asyncio.sleep(0.01)
-        assert (progress.gaps, progress.servers[0].phase) == (1, "waiting")
+        assert progress.gaps == 0  # the server may yet have what is missing
         stop.set()
         return await task
 
