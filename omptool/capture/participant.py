@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
@@ -33,15 +34,13 @@ from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.resume import Left
 
 _REASONS = {
     EndKind.LOST: GapReason.CONNECTION_LOST,
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
 }
-
-_NAMED = 20
-"""Nodes named in one journal entry."""
 
 
 class Found(NamedTuple):
@@ -105,13 +104,22 @@ class Participant:
         self._found: Found | None = None
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
+        self._numbered: tuple[str, ...] = ()
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
         self._away = ""
+        self._was_reached = False
+        self._left: Left | None = None
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
+
+    def take_up(self, left: Left) -> None:
+        """Go on with a server of an earlier run: who it must be, and what its nodes are called in the capture."""
+        self._left, self._identity, self._table = left, left.identity, list(left.nodes)
+        self._handles = left.handle_range
+        self._numbered = tuple(left.handles) if self._handles else ()
 
     # what the link asks
 
@@ -206,6 +214,8 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        if self._left is not None:
+            store.adopt(self._left)
         if self._away:
             store.away(since_ns, self._away)
 
@@ -225,15 +235,16 @@ class Participant:
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
-        if is_new or len(self._handles) != len(found.chosen):
-            self._handles = self._recording.take_handles(len(found.chosen))
+        chosen = tuple(node.node_id for node in found.chosen)
+        if is_new or self._numbered != chosen:
+            self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns)
-        if found.unbrowsable and self._identity is None:
-            store.note("browse_failed", _unbrowsable(found.unbrowsable))
-        self._identity, self._items = identity, subscription.items
+        if found.unbrowsable and not self._was_reached:
+            store.note("browse_failed", unbrowsable(found.unbrowsable))
+        self._identity, self._items, self._was_reached = identity, subscription.items, True
         created_ns = subscription.created_ns or (now_ns, now_ns)
         store.subscribed(
             subscription_id=subscription.sub,
@@ -255,7 +266,7 @@ class Participant:
         """Write the node table where it says something new."""
         handles = {node.node_id: handle for node, handle in zip(found.chosen, self._handles, strict=True)}
         since_ns = self._table[0].valid_from if self._table else now_ns
-        table = _node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
+        table = node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
         if self._identity is None or (identity, table) != (self._identity, self._table):
             table = [replace(entry, valid_from=now_ns) for entry in table]
             self._opened.describe(identity, table)
@@ -325,7 +336,7 @@ class Participant:
             rows=store.rows,
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
-            was_reached=self._identity is not None,
+            was_reached=self._was_reached,
             cause=store.last_cause,
             away=self.progress.cause if self.progress.phase == "waiting" else "",
             failed=tuple(
@@ -351,38 +362,6 @@ class Participant:
             "queue_size": item.queue_size,
             "sampled": item.is_sampled,
         }
-
-
-def _unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
-    """What the capture says about nodes below which nobody could look for Variables."""
-    first = list(refused.items())[:_NAMED]
-    names = [status.name(code) for _, code in first]
-    return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
-
-
-def _node_table(
-    nodes: Sequence[Node],
-    handles: dict[str, int],
-    server: str,
-    subscription: Subscription,
-    base: int,
-    since_ns: int,
-) -> list[MonitoredNode]:
-    """All nodes, monitored or not: places and trees are found from the objects above a Variable."""
-    granted = {base + item.requested.handle: item for item in subscription.items if item.is_monitored}
-    table = []
-    for node in nodes:
-        entry = MonitoredNode(node, handles.get(node.node_id, 0), server, since_ns)
-        item = granted.get(entry.handle)
-        if item is not None:
-            entry = replace(
-                entry,
-                sampling_ms=item.sampling_ms,
-                publishing_ms=subscription.publishing_ms,
-                queue_size=item.queue_size,
-            )
-        table.append(entry)
-    return table
 
 
 def _was_revised(item: MonitoredItem) -> bool:

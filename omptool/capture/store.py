@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -22,6 +22,9 @@ from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
+
+if TYPE_CHECKING:
+    from omptool.capture.resume import Left
 
 
 class Hole(NamedTuple):
@@ -35,6 +38,8 @@ class Hole(NamedTuple):
 
 _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
+
+_NOT_RUNNING = "the capture was not running"
 
 _REVISED_PER_ENTRY = 200
 _CHANGES_PER_BATCH = 1000
@@ -67,6 +72,7 @@ class _Outage:
         sub: the subscription that was lost.
         by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
         is_held: whether it is held back from the capture, because it may yet be made good.
+        is_foreign: whether it is one of the rows' own clock; only for a window of an earlier run.
         attempts, last: failed ones since it began, and the cause of the last.
     """
 
@@ -77,6 +83,7 @@ class _Outage:
     sub: int | None = None
     by_our_clock: bool = False
     is_held: bool = False
+    is_foreign: bool = False
     attempts: int = 0
     last: str = ""
 
@@ -95,6 +102,7 @@ class RecordingStore:
         number: of the server in this capture.
         label: what it is called until it has said who it is.
         quota: shared by all servers of the capture.
+        run: how often the capture was taken up again.
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
@@ -104,9 +112,9 @@ class RecordingStore:
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota) -> None:
+    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0) -> None:
         self._writer = writer
-        self._number = number
+        self._number = f"{run}.{number}" if run else str(number)
         self.name = label
         self._quota = quota
         self._epoch = 0
@@ -121,6 +129,28 @@ class RecordingStore:
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
+
+    def adopt(self, left: Left) -> None:
+        """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
+        self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
+        self._types.describe(left.identity, left.nodes)
+        start, by_our_clock = left.since_ns, left.by_our_clock
+        for gap in left.windows:
+            outage = _Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
+            if gap.node is not None:
+                self._failed[gap.node] = outage
+            elif gap == left.ended:
+                self._outage = outage
+            else:  # it was away already; from here on we were
+                start, by_our_clock = max(gap.start_ns, left.recorded_ns), False
+                self._gap(outage.reason, gap.start_ns, start, detail=gap.detail, key=gap.key, sub=gap.sub)
+                continue
+            self.gaps[outage.reason] += 1
+        if self._outage is None:
+            self._sub = left.sub
+            self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
+        assert self._outage is not None
+        self._outage.is_foreign = left.is_foreign
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -161,9 +191,12 @@ class RecordingStore:
             base=handles.start - 1,
         )
         self._published_ns = None
+        self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
         self._ahead_ns = created_ns[1] - now_ns
-        if self._outage is not None and not (before and before.clock.is_foreign):
+        for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
+            self.item_created(handle, created_ns[1])
+        if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
@@ -204,7 +237,9 @@ class RecordingStore:
             return
         encoded = self._encoder.encode(blocks, self._quota.left)
         if encoded.rows is not None:
-            self._note_types(encoded.rows, self._writer.append(encoded.rows, self._covered(blocks)))
+            is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
+            covered = None if is_cut else self._covered(blocks)
+            self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
         self._note_overflows(encoded)
@@ -215,10 +250,8 @@ class RecordingStore:
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
-        outage = self._outage
-        if (
-            outage is not None and not outage.is_held and self._encoder.clock.has_changes
-        ):  # rows on a clock of their own say when it was
+        is_open = self._outage is not None and not self._outage.is_held
+        if is_open and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
             self._end_outage(self._encoder.clock.until(self._created_ns))
 
     def away(self, since_ns: int, cause: str) -> None:
@@ -258,14 +291,19 @@ class RecordingStore:
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._encoder is not None:
-            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause})
+            key = f"end {self._number}"
+            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
         if self._outage is not None:
             self.ended(self._outage.reason)
-        if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
+        if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._ahead_ns)
+
+    def _runs_on_its_own(self, encoder: RowEncoder | None, outage: _Outage) -> bool:
+        """Whether a window can only be ended by rows: their clock is not the server's."""
+        return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
 
     def _begin_outage(
         self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False

@@ -126,7 +126,10 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
     detail = {"cause": "still being written" if capture.is_being_written else "the writer ended without a stop"}
     recorded = last_recorded(capture) or 0
     latest = {entry.server: entry.sub for entry in capture.journal_entries if entry.kind == "subscribe"}
+    left = {gap.server for gap in capture.gap_entries if gap.reason == GapReason.CLIENT_STOPPED and gap.end_ns is None}
     for server in _servers(capture):
+        if server in left:  # stopped before, and not recorded again since
+            continue
         sub = latest.get(server)
         yield {
             "server": server,
@@ -140,11 +143,14 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
 
 def last_recorded(capture: Capture) -> int | None:
     """When the recording itself committed last, in Unix nanoseconds; a repair commits too, but records nothing."""
+    found = None
     for entry in capture.journal_entries:
         known = entry.detail.get("last_commit")
-        if entry.kind == "recovered" and type(known) is int:
-            return known
-    return capture.last_commit_time
+        if entry.kind == "resume":
+            found = None
+        elif entry.kind == "recovered" and type(known) is int and found is None:
+            found = known
+    return capture.last_commit_time if found is None else found
 
 
 def _servers(capture: Capture) -> list[str]:

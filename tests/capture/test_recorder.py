@@ -343,7 +343,7 @@ def test_a_server_that_renumbers_its_namespaces_keeps_its_nodes(tmp_path: Path) 
     with counting_server() as server:
         result = asyncio.run(main(server))
     assert result is not None
-    assert (result.nodes, result.gaps) == (4, {GapReason.CONNECTION_LOST: 1, GapReason.ITEM_FAILED: 1})
+    assert (result.nodes, result.gaps) == (4, {GapReason.SERVER_RESTART: 1, GapReason.ITEM_FAILED: 1})
     assert [(item.path, item.status_name) for item in result.servers[0].failed] == [
         ("Line1/Counter4", "BadNodeIdUnknown")
     ]
