@@ -10,7 +10,7 @@ from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
 
 if TYPE_CHECKING:
-    from omptool.opcua.subscription import Subscription
+    from omptool.opcua.granted import Subscription
 
 _NAMED = 20
 """Nodes named in one journal entry."""

@@ -16,6 +16,7 @@ class Outage:
     Attributes:
         sub: the subscription that was lost.
         by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
+        is_held: whether it is held back from the capture, because it may yet be made good.
         is_foreign: whether it is one of the rows' own clock; only for a window of an earlier run.
         attempts, last: failed ones since it began, and the cause of the last.
     """
@@ -26,6 +27,7 @@ class Outage:
     detail: Mapping[str, Any]
     sub: int | None = None
     by_our_clock: bool = False
+    is_held: bool = False
     is_foreign: bool = False
     attempts: int = 0
     last: str = ""

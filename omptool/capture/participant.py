@@ -9,30 +9,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.rows import Block
 from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
-from omptool.capture.store import Hole, RecordingStore
+from omptool.capture.store import RecordingStore
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
-from omptool.model.times import ticks_to_unix_ns
-from omptool.model.vocabulary import GapReason, Origin
+from omptool.model.vocabulary import GapReason
 from omptool.opcua.crawl import crawl
+from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
 from omptool.opcua.metadata import enrich
 from omptool.opcua.session import Session
-from omptool.opcua.subscription import Subscription
-from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, Received, SequenceGap
-from omptool.protocol.publish import DataChange
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
@@ -40,6 +38,12 @@ if TYPE_CHECKING:
 
 _SLOW_S = 1.0
 """A commit that takes longer is worth a journal entry."""
+
+_REASONS = {
+    EndKind.LOST: GapReason.CONNECTION_LOST,
+    EndKind.STALE: GapReason.STALE,
+    EndKind.RESTARTED: GapReason.SERVER_RESTART,
+}
 
 
 class Found(NamedTuple):
@@ -142,12 +146,25 @@ class Participant:
             raise _nothing(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
-        progress = self.progress
-        progress.keep_alive_s = subscription.keep_alive_s
-        progress.phase, progress.cause, progress.lost_ns = "capturing", "", None
-        progress.nodes = sum(item.is_monitored for item in self._items)
-        self._show()
+        self.progress.keep_alive_s = subscription.keep_alive_s
+        self.progress.nodes = sum(item.is_monitored for item in self._items)
+        self._connected()
         self._recording.arm()
+
+    async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
+        now_ns = time.time_ns()
+
+        def write() -> None:
+            self._items = subscription.items
+            assert self._identity is not None and self._found is not None
+            self._describe(self._identity, self._found, subscription, now_ns)
+            for item in items:
+                self._opened.note("item_created", self._revision(item))
+                self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+
+        await self._recording.in_thread(write)
+        self.progress.nodes = sum(item.is_monitored for item in self._items)
+        self._show()
 
     async def commit(self, batch: Batch) -> None:
         begun = time.monotonic()
@@ -164,15 +181,29 @@ class Participant:
             waiting = batch.statement.waiting if batch.statement else 0
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
 
-    async def ended(self, ending: Ending) -> None:
-        reason = GapReason.STALE if ending.kind is EndKind.STALE else GapReason.CONNECTION_LOST
-        last_ns = _unix_ns(ending.last_ticks)
+    async def lost(self, ending: Ending) -> None:
+        last_ns = unix_ns(ending.last_ticks)
 
         def write() -> None:
             self._write_events()
-            self._opened.lost(reason, last_ns, ending.cause)
+            self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause)
 
         self._not_connected(ending.cause)
+        await self._recording.in_thread(write)
+
+    async def resumed(self, session: Session) -> None:
+        def write() -> None:
+            self._write_events()
+            self._opened.resumed()
+
+        await self._recording.in_thread(write)
+        self._connected()
+
+    async def ended(self, ending: Ending) -> None:
+        def write() -> None:
+            self._write_events()
+            self._opened.ended(_REASONS[ending.kind])
+
         await self._recording.in_thread(write)
         self._show()
 
@@ -266,7 +297,7 @@ class Participant:
         if self._recording.is_full:  # what arrives on the way out was not asked for
             return
         self._write_events()
-        self._opened.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps], batch.statement)
+        self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
@@ -291,6 +322,10 @@ class Participant:
                 f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
                 f"where {before.application_uri or 'a nameless one'} was"
             )
+
+    def _connected(self) -> None:
+        self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self._show()
 
     def _not_connected(self, cause: str) -> None:
         self.progress.phase, self.progress.cause = "waiting", cause
@@ -344,29 +379,6 @@ def _was_revised(item: MonitoredItem) -> bool:
     return item.is_monitored and (
         item.sampling_ms != item.requested.sampling_ms or item.queue_size != item.asked_queue_size
     )
-
-
-def _blocks(notifications: Sequence[Received]) -> Iterator[Block]:
-    for received in notifications:
-        if isinstance(received.notification, DataChange):
-            yield Block(
-                received.notification.count,
-                received.notification.items,
-                received.receive_ns,
-                received.receive_mono,
-                received.sequence,
-                _unix_ns(received.publish_ticks),
-                received.origin is Origin.REPUBLISHED,
-            )
-
-
-def _hole(gap: SequenceGap) -> Hole:
-    detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
-    return Hole(_unix_ns(gap.before_ticks), _unix_ns(gap.after_ticks), gap.missing, detail)
-
-
-def _unix_ns(ticks: int) -> int | None:
-    return ticks_to_unix_ns(ticks) if ticks > 0 else None
 
 
 def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:

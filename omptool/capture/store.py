@@ -140,8 +140,8 @@ class RecordingStore:
         """
         before = self._encoder
         self._epoch += 1
-        span = [handles.start, handles.stop - 1]
-        facts = {"publishing_ms": publishing_ms, "handles": span, account.KIND: account.EVERY_S, **facts}
+        promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
+        facts = {"publishing_ms": publishing_ms, **promised, **facts}
         self._account = Account()
         self._sub = self._writer.subscription(
             self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
@@ -197,9 +197,7 @@ class RecordingStore:
         """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
 
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
-
-        Args:
-            statement: the account of all that came up to and with these blocks.
+        `statement` is the account of all that came up to and with these blocks.
         """
         assert self._encoder is not None
         if self._quota.is_full:
@@ -221,7 +219,8 @@ class RecordingStore:
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
         self._write_account()
-        if self._outage is not None and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
+        is_open = self._outage is not None and not self._outage.is_held
+        if is_open and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
             self._end_outage(self._encoder.clock.until(self._created_ns))
 
     def away(self, since_ns: int, cause: str) -> None:
@@ -236,13 +235,32 @@ class RecordingStore:
             self.note("unreachable", {"cause": cause, "attempts": outage.attempts})
 
     def lost(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
-        """Nothing is known after the last message, until there is a new subscription."""
+        """Nothing is known after the last message.
+
+        Whether values are missing is not known either while the server may still have them: `resumed` or `ended`
+        follows. Until then it is no window; a capture that dies meanwhile has one anyhow, from its last commit on.
+        """
         self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
-        self._begin_outage(reason, self._since(last_ns if last_ns is not None else self._published_ns), cause)
+        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
+        self._begin_outage(reason, start_ns, cause, is_held=True)
+
+    def resumed(self) -> None:
+        """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
+        self._outage = None
+
+    def ended(self, reason: GapReason) -> None:
+        """The subscription that was lost is gone: its window stands, until there is a new one."""
+        outage = self._outage
+        if outage is not None and outage.is_held:
+            outage.reason, outage.is_held = reason, False
+            self._write_account(is_last=True)
+            self._open_window(outage)
 
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
+        if self._outage is not None:
+            self.ended(self._outage.reason)
         if self._encoder is not None:
             key = f"end {self._number}"
             self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
@@ -250,6 +268,8 @@ class RecordingStore:
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
         self._write_account(is_last=True)
+        if self._outage is not None:
+            self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._ahead_ns)
 
@@ -257,13 +277,20 @@ class RecordingStore:
         """Whether a window can only be ended by rows: their clock is not the server's."""
         return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
 
-    def _begin_outage(self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False) -> None:
+    def _begin_outage(
+        self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
+    ) -> None:
         self._outages += 1
         key = f"outage {self._number}.{self._outages}"
         detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
-        self._gap(reason, start_ns, None, detail=detail, key=key)
-        self._sub, self.last_cause = None, cause
+        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self.last_cause = cause
+        if not is_held:
+            self._open_window(self._outage)
+
+    def _open_window(self, outage: Outage) -> None:
+        self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
+        self._sub = None
 
     def _end_outage(self, end_ns: int | None) -> None:
         """Write the window again, with its end."""
@@ -288,23 +315,22 @@ class RecordingStore:
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
         """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
         for block in blocks:
-            own = self._own_clock.note(block.receive_ns, block.receive_mono)
-            self._note_step("client", own)
+            own = self._step("client", self._own_clock.note(block.receive_ns, block.receive_mono))
             if block.publish_ns is not None and not block.is_republished:
-                theirs = self._server_clock.note(block.publish_ns, block.receive_mono)
-                self._note_step("server", theirs)
+                theirs = self._step("server", self._server_clock.note(block.publish_ns, block.receive_mono))
                 ahead = block.publish_ns - block.receive_ns
                 self._published_ns = block.publish_ns
                 self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
 
-    def _note_step(self, clock: str, step_ns: int) -> None:
+    def _step(self, clock: str, step_ns: int) -> int:
         if step_ns:
             self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
+        return step_ns
 
     def _write_account(self, *, is_last: bool = False) -> None:
         if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
-            detail = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
-            self.note(account.KIND, detail)
+            said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
+            self.note(account.KIND, said)
 
     def _window(self, before_ns: int | None, after_ns: int | None) -> tuple[int, int | None]:
         """What lies between two PublishTimes, on the clock of the rows."""

@@ -87,6 +87,8 @@ class EndKind(StrEnum):
     LOST = "lost"
     STALE = "stale"
     """Lost because nothing came any more, though the connection seemed to stand."""
+    RESTARTED = "restarted"
+    """Lost because the server began anew."""
 
 
 @dataclass(frozen=True, slots=True)

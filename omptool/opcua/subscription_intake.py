@@ -66,16 +66,18 @@ class Intake:
             if arrival is not Arrival.DUPLICATE or self._is_reused(answer):
                 self._add(answer, Origin.LIVE, receive_ns, receive_mono)
         self.last_ticks = answer.publish_time_ticks or self.last_ticks
-        missing = self.ledger.missing
-        if missing and missing[-1].first == expected:
-            self._holes.append(_Hole(missing[-1], before, answer.publish_time_ticks))
+        self._note_hole(expected, before, answer.publish_time_ticks)
 
     def republished(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
-        """Book an answer to a Republish."""
+        """Book an answer to a Republish: of a message that was skipped, or of one sent while nobody was connected."""
+        expected, before = self.ledger.expected, self.last_ticks
         if self.ledger.republished(answer.sequence_number) is Arrival.DUPLICATE:
             return
         self._add(answer, Origin.REPUBLISHED, receive_ns, receive_mono)
         self._tell("republished", sequence=answer.sequence_number)
+        if self.ledger.expected != expected:
+            self.last_ticks = max(answer.publish_time_ticks, self.last_ticks)
+            self._note_hole(expected, before, answer.publish_time_ticks)
 
     def malformed(self, error: str) -> None:
         """Book a message that does not decode; its number shows as skipped once another one follows."""
@@ -120,6 +122,11 @@ class Intake:
             while hole is not None and numbers.first not in hole.numbers:
                 hole = next(holes, None)
             yield numbers, hole or _Hole(numbers, 0, 0)
+
+    def _note_hole(self, expected: int, before_ticks: int, after_ticks: int) -> None:
+        missing = self.ledger.missing
+        if missing and missing[-1].first == expected:
+            self._holes.append(_Hole(missing[-1], before_ticks, after_ticks))
 
     def _is_reused(self, answer: PublishAnswer) -> bool:
         """Whether an old number stands on new content: its values are taken, a false order is the lesser evil."""

@@ -231,9 +231,9 @@ def test_a_killed_server_leaves_everything_received_and_a_gap(tmp_path: Path) ->
         )
         await rows(task, progress, 200)
         server.kill()
-        while not progress.gaps:  # noqa: ASYNC110  likewise
+        while progress.servers[0].phase != "waiting":  # noqa: ASYNC110  likewise
             await asyncio.sleep(0.01)
-        assert (progress.gaps, progress.servers[0].phase) == (1, "waiting")
+        assert progress.gaps == 0  # the server may yet have what is missing
         stop.set()
         return await task
 
@@ -347,7 +347,7 @@ def test_a_server_that_renumbers_its_namespaces_keeps_its_nodes(tmp_path: Path) 
     with counting_server() as server:
         result = asyncio.run(main(server))
     assert result is not None
-    assert (result.nodes, result.gaps) == (4, {GapReason.CONNECTION_LOST: 1, GapReason.ITEM_FAILED: 1})
+    assert (result.nodes, result.gaps) == (4, {GapReason.SERVER_RESTART: 1, GapReason.ITEM_FAILED: 1})
     assert [(item.path, item.status_name) for item in result.servers[0].failed] == [
         ("Line1/Counter4", "BadNodeIdUnknown")
     ]
