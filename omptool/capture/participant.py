@@ -29,12 +29,14 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
 from omptool.opcua.metadata import enrich
+from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
     from omptool.capture.resume import Left
+    from omptool.model.datatypes import DataType
 
 _REASONS = {
     EndKind.LOST: GapReason.CONNECTION_LOST,
@@ -105,6 +107,7 @@ class Participant:
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
         self._numbered: tuple[str, ...] = ()
+        self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
@@ -132,10 +135,22 @@ class Participant:
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
             self._found = found
+        elif self._identity is not None:
+            await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
         sampling_ms = self.wanted.intervals.sampling_ms
         return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+
+    async def _look_again(self, session: Session, found: Found) -> None:
+        """On another session nodes may have other NodeIds, and what types mean must be known again."""
+        if self._data_types:
+            session.data_types.update(self._data_types)
+        relocated = await relocate(session, found.chosen)
+        if relocated is not None:
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
+            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -235,6 +250,7 @@ class Participant:
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
+        self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
             self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
