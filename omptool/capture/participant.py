@@ -29,12 +29,14 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
 from omptool.opcua.metadata import enrich
+from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
     from omptool.capture.resume import Left
+    from omptool.model.datatypes import DataType
 
 _SLOW_S = 1.0
 """A commit that takes longer is worth a journal entry."""
@@ -108,6 +110,7 @@ class Participant:
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
         self._numbered: tuple[str, ...] = ()
+        self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
@@ -135,10 +138,22 @@ class Participant:
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
             self._found = found
+        elif self._identity is not None:
+            await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
         sampling_ms = self.wanted.intervals.sampling_ms
         return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+
+    async def _look_again(self, session: Session, found: Found) -> None:
+        """On another session nodes may have other NodeIds, and what types mean must be known again."""
+        if self._data_types:
+            session.data_types.update(self._data_types)
+        relocated = await relocate(session, found.chosen)
+        if relocated is not None:
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
+            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -169,17 +184,13 @@ class Participant:
     async def commit(self, batch: Batch) -> None:
         begun = time.monotonic()
         await self._recording.in_thread(lambda: self._write(batch))
-        self._check_disk(time.monotonic() - begun, batch)
+        if (seconds := time.monotonic() - begun) >= _SLOW_S:
+            waiting = batch.statement.waiting if batch.statement else 0
+            self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
         self._recording.committed()
-
-    def _check_disk(self, seconds: float, batch: Batch) -> None:
-        """Nothing is acknowledged while a commit takes its time; the server keeps what is not acknowledged."""
-        if seconds >= _SLOW_S:
-            waiting = batch.statement.waiting if batch.statement else 0
-            self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
 
     async def lost(self, ending: Ending) -> None:
         last_ns = unix_ns(ending.last_ticks)
@@ -246,6 +257,7 @@ class Participant:
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
+        self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
             self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen

@@ -321,6 +321,38 @@ def test_a_stop_before_anything_was_captured_leaves_nothing(server: CountingServ
     assert not (tmp_path / "x.omcap").exists()
 
 
+def test_nodes_that_have_other_node_ids_after_a_restart_are_found_at_their_paths(tmp_path: Path) -> None:
+    output = tmp_path / "x.omcap"
+
+    async def main(server: CountingServer) -> RecordingResult | None:
+        progress, stop = Progress(), asyncio.Event()
+        wanted = [Wanted(ServerConfig(server.url), FAST)]
+        task = asyncio.create_task(
+            record(wanted, output, selection=Selection(), limits=Limits(), stop=stop, progress=progress)
+        )
+        await rows(task, progress, 100)
+        server.kill()
+        port = int(server.url.split(":")[2].partition("/")[0])
+        with counting_server(Options(counters=4, prefix="Other", port=port)):
+            await rows(task, progress, progress.rows + 100)
+            stop.set()
+            return await task
+
+    with counting_server() as server:
+        result = asyncio.run(main(server))
+    assert result is not None
+    assert (result.nodes, result.gaps) == (4, {GapReason.SERVER_RESTART: 1, GapReason.ITEM_FAILED: 1})
+    capture = Capture.open(output)
+    [moved] = [entry.detail for entry in capture.journal_entries if entry.kind == "nodes_moved"]
+    assert moved["nodes"] == 4
+    assert {"from": "nsu=urn:test:counting;s=Counter0", "to": "nsu=urn:test:counting;s=OtherCounter0"} in moved["named"]
+    tables = [
+        {node.node.node_id: node.handle for node in table.nodes if node.handle} for _, table in capture.tables.tables
+    ]
+    assert [sorted(table.values()) for table in tables] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]]
+    assert set(tables[0]) & set(tables[1]) == {"nsu=urn:test:counting;s=Counter4"}
+
+
 def test_a_server_that_renumbers_its_namespaces_keeps_its_nodes(tmp_path: Path) -> None:
     output = tmp_path / "x.omcap"
 

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 from asyncua import ua
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omptool.errors import Unreachable
 from omptool.model import status
 from omptool.model.vocabulary import Origin
 from omptool.opcua.faults import from_status
 from omptool.opcua.rejoin import rejoin
+from omptool.opcua.subscription import IN_FLIGHT
 from omptool.opcua.subscription_batch import Event
 from omptool.opcua.subscription_intake import Intake
+from omptool.protocol.ledger import LAST, Range, step
 from omptool.protocol.publish import parse_publish_response
 from tests.opcua.subscription_script import ScriptedServer, fault, message, values
 
@@ -175,3 +179,41 @@ def test_a_session_that_is_gone_again_decides_nothing() -> None:
     server.republish_says = "BadSessionIdInvalid"
     with pytest.raises(Unreachable):
         rejoined(server, after(1)[0])
+
+
+STARTS = st.one_of(st.just(1), st.integers(0, 8).map(lambda back: step(1, -back)), st.integers(1, LAST))
+STEPS = st.lists(st.sampled_from(["comes", "lost", "gone", "keep-alive", "cut"]), max_size=30)
+
+
+@given(STARTS, STEPS, st.booleans())
+def test_every_message_is_had_once_or_is_in_a_gap_whatever_the_order(
+    first: int, steps: list[str], states: bool
+) -> None:
+    """comes: received; lost: sent into the void; gone: so, and not kept either; cut: connection lost and resumed."""
+    server = Rejoined(resumed=not states, states=states)
+    intake, _ = after()
+    intake.ledger.expected = number = first
+    sent: list[int] = []
+    unheard = 0
+    for what in [*steps, "cut", "keep-alive", "cut"]:  # the last one stands for the repair that follows a hole
+        if what in ("comes", "lost", "gone"):
+            unheard = 0 if what == "comes" else unheard + 1
+            if unheard > IN_FLIGHT:  # there are no more PublishRequests to answer: it waits in a queue
+                continue
+            sent.append(number)
+            if what != "gone":
+                server.kept[number] = values(number)
+            if what == "comes":
+                intake.published(parse_publish_response(message(number, values(number), available=server.kept)), 1, 1)
+            number = step(number)
+        elif what == "keep-alive":
+            unheard = 0
+            intake.published(parse_publish_response(message(number, None, available=server.kept)), 1, 1)
+        else:
+            assert rejoined(server, intake) == ""
+            unheard = 0
+    intake.close()
+    had = [received.sequence for received in intake.buffer.notifications]
+    gaps = [each for gap in intake.buffer.gaps for each in Range(gap.first, gap.last).numbers()]
+    assert sorted(had + gaps) == sorted(sent)
+    assert set(had) >= set(server.kept) & set(sent)
