@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 
@@ -20,7 +22,10 @@ class LastValues:
         self._row = np.zeros(0, np.int64)
 
     def note(self, batch: pa.RecordBatch) -> None:
-        """Take in newly appended rows; later rows win."""
+        """Take in newly appended rows; later rows win, but for those of history, which are older than they come."""
+        from_history = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) != 0
+        if from_history.any():
+            batch = batch.filter(pa.array(~from_history))
         if not batch.num_rows:
             return
         nodes = batch.column("node").to_numpy()
@@ -31,6 +36,12 @@ class LastValues:
         self._batches.append(batch)
         if len(self._batches) >= _KEEP:
             self._compact()
+
+    def forget(self, handles: Iterable[int]) -> None:
+        """Nodes that have another handle now, or are not recorded any more."""
+        for handle in handles:
+            if handle < len(self._batch):
+                self._batch[handle] = -1
 
     def _grow(self, size: int) -> None:
         more = size - len(self._batch)
@@ -50,6 +61,8 @@ class LastValues:
         if not self._batches:
             return pa.RecordBatch.from_pylist([], schema=SEGMENT)
         known = np.flatnonzero(self._batch >= 0)
+        if not len(known):
+            return self._batches[0].slice(0, 0)
         starts = np.cumsum([0] + [batch.num_rows for batch in self._batches])
         rows = pa.Table.from_batches(self._batches).take(pa.array(starts[self._batch[known]] + self._row[known]))
         return rows.combine_chunks().to_batches()[0]

@@ -285,6 +285,7 @@ class _Walk:
                     gaps += read_gaps(frame.custom.get(KEY_GAP, b"[]"))
                 elif KEY_CARRIED not in frame.custom:
                     rows += frame.rows
+                if frame.kind != frames.SCHEMA_MESSAGE:
                     until |= read_until(frame.custom.get(KEY_UNTIL, b""))
         except FrameError as error:
             return f"not written by omptool: {error}"

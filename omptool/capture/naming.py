@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from omptool.errors import UsageError
+
+if TYPE_CHECKING:
+    from omptool.capture.nodetable import ServerIdentity
 
 
 class Introduced(NamedTuple):
@@ -38,6 +41,11 @@ class Names:
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
         self._shared: list[str] = []
+        self._kept: dict[int, tuple[str, str]] = {}
+
+    def keep(self, number: int, identity: ServerIdentity) -> None:
+        """A server of an earlier run, as long as it calls itself the same, goes by the name that it had."""
+        self._kept[number] = (identity.application_uri, identity.server)
 
     def settle(self, servers: Sequence[Introduced]) -> list[Shared]:
         """Name the servers that the capture begins with; returns what several of them share.
@@ -53,7 +61,9 @@ class Names:
                 raise _indistinct(uri, [server for server in servers if server.own_name == uri], nameless)
         for server in servers:
             is_shared = server.own_name in shared
-            self._names[server.number] = server.name if is_shared and server.name else server.own_name
+            self._names[server.number] = self._earlier(server) or (
+                server.name if is_shared and server.name else server.own_name
+            )
         return [Shared(uri, tuple(self._names[one.number] for one in servers if one.own_name == uri)) for uri in shared]
 
     def late(self, server: Introduced) -> str:
@@ -64,11 +74,16 @@ class Names:
         """
         if server.number not in self._names:
             taken = {*self._names.values(), *self._shared}
-            free = [name for name in (server.own_name, server.name) if name and name not in taken]
+            wished = (self._earlier(server), server.own_name, server.name)
+            free = [name for name in wished if name and name not in taken]
             if not free:
                 raise _indistinct(server.own_name, [server], [server])
             self._names[server.number] = free[0]
         return self._names[server.number]
+
+    def _earlier(self, server: Introduced) -> str | None:
+        uri, name = self._kept.get(server.number, ("", ""))
+        return name if name and uri == server.application_uri else None
 
 
 def _indistinct(uri: str, servers: Sequence[Introduced], nameless: Sequence[Introduced]) -> UsageError:

@@ -9,35 +9,43 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.rows import Block
 from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
-from omptool.capture.store import Hole, RecordingStore
+from omptool.capture.store import RecordingStore
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
-from omptool.model.times import ticks_to_unix_ns
-from omptool.model.vocabulary import GapReason, Origin
+from omptool.model.vocabulary import GapReason
 from omptool.opcua.crawl import crawl
+from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
 from omptool.opcua.metadata import enrich
+from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
-from omptool.opcua.subscription import Subscription
-from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, Received, SequenceGap
-from omptool.protocol.publish import DataChange
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.resume import Left
+    from omptool.model.datatypes import DataType
 
-_NAMED = 20
-"""Nodes named in one journal entry."""
+_SLOW_S = 1.0
+"""A commit that takes longer is worth a journal entry."""
+
+_REASONS = {
+    EndKind.LOST: GapReason.CONNECTION_LOST,
+    EndKind.STALE: GapReason.STALE,
+    EndKind.RESTARTED: GapReason.SERVER_RESTART,
+}
 
 
 class Found(NamedTuple):
@@ -101,13 +109,23 @@ class Participant:
         self._found: Found | None = None
         self._identity: ServerIdentity | None = None
         self._handles = range(0)
+        self._numbered: tuple[str, ...] = ()
+        self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
         self._away = ""
+        self._was_reached = False
+        self._left: Left | None = None
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
+
+    def take_up(self, left: Left) -> None:
+        """Go on with a server of an earlier run: who it must be, and what its nodes are called in the capture."""
+        self._left, self._identity, self._table = left, left.identity, list(left.nodes)
+        self._handles = left.handle_range
+        self._numbered = tuple(left.handles) if self._handles else ()
 
     # what the link asks
 
@@ -120,10 +138,22 @@ class Participant:
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
             self._found = found
+        elif self._identity is not None:
+            await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
         sampling_ms = self.wanted.intervals.sampling_ms
         return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+
+    async def _look_again(self, session: Session, found: Found) -> None:
+        """On another session nodes may have other NodeIds, and what types mean must be known again."""
+        if self._data_types:
+            session.data_types.update(self._data_types)
+        relocated = await relocate(session, found.chosen)
+        if relocated is not None:
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
+            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -131,29 +161,60 @@ class Participant:
             raise _nothing(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
-        progress = self.progress
-        progress.keep_alive_s = subscription.keep_alive_s
-        progress.phase, progress.cause, progress.lost_ns = "capturing", "", None
-        progress.nodes = sum(item.is_monitored for item in self._items)
-        self._show()
+        self.progress.keep_alive_s = subscription.keep_alive_s
+        self.progress.nodes = sum(item.is_monitored for item in self._items)
+        self._connected()
         self._recording.arm()
 
+    async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
+        now_ns = time.time_ns()
+
+        def write() -> None:
+            self._items = subscription.items
+            assert self._identity is not None and self._found is not None
+            self._describe(self._identity, self._found, subscription, now_ns)
+            for item in items:
+                self._opened.note("item_created", self._revision(item))
+                self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+
+        await self._recording.in_thread(write)
+        self.progress.nodes = sum(item.is_monitored for item in self._items)
+        self._show()
+
     async def commit(self, batch: Batch) -> None:
+        begun = time.monotonic()
         await self._recording.in_thread(lambda: self._write(batch))
+        if (seconds := time.monotonic() - begun) >= _SLOW_S:
+            waiting = batch.statement.waiting if batch.statement else 0
+            self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
         self._recording.committed()
 
-    async def ended(self, ending: Ending) -> None:
-        reason = GapReason.STALE if ending.kind is EndKind.STALE else GapReason.CONNECTION_LOST
-        last_ns = _unix_ns(ending.last_ticks)
+    async def lost(self, ending: Ending) -> None:
+        last_ns = unix_ns(ending.last_ticks)
 
         def write() -> None:
             self._write_events()
-            self._opened.lost(reason, last_ns, ending.cause)
+            self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause)
 
         self._not_connected(ending.cause)
+        await self._recording.in_thread(write)
+
+    async def resumed(self, session: Session) -> None:
+        def write() -> None:
+            self._write_events()
+            self._opened.resumed()
+
+        await self._recording.in_thread(write)
+        self._connected()
+
+    async def ended(self, ending: Ending) -> None:
+        def write() -> None:
+            self._write_events()
+            self._opened.ended(_REASONS[ending.kind])
+
         await self._recording.in_thread(write)
         self._show()
 
@@ -175,6 +236,8 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        if self._left is not None:
+            store.adopt(self._left)
         if self._away:
             store.away(since_ns, self._away)
 
@@ -194,15 +257,17 @@ class Participant:
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
-        if is_new or len(self._handles) != len(found.chosen):
-            self._handles = self._recording.take_handles(len(found.chosen))
+        self._data_types = dict(session.data_types)
+        chosen = tuple(node.node_id for node in found.chosen)
+        if is_new or self._numbered != chosen:
+            self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns)
-        if found.unbrowsable and self._identity is None:
-            store.note("browse_failed", _unbrowsable(found.unbrowsable))
-        self._identity, self._items = identity, subscription.items
+        if found.unbrowsable and not self._was_reached:
+            store.note("browse_failed", unbrowsable(found.unbrowsable))
+        self._identity, self._items, self._was_reached = identity, subscription.items, True
         created_ns = subscription.created_ns or (now_ns, now_ns)
         store.subscribed(
             subscription_id=subscription.sub,
@@ -224,7 +289,7 @@ class Participant:
         """Write the node table where it says something new."""
         handles = {node.node_id: handle for node, handle in zip(found.chosen, self._handles, strict=True)}
         since_ns = self._table[0].valid_from if self._table else now_ns
-        table = _node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
+        table = node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
         if self._identity is None or (identity, table) != (self._identity, self._table):
             table = [replace(entry, valid_from=now_ns) for entry in table]
             self._opened.describe(identity, table)
@@ -244,7 +309,7 @@ class Participant:
         if self._recording.is_full:  # what arrives on the way out was not asked for
             return
         self._write_events()
-        self._opened.append(list(_blocks(batch.notifications)), [_hole(gap) for gap in batch.gaps])
+        self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
@@ -270,6 +335,10 @@ class Participant:
                 f"where {before.application_uri or 'a nameless one'} was"
             )
 
+    def _connected(self) -> None:
+        self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self._show()
+
     def _not_connected(self, cause: str) -> None:
         self.progress.phase, self.progress.cause = "waiting", cause
         self.progress.lost_ns = self.progress.lost_ns or time.time_ns()
@@ -290,7 +359,7 @@ class Participant:
             rows=store.rows,
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
-            was_reached=self._identity is not None,
+            was_reached=self._was_reached,
             cause=store.last_cause,
             away=self.progress.cause if self.progress.phase == "waiting" else "",
             failed=tuple(
@@ -319,65 +388,10 @@ class Participant:
         }
 
 
-def _unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
-    """What the capture says about nodes below which nobody could look for Variables."""
-    first = list(refused.items())[:_NAMED]
-    names = [status.name(code) for _, code in first]
-    return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
-
-
-def _node_table(
-    nodes: Sequence[Node],
-    handles: dict[str, int],
-    server: str,
-    subscription: Subscription,
-    base: int,
-    since_ns: int,
-) -> list[MonitoredNode]:
-    """All nodes, monitored or not: places and trees are found from the objects above a Variable."""
-    granted = {base + item.requested.handle: item for item in subscription.items if item.is_monitored}
-    table = []
-    for node in nodes:
-        entry = MonitoredNode(node, handles.get(node.node_id, 0), server, since_ns)
-        item = granted.get(entry.handle)
-        if item is not None:
-            entry = replace(
-                entry,
-                sampling_ms=item.sampling_ms,
-                publishing_ms=subscription.publishing_ms,
-                queue_size=item.queue_size,
-            )
-        table.append(entry)
-    return table
-
-
 def _was_revised(item: MonitoredItem) -> bool:
     return item.is_monitored and (
         item.sampling_ms != item.requested.sampling_ms or item.queue_size != item.asked_queue_size
     )
-
-
-def _blocks(notifications: Sequence[Received]) -> Iterator[Block]:
-    for received in notifications:
-        if isinstance(received.notification, DataChange):
-            yield Block(
-                received.notification.count,
-                received.notification.items,
-                received.receive_ns,
-                received.receive_mono,
-                received.sequence,
-                _unix_ns(received.publish_ticks),
-                received.origin is Origin.REPUBLISHED,
-            )
-
-
-def _hole(gap: SequenceGap) -> Hole:
-    detail = {"first": gap.first, "last": gap.last, "answer": gap.answer}
-    return Hole(_unix_ns(gap.before_ticks), _unix_ns(gap.after_ticks), gap.missing, detail)
-
-
-def _unix_ns(ticks: int) -> int | None:
-    return ticks_to_unix_ns(ticks) if ticks > 0 else None
 
 
 def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:

@@ -147,8 +147,9 @@ class Capture:
 
     @property
     def finished(self) -> bool:
-        """Whether the journal has a `stop`."""
-        return any(entry.kind == "stop" for entry in self.journal_entries)
+        """Whether the journal has a `stop`, and no `resume` behind it."""
+        ends = [entry.kind for entry in self.journal_entries if entry.kind in ("stop", "resume")]
+        return ends[-1:] == ["stop"]
 
     @property
     def state(self) -> str:
@@ -194,6 +195,13 @@ class Capture:
         """All telemetry rows, and before those of a segment its carried ones: (0, batch), for they have no `seq`."""
         return self._batches(TELEMETRY_KIND, 0, carried=True)
 
+    def newest_batches(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """As `replay_batches`, of the newest segment: the last known value of every node is in them."""
+        numbers = [
+            segment.number for segment in self._segments if segment.kind == TELEMETRY_KIND and segment.index.good
+        ]
+        return self._batches(TELEMETRY_KIND, 0, carried=True, since=max(numbers, default=0))
+
     def event_batches(self, after_row: int = 0) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Event rows likewise, batches of `EVENT_SEGMENT`."""
         return self._batches(EVENTS_KIND, after_row)
@@ -211,12 +219,14 @@ class Capture:
             (segment, commit) for segment in self._segments if segment.kind == kind for commit in segment.index.good
         )
 
-    def _batches(self, kind: str, after_row: int, *, carried: bool = False) -> Iterator[tuple[int, pa.RecordBatch]]:
+    def _batches(
+        self, kind: str, after_row: int, *, carried: bool = False, since: int = 0
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
         for segment in self._segments:
             wanted = [
                 c for c in segment.index.good if (c.rows and c.end_row - 1 > after_row) or (carried and not c.offset)
             ]
-            if segment.kind != kind or not wanted:
+            if segment.kind != kind or segment.number < since or not wanted:
                 continue
             file = File(segment.index.path)
             try:

@@ -10,26 +10,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from omptool.capture.commitline import CommitLine
+from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant, browse
+from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
     PlannedItem,
     Progress,
+    Quota,
     RecordingResult,
     Selection,
     ServerProgress,
     Wanted,
 )
+from omptool.capture.resume import Standing, take_up
 from omptool.capture.startup import Startup
-from omptool.capture.store import Quota, RecordingStore
+from omptool.capture.store import RecordingStore
 from omptool.capture.writer import CaptureWriter
-from omptool.errors import DiskFull, OutputExists, OutputFailed
+from omptool.errors import DiskFull, OutputFailed
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.items import queue_size
 from omptool.opcua.session import connect
@@ -68,6 +72,7 @@ async def record(
     limits: Limits,
     stop: asyncio.Event,
     force: bool = False,
+    resume: bool = False,
     progress: Progress | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
@@ -75,6 +80,7 @@ async def record(
     Args:
         output: folder of the capture; created when the first items exist, so a failed start leaves nothing behind.
         force: replace a capture that is there.
+        resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
         progress: kept up to date, for whoever shows it.
 
     Returns:
@@ -82,12 +88,18 @@ async def record(
 
     Raises:
         OutputExists, NotFound, UsageError: nothing was captured.
+        Busy: another process writes there.
+        NotACapture, UnsupportedFormat, Damaged: what is there cannot be resumed.
         Unreachable, ServerRefused: likewise; none of the servers could be recorded.
         DiskFull: everything acknowledged is in the capture.
     """
-    if not force:
-        _refuse_existing(output)
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force)
+    refuse_if_held(output)
+    standing = None
+    if resume and not is_free(output):
+        standing = await asyncio.to_thread(take_up, output)
+    else:
+        check_free(output, force)  # before the long browse, not after it; the writer checks again
+    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing)
     return await recording.run(stop)
 
 
@@ -102,8 +114,10 @@ class Recording:
         limits: Limits,
         progress: Progress,
         force: bool,
+        standing: Standing | None = None,
     ) -> None:
         self._output = output
+        self._standing = standing
         self._limits = limits
         self._progress = progress
         self._force = force
@@ -120,6 +134,11 @@ class Recording:
             Participant(number, wanted, selection, self, self._startup, is_alone=len(servers) == 1)
             for number, wanted in enumerate(servers)
         ]
+        for each in self._participants:
+            left = standing.left_of(each.wanted.server) if standing else None
+            if left is not None:
+                each.take_up(left)
+                self._startup.names.keep(each.number, left.identity)
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
@@ -135,6 +154,8 @@ class Recording:
         finally:
             stopper.cancel()
             await self._line.close()
+            if self._writer is None and self._standing is not None:
+                self._standing.lock.release()
         return None if self._writer is None else self._result()
 
     async def _until_done(self, links: Sequence[asyncio.Task[None]]) -> None:
@@ -211,14 +232,32 @@ class Recording:
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
-        writer = CaptureWriter.create(self._output, force=self._force, session={"servers": asked})
+        standing, session = self._standing, {"servers": asked}
+        if standing is None:
+            refuse_if_held(self._output)  # another one may have begun it in the meantime
+            writer = CaptureWriter.create(self._output, force=self._force, session=session)
+        else:
+            writer = CaptureWriter.resume(standing, session=session)
+            self._handles = standing.next_handle
         self._writer = writer
         self.begun_ns = now_ns
+        run = standing.run if standing else 0
         for each in self._participants:
-            each.begin(RecordingStore(writer, each.number, each.wanted.label, self._quota), self.begun_ns)
+            each.begin(RecordingStore(writer, each.number, each.wanted.label, self._quota, run), self.begun_ns)
+        if standing is not None:
+            self._leave_out(writer, standing)
 
-    def take_handles(self, count: int) -> range:
-        """Node handles that nobody else has."""
+    def _leave_out(self, writer: CaptureWriter, standing: Standing) -> None:
+        """Servers of earlier runs that are not recorded any more: a window is open from there on."""
+        wanted = [each.wanted.server for each in self._participants]
+        others = [left for left in standing.left.values() if not any(map(left.is_of, wanted))]
+        for number, left in enumerate(others, len(self._participants)):
+            RecordingStore(writer, number, left.identity.server, self._quota, standing.run).adopt(left)
+
+    def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
+        """Node handles that nobody else has, for nodes that had others before."""
+        assert self._writer is not None
+        self._writer.forget(instead_of)
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop
         return taken
@@ -265,11 +304,3 @@ class Recording:
             self._reason,
             tuple(self._startup.shared),
         )
-
-
-def _refuse_existing(output: Path) -> None:
-    """Before the long browse, not after it; `CaptureWriter` checks again, and everything."""
-    if output.is_dir() and not any(output.iterdir()):
-        return
-    if output.exists() or output.is_symlink():
-        raise OutputExists(f"{output} exists", "choose another name, or add --force to replace it")

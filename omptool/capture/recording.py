@@ -58,6 +58,25 @@ class Limits:
     count: int | None = None
 
 
+class Quota:
+    """How many rows the whole capture may still take; None = any number. Shared by all of its servers."""
+
+    def __init__(self, rows: int | None) -> None:
+        self._left = rows
+
+    @property
+    def left(self) -> int | None:
+        return self._left
+
+    @property
+    def is_full(self) -> bool:
+        return self._left is not None and self._left <= 0
+
+    def take(self, rows: int) -> None:
+        if self._left is not None:
+            self._left -= rows
+
+
 @dataclass(frozen=True, slots=True)
 class PlannedItem:
     """What `capture` would ask for one node."""

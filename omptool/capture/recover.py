@@ -142,6 +142,15 @@ def _replace(capture: Capture, damage: Damage, nodes: Sequence[dict[str, object]
     return Action(damage.file, "rewritten", 0, damage.rows, "", damage.reason)
 
 
+def cut(index: SegmentIndex, *, is_last: bool) -> int:
+    """Cut a torn tail off a segment that somebody goes on with, who holds the lock; returns its bytes.
+
+    Raises:
+        DiskFull, OutputFailed: nothing is lost; call again when there is room.
+    """
+    return _cut(index, is_last=is_last, dry_run=False).bytes if index.torn else 0
+
+
 def _cut(index: SegmentIndex, *, is_last: bool, dry_run: bool) -> Action:
     """Cut a torn tail; keep it when it is more than a block."""
     removed = index.end == 0 and is_last

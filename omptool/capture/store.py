@@ -7,21 +7,29 @@ whoever receives hands in blocks, gaps and journal entries, and may acknowledge 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from omptool.capture import account
+from omptool.capture.account import Account
 from omptool.capture.nodetable import ServerIdentity
-from omptool.capture.rows import Block, Encoded, RowEncoder
+from omptool.capture.outage import Outage
+from omptool.capture.recording import Quota
+from omptool.capture.rows import Block, Encoded, Overflow, RowEncoder
+from omptool.capture.steps import OwnClock, ServerClock
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
+from omptool.protocol.statement import Statement
+
+if TYPE_CHECKING:
+    from omptool.capture.resume import Left
 
 
 class Hole(NamedTuple):
@@ -36,54 +44,13 @@ class Hole(NamedTuple):
 _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
 
+_REMEMBERED = 16
+"""Times at which we asked for nothing; what a queue lost is known soon after."""
+
+_NOT_RUNNING = "the capture was not running"
+
 _REVISED_PER_ENTRY = 200
 _CHANGES_PER_BATCH = 1000
-
-
-class Quota:
-    """How many rows the whole capture may still take; None = any number. Shared by all of its servers."""
-
-    def __init__(self, rows: int | None) -> None:
-        self._left = rows
-
-    @property
-    def left(self) -> int | None:
-        return self._left
-
-    @property
-    def is_full(self) -> bool:
-        return self._left is not None and self._left <= 0
-
-    def take(self, rows: int) -> None:
-        if self._left is not None:
-            self._left -= rows
-
-
-@dataclass(slots=True)
-class _Outage:
-    """A stretch without a subscription, or of one node without an item; written when it begins and when it ends.
-
-    Attributes:
-        sub: the subscription that was lost.
-        by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
-        attempts, last: failed ones since it began, and the cause of the last.
-    """
-
-    key: str
-    reason: GapReason
-    start_ns: int
-    detail: Mapping[str, Any]
-    sub: int | None = None
-    by_our_clock: bool = False
-    attempts: int = 0
-    last: str = ""
-
-    @property
-    def evidence(self) -> dict[str, Any]:
-        more: dict[str, Any] = {"attempts": self.attempts} if self.attempts else {}
-        if self.last and self.last != self.detail.get("cause"):
-            more["last_attempt"] = self.last
-        return {**self.detail, **more}
 
 
 class RecordingStore:
@@ -93,6 +60,7 @@ class RecordingStore:
         number: of the server in this capture.
         label: what it is called until it has said who it is.
         quota: shared by all servers of the capture.
+        run: how often the capture was taken up again.
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
@@ -102,24 +70,49 @@ class RecordingStore:
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota) -> None:
+    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0) -> None:
         self._writer = writer
-        self._number = number
+        self._number = f"{run}.{number}" if run else str(number)
         self.name = label
         self._quota = quota
         self._epoch = 0
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
+        self._account = Account()
         self._published_ns: int | None = None
         self._ahead_ns = self._created_ns = 0
-        self._outage: _Outage | None = None
+        self._outage: Outage | None = None
         self._outages = 0
-        self._failed: dict[int, _Outage] = {}
+        self._failed: dict[int, Outage] = {}
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
+        self._own_clock, self._server_clock = OwnClock(), ServerClock()
+        self._pauses: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+
+    def adopt(self, left: Left) -> None:
+        """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
+        self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
+        self._types.describe(left.identity, left.nodes)
+        start, by_our_clock = left.since_ns, left.by_our_clock
+        for gap in left.windows:
+            outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
+            if gap.node is not None:
+                self._failed[gap.node] = outage
+            elif gap == left.ended:
+                self._outage = outage
+            else:  # it was away already; from here on we were
+                start, by_our_clock = max(gap.start_ns, left.recorded_ns), False
+                self._gap(outage.reason, gap.start_ns, start, detail=gap.detail, key=gap.key, sub=gap.sub)
+                continue
+            self.gaps[outage.reason] += 1
+        if self._outage is None:
+            self._sub = left.sub
+            self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
+        assert self._outage is not None
+        self._outage.is_foreign = left.is_foreign
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -149,7 +142,9 @@ class RecordingStore:
         """
         before = self._encoder
         self._epoch += 1
-        facts = {"publishing_ms": publishing_ms, **facts}
+        promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
+        facts = {"publishing_ms": publishing_ms, **promised, **facts}
+        self._account = Account()
         self._sub = self._writer.subscription(
             self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
         )
@@ -161,13 +156,19 @@ class RecordingStore:
             base=handles.start - 1,
         )
         self._published_ns = None
+        self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
         self._ahead_ns = created_ns[1] - now_ns
-        if self._outage is not None and not (before and before.clock.is_foreign):
+        for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
+            self.item_created(handle, created_ns[1])
+        if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
+        if kind == "client_slow":
+            end = time.time_ns() if time_ns is None else time_ns
+            self._pauses.append((end - round(detail["seconds"] * 1e9), end))
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -180,7 +181,7 @@ class RecordingStore:
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
         if handle not in self._failed:
-            outage = _Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
+            outage = Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
             self._failed[handle] = outage
             self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
 
@@ -194,19 +195,23 @@ class RecordingStore:
                 key=outage.key, sub=outage.sub,
             )  # fmt: skip
 
-    def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = ()) -> None:
+    def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
         """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
 
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
+        `statement` is the account of all that came up to and with these blocks.
         """
         assert self._encoder is not None
         if self._quota.is_full:
             return
         encoded = self._encoder.encode(blocks, self._quota.left)
         if encoded.rows is not None:
-            self._note_types(encoded.rows, self._writer.append(encoded.rows, self._covered(blocks)))
+            is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
+            covered = None if is_cut else self._covered(blocks)
+            self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
+        self._account.book(blocks, encoded, statement)
         self._note_overflows(encoded)
         for hole in holes:
             self._lost(hole)
@@ -215,7 +220,9 @@ class RecordingStore:
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
-        if self._outage is not None and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
+        self._write_account()
+        is_open = self._outage is not None and not self._outage.is_held
+        if is_open and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
             self._end_outage(self._encoder.clock.until(self._created_ns))
 
     def away(self, since_ns: int, cause: str) -> None:
@@ -230,27 +237,62 @@ class RecordingStore:
             self.note("unreachable", {"cause": cause, "attempts": outage.attempts})
 
     def lost(self, reason: GapReason, last_ns: int | None, cause: str) -> None:
-        """Nothing is known after the last message, until there is a new subscription."""
+        """Nothing is known after the last message.
+
+        Whether values are missing is not known either while the server may still have them: `resumed` or `ended`
+        follows. Until then it is no window; a capture that dies meanwhile has one anyhow, from its last commit on.
+        """
+        self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
-        self._begin_outage(reason, self._since(last_ns if last_ns is not None else self._published_ns), cause)
+        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
+        self._begin_outage(reason, start_ns, cause, is_held=True)
+
+    def resumed(self) -> None:
+        """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
+        self._outage = None
+
+    def ended(self, reason: GapReason) -> None:
+        """The subscription that was lost is gone: its window stands, until there is a new one."""
+        outage = self._outage
+        if outage is not None and outage.is_held:
+            outage.reason, outage.is_held = reason, False
+            self._write_account(is_last=True)
+            self._open_window(outage)
 
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
+        if self._outage is not None:
+            self.ended(self._outage.reason)
         if self._encoder is not None:
-            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause})
+            key = f"end {self._number}"
+            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
-        if self._outage is not None and not (self._encoder and self._encoder.clock.is_foreign):
+        self._write_account(is_last=True)
+        if self._outage is not None:
+            self.ended(self._outage.reason)
+        if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._ahead_ns)
 
-    def _begin_outage(self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False) -> None:
+    def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
+        """Whether a window can only be ended by rows: their clock is not the server's."""
+        return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
+
+    def _begin_outage(
+        self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
+    ) -> None:
         self._outages += 1
         key = f"outage {self._number}.{self._outages}"
         detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock)
-        self._gap(reason, start_ns, None, detail=detail, key=key)
-        self._sub, self.last_cause = None, cause
+        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self.last_cause = cause
+        if not is_held:
+            self._open_window(self._outage)
+
+    def _open_window(self, outage: Outage) -> None:
+        self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
+        self._sub = None
 
     def _end_outage(self, end_ns: int | None) -> None:
         """Write the window again, with its end."""
@@ -275,9 +317,27 @@ class RecordingStore:
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
         """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
         for block in blocks:
+            own = self._step("client", self._own_clock.note(block.receive_ns, block.receive_mono))
             if block.publish_ns is not None and not block.is_republished:
+                theirs = self._step("server", self._server_clock.note(block.publish_ns, block.receive_mono))
+                ahead = block.publish_ns - block.receive_ns
                 self._published_ns = block.publish_ns
-                self._ahead_ns = max(self._ahead_ns, block.publish_ns - block.receive_ns)
+                self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
+
+    def _step(self, clock: str, step_ns: int) -> int:
+        if step_ns:
+            self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
+        return step_ns
+
+    def _write_account(self, *, is_last: bool = False) -> None:
+        if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
+            said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
+            self.note(account.KIND, said)
+
+    def _window(self, before_ns: int | None, after_ns: int | None) -> tuple[int, int | None]:
+        """What lies between two PublishTimes, on the clock of the rows."""
+        assert self._encoder is not None
+        return self._since(before_ns), self._encoder.clock.until(after_ns)
 
     def _note_types(self, rows: pa.RecordBatch, first_seq: int) -> None:
         """Journal where a node's values change their type; very many in one batch only by their number."""
@@ -296,7 +356,18 @@ class RecordingStore:
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
         for overflow in encoded.overflows:
-            self._gap(GapReason.QUEUE_OVERFLOW, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1)
+            seconds = self._paused_s(overflow)
+            reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
+            detail = (
+                {"cause": f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"} if seconds else None
+            )
+            self._gap(reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail)
+
+    def _paused_s(self, overflow: Overflow) -> float:
+        """How long we asked for nothing while these values were discarded; 0 = we did ask."""
+        spans = ((start + self._ahead_ns, end + self._ahead_ns) for start, end in self._pauses)
+        met = [end - start for start, end in spans if start <= overflow.end_ns and overflow.start_ns <= end]
+        return max(met, default=0) / 1e9
 
     def _lost(self, hole: Hole) -> None:
         assert self._encoder is not None

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from omptool.capture import evidence
+from omptool.capture.entries import GapEntry
 from omptool.model.contracts import GAPS, JOURNAL
 from omptool.model.vocabulary import GapReason, GapState
+from omptool.protocol.ledger import distance
 
 if TYPE_CHECKING:
     from omptool.capture.commits import Commit
     from omptool.capture.damage import Damage
-    from omptool.capture.entries import GapEntry
     from omptool.capture.reader import Capture
 
 
@@ -40,8 +42,8 @@ def journal(capture: Capture) -> pa.Table:
 
 
 def gaps(capture: Capture) -> pa.Table:
-    """One row per window: recorded ones, then damage, then the missing `stop`."""
-    rows = [*_recorded(capture), *_damaged(capture), *_patched(capture), *_unfinished(capture)]
+    """One row per window: recorded ones, what nobody came to ask for again, damage, the missing `stop`."""
+    rows = [*_recorded(capture), *_unfetched(capture), *_damaged(capture), *_patched(capture), *_unfinished(capture)]
     return pa.Table.from_pylist(rows, schema=GAPS)
 
 
@@ -73,6 +75,20 @@ def _row(capture: Capture, gap: GapEntry, sub: int | None, node_id: str | None) 
         "detail": _json(gap.detail),
         "capture": capture.id,
     }
+
+
+def _unfetched(capture: Capture) -> Iterator[dict[str, Any]]:
+    """Messages that were missing when the writer died: nobody asked the server for them again, or wrote a window."""
+    subscribed = evidence.promised(capture)
+    for sub, entry in evidence.newest(capture).items():
+        for first, last, start_ns, end_ns in entry.missing if sub in subscribed else ():
+            detail = {"first": first, "last": last, "cause": "the capture ended before the server sent them again"}
+            missing = distance(first, last) + 1
+            gap = GapEntry(
+                subscribed[sub].server or "", None, sub, start_ns or subscribed[sub].time, end_ns,
+                GapReason.SEQUENCE_LOST, missing, GapState.EXPLAINED, detail,
+            )  # fmt: skip
+            yield _row(capture, gap, _subscription_ids(capture).get(sub), None)
 
 
 def _damaged(capture: Capture) -> Iterator[dict[str, Any]]:
@@ -126,11 +142,14 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
     detail = {"cause": "still being written" if capture.is_being_written else "the writer ended without a stop"}
     recorded = last_recorded(capture) or 0
     latest = {entry.server: entry.sub for entry in capture.journal_entries if entry.kind == "subscribe"}
+    left = {gap.server for gap in capture.gap_entries if gap.reason == GapReason.CLIENT_STOPPED and gap.end_ns is None}
     for server in _servers(capture):
+        if server in left:  # stopped before, and not recorded again since
+            continue
         sub = latest.get(server)
         yield {
             "server": server,
-            "start_time": (recorded if sub is None else capture.until.get(sub, recorded)) // 1000,
+            "start_time": (recorded if sub is None else _counted_until(capture, sub, recorded)) // 1000,
             "reason": GapReason.CLIENT_STOPPED,
             "state": GapState.EXPLAINED,
             "detail": _json(detail | {"torn_bytes": capture.torn_bytes}),
@@ -138,13 +157,23 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
         }
 
 
+def _counted_until(capture: Capture, sub: int, recorded: int) -> int:
+    """Everything that a subscription sent before is in the capture: its last batch says so, or its last account."""
+    entry = evidence.newest(capture).get(sub)
+    known = [capture.until.get(sub), entry.until if entry else None]
+    return max((ns for ns in known if ns is not None), default=recorded)
+
+
 def last_recorded(capture: Capture) -> int | None:
     """When the recording itself committed last, in Unix nanoseconds; a repair commits too, but records nothing."""
+    found = None
     for entry in capture.journal_entries:
         known = entry.detail.get("last_commit")
-        if entry.kind == "recovered" and type(known) is int:
-            return known
-    return capture.last_commit_time
+        if entry.kind == "resume":
+            found = None
+        elif entry.kind == "recovered" and type(known) is int and found is None:
+            found = known
+    return capture.last_commit_time if found is None else found
 
 
 def _servers(capture: Capture) -> list[str]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
+from omptool.capture.evidence import Tally
 from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
 from omptool.capture.story import unknown_node
@@ -82,21 +83,23 @@ class _Item:
     rows: int
     first_ns: int | None
     last_ns: int | None
+    handles: Sequence[int]
 
 
 def verify(capture: Capture) -> Verification:
-    """Check all of a capture: checksums (done by opening it), contents of every batch, and the list of gaps."""
+    """Check all of a capture: checksums (done by opening it), every batch, the accounts, and the list of gaps."""
     damage = list(capture.damage)
-    counts = _Counts()
+    counts, tally = _Counts(), Tally(capture)
     try:
-        for _, batch in capture.batches():
+        for first, batch in capture.batches():
             counts.add(batch)
+            tally.add(first, batch)
         for _ in capture.event_batches():
             pass  # reading them is the check
     except Damaged as error:
         damage.append(Damage(capture.path.name, error.message))
     sampled = _sampled(capture)
-    windows = _Windows(capture.gaps().to_pylist())
+    windows = _Windows(capture, [*capture.gaps().to_pylist(), *([] if damage else tally.contradictions())])
     groups: dict[tuple[Any, ...], list[_Item]] = defaultdict(list)
     for item in _items(capture, counts):
         found = windows.of(item)
@@ -174,14 +177,18 @@ def _items(capture: Capture, counts: _Counts) -> Iterator[_Item]:
 def _item(counts: _Counts, handles: Sequence[int], server: str, node_id: str, path: str) -> _Item:
     first = min((counts.first[handle] for handle in handles if handle in counts.first), default=None)
     last = max((counts.last[handle] for handle in handles if handle in counts.last), default=None)
-    return _Item(server, node_id, path, sum(counts.rows[handle] for handle in handles), first, last)
+    return _Item(server, node_id, path, sum(counts.rows[handle] for handle in handles), first, last, handles)
 
 
 class _Windows:
-    """The gaps by what they concern; used ones are remembered."""
+    """The gaps by what they concern; used ones are remembered.
 
-    def __init__(self, gaps: Sequence[Mapping[str, Any]]) -> None:
+    One without an item concerns all items of its subscription, or of its server, as far as the capture tells which.
+    """
+
+    def __init__(self, capture: Capture, gaps: Sequence[Mapping[str, Any]]) -> None:
         self._gaps = gaps
+        self._handles = _handles(capture)
         self._of_server: dict[str, list[int]] = defaultdict(list)
         self._of_item: dict[tuple[str, str], list[int]] = defaultdict(list)
         for at, gap in enumerate(gaps):
@@ -193,15 +200,35 @@ class _Windows:
 
     def of(self, item: _Item) -> tuple[int, ...]:
         """Positions of the gaps that concern an item."""
-        found = (*self._of_server.get(item.server, ()), *self._of_item.get((item.server, item.node_id), ()))
+        of_all = [at for at in self._of_server.get(item.server, ()) if self._concerns(self._gaps[at], item)]
+        found = (*of_all, *self._of_item.get((item.server, item.node_id), ()))
         self._used.update(found)
         return found
+
+    def _concerns(self, gap: Mapping[str, Any], item: _Item) -> bool:
+        spans = self._handles.get((item.server, gap["sub"]))
+        return spans is None or any(handle in span for span in spans for handle in item.handles)
 
     def rows(self, positions: Sequence[int]) -> tuple[Mapping[str, Any], ...]:
         return tuple(self._gaps[at] for at in sorted(positions, key=lambda at: self._gaps[at]["start_time"]))
 
     def unused(self) -> Iterator[Mapping[str, Any]]:
         return (gap for at, gap in enumerate(self._gaps) if at not in self._used)
+
+
+def _handles(capture: Capture) -> dict[tuple[str, Any], list[range]]:
+    """The nodes of each subscription, by server and SubscriptionId; one of which it is not told is not there."""
+    found: dict[tuple[str, Any], list[range]] = defaultdict(list)
+    untold = set()
+    for entry in capture.journal_entries:
+        number = entry.detail.get("subscription_id")
+        if entry.kind == "subscribe" and type(number) is int:
+            key, span = (entry.server or "", number), entry.detail.get("handles")
+            if isinstance(span, list) and len(span) == 2 and all(type(end) is int for end in span):
+                found[key].append(range(span[0], span[1] + 1))
+            else:
+                untold.add(key)
+    return {key: spans for key, spans in found.items() if key not in untold}
 
 
 def _sampled(capture: Capture) -> dict[tuple[str, str], str]:

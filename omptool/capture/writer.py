@@ -7,15 +7,12 @@ rows mean is none of its business. docs/reference/capture-format.md describes th
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -26,15 +23,7 @@ from omptool.capture.commits import Commit
 from omptool.capture.entries import Entries, until_text
 from omptool.capture.format import (
     EVENTS_KIND,
-    FORMAT,
-    KEY_CAPTURE,
     KEY_CARRIED,
-    KEY_FIRST_ROW,
-    KEY_FORMAT,
-    KEY_KIND,
-    KEY_NODES,
-    KEY_SEGMENT,
-    KEY_SESSION,
     KEY_UNTIL,
     ROTATE_BYTES,
     ROTATE_SECONDS,
@@ -44,25 +33,16 @@ from omptool.capture.format import (
 )
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
+from omptool.capture.placing import SegmentLine, check_free, new_id
 from omptool.capture.segment import Encoder, SegmentFile, sync_folder
-from omptool.errors import OutputExists, OutputFailed
+from omptool.errors import OutputFailed
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
 
+if TYPE_CHECKING:
+    from omptool.capture.resume import Standing
+
 Clock = Callable[[], int]
-
-
-class _Kind:
-    """The open segment of one kind, and where its numbering stands."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.number = 0
-        self.sequence = 1
-        self.next_row = 1
-        self.file: SegmentFile | None = None
-        self.opened_mono = 0
-        self.done: list[dict[str, Any]] = []
 
 
 class CaptureWriter:
@@ -82,7 +62,7 @@ class CaptureWriter:
         clock: Clock,
         mono: Clock,
     ) -> None:
-        """Use `create`."""
+        """Use `create` or `resume`."""
         self.path = path
         self.id = capture_id
         self._lock = lock
@@ -91,7 +71,7 @@ class CaptureWriter:
         started = clock()
         self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
         self._session |= session
-        self._telemetry, self._events = _Kind(TELEMETRY_KIND), _Kind(EVENTS_KIND)
+        self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self._entries = Entries()
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
@@ -126,7 +106,7 @@ class CaptureWriter:
             Busy: another process writes this capture.
             DiskFull, OutputFailed: the folder cannot be made or written.
         """
-        _check_free(path, force)
+        check_free(path, force)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -137,9 +117,10 @@ class CaptureWriter:
         sync_folder(path.parent)
         lock = Lock(path)
         try:
+            check_free(path, force)  # another process may have been here in between
             cache.clear(path)
             writer = cls(
-                path, capture_id or _new_id(clock()), lock, session or {}, (rotate_bytes, rotate_seconds), clock, mono
+                path, capture_id or new_id(clock()), lock, session or {}, (rotate_bytes, rotate_seconds), clock, mono
             )
             writer._write_cache("recording", strict=True)
         except BaseException:
@@ -148,9 +129,39 @@ class CaptureWriter:
         writer.journal("start", detail=writer._session)
         return writer
 
+    @classmethod
+    def resume(
+        cls,
+        standing: Standing,
+        *,
+        session: Mapping[str, Any] | None = None,
+        clock: Clock = time.time_ns,
+        mono: Clock = time.monotonic_ns,
+    ) -> CaptureWriter:
+        """Go on with a capture: cut its torn tails, and write `resume` to its journal (with the first commit).
+
+        Args:
+            standing: of `take_up`; its lock is the writer's from now on, its numbering goes on.
+            session, clock, mono: as for `create`.
+
+        Raises:
+            DiskFull, OutputFailed: a tail cannot be cut; the lock is still held.
+        """
+        cut = standing.cut_tails()
+        rotate = (ROTATE_BYTES, ROTATE_SECONDS)
+        writer = cls(standing.path, standing.capture_id, standing.lock, session or {}, rotate, clock, mono)
+        writer._telemetry, writer._events = standing.telemetry, standing.events
+        writer._entries = Entries(standing.next_entry)
+        writer._last_values = standing.last_values
+        writer._node_tables = list(standing.node_tables)
+        writer._subs = standing.subs
+        writer._write_cache("recording")
+        writer.journal("resume", detail={**writer._session, **standing.facts, "torn_bytes": cut})
+        return writer
+
     @property
     def rows(self) -> int:
-        """Telemetry rows appended so far, committed or not."""
+        """Telemetry rows appended so far, committed or not, by all who wrote this capture."""
         return self._telemetry.next_row - 1
 
     @property
@@ -165,7 +176,7 @@ class CaptureWriter:
 
     @property
     def bytes_written(self) -> int:
-        """Acknowledged bytes of all segments."""
+        """Acknowledged bytes of all segments that this writer began."""
         kinds = (self._telemetry, self._events)
         done: int = sum(entry["bytes"] for kind in kinds for entry in kind.done)
         return done + sum(kind.file.good for kind in kinds if kind.file is not None)
@@ -252,6 +263,15 @@ class CaptureWriter:
         self._last_values.note(batch)
         return first
 
+    def mark(self, sub: int, ns: int) -> None:
+        """Say `until` of `append` where there are no rows; on disk with the next commit."""
+        self._put_entries()
+        self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(sub, ns)})
+
+    def forget(self, handles: Iterable[int]) -> None:
+        """These handles get no rows any more: their last values are not carried into further segments."""
+        self._last_values.forget(handles)
+
     def carry(self, batch: pa.RecordBatch) -> None:
         """Take in values that held before the first row: not counted, carried at the start of each segment.
 
@@ -301,7 +321,7 @@ class CaptureWriter:
             self._write_cache("closed")
             self._lock.release()
 
-    def _append(self, kind: _Kind, batch: pa.RecordBatch, custom: Mapping[bytes, bytes] | None = None) -> int:
+    def _append(self, kind: SegmentLine, batch: pa.RecordBatch, custom: Mapping[bytes, bytes] | None = None) -> int:
         schema = SCHEMAS[kind.name]
         if not batch.schema.equals(schema):
             raise ValueError(f"not a batch of the {kind.name} schema: {batch.schema}")
@@ -318,10 +338,12 @@ class CaptureWriter:
         for custom in self._entries.drain():
             self._open(self._telemetry).add(None, custom)
 
-    def _open(self, kind: _Kind) -> SegmentFile:
+    def _open(self, kind: SegmentLine) -> SegmentFile:
         if kind.file is None:
             kind.number += 1
-            encoder = Encoder(SCHEMAS[kind.name].with_metadata(self._metadata(kind)))
+            encoder = Encoder(
+                SCHEMAS[kind.name].with_metadata(kind.metadata(self.id, self._node_tables, self._session))
+            )
             path = self.path / segment_file(kind.name, kind.number)
             kind.file = SegmentFile(path, encoder, self.id, sequence=kind.sequence, first_row=kind.next_row)
             if kind.name == TELEMETRY_KIND:
@@ -336,17 +358,6 @@ class CaptureWriter:
             for piece in batches.split(rows):
                 file.add(piece, {KEY_CARRIED: str(piece.num_rows).encode()}, counted=False)
 
-    def _metadata(self, kind: _Kind) -> dict[bytes, bytes]:
-        return {
-            KEY_FORMAT: str(FORMAT).encode(),
-            KEY_CAPTURE: self.id.encode(),
-            KEY_KIND: kind.name.encode(),
-            KEY_SEGMENT: str(kind.number).encode(),
-            KEY_FIRST_ROW: str(kind.next_row).encode(),
-            KEY_NODES: json.dumps(self._node_tables).encode(),
-            KEY_SESSION: json.dumps(self._session, default=str).encode(),
-        }
-
     def _rotate_when_due(self) -> None:
         for kind in (self._events, self._telemetry):
             file = kind.file
@@ -356,7 +367,7 @@ class CaptureWriter:
                 with contextlib.suppress(OutputFailed):
                     self._write_cache("recording")
 
-    def _finish(self, kind: _Kind) -> None:
+    def _finish(self, kind: SegmentLine) -> None:
         file = kind.file
         if file is None:
             return
@@ -365,27 +376,9 @@ class CaptureWriter:
         kind.done.append({"file": file.path.name, "kind": kind.name, "bytes": file.good, "end_row": file.good_row})
 
     def _write_cache(self, state: str, *, strict: bool = False) -> None:
-        segments = [*self._telemetry.done, *self._events.done]
+        segments = [*self._telemetry.closed, *self._events.closed]
         try:
             cache.write(self.path, self.id, state=state, segments=segments, nodes=self._node_tables)
         except OutputFailed:
             if strict:
                 raise
-
-
-def _new_id(time_ns: int) -> str:
-    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
-
-
-def _check_free(path: Path, force: bool) -> None:
-    """Refuse to write over anything but, with `force`, a capture."""
-    if not path.exists() and not path.is_symlink():
-        return
-    if not path.is_dir():
-        raise OutputExists(f"{path} exists and is not a folder", "choose another name")
-    if not any(path.iterdir()):
-        return
-    if not cache.is_capture(path):
-        raise OutputExists(f"{path} exists and holds something else", "choose another name")
-    if not force:
-        raise OutputExists(f"{path} exists", "choose another name, or add --force to replace it")

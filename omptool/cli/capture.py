@@ -10,11 +10,13 @@ import typer
 
 from omptool.cli import settings
 from omptool.cli.exits import ExitCode
+from omptool.cli.locking import locked
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
     ForceOption,
     FormatOption,
+    LockOption,
     ProgressMode,
     ProgressOption,
     SelectOption,
@@ -70,6 +72,11 @@ def capture(
             metavar="DURATION",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the capture in X.omcap, or begin it; what lies between is a gap."),
+    ] = False,
+    lock: LockOption = None,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
     force: ForceOption = False,
@@ -93,6 +100,7 @@ def capture(
       omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
         omptool capture press7 -o speed.omcap --nodes -
       omptool capture press7 --dry-run
+      omptool capture press7 -o day.omcap --resume --lock press7.lock --for 8h
     """
     asked = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
     loaded = settings.load(config, asked)
@@ -102,13 +110,18 @@ def capture(
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError("capture needs a place to record to", f"omptool capture {' '.join(servers)} -o shift.omcap")
+    if resume and force:
+        raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     selection = _selection(select, nodes)
 
     if output is None or dry_run:
         return run_async(lambda: _show_plan(wanted, selection, format))
-    return run_until_stopped(
-        lambda stop: _record(wanted, output, selection, limits, stop, force=force, mode=progress, format=format)
-    )
+    with locked(lock):
+        return run_until_stopped(
+            lambda stop: _record(
+                wanted, output, selection, limits, stop, force=force, resume=resume, mode=progress, format=format
+            )
+        )
 
 
 async def _record(
@@ -119,6 +132,7 @@ async def _record(
     stop: asyncio.Event,
     *,
     force: bool,
+    resume: bool,
     mode: ProgressMode,
     format: str | None,
 ) -> ExitCode:
@@ -130,7 +144,14 @@ async def _record(
     facts = Progress()
     async with Screen(mode, output, limits, facts):
         result = await record(
-            servers, output, selection=selection, limits=limits, stop=stop, force=force, progress=facts
+            servers,
+            output,
+            selection=selection,
+            limits=limits,
+            stop=stop,
+            force=force,
+            resume=resume,
+            progress=facts,
         )
     last_word(result, output)
     if format is not None or not sys.stdout.isatty():

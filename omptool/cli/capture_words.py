@@ -29,6 +29,8 @@ _CAUSES = {
     GapReason.SEQUENCE_LOST: "messages lost on the way",
     GapReason.QUEUE_OVERFLOW: "a queue of the server ran over",
     GapReason.ITEM_FAILED: "not monitored",
+    GapReason.CLIENT_STOPPED: "the capture was not running",
+    GapReason.CLIENT_SLOW: "omptool was slow, and a queue of the server ran over",
 }
 
 

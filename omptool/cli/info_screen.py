@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+from omptool.capture import evidence
 from omptool.capture.reader import Capture
 from omptool.cli import settings, terminal
 from omptool.cli.diagnostics import typed
@@ -27,10 +28,11 @@ def draw(capture: Capture, source: str, tz: str | None) -> str:
 
 def _servers(capture: Capture) -> list[tuple[str, str]]:
     items = Counter(node.server for node in capture.nodes() if node.handle)
-    found = []
+    found, told = [], evidence.told(capture)
     for server in capture.servers:
         name = f"{server.name}  {server.server}" if server.name else server.server
         found.append(("server", f"{name}  {server.url}  {items[server.server]:,} items"))
+        found += [("", told[server.server])] if server.server in told else []
     known = {server.server for server in capture.servers}
     away = dict.fromkeys(gap.server for gap in capture.gap_entries if gap.server not in known)
     found += [("server", f"{name}  never reached") for name in away]

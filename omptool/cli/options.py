@@ -86,6 +86,10 @@ ProgressOption = Annotated[
     ProgressMode,
     typer.Option("--progress", help="Progress on stderr: auto draws on a terminal only, json is for programs."),
 ]
+LockOption = Annotated[
+    Path | None,
+    typer.Option("--lock", help="Hold FILE as a lock; exit 5 while another omptool holds it.", metavar="FILE"),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write and send nothing.")]
 CloudOption = Annotated[
     str | None,

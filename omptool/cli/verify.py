@@ -34,9 +34,10 @@ def verify(
 ) -> ExitCode:
     """Prove whether a capture is complete.
 
-    Reads every byte and checks it, counts every row, and names every window in which values may be missing: per server
-    and item "complete", "sampled" (the server looks less often than asked) or windows. Exit code 0: no window, 3: the
-    cause of every window is known, 1: values are missing without a known cause, or the capture is damaged.
+    Reads every byte and checks it, counts every row, holds the rows against the account of what was received, and
+    names every window in which values may be missing: per server and item "complete", "sampled" (the server looks less
+    often than asked) or windows. Exit code 0: no window, 3: the cause of every window is known, 1: values are missing
+    without a known cause, or the capture is damaged. What complete means: docs/explanation/completeness.md
 
     \b
     Examples:

@@ -22,8 +22,17 @@ REFUSED_S = 30.0
 """Between attempts at a server that answered no: credentials and certificates are not mended in seconds, and accounts
 are locked by those who hammer."""
 
+STARTING = 5
+"""Attempts at a server that took us before and now refuses, before that counts as an answer."""
+
 STEADY_S = 10.0
 """A connection that lasted so long was a good one: the next loss starts from `FIRST_S` again."""
+
+
+OPENING_S = 4.0
+PATIENT = 4
+"""A link that swallows everything must not hold an attempt for a whole time-out while it is mended meanwhile: after a
+loss attempts are cut short, but every `PATIENT`th, for servers that need the whole time."""
 
 
 class Backoff:
@@ -43,6 +52,10 @@ class Backoff:
         step = REFUSED_S if refused else min(FIRST_S * 2 ** min(self.attempts, SOON), most)
         self.attempts += 1
         return step * (0.5 + self._chance() / 2)
+
+    def opening_s(self, timeout_s: float) -> float:
+        """Time limit for the next connection; every `PATIENT`th has all of the time-out."""
+        return timeout_s if self.attempts % PATIENT == 0 else min(OPENING_S, timeout_s)
 
     def lasted(self, seconds: float) -> None:
         """Book how long a connection stood."""

@@ -92,6 +92,17 @@ _ADVICE: dict[str, _Advice] = {
 }
 
 
+PASSING = frozenset(
+    status.code_of(name)
+    for name in (
+        "BadTimeout", "BadRequestTimeout", "BadTcpServerTooBusy", "BadServerTooBusy", "BadServerHalted",
+        "BadInvalidState", "BadOutOfMemory", "BadResourceUnavailable", "BadTooManyOperations", "BadInternalError",
+        "BadCommunicationError", "BadConnectionClosed", "BadSecureChannelClosed", "BadTcpNotEnoughResources",
+    )
+)  # fmt: skip
+"""StatusCodes that say nothing of whether a session is still there: it is asked for again, not given up."""
+
+
 def from_status(code: int, doing: str, url: str) -> ServiceRefused | ServiceLost:
     """The error for a Bad ServiceResult; `doing` completes "<url> refused to …"."""
     name = status.name(code)

@@ -19,6 +19,7 @@ from typing import Any
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient, UASocketProtocol
+from asyncua.client.ua_session import SessionState, UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
@@ -38,6 +39,7 @@ PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
     ),
     SecureConnection: ("_limits",),
     UaClient: ("_make_protocol",),
+    UaSession: ("_set_state",),
     Client: ("_renew_channel_task", "_start_renew_loop", "_server_nonce", "_policy_ids"),
 }
 """The attributes used here that asyncua may rename in any release."""
@@ -305,16 +307,18 @@ def start_channel_renewal(client: Client) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """What it takes to activate a session again on another secure channel (Part 4, 5.7.3)."""
+    """What it takes to activate a session again on another secure channel (Part 4, 5.7.3), and whose it is."""
 
     authentication_token: Any = field(repr=False)
     server_nonce: bytes | None = field(repr=False)
     policy_ids: tuple[Any, ...] = field(repr=False)
+    application_uri: str = field(repr=False)
 
 
-def session_key(client: Client) -> SessionKey:
+def session_key(client: Client, application_uri: str) -> SessionKey:
     """The key of the client's session."""
-    return SessionKey(client.uaclient.session.authentication_token, client._server_nonce, tuple(client._policy_ids))
+    token = client.uaclient.session.authentication_token
+    return SessionKey(token, client._server_nonce, tuple(client._policy_ids), application_uri)
 
 
 def adopt_session(client: Client, key: SessionKey) -> None:
@@ -328,6 +332,11 @@ def forget_session(client: Client) -> None:
     """Undo `adopt_session`."""
     client.uaclient.session.reset_authentication_token()
     client._server_nonce = None
+
+
+def leave_session(client: Client) -> None:
+    """Make `close_session` end asyncua's tasks without telling the server, which keeps the session."""
+    client.uaclient.session._set_state(SessionState.CLOSED)
 
 
 def service_name(request: Any) -> str:

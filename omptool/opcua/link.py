@@ -4,10 +4,11 @@ One task per server, one session at a time, always closed. The states:
 
     connecting → preparing → subscribing → receiving → (lost) waiting → connecting → …
          └───────────┴────────────┴─ (failed) ─→ waiting
+    connecting → rejoining → receiving             with the session and the subscription of before, where they live
 
-`Owner` is whoever wants the values; it says what to monitor and stores what comes. What is to be kept of a session
-that is lost, and what is asked for again on the next one, is decided in `_life` and nowhere else: today each life has
-a session and a subscription of its own. Knows no file, prints nothing.
+`Owner` is whoever wants the values; it says what to monitor and stores what comes. A loss is not the end: the server
+may keep session, subscription and queues, so they are asked for first (`rejoin`), and only what cannot be had is made
+anew. Knows no file, prints nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +17,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from omptool.errors import OmptoolError, OutputFailed, Unreachable
-from omptool.opcua.backoff import Backoff
-from omptool.opcua.items import RequestedItem
+from omptool.opcua.backoff import STARTING, Backoff
+from omptool.opcua.granted import Subscription
+from omptool.opcua.hooks import SessionKey
+from omptool.opcua.items import MonitoredItem, RequestedItem
+from omptool.opcua.rejoin import delete, rejoin
 from omptool.opcua.session import Session, connect
-from omptool.opcua.subscription import Subscriber, Subscription
+from omptool.opcua.subscription import IN_FLIGHT, Kept, Subscriber
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 from omptool.opcua.waiting import unless, wait_at_most
 
@@ -35,6 +40,7 @@ class LinkState(StrEnum):
     """Where a link is."""
 
     CONNECTING = "connecting"
+    REJOINING = "rejoining"
     PREPARING = "preparing"
     SUBSCRIBING = "subscribing"
     RECEIVING = "receiving"
@@ -48,6 +54,34 @@ class OwnerFault(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(repr(error))
         self.error = error
+
+
+_FRUITLESS = 3
+"""Lives of one session in which nothing came at all, after which another session is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a lost connection left at the server, as far as is known.
+
+    Attributes:
+        subscription: None when that is gone for certain.
+        start_time: of the server; another one is another life, which knows nothing of this one.
+        since: monotonic seconds of the loss; after `lasts_s` nobody keeps a subscription any more.
+        fruitless: lives in a row in which nothing came.
+    """
+
+    key: SessionKey
+    subscription: Kept
+    start_time: int | None
+    ending: Ending
+    since: float
+    lasts_s: float
+    fruitless: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() - self.since > self.lasts_s
 
 
 class Owner(Protocol):
@@ -68,11 +102,20 @@ class Owner(Protocol):
     async def created(self, session: Session, subscription: Subscription) -> None:
         """The items exist; before the first `commit` of this life."""
 
+    async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
+        """Items exist that had been refused."""
+
     async def commit(self, batch: Batch) -> None:
         """Store a batch durably; acknowledged after that."""
 
+    async def lost(self, ending: Ending) -> None:
+        """A life in which items existed ended by itself; all that was received is committed. Not the last word."""
+
+    async def resumed(self, session: Session) -> None:
+        """The same subscription goes on: what was missed comes as `commit`, what cannot be had is a gap in it."""
+
     async def ended(self, ending: Ending) -> None:
-        """A life in which items existed ended by itself; all that was received is committed."""
+        """The last word on a loss: the subscription is gone, and what its server queued since then with it."""
 
     async def failed(self, error: BaseException) -> None:
         """An attempt came to nothing; returns when the next one may be made."""
@@ -102,6 +145,8 @@ class Link:
         self._backoff = backoff or Backoff()
         self._subscriber: Subscriber | None = None
         self._created = 0.0
+        self._left: Left | None = None
+        self._was_there = False
 
     @property
     def attempts(self) -> int:
@@ -125,6 +170,7 @@ class Link:
                 if pause is not None:
                     self.state, self.retry_at = LinkState.WAITING, time.monotonic() + pause
                     await wait_at_most(stop, pause)
+            await self._owned_at_last(self._settle())
         except OwnerFault as fault:
             raise fault.error from None
         finally:
@@ -142,8 +188,15 @@ class Link:
     async def _session(self, stop: asyncio.Event) -> float | None:
         async with contextlib.AsyncExitStack() as stack:
             self.state = LinkState.CONNECTING
-            session = await unless(stop, stack.enter_async_context(connect(self.server)))
+            left = self._left
+            session = await unless(stop, stack.enter_async_context(self._connect(left)))
             if session is None:
+                return None
+            if left is not None:
+                self.state = LinkState.REJOINING
+                if await unless(stop, self._rejoin(session, left)):
+                    return await self._receive(session, (), stop)
+            if stop.is_set():
                 return None
             self.state = LinkState.PREPARING
             items = await unless(stop, self._owner.prepare(session))
@@ -151,6 +204,47 @@ class Link:
                 return None
             self.state = LinkState.SUBSCRIBING
             return await self._receive(session, items, stop)
+
+    def _connect(self, left: Left | None) -> contextlib.AbstractAsyncContextManager[Session]:
+        opening_s = self._backoff.opening_s(self.server.timeout_s) if self._was_there else None
+        return connect(self.server, opening_s=opening_s, resume=left.key if left else None)
+
+    async def _rejoin(self, session: Session, left: Left) -> bool:
+        """Whether the subscription of before is this session's, and up to date; if not, its end is told."""
+        intake = left.subscription.intake
+        is_same = session.resumed or session.application_uri == left.key.application_uri
+        if session.server_start_time != left.start_time and None not in (session.server_start_time, left.start_time):
+            refusal, kind = "the server began anew", EndKind.RESTARTED
+        elif not is_same:
+            refusal, kind = "it is another server now", left.ending.kind
+        else:
+            try:
+                refusal, kind = await rejoin(session, intake), left.ending.kind
+            except Unreachable:
+                session.leave()
+                raise
+        if not refusal:
+            detail = {"session": "kept" if session.resumed else "new", "subscription_id": intake.sub}
+            self._owner.event(Event("resumed", intake.sub, detail))
+            await self._owner.resumed(session)
+            self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
+            return True
+        self._owner.event(Event("not_resumed", intake.sub, {"cause": refusal}))
+        if session.resumed:
+            await delete(session, intake.sub)
+        await self._settle(kind)
+        return False
+
+    async def _settle(self, kind: EndKind | None = None) -> None:
+        """Give up what was left at the server: close its books and tell the owner."""
+        left, self._left = self._left, None
+        if left is None:
+            return
+        intake = left.subscription.intake
+        intake.close()
+        if intake.buffer:
+            await self._owner.commit(intake.take(left.key.application_uri))
+        await self._owner.ended(replace(left.ending, kind=kind or left.ending.kind))
 
     async def _receive(self, session: Session, items: Sequence[RequestedItem], stop: asyncio.Event) -> float | None:
         async def created(subscription: Subscription) -> None:
@@ -160,19 +254,31 @@ class Link:
         async def commit(batch: Batch) -> None:
             await self._owned(self._owner.commit(batch))
 
-        self._subscriber = Subscriber(
+        async def items_came(subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
+            await self._owned(self._owner.items_came(subscription, items))
+
+        before, self._left, self._was_there = self._left, None, True
+        subscriber = self._subscriber = Subscriber(
             session,
             items,
             publishing_ms=self._publishing_ms,
             commit=commit,
             on_created=created,
             on_event=self._owner.event,
+            on_items=items_came,
+            kept=before.subscription if before else None,
         )
-        ending = await self._subscriber.run(stop)
-        if not self._created and ending.kind is not EndKind.STOPPED:
+        ending = await subscriber.run(stop)
+        if ending.kind is EndKind.STOPPED:
+            return None
+        if not self._created:
             address = f"{self.server.url}: "
             raise Unreachable(address + ending.cause.removeprefix(address), "run the command again")
-        return None if ending.kind is EndKind.STOPPED else await self._lost(ending)
+        fruitless = 0 if subscriber.has_heard or before is None else before.fruitless + 1
+        if subscriber.kept and fruitless < _FRUITLESS:
+            session.leave()
+            self._left = _left(session, subscriber.kept, ending, fruitless)
+        return await self._lost(ending)
 
     async def _owned(self, work: Awaitable[None]) -> None:
         """Let the owner work; mark what concerns every server."""
@@ -184,17 +290,25 @@ class Link:
                 raise OwnerFault(error) from error
             raise
 
+    async def _owned_at_last(self, work: Awaitable[None]) -> None:
+        """Let the owner write what must be written, whatever happened at the server."""
+        try:
+            await work
+        except Exception as fault:
+            raise OwnerFault(fault) from fault
+
     async def _gone(self, error: BaseException) -> float:
         """What went wrong was an error: before items existed an attempt that failed, later a loss."""
         if self._created:
             return await self._lost(Ending(EndKind.LOST, _words(error)))
         self.cause = _words(error)
-        pause = self._backoff.failed(refused=not isinstance(error, Unreachable))
+        # a server that took us before and refuses now is most likely starting: no reason yet to stay away for long
+        is_starting = self._was_there and self._backoff.attempts < STARTING
+        pause = self._backoff.failed(refused=not is_starting and not isinstance(error, Unreachable))
         self.state, self.retry_at = LinkState.WAITING, time.monotonic() + pause
-        try:
-            await self._owner.failed(error)
-        except Exception as fault:
-            raise OwnerFault(fault) from fault
+        if self._left is not None and self._left.is_over:
+            await self._owned_at_last(self._settle())
+        await self._owned_at_last(self._owner.failed(error))
         return pause
 
     async def _lost(self, ending: Ending) -> float:
@@ -202,11 +316,15 @@ class Link:
         self._backoff.lasted(time.monotonic() - self._created)
         pause = self._backoff.failed()
         self.state, self.retry_at = LinkState.WAITING, time.monotonic() + pause
-        try:
-            await self._owner.ended(ending)
-        except Exception as fault:
-            raise OwnerFault(fault) from fault
+        await self._owned_at_last(self._owner.lost(ending))
+        if self._left is None:
+            await self._owned_at_last(self._owner.ended(ending))
         return pause
+
+
+def _left(session: Session, kept: Kept, ending: Ending, fruitless: int) -> Left:
+    lasts_s = kept.granted.lifetime_s + IN_FLIGHT * kept.granted.keep_alive_s + session.timeout_s
+    return Left(session.key, kept, session.server_start_time, ending, time.monotonic(), lasts_s, fruitless)
 
 
 def _words(error: BaseException) -> str:

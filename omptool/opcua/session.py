@@ -85,7 +85,11 @@ class Session:
     @property
     def key(self) -> hooks.SessionKey:
         """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
-        return hooks.session_key(self._client)
+        return hooks.session_key(self._client, self.application_uri)
+
+    def leave(self) -> None:
+        """End the connection without CloseSession: session, subscriptions and queues wait for `connect(resume=…)`."""
+        hooks.leave_session(self._client)
 
     async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """Send one request; the raw body of the answer from its type NodeId on. The ServiceResult is not looked at.
@@ -173,39 +177,51 @@ class Session:
 
 @contextlib.asynccontextmanager
 async def connect(
-    server: ServerConfig, *, timeout_s: float | None = None, resume: hooks.SessionKey | None = None
+    server: ServerConfig,
+    *,
+    timeout_s: float | None = None,
+    opening_s: float | None = None,
+    resume: hooks.SessionKey | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session, hand it out, and always close it again.
 
-    Leaving the block sends CloseSession, which ends its subscriptions too; a lost connection leaves the session at the
-    server, to be taken up with `resume=session.key` until it times out there.
+    Leaving the block sends CloseSession, which ends its subscriptions too; after `session.leave()`, or when the
+    connection is lost, the server keeps the session, to be taken up with `resume=session.key` until it times out there.
 
     Args:
         server: whom to connect to, as the configuration says.
         timeout_s: time limit for connecting, and default for every request; the configuration's when None.
+        opening_s: another time limit for connecting, each of channel and session.
+        resume: a session to take up again, where the server still has it.
 
     Raises:
         Unreachable: nobody there, no OPC UA there, or no answer in time.
         ServerRefused: the server does not take this client, user or policy.
     """
     limit = server.timeout_s if timeout_s is None else timeout_s
-    async with channel.opened(server.url, limit) as line:
+    async with channel.opened(server.url, limit if opening_s is None else opening_s) as line:
         session = Session(line.client, server.url, limit)
         async with line.translating():
             line.stage = "ActivateSession"
             session.resumed = resume is not None and await _resumed(line.client, resume)
-            announced = "" if session.resumed else await _created(line)
+            announced = resume.application_uri if resume and session.resumed else await _created(line)
         hooks.start_channel_renewal(line.client)
         session.describe(await read_server_info(session, announced))
         yield session
 
 
 async def _resumed(client: Client, key: hooks.SessionKey) -> bool:
-    """Activate an older session on this channel; False when the server no longer has it."""
+    """Activate an older session on this channel; False when the server no longer has it.
+
+    Raises:
+        UaError: it cannot just now; the session, and what is queued in it, may still be there.
+    """
     hooks.adopt_session(client, key)
     try:
         await client.activate_session()
-    except UaError:
+    except UaError as error:
+        if int(getattr(error, "code", 0)) in faults.PASSING:
+            raise
         hooks.forget_session(client)
         return False
     return True

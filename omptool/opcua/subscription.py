@@ -22,22 +22,31 @@ from asyncua import ua
 
 from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
+from omptool.opcua.granted import Subscription
+from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import FLUSH_S, Batch, Ending, EndKind, Event
+from omptool.opcua.subscription_batch import FLUSH_S, STATEMENT_S, Batch, Ending, EndKind, Event
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.waiting import wait_at_most
 from omptool.protocol.ledger import Ledger
 from omptool.protocol.publish import PublishAnswer, parse_publish_response, parse_republish_response
+from omptool.protocol.statement import Statement
 
 IN_FLIGHT = 3
 """PublishRequests waiting at the server: one to answer, two for the time an answer is under way."""
 
-KEEP_ALIVE_S = 5.0
+KEEP_ALIVE_S = 2.0
 """Longest silence asked for; what the server revises it to is what counts."""
+
+GRACE_S = 2.5
+"""How late, beyond one and a half keep-alive intervals, a message may be: what a busy server or network takes."""
 
 LIFETIME_S = 120.0
 """How long the server is asked to keep the subscription, and its queues, while we are gone."""
+
+STALLED_S = 1.0
+"""A timer that fires so late says that this process did not run."""
 
 DELETE_TIMEOUT_S = 3.0
 """A person who pressed Ctrl-C waits no longer than this for the server."""
@@ -54,25 +63,11 @@ _ASK_AGAIN = frozenset(status.code_of(name) for name in ("BadTimeout", "BadReque
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
-    """A subscription as the server granted it; all figures are revised ones."""
+class Kept:
+    """A subscription that goes on where another life of it ended, and its books."""
 
-    sub: int
-    publishing_ms: float
-    keep_alive_count: int
-    lifetime_count: int
-    items: tuple[MonitoredItem, ...] = ()
-
-    @property
-    def keep_alive_s(self) -> float:
-        """A message, if only a keep-alive, is due at least this often."""
-        return self.publishing_ms * self.keep_alive_count / 1000
-
-    @property
-    def created_ns(self) -> tuple[int, int] | None:
-        """The server's clock when the first and when the last item existed; None when it does not say."""
-        moments = [item.created_ns for item in self.items if item.created_ns is not None]
-        return (min(moments), max(moments)) if moments else None
+    granted: Subscription
+    intake: Intake
 
 
 class Subscriber:
@@ -85,6 +80,8 @@ class Subscriber:
         commit: stores a batch durably; notifications are acknowledged after it returned. What it raises ends `run`.
         on_created: called once with the subscription and the result per item, before the first `commit`.
         on_event: called for every journal entry; must not block.
+        on_items: called when items exist that had been refused, with the subscription as it is now, and with these.
+        kept: a subscription of this session to go on with instead of creating one; `on_created` is not called then.
         in_flight: PublishRequests to keep at the server, 1 or more.
     """
 
@@ -97,6 +94,8 @@ class Subscriber:
         commit: Callable[[Batch], Awaitable[None]],
         on_created: Callable[[Subscription], Awaitable[None]],
         on_event: Callable[[Event], None],
+        on_items: Callable[[Subscription, Sequence[MonitoredItem]], Awaitable[None]] | None = None,
+        kept: Kept | None = None,
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self._session = session
@@ -105,10 +104,14 @@ class Subscriber:
         self._commit = commit
         self._on_created = on_created
         self._on_event = on_event
+        self._on_items = on_items
+        self._before = kept
         self._lanes = in_flight
         self._heard = self._paused = 0.0
+        self.has_heard = False
         self._closing = False
         self._strangers: set[int] = set()
+        self._stated: Statement | None = None
         self._has_room, self._has_data, self._is_urgent = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._has_hole, self._is_open = asyncio.Event(), asyncio.Event()
         self._has_room.set()
@@ -126,17 +129,18 @@ class Subscriber:
     async def run(self, stop: asyncio.Event) -> Ending:
         """Create the subscription and receive until `stop` is set or the subscription is lost.
 
-        All that was received is committed before it returns; on `stop` the subscription is deleted at the server.
+        All that was received is committed before it returns; on `stop` the subscription is deleted at the server and
+        its books are closed. Otherwise they stay open, for another `Subscriber` that is given `kept`.
 
         Raises:
             OmptoolError: the subscription could not be created.
             Exception: whatever `commit` or `on_created` raised.
         """
-        self._granted = await self._create()
-        self._intake = Intake(self._granted.sub, self._on_event)
+        await self._begin()
         self._end: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         flusher = asyncio.create_task(self._guard(self._flush_loop()))
-        works: list[Coroutine[Any, Any, None]] = [self._open(), self._repair_loop(), self._watch(), self._obey(stop)]
+        works: list[Coroutine[Any, Any, None]] = [self._repair_loop(), self._watch(), self._obey(stop)]
+        works += [self._retry_items()] if self._before else [self._open(), self._retry_items()]
         works += [self._lane() for _ in range(self._lanes)]
         workers = [asyncio.create_task(self._guard(work)) for work in works]
         try:
@@ -145,7 +149,8 @@ class Subscriber:
                 await self._delete()
             await _cancel(workers)
             if self._is_open.is_set():
-                self._intake.close()
+                if ending.kind is EndKind.STOPPED:
+                    self._intake.close()
                 self._closing = True
                 self._wake_flusher(urgent=True)
                 await flusher
@@ -171,6 +176,23 @@ class Subscriber:
         self._finish(EndKind.STOPPED)
 
     # creating and deleting
+
+    @property
+    def kept(self) -> Kept | None:
+        """What a later `Subscriber` may go on with; None before all items were created, or when the server ended it."""
+        return Kept(self._granted, self._intake) if self._is_open.is_set() and not self._intake.ended else None
+
+    async def _begin(self) -> None:
+        if self._before is None:
+            self._granted = await self._create()
+            self._intake = Intake(self._granted.sub, self._on_event)
+            return
+        self._granted, self._intake = self._before.granted, self._before.intake
+        self._heard = time.monotonic()
+        self._is_open.set()
+        self._wake_flusher(urgent=True)
+        if self._intake.ledger.missing:
+            self._has_hole.set()
 
     async def _create(self) -> Subscription:
         keep_alive = max(round(KEEP_ALIVE_S * 1000 / self._publishing_ms), 1)
@@ -198,6 +220,15 @@ class Subscriber:
         await self._on_created(self._granted)
         self._is_open.set()
 
+    async def _retry_items(self) -> None:
+        await self._is_open.wait()
+        await retry_items(self._session, self._granted, self._items_came)
+
+    async def _items_came(self, granted: Subscription, came: Sequence[MonitoredItem]) -> None:
+        self._granted = granted
+        if self._on_items is not None:
+            await self._on_items(granted, came)
+
     async def _delete(self) -> None:
         """Tell the server; if it does not take it, the end of the session does the same."""
         request = ua.DeleteSubscriptionsRequest()
@@ -224,6 +255,7 @@ class Subscriber:
                 self._intake.malformed(error.message)
                 continue
             except OmptoolError as error:
+                self._intake.ledger.return_acknowledgements(acknowledged)
                 self._finish(EndKind.LOST, error.message)
                 return
             if answer.service_result >> 31:
@@ -258,7 +290,7 @@ class Subscriber:
 
     def _receive(self, answer: PublishAnswer) -> None:
         intake = self._intake
-        self._heard = time.monotonic()
+        self._heard, self.has_heard = time.monotonic(), True
         intake.ledger.acknowledged(answer.results)
         intake.published(answer, time.time_ns(), time.monotonic_ns())
         if intake.ledger.missing:
@@ -271,16 +303,24 @@ class Subscriber:
             self._paused = self._heard
 
     async def _watch(self) -> None:
-        """End the run when nothing, not even a keep-alive, comes for longer than promised, plus one time-out."""
+        """End the run when nothing, not even a keep-alive, comes for longer than promised, plus some grace.
+
+        When we ourselves stood still (a suspended process, a laptop asleep) the silence was ours, not the server's.
+        """
         while True:
             if not self._has_room.is_set():
                 self._heard = time.monotonic()  # nobody was asked, so nobody is silent
-            limit = 1.5 * self._granted.keep_alive_s + self._session.timeout_s
+            limit = 1.5 * self._granted.keep_alive_s + min(GRACE_S, self._session.timeout_s)
             silent = time.monotonic() - self._heard
             if silent >= limit:
                 self._finish(EndKind.STALE, f"no message for {silent:.1f} s, not even a keep-alive")
                 return
+            due = time.monotonic() + limit - silent
             await asyncio.sleep(limit - silent)
+            late = time.monotonic() - due
+            if late > STALLED_S:
+                self._heard = time.monotonic()
+                self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(late, 3), "stalled": True}))
 
     # repairing
 
@@ -324,19 +364,20 @@ class Subscriber:
             self._is_urgent.set()
 
     async def _flush_loop(self) -> None:
-        """Commit what has gathered every `FLUSH_S`, sooner when it is much; one commit at a time keeps the order."""
+        """Commit what has gathered every `FLUSH_S`, sooner when it is much, in order; of silence the account."""
         await self._is_open.wait()
         while not self._closing or self._intake.buffer:
-            await self._has_data.wait()
+            await wait_at_most(self._has_data, STATEMENT_S)
             await wait_at_most(self._is_urgent, FLUSH_S)
             self._has_data.clear()
             self._is_urgent.clear()
-            if self._intake.buffer:
+            if self._intake.buffer or self._intake.statement() != self._stated:
                 await self._flush()
 
     async def _flush(self) -> None:
         intake = self._intake
-        batch = intake.buffer.take(self._session.application_uri)
+        batch = intake.take(self._session.application_uri)
+        self._stated = batch.statement
         await self._commit(batch)
         intake.ledger.committed(received.sequence for received in batch.notifications)
         if not self._has_room.is_set():

@@ -13,11 +13,15 @@ from typing import Any
 
 from omptool.model.vocabulary import Origin
 from omptool.protocol.publish import DataChange, Events
+from omptool.protocol.statement import Statement
 
 FLUSH_S = 0.25
 FLUSH_BYTES = 1 << 20
 FLUSH_ITEMS = 1 << 16
 """A batch is handed on after `FLUSH_S`, or as soon as one of the others is reached."""
+
+STATEMENT_S = 30.0
+"""An account is handed on at least this often, also when nothing but keep-alives came."""
 
 MOST_FLUSHES_BEHIND = 8
 """With this many batches waiting for the disk no further PublishRequest is sent."""
@@ -64,11 +68,16 @@ class SequenceGap:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is committed together; acknowledged to the server only after that."""
+    """What is committed together; acknowledged to the server only after that.
+
+    Attributes:
+        statement: the account of all that came up to and with this batch.
+    """
 
     server: str
     notifications: tuple[Received, ...]
     gaps: tuple[SequenceGap, ...] = ()
+    statement: Statement | None = None
 
 
 class EndKind(StrEnum):
@@ -78,6 +87,8 @@ class EndKind(StrEnum):
     LOST = "lost"
     STALE = "stale"
     """Lost because nothing came any more, though the connection seemed to stand."""
+    RESTARTED = "restarted"
+    """Lost because the server began anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +148,8 @@ class Buffer:
         """Whether no more should be asked for."""
         return self.bytes >= MOST_FLUSHES_BEHIND * FLUSH_BYTES or self.items >= MOST_FLUSHES_BEHIND * FLUSH_ITEMS
 
-    def take(self, server: str) -> Batch:
+    def take(self, server: str, statement: Statement | None = None) -> Batch:
         """Everything held, as one batch; the buffer is empty afterwards."""
-        batch = Batch(server, tuple(self.notifications), tuple(self.gaps))
+        batch = Batch(server, tuple(self.notifications), tuple(self.gaps), statement)
         self.notifications, self.gaps, self.items, self.bytes = [], [], 0, 0
         return batch

@@ -5,14 +5,16 @@ No waiting and no clock: whoever receives hands in the message and the time it c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from omptool.model import status
 from omptool.model.vocabulary import Origin
-from omptool.opcua.subscription_batch import Buffer, Event, Received, SequenceGap
+from omptool.opcua.subscription_batch import Batch, Buffer, Event, Received, SequenceGap
 from omptool.protocol.ledger import Arrival, Ledger, Range, step
-from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange
+from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange, tells_overflow
+from omptool.protocol.statement import Account, Open, Statement
 
 _REMEMBERED = 1024
 """Messages whose content is known again: a number that comes twice is a repetition only with the same content."""
@@ -44,7 +46,8 @@ class Intake:
         self.last_ticks = 0
         self.ended = ""
         self._on_event = on_event
-        self._holes: list[_Hole] = []
+        self._holes: deque[_Hole] = deque()
+        self._account = Account()
         self._contents: dict[int, int] = {}
         self._unreadable = 0
         self._has_reused = False
@@ -52,6 +55,7 @@ class Intake:
     def published(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
         """Book an answer to a PublishRequest."""
         expected, before = self.ledger.expected, self.last_ticks
+        self._account.more += answer.more_notifications
         if answer.is_keep_alive:
             self.ledger.keep_alive(answer.sequence_number, answer.available)
             self._unreadable = 0
@@ -62,21 +66,35 @@ class Intake:
             if arrival is not Arrival.DUPLICATE or self._is_reused(answer):
                 self._add(answer, Origin.LIVE, receive_ns, receive_mono)
         self.last_ticks = answer.publish_time_ticks or self.last_ticks
-        missing = self.ledger.missing
-        if missing and missing[-1].first == expected:
-            self._holes.append(_Hole(missing[-1], before, answer.publish_time_ticks))
+        self._note_hole(expected, before, answer.publish_time_ticks)
 
     def republished(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
-        """Book an answer to a Republish."""
+        """Book an answer to a Republish: of a message that was skipped, or of one sent while nobody was connected."""
+        expected, before = self.ledger.expected, self.last_ticks
         if self.ledger.republished(answer.sequence_number) is Arrival.DUPLICATE:
             return
         self._add(answer, Origin.REPUBLISHED, receive_ns, receive_mono)
         self._tell("republished", sequence=answer.sequence_number)
+        if self.ledger.expected != expected:
+            self.last_ticks = max(answer.publish_time_ticks, self.last_ticks)
+            self._note_hole(expected, before, answer.publish_time_ticks)
 
     def malformed(self, error: str) -> None:
         """Book a message that does not decode; its number shows as skipped once another one follows."""
         self._unreadable += 1
         self._tell("malformed", error=error)
+
+    def take(self, server: str) -> Batch:
+        """Everything held, as one batch, with the account of all that came so far."""
+        return self.buffer.take(server, self.statement())
+
+    def statement(self) -> Statement:
+        """The account of all that came so far."""
+        missing = tuple(
+            Open(numbers.first, numbers.last, hole.before_ticks, hole.after_ticks)
+            for numbers, hole in self._with_holes(self.ledger.missing)
+        )
+        return self._account.state(self.ledger, missing, self.last_ticks)
 
     def close(self) -> None:
         """Nothing more comes: what is missing, and what did not decode and was never asked for again, are gaps."""
@@ -88,13 +106,27 @@ class Intake:
 
     def give_up(self, answer: str, before: int | None = None) -> None:
         """Turn what is still missing into gaps; `answer` is what the server said, `before` spares younger numbers."""
-        for lost in self.ledger.give_up(before):
-            hole = next(hole for hole in self._holes if lost.first in hole.numbers)
+        for lost, hole in self._with_holes(self.ledger.give_up(before)):
             self.buffer.gaps.append(
                 SequenceGap(self.sub, lost.first, lost.last, lost.count, hole.before_ticks, hole.after_ticks, answer)
             )
-        if not self.ledger.missing:
-            self._holes.clear()
+        missing = self.ledger.missing
+        while self._holes and not (missing and missing[0].first in self._holes[0].numbers):
+            self._holes.popleft()
+
+    def _with_holes(self, ranges: Iterable[Range]) -> Iterator[tuple[Range, _Hole]]:
+        """Missing ranges, oldest first, each with the hole that it is what is left of; holes are in the same order."""
+        holes = iter(self._holes)
+        hole = next(holes, None)
+        for numbers in ranges:
+            while hole is not None and numbers.first not in hole.numbers:
+                hole = next(holes, None)
+            yield numbers, hole or _Hole(numbers, 0, 0)
+
+    def _note_hole(self, expected: int, before_ticks: int, after_ticks: int) -> None:
+        missing = self.ledger.missing
+        if missing and missing[-1].first == expected:
+            self._holes.append(_Hole(missing[-1], before_ticks, after_ticks))
 
     def _is_reused(self, answer: PublishAnswer) -> bool:
         """Whether an old number stands on new content: its values are taken, a false order is the lesser evil."""
@@ -114,18 +146,27 @@ class Intake:
         self._contents[number] = hash(answer.notifications)
         if len(self._contents) > _REMEMBERED:
             del self._contents[next(iter(self._contents))]
-        has_values = False
+        has_values, rows = False, self._account.values
         for notification in answer.notifications:
             if isinstance(notification, DataChange | Events):
                 received = Received(self.sub, number, ticks, receive_ns, receive_mono, origin, notification)
                 self.buffer.add(received)
                 has_values = True
+                self._count(notification, number)
             elif isinstance(notification, StatusChange):
                 self._status_changed(notification.status)
             else:
                 self._tell("unknown_notification", type_id=notification.type_id, sequence=number)
+        self._account.bare += self._account.values == rows
         if not has_values:
             self.ledger.committed([number])  # there is nothing to store, so nothing to wait for
+
+    def _count(self, notification: DataChange | Events, number: int) -> None:
+        if isinstance(notification, DataChange):
+            self._account.values += notification.count
+        elif tells_overflow(notification):
+            self._account.event_overflows += 1
+            self._tell("event_overflow", sequence=number)
 
     def _status_changed(self, code: int) -> None:
         name = status.name(code)

@@ -65,21 +65,24 @@ class Ledger:
     """Sequence numbers of one subscription.
 
     Attributes:
-        expected: number of the next notification.
+        first: number of the first notification; `expected` of the next one.
         missing: ranges skipped and not yet given up, oldest first.
         lost: ranges given up, oldest first; only the newest, for they only tell a late message from a repeated one.
         available: numbers that the server last said it keeps for Republish.
         received, duplicates, keep_alives, recovered, unnumbered: counts of messages.
+        given_up: how many numbers are lost now: given up, and not come since.
+        overruns: missing numbers that the server stopped keeping before they came: its retransmission queue ran over.
+        restarts: how often the server began to count anew.
         refused_acknowledgements: how many acknowledgements the server did not accept.
     """
 
     def __init__(self, expected: int = 1) -> None:
-        self.expected = expected
+        self.first = self.expected = expected
         self.missing: list[Range] = []
         self.lost: list[Range] = []
         self.available: frozenset[int] = frozenset()
         self.received = self.duplicates = self.keep_alives = self.recovered = self.unnumbered = 0
-        self.refused_acknowledgements = 0
+        self.given_up = self.overruns = self.restarts = self.refused_acknowledgements = 0
         self._uncommitted: set[int] = set()
         self._due: dict[int, None] = {}
 
@@ -88,7 +91,7 @@ class Ledger:
 
         A server that numbers with 0 breaks the protocol, not the capture: its messages count as new, are never missed.
         """
-        self.available = frozenset(available)
+        self._keeps(available)
         if number == 0:
             self.unnumbered += 1
             return Arrival.NEW
@@ -110,6 +113,7 @@ class Ledger:
         """Take back that `number` was a duplicate: its content is new, the server counts anew from here."""
         self.duplicates -= 1
         self.received += 1
+        self.restarts += 1
         self._due.pop(number, None)
         self._uncommitted.add(number)
         self.expected = step(number)
@@ -120,7 +124,7 @@ class Ledger:
 
     def keep_alive(self, next_number: int, available: Iterable[int] = ()) -> None:
         """Book a keep-alive: everything before `next_number` has been sent, nothing is used up."""
-        self.available = frozenset(available)
+        self._keeps(available)
         self.keep_alives += 1
         if next_number and self._expect(next_number):
             self.expected = next_number
@@ -128,11 +132,7 @@ class Ledger:
     def to_republish(self, limit: int) -> list[int]:
         """Missing numbers worth asking for, oldest first: those the server says it keeps, or any if it names none."""
         if self.available and self.missing:
-            gaps = sorted(self.missing, key=lambda gap: gap.first)
-            firsts = [gap.first for gap in gaps]
-            # the gap that begins last before a number, or the one over the wrap: ranges do not overlap
-            kept = [number for number in self.available if number in gaps[bisect_right(firsts, number) - 1]]
-            return sorted(kept, key=self._age, reverse=True)[:limit]
+            return sorted(self._missing_of(self.available), key=self._age, reverse=True)[:limit]
         numbers = (number for gap in self.missing for number in gap.numbers())
         return [number for number, _ in zip(numbers, range(limit), strict=False)]
 
@@ -143,6 +143,7 @@ class Ledger:
         for gap in self.missing:
             (given_up if before is None or self._age(gap.last) > self._age(before) else kept).append(gap)
         self.missing = kept
+        self.given_up += sum(gap.count for gap in given_up)
         self.lost = [*self.lost, *given_up][-_REMEMBERED:]
         return given_up
 
@@ -168,6 +169,25 @@ class Ledger:
         """The request that carried them never got an answer: they are due again."""
         self._due.update(dict.fromkeys(numbers))
 
+    @property
+    def waiting(self) -> int:
+        """Notifications that are not acknowledged yet: not safe on disk, or not told to the server."""
+        return len(self._uncommitted) + len(self._due)
+
+    def _keeps(self, available: Iterable[int]) -> None:
+        """Take over what the server keeps for Republish; note what of it went before it came."""
+        kept = frozenset(available)
+        if self.missing:
+            self.overruns += len(self._missing_of(self.available - kept))
+        self.available = kept
+
+    def _missing_of(self, numbers: Iterable[int]) -> list[int]:
+        """Those of the numbers that are missing."""
+        gaps = sorted(self.missing, key=lambda gap: gap.first)
+        firsts = [gap.first for gap in gaps]
+        # the gap that begins last before a number, or the one over the wrap: ranges do not overlap
+        return [number for number in numbers if number in gaps[bisect_right(firsts, number) - 1]]
+
     def _expect(self, number: int) -> bool:
         """Note what was skipped before `number`; False when it lies behind."""
         ahead = distance(self.expected, number)
@@ -182,6 +202,7 @@ class Ledger:
             for index, gap in enumerate(ranges):
                 if number in gap:
                     ranges[index : index + 1] = _without(gap, number)
+                    self.given_up -= ranges is self.lost
                     self.recovered += 1
                     return Arrival.LATE
         return Arrival.DUPLICATE

@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from omptool.errors import MalformedMessage
 from omptool.protocol import skip
 from omptool.protocol.wire import NO_DIAGNOSTICS, SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
 
@@ -24,6 +25,8 @@ _PLAIN_DATA_CHANGE = b"\x01\x00\x2b\x03\x01"
 _PLAIN_HEADER_END = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
 """No diagnostics, empty or null string table, no additional header: how nearly every ResponseHeader ends."""
 _MESSAGE = struct.Struct("<?Iqi").unpack_from
+_OVERFLOW_TYPES = frozenset((b"\x11\x01\x00\xdb\x0b", b"\x11\x02\x00\x00\xdb\x0b\x00\x00"))
+"""Variants that hold the NodeId i=3035, in both of its encodings."""
 _SMALLEST_ITEM = 5
 _SMALLEST_EVENT = 8
 
@@ -142,6 +145,17 @@ def event_fields(items: bytes, count: int) -> list[tuple[int, list[bytes]]]:
             fields.append(items[start : reader.pos])
         events.append((handle, fields))
     return events
+
+
+def tells_overflow(events: Events) -> bool:
+    """Whether one of the events is an EventQueueOverflowEventType (Part 4, 7.22.3): others were discarded.
+
+    Seen where the EventType is among the selected fields; bytes that are no events tell nothing.
+    """
+    try:
+        return any(_OVERFLOW_TYPES & set(fields) for _, fields in event_fields(events.items, events.count))
+    except MalformedMessage:
+        return False
 
 
 def _granted(reader: Reader, expected: int) -> int:

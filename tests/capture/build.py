@@ -77,11 +77,11 @@ def rows_of(
     )
 
 
-def start(path: Path, **options: Any) -> CaptureWriter:
-    """A capture of `SERVER` with its nodes and one subscription."""
+def start(path: Path, *, ledger: bool = False, **options: Any) -> CaptureWriter:
+    """A capture of `SERVER` with its nodes and one subscription; `ledger`: which promises an account of itself."""
     writer = CaptureWriter.create(path, **options)
     writer.put_nodes(SERVER, nodes())
-    writer.subscription(SERVER.server, epoch=1, subscription_id=4711)
+    writer.subscription(SERVER.server, epoch=1, subscription_id=4711, detail={"ledger": 30.0} if ledger else None)
     return writer
 
 

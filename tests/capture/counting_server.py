@@ -36,6 +36,7 @@ class Options:
         sampling_ms: sampling interval granted; stock asyncua says the publishing interval, though it samples nothing.
         swallow: every so many messages one is not sent, though the server thinks it was; 0 = none.
         forgets: whether a swallowed message cannot be had by Republish either.
+        prefix: of the identifiers of its counters.
         fillers: namespaces before its own, so that its indexes are others.
         port: to listen on; 0 is a free one.
         truth: file for `NUMBER UNIX_NS`, a line per step.
@@ -51,6 +52,7 @@ class Options:
     sampling_ms: float = 0.0
     swallow: int = 0
     forgets: bool = False
+    prefix: str = ""
     fillers: int = 0
     port: int = 0
     truth: str = ""
@@ -134,7 +136,9 @@ async def main(options: Options) -> None:
     line = await server.nodes.objects.add_folder(ua.NodeId("Line1", namespace), ua.QualifiedName("Line1", namespace))
     counters = [
         await line.add_variable(
-            ua.NodeId(f"Counter{number}", namespace), ua.QualifiedName(f"Counter{number}", namespace), 0.0
+            ua.NodeId(f"{options.prefix}Counter{number}", namespace),
+            ua.QualifiedName(f"Counter{number}", namespace),
+            0.0,
         )
         for number in range(options.counters)
     ]

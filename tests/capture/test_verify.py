@@ -109,3 +109,23 @@ def test_a_server_without_items_still_shows_its_windows(tmp_path: Path) -> None:
     writer.close()
     (verdict,) = verified(tmp_path / "a.omcap").verdicts
     assert (verdict.server, verdict.items, len(verdict.windows)) == ("urn:x", 0, 1)
+
+
+def test_a_window_of_a_subscription_is_no_window_of_another_ones_items(tmp_path: Path) -> None:
+    from omptool.capture.writer import CaptureWriter
+
+    writer = CaptureWriter.create(tmp_path / "a.omcap")
+    writer.put_nodes(build.SERVER, build.nodes())
+    for number, handles in ((4711, [1, 2]), (4712, [3, 4])):
+        writer.subscription(build.SERVER.server, epoch=1, subscription_id=number, detail={"handles": handles})
+    for sub in (2, None):
+        writer.gap(
+            GapReason.SEQUENCE_LOST, server=build.SERVER.server, start_ns=build.T0, end_ns=build.T0 + 1, sub=sub,
+            state=GapState.EXPLAINED,
+        )  # fmt: skip
+    writer.close()
+    verdicts = verified(tmp_path / "a.omcap").verdicts
+    assert {verdict.paths: len(verdict.windows) for verdict in verdicts} == {
+        ("Line1/T0", "Line1/T1"): 1,
+        ("Line1/T2", "Line1/T3"): 2,
+    }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from omptool.opcua.items import RequestedItem
-from omptool.opcua.subscription import Subscriber, Subscription
+from omptool.opcua.granted import Subscription
+from omptool.opcua.items import MonitoredItem, RequestedItem
+from omptool.opcua.subscription import Subscriber
 from omptool.opcua.subscription_batch import Batch, Ending, Event
 from tests.opcua.subscription_script import ScriptedServer
 
@@ -20,6 +21,7 @@ class Run:
         self.batches: list[Batch] = []
         self.events: list[Event] = []
         self.created: Subscription | None = None
+        self.came: list[tuple[int, int]] = []
         self.stop = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -32,12 +34,16 @@ class Run:
             commit=self._commit,
             on_created=self._on_created,
             on_event=self.events.append,
+            on_items=self._on_items,
             in_flight=in_flight,
         )
         self.task = asyncio.create_task(self.subscriber.run(self.stop))
 
     async def _on_created(self, subscription: Subscription) -> None:
         self.created = subscription
+
+    async def _on_items(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
+        self.came += [(item.requested.handle, len(subscription.items)) for item in items]
 
     async def _commit(self, batch: Batch) -> None:
         await self.gate.wait()

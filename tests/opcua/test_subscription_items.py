@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.items import LEAST_QUEUE, MARGIN, MOST_QUEUE, MonitoredItem, RequestedItem, create_items, queue_size
+from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import ScriptedServer
 
 
@@ -107,3 +108,31 @@ def test_examples_of_queue_sizes() -> None:
     assert queue_size(500, 0) == 2000
     assert queue_size(100, 1000) == 10
     assert queue_size(60_000, 1) == 10_000
+
+
+def test_items_that_were_refused_are_asked_for_again_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("omptool.opcua.item_retry.RETRY_S", 0.01)
+
+    async def script(run: Run) -> None:
+        run.server.bad = {"ns=2;i=2": "BadNodeIdUnknown", "ns=2;i=3": "BadUserAccessDenied"}
+        await run.server.publish(1)
+        await run.holds(lambda: run.numbers == [1])
+        assert (run.server.batches[0], run.came) == (5, [])
+        del run.server.bad["ns=2;i=3"]
+        await came(run, [(3, 5)])
+        del run.server.bad["ns=2;i=2"]
+        await came(run, [(3, 5), (2, 5)])
+        asked = len(run.server.batches)
+        await run.server.publish(2)
+        await run.holds(lambda: run.numbers == [1, 2])
+        await asyncio.sleep(0.1)
+        assert set(run.server.batches[1:]) == {1, 2}
+        assert len(run.server.batches) == asked
+        await run.finish()
+
+    async def came(run: Run, items: list[tuple[int, int]]) -> None:
+        async with asyncio.timeout(30):
+            while run.came != items:  # noqa: ASYNC110  a plain list, as the recorder fills it
+                await asyncio.sleep(0.005)
+
+    asyncio.run(scripted(script, items=5))

@@ -1,0 +1,48 @@
+"""What a recording says of the nodes of a server: the table of all, with what was granted, and those out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from omptool.model import status
+from omptool.model.nodes import MonitoredNode, Node
+
+if TYPE_CHECKING:
+    from omptool.opcua.granted import Subscription
+
+_NAMED = 20
+"""Nodes named in one journal entry."""
+
+
+def unbrowsable(refused: dict[str, int]) -> dict[str, Any]:
+    """What the capture says about nodes below which nobody could look for Variables."""
+    first = list(refused.items())[:_NAMED]
+    names = [status.name(code) for _, code in first]
+    return {"nodes": len(refused), "node_ids": [node for node, _ in first], "status_names": names}
+
+
+def node_table(
+    nodes: Sequence[Node],
+    handles: dict[str, int],
+    server: str,
+    subscription: Subscription,
+    base: int,
+    since_ns: int,
+) -> list[MonitoredNode]:
+    """All nodes, monitored or not: places and trees are found from the objects above a Variable."""
+    granted = {base + item.requested.handle: item for item in subscription.items if item.is_monitored}
+    table = []
+    for node in nodes:
+        entry = MonitoredNode(node, handles.get(node.node_id, 0), server, since_ns)
+        item = granted.get(entry.handle)
+        if item is not None:
+            entry = replace(
+                entry,
+                sampling_ms=item.sampling_ms,
+                publishing_ms=subscription.publishing_ms,
+                queue_size=item.queue_size,
+            )
+        table.append(entry)
+    return table

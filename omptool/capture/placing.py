@@ -1,0 +1,94 @@
+"""What a writer needs before its first row: a place that is free, an id, and where the numbering of segments stands."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omptool.capture import cache
+from omptool.capture.format import (
+    FORMAT,
+    KEY_CAPTURE,
+    KEY_FIRST_ROW,
+    KEY_FORMAT,
+    KEY_KIND,
+    KEY_NODES,
+    KEY_SEGMENT,
+    KEY_SESSION,
+    LOCK_FILE,
+)
+from omptool.capture.segment import SegmentFile
+from omptool.errors import OutputExists
+
+
+@dataclass(slots=True)
+class SegmentLine:
+    """The segments of one kind: the open one, and where their numbering stands.
+
+    Attributes:
+        number: of the newest segment, 0 before the first; `sequence` of the next commit, `next_row` of the next row.
+        opened_mono: when the open one was begun.
+        earlier: segments of earlier runs, as capture.json names them; `done` those that this writer closed.
+    """
+
+    name: str
+    number: int = 0
+    sequence: int = 1
+    next_row: int = 1
+    file: SegmentFile | None = None
+    opened_mono: int = 0
+    earlier: list[dict[str, Any]] = field(default_factory=list)
+    done: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def closed(self) -> list[dict[str, Any]]:
+        return [*self.earlier, *self.done]
+
+    def metadata(
+        self, capture_id: str, node_tables: Sequence[Mapping[str, Any]], session: Mapping[str, Any]
+    ) -> dict[bytes, bytes]:
+        """What the schema of the newest segment says, besides its columns."""
+        return {
+            KEY_FORMAT: str(FORMAT).encode(),
+            KEY_CAPTURE: capture_id.encode(),
+            KEY_KIND: self.name.encode(),
+            KEY_SEGMENT: str(self.number).encode(),
+            KEY_FIRST_ROW: str(self.next_row).encode(),
+            KEY_NODES: json.dumps(node_tables).encode(),
+            KEY_SESSION: json.dumps(session, default=str).encode(),
+        }
+
+
+def new_id(time_ns: int) -> str:
+    """A capture id that no other capture has."""
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Refuse to write over anything but, with `force`, a capture.
+
+    Raises:
+        OutputExists: something is there.
+    """
+    if is_free(path):
+        return
+    if not path.is_dir():
+        raise OutputExists(f"{path} exists and is not a folder", "choose another name")
+    if not cache.is_capture(path):
+        raise OutputExists(f"{path} exists and holds something else", "choose another name")
+    if not force:
+        raise OutputExists(
+            f"{path} exists", "choose another name, add --resume to go on with it, or --force to replace it"
+        )
+
+
+def is_free(path: Path) -> bool:
+    """Whether nothing is there: no file, or a folder with at most the lock of somebody who died before it began."""
+    if not path.is_dir():
+        return not path.exists() and not path.is_symlink()
+    return all(entry.name == LOCK_FILE for entry in path.iterdir())

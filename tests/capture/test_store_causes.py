@@ -1,0 +1,92 @@
+"""Why values are missing, as the store tells it: whose clock was set, and whose slowness let a queue run over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.ua.ua_binary import struct_to_binary
+
+from omptool.capture.reader import Capture
+from omptool.capture.recording import Quota
+from omptool.capture.rows import Block
+from omptool.capture.store import RecordingStore
+from omptool.capture.writer import CaptureWriter
+from omptool.model.times import datetime_of
+from tests.capture import build
+
+S = 1_000_000_000
+OVERFLOW = 0x480
+
+
+def block(number: int, at_ns: int, *, received_ns: int | None = None, status: int = 0) -> Block:
+    """One value, stamped when it was sent."""
+    stamp = datetime_of(at_ns // 1000)
+    value = ua.DataValue(ua.Variant(float(number), ua.VariantType.Double), ua.StatusCode(status), SourceTimestamp=stamp)
+    items = bytes(struct_to_binary(ua.MonitoredItemNotification(ClientHandle=1, Value=value)))
+    received = at_ns if received_ns is None else received_ns
+    return Block(1, items, received, number * S, number, at_ns)
+
+
+class Stored:
+    """A store at work on a capture."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.writer = CaptureWriter.create(path)
+        self.store = RecordingStore(self.writer, 0, "press", Quota(None))
+        self.store.describe(build.SERVER, build.nodes())
+        self.store.subscribed(
+            subscription_id=4711, handles=range(1, 5), created_ns=(build.T0, build.T0), now_ns=build.T0,
+            publishing_ms=500.0, facts={},
+        )  # fmt: skip
+
+    def close(self) -> Capture:
+        self.store.finish()
+        self.writer.close()
+        return Capture.open(self.path)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Stored:
+    return Stored(tmp_path / "a.omcap")
+
+
+def steps(capture: Capture) -> list[dict[str, Any]]:
+    return [entry.detail for entry in capture.journal_entries if entry.kind == "clock_step"]
+
+
+def test_a_step_of_the_servers_clock_is_told_and_is_no_window(stored: Stored) -> None:
+    for number in range(1, 20):
+        step = 3600 * S if number >= 15 else 0
+        now = build.T0 + number * S
+        stored.store.append([block(number, now + step, received_ns=now)])
+    capture = stored.close()
+    assert steps(capture) == [{"clock": "server", "seconds": 3600.0}]
+    assert capture.gaps().num_rows == 0
+
+
+def test_a_step_of_our_clock_is_told_and_is_no_window(stored: Stored) -> None:
+    for number in range(1, 20):
+        now = build.T0 + number * S
+        stored.store.append([block(number, now, received_ns=now - (60 * S if number >= 15 else 0))])
+    capture = stored.close()
+    assert steps(capture) == [{"clock": "client", "seconds": -60.0}]
+    assert capture.gaps().num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("paused_until", "reason"), [(9, "client_slow"), (3, "queue_overflow"), (None, "queue_overflow")]
+)
+def test_a_queue_that_ran_over_while_we_asked_for_nothing_is_our_doing(
+    stored: Stored, paused_until: int | None, reason: str
+) -> None:
+    stored.store.append([block(number, build.T0 + number * S) for number in (4, 5)])
+    if paused_until is not None:
+        stored.store.note("client_slow", {"seconds": 2.0}, build.T0 + paused_until * S)
+    stored.store.append([block(10, build.T0 + 10 * S, status=OVERFLOW)])
+    [window] = stored.close().gaps().to_pylist()
+    assert window["reason"] == reason
+    assert ("asked for nothing for 2.0 s" in window["detail"]) == (reason == "client_slow")
