@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omptool.capture.described import node_table, unbrowsable
+from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
@@ -114,6 +115,7 @@ class Participant:
         self._away = ""
         self._was_reached = False
         self._left: Left | None = None
+        self.filling = Filling(recording)
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -162,6 +164,9 @@ class Participant:
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
+        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
@@ -349,7 +354,7 @@ class Participant:
         return ServerResult(
             server=store.name,
             label=self.wanted.label,
-            rows=store.rows,
+            rows=store.rows + (store.filler.rows if store.filler else 0),
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
             was_reached=self._was_reached,
@@ -362,6 +367,7 @@ class Participant:
             sampled=len(rates),
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
+            filled=store.filler.windows if store.filler else 0,
         )
 
     def _handle(self, item: MonitoredItem) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
+from omptool.capture.backfill import Window
+from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.outage import Outage
 from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
@@ -64,37 +66,6 @@ class Quota:
             self._left -= rows
 
 
-@dataclass(slots=True)
-class _Outage:
-    """A stretch without a subscription, or of one node without an item; written when it begins and when it ends.
-
-    Attributes:
-        sub: the subscription that was lost.
-        by_our_clock: whether `start_ns` is a moment of our clock, because the server's was never heard.
-        is_held: whether it is held back from the capture, because it may yet be made good.
-        is_foreign: whether it is one of the rows' own clock; only for a window of an earlier run.
-        attempts, last: failed ones since it began, and the cause of the last.
-    """
-
-    key: str
-    reason: GapReason
-    start_ns: int
-    detail: Mapping[str, Any]
-    sub: int | None = None
-    by_our_clock: bool = False
-    is_held: bool = False
-    is_foreign: bool = False
-    attempts: int = 0
-    last: str = ""
-
-    @property
-    def evidence(self) -> dict[str, Any]:
-        more: dict[str, Any] = {"attempts": self.attempts} if self.attempts else {}
-        if self.last and self.last != self.detail.get("cause"):
-            more["last_attempt"] = self.last
-        return {**self.detail, **more}
-
-
 class RecordingStore:
     """One server's part of a capture being written: its rows, journal and windows.
 
@@ -103,16 +74,20 @@ class RecordingStore:
         label: what it is called until it has said who it is.
         quota: shared by all servers of the capture.
         run: how often the capture was taken up again.
+        fills: whether windows are to be filled from history.
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
         rows: telemetry rows stored, committed or not.
         gaps: windows written, by reason; one that is written again counts once.
         overflows: values that carried the Overflow bit.
+        filler: fills windows from history; None when that was not asked for.
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0) -> None:
+    def __init__(
+        self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0, *, fills: bool = False
+    ) -> None:
         self._writer = writer
         self._number = f"{run}.{number}" if run else str(number)
         self.name = label
@@ -122,9 +97,10 @@ class RecordingStore:
         self._encoder: RowEncoder | None = None
         self._published_ns: int | None = None
         self._ahead_ns = self._created_ns = 0
-        self._outage: _Outage | None = None
+        self._outage: Outage | None = None
         self._outages = 0
-        self._failed: dict[int, _Outage] = {}
+        self._failed: dict[int, Outage] = {}
+        self.filler = Filler(writer, quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
@@ -136,7 +112,7 @@ class RecordingStore:
         self._types.describe(left.identity, left.nodes)
         start, by_our_clock = left.since_ns, left.by_our_clock
         for gap in left.windows:
-            outage = _Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
+            outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
             if gap.node is not None:
                 self._failed[gap.node] = outage
             elif gap == left.ended:
@@ -178,6 +154,8 @@ class RecordingStore:
             created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
         """
         before = self._encoder
+        if self.filler is not None:
+            self.filler.subscribed(handles)
         self._epoch += 1
         facts = {"publishing_ms": publishing_ms, **facts}
         self._sub = self._writer.subscription(
@@ -199,6 +177,11 @@ class RecordingStore:
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
+    @property
+    def sub(self) -> int | None:
+        """The subscription that stands, as the capture calls it."""
+        return self._sub
+
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
@@ -213,7 +196,7 @@ class RecordingStore:
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
         if handle not in self._failed:
-            outage = _Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
+            outage = Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
             self._failed[handle] = outage
             self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
 
@@ -239,6 +222,8 @@ class RecordingStore:
         if encoded.rows is not None:
             is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
             covered = None if is_cut else self._covered(blocks)
+            if self.filler is not None:
+                self.filler.stored(encoded.rows)
             self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
@@ -301,7 +286,7 @@ class RecordingStore:
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._ahead_ns)
 
-    def _runs_on_its_own(self, encoder: RowEncoder | None, outage: _Outage) -> bool:
+    def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
         return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
 
@@ -311,12 +296,12 @@ class RecordingStore:
         self._outages += 1
         key = f"outage {self._number}.{self._outages}"
         detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = _Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
         self.last_cause = cause
         if not is_held:
             self._open_window(self._outage)
 
-    def _open_window(self, outage: _Outage) -> None:
+    def _open_window(self, outage: Outage) -> None:
         self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
         self._sub = None
 
@@ -332,6 +317,9 @@ class RecordingStore:
             outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
             sub=outage.sub,
         )  # fmt: skip
+        if self.filler is not None:
+            ends = min(start, end_ns), max(start, end_ns)
+            self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
 
     def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
