@@ -1,12 +1,41 @@
-"""A stretch of which a capture may lack values, from when it opens until its end is known. Plain data."""
+"""Stretches of which a capture may lack values, from when one opens until its end is known. Pure."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from omptool.model.vocabulary import GapReason
+
+_REMEMBERED = 16
+"""Pauses that are looked at; what a queue lost is known soon after."""
+
+
+class Hole(NamedTuple):
+    """Messages between two PublishTimes (Unix nanoseconds, None = unknown) that never arrived."""
+
+    before_ns: int | None
+    after_ns: int | None
+    missing: int
+    detail: Mapping[str, Any]
+
+
+class Pauses:
+    """When this process asked servers for nothing, because it was stopped or too busy; on our clock."""
+
+    def __init__(self) -> None:
+        self._spans: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+
+    def note(self, end_ns: int, seconds: float) -> None:
+        """One that ended just now."""
+        self._spans.append((end_ns - round(seconds * 1e9), end_ns))
+
+    def seconds(self, start_ns: int, end_ns: int) -> float:
+        """The longest that met this stretch; 0 = we did ask."""
+        met = [end - start for start, end in self._spans if start <= end_ns and start_ns <= end]
+        return max(met, default=0) / 1e9
 
 
 @dataclass(slots=True)

@@ -14,9 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from omptool.capture.described import node_table, unbrowsable
+from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
+from omptool.capture.revised import revision, was_revised
 from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
@@ -117,6 +119,7 @@ class Participant:
         self._away = ""
         self._was_reached = False
         self._left: Left | None = None
+        self.filling = Filling(recording)
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -165,6 +168,9 @@ class Participant:
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
+        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
@@ -174,7 +180,7 @@ class Participant:
             assert self._identity is not None and self._found is not None
             self._describe(self._identity, self._found, subscription, now_ns)
             for item in items:
-                self._opened.note("item_created", self._revision(item))
+                self._opened.note("item_created", revision(self._handle(item), item))
                 self._opened.item_created(self._handle(item), item.created_ns or now_ns)
 
         await self._recording.in_thread(write)
@@ -277,7 +283,7 @@ class Participant:
             publishing_ms=subscription.publishing_ms,
             facts=self._facts(subscription),
         )
-        store.revised([self._revision(item) for item in subscription.items if _was_revised(item)])
+        store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
         for item in subscription.items:
             handle = self._handle(item)
             if item.is_monitored:
@@ -356,7 +362,7 @@ class Participant:
         return ServerResult(
             server=store.name,
             label=self.wanted.label,
-            rows=store.rows,
+            rows=store.rows + (store.filler.rows if store.filler else 0),
             nodes=len(self._items) - len(failed),
             gaps=dict(+store.gaps),
             was_reached=self._was_reached,
@@ -370,28 +376,12 @@ class Participant:
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
+            filled=store.filler.windows if store.filler else 0,
         )
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""
         return self._handles.start - 1 + item.requested.handle
-
-    def _revision(self, item: MonitoredItem) -> dict[str, Any]:
-        return {
-            "handle": self._handle(item),
-            "node_id": item.requested.node_id,
-            "asked_sampling_ms": item.requested.sampling_ms,
-            "sampling_ms": item.sampling_ms,
-            "asked_queue_size": item.asked_queue_size,
-            "queue_size": item.queue_size,
-            "sampled": item.is_sampled,
-        }
-
-
-def _was_revised(item: MonitoredItem) -> bool:
-    return item.is_monitored and (
-        item.sampling_ms != item.requested.sampling_ms or item.queue_size != item.asked_queue_size
-    )
 
 
 def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from omptool.capture.outage import Hole
 from omptool.capture.rows import Block
-from omptool.capture.store import Hole
 from omptool.model.times import ticks_to_unix_ns
 from omptool.model.vocabulary import Origin
 from omptool.protocol.publish import DataChange

@@ -73,6 +73,7 @@ async def record(
     stop: asyncio.Event,
     force: bool = False,
     resume: bool = False,
+    backfill: bool = False,
     progress: Progress | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
@@ -81,6 +82,7 @@ async def record(
         output: folder of the capture; created when the first items exist, so a failed start leaves nothing behind.
         force: replace a capture that is there.
         resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
+        backfill: fill windows from the history of the servers.
         progress: kept up to date, for whoever shows it.
 
     Returns:
@@ -99,7 +101,7 @@ async def record(
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing)
+    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill)
     return await recording.run(stop)
 
 
@@ -115,9 +117,11 @@ class Recording:
         progress: Progress,
         force: bool,
         standing: Standing | None = None,
+        backfill: bool = False,
     ) -> None:
         self._output = output
         self._standing = standing
+        self.fills = backfill
         self._limits = limits
         self._progress = progress
         self._force = force
@@ -177,6 +181,8 @@ class Recording:
         self._done.set()
         self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
+        for each in self._participants:
+            await each.filling.stop()
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:
             raise next((error for error in errors if isinstance(error, OutputFailed)), errors[0])
@@ -243,7 +249,8 @@ class Recording:
         self.begun_ns = now_ns
         run = standing.run if standing else 0
         for each in self._participants:
-            each.begin(RecordingStore(writer, each.number, each.wanted.label, self._quota, run), self.begun_ns)
+            label, quota = each.wanted.label, self._quota
+            each.begin(RecordingStore(writer, each.number, label, quota, run, fills=self.fills), self.begun_ns)
         if standing is not None:
             self._leave_out(writer, standing)
 

@@ -181,6 +181,7 @@ class ServerResult:
         cause: for people, why its connection was last lost, or never stood; empty = it was always connected.
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
+        filled: windows that the server's history returned whole.
         sampled_ms: shortest and longest sampling interval of these.
         unknown_types: DataTypes that the server did not explain; their structures stay bytes.
     """
@@ -198,6 +199,7 @@ class ServerResult:
     sampled_ms: tuple[float, float] = (0.0, 0.0)
     overflows: int = 0
     unknown_types: tuple[str, ...] = ()
+    filled: int = 0
 
     @property
     def is_complete(self) -> bool:

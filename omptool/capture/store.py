@@ -7,18 +7,20 @@ whoever receives hands in blocks, gaps and journal entries, and may acknowledge 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.account import Account
+from omptool.capture.backfill import Window
+from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
-from omptool.capture.outage import Outage
+from omptool.capture.outage import Hole, Outage, Pauses
 from omptool.capture.recording import Quota
-from omptool.capture.rows import Block, Encoded, Overflow, RowEncoder
+from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.steps import OwnClock, ServerClock
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
@@ -32,20 +34,8 @@ if TYPE_CHECKING:
     from omptool.capture.resume import Left
 
 
-class Hole(NamedTuple):
-    """Messages between two PublishTimes (Unix nanoseconds, None = unknown) that never arrived."""
-
-    before_ns: int | None
-    after_ns: int | None
-    missing: int
-    detail: Mapping[str, Any]
-
-
 _NAMED = 20
 """Nodes named in one journal entry about overflows; the gaps name all."""
-
-_REMEMBERED = 16
-"""Times at which we asked for nothing; what a queue lost is known soon after."""
 
 _NOT_RUNNING = "the capture was not running"
 
@@ -61,16 +51,20 @@ class RecordingStore:
         label: what it is called until it has said who it is.
         quota: shared by all servers of the capture.
         run: how often the capture was taken up again.
+        fills: whether windows are to be filled from history.
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
         rows: telemetry rows stored, committed or not.
         gaps: windows written, by reason; one that is written again counts once.
         overflows: values that carried the Overflow bit.
+        filler: fills windows from history; None when that was not asked for.
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0) -> None:
+    def __init__(
+        self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0, *, fills: bool = False
+    ) -> None:
         self._writer = writer
         self._number = f"{run}.{number}" if run else str(number)
         self.name = label
@@ -84,13 +78,14 @@ class RecordingStore:
         self._outage: Outage | None = None
         self._outages = 0
         self._failed: dict[int, Outage] = {}
+        self.filler = Filler(writer, quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
         self._own_clock, self._server_clock = OwnClock(), ServerClock()
-        self._pauses: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._pauses = Pauses()
 
     def adopt(self, left: Left) -> None:
         """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
@@ -141,6 +136,8 @@ class RecordingStore:
             created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
         """
         before = self._encoder
+        if self.filler is not None:
+            self.filler.subscribed(handles)
         self._epoch += 1
         promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
         facts = {"publishing_ms": publishing_ms, **promised, **facts}
@@ -164,11 +161,15 @@ class RecordingStore:
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
 
+    @property
+    def sub(self) -> int | None:
+        """The subscription that stands, as the capture calls it."""
+        return self._sub
+
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
-            end = time.time_ns() if time_ns is None else time_ns
-            self._pauses.append((end - round(detail["seconds"] * 1e9), end))
+            self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
@@ -208,6 +209,8 @@ class RecordingStore:
         if encoded.rows is not None:
             is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
             covered = None if is_cut else self._covered(blocks)
+            if self.filler is not None:
+                self.filler.stored(encoded.rows)
             self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
             self.rows += encoded.rows.num_rows
             self._quota.take(encoded.rows.num_rows)
@@ -306,6 +309,9 @@ class RecordingStore:
             outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
             sub=outage.sub,
         )  # fmt: skip
+        if self.filler is not None:
+            ends = min(start, end_ns), max(start, end_ns)
+            self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
 
     def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
@@ -356,22 +362,14 @@ class RecordingStore:
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
         for overflow in encoded.overflows:
-            seconds = self._paused_s(overflow)
+            seconds = self._pauses.seconds(overflow.start_ns - self._ahead_ns, overflow.end_ns - self._ahead_ns)
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
-            detail = (
-                {"cause": f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"} if seconds else None
-            )
+            cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
+            detail = {"cause": cause} if seconds else None
             self._gap(reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail)
 
-    def _paused_s(self, overflow: Overflow) -> float:
-        """How long we asked for nothing while these values were discarded; 0 = we did ask."""
-        spans = ((start + self._ahead_ns, end + self._ahead_ns) for start, end in self._pauses)
-        met = [end - start for start, end in spans if start <= overflow.end_ns and overflow.start_ns <= end]
-        return max(met, default=0) / 1e9
-
     def _lost(self, hole: Hole) -> None:
-        assert self._encoder is not None
-        start, end = self._since(hole.before_ns), self._encoder.clock.until(hole.after_ns)
+        start, end = self._window(hole.before_ns, hole.after_ns)
         if end is not None:
             start, end = min(start, end), max(start, end)
         self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)

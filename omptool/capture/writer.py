@@ -268,6 +268,12 @@ class CaptureWriter:
         self._put_entries()
         self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(sub, ns)})
 
+    def last_values(self, handles: range) -> pa.RecordBatch:
+        """The last known value of each of these nodes that has one."""
+        rows = self._last_values.rows()
+        nodes = rows.column("node").to_numpy()
+        return rows.filter(pa.array((nodes >= handles.start) & (nodes < handles.stop)))
+
     def forget(self, handles: Iterable[int]) -> None:
         """These handles get no rows any more: their last values are not carried into further segments."""
         self._last_values.forget(handles)

@@ -76,6 +76,9 @@ def capture(
         bool,
         typer.Option("--resume", help="Go on with the capture in X.omcap, or begin it; what lies between is a gap."),
     ] = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Fill gaps from the server's history, where it keeps one.")
+    ] = False,
     lock: LockOption = None,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
@@ -119,7 +122,16 @@ def capture(
     with locked(lock):
         return run_until_stopped(
             lambda stop: _record(
-                wanted, output, selection, limits, stop, force=force, resume=resume, mode=progress, format=format
+                wanted,
+                output,
+                selection,
+                limits,
+                stop,
+                force=force,
+                resume=resume,
+                backfill=backfill,
+                mode=progress,
+                format=format,
             )
         )
 
@@ -133,6 +145,7 @@ async def _record(
     *,
     force: bool,
     resume: bool,
+    backfill: bool,
     mode: ProgressMode,
     format: str | None,
 ) -> ExitCode:
@@ -151,6 +164,7 @@ async def _record(
             stop=stop,
             force=force,
             resume=resume,
+            backfill=backfill,
             progress=facts,
         )
     last_word(result, output)

@@ -100,6 +100,8 @@ def _verdicts(server: ServerResult) -> list[str]:
         if reason in (GapReason.CONNECTION_LOST, GapReason.STALE):
             cause += f": {without_address(server.cause)}"
         words.append(f"{number:,} window{'s' if number > 1 else ''} may lack values ({cause})")
+    if server.filled:
+        words.append(f"{server.filled:,} of them filled from the server's history")
     if server.away:
         words.append("not connected at the end" + (f": {without_address(server.away)}" * (server.away != server.cause)))
     if failed:

@@ -83,7 +83,7 @@ MAX_MESSAGE = 192 * 1024 * 1024
 better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
-_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read"}
+_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
 _BODY_AFTER_HEADERS = 24

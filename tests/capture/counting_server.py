@@ -16,6 +16,7 @@ from typing import Any
 
 from asyncua import Server, ua
 from asyncua.common.utils import ServiceError
+from asyncua.server.history import HistoryDict
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
 
@@ -40,6 +41,7 @@ class Options:
         fillers: namespaces before its own, so that its indexes are others.
         port: to listen on; 0 is a free one.
         truth: file for `NUMBER UNIX_NS`, a line per step.
+        history: "" for none, `kept`, `sampled` every tenth value, `breaks` after the first page.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
     """
 
@@ -57,6 +59,7 @@ class Options:
     port: int = 0
     truth: str = ""
     acknowledged: str = ""
+    history: str = ""
 
     def text(self) -> str:
         return json.dumps(asdict(self))
@@ -66,6 +69,7 @@ def install(options: Options) -> None:
     """Give asyncua the traits that `options` name."""
     _install_items(options)
     _install_messages(options)
+    _install_history(options)
 
 
 def _install_items(options: Options) -> None:
@@ -124,6 +128,28 @@ def _install_messages(options: Options) -> None:
         InternalSubscription.publish = noting  # type: ignore[method-assign]
 
 
+def _install_history(options: Options) -> None:
+    save, read = HistoryDict.save_node_value, HistoryDict.read_node_history
+    HistoryDict.__init__.__defaults__ = (100,)  # values of one answer
+
+    async def sampling(self: Any, node_id: Any, value: Any) -> None:
+        if value.Value.Value % 10 == 0:
+            await save(self, node_id, value)
+
+    pages: dict[Any, int] = {}
+
+    async def breaking(self: Any, node_id: Any, *window: Any) -> Any:
+        pages[node_id] = pages.get(node_id, 0) + 1
+        if pages[node_id] > 1:
+            raise ServiceError(ua.StatusCodes.BadHistoryOperationInvalid)
+        return await read(self, node_id, *window)
+
+    if options.history == "sampled":
+        HistoryDict.save_node_value = sampling  # type: ignore[method-assign]
+    if options.history == "breaks":
+        HistoryDict.read_node_history = breaking  # type: ignore[method-assign]
+
+
 async def main(options: Options) -> None:
     install(options)
     server = Server()
@@ -146,6 +172,8 @@ async def main(options: Options) -> None:
         node = server.get_node(ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall)
         await node.write_value(ua.Variant(options.limit, ua.VariantType.UInt32))
     await server.start()
+    for counter in counters if options.history else ():
+        await server.historize_node_data_change(counter, period=None)
     port = server.bserver._server.sockets[0].getsockname()[1]
     print(json.dumps({"url": f"opc.tcp://127.0.0.1:{port}/counting"}), flush=True)  # noqa: T201
     truth = Path(options.truth).open("w") if options.truth else None  # noqa: SIM115, ASYNC230  as long as we live

@@ -5,6 +5,7 @@
 //   limits      at most so many operations in a request, references in an answer, items in a call; few sessions
 //   companions  the companion specifications DI, Machinery, MachineTool, PackML and Robotics with instances, and
 //               nothing of the odd plant
+//   history     the values below Changing have one
 import fs from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -72,7 +73,7 @@ function addOddPlant(space) {
   const root = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Plant", nodeId: "s=Plant" });
   const folderOf = folders(own, root);
   const truth = { values: addValues(own, folderOf), typed: addTyped(space, own, folderOf), names: addNames(space, root), period_ms: PERIOD_MS };
-  return [truth, addChanging(own, root)];
+  return [truth, addChanging(own, root, options.history)];
 }
 
 function limitsOf(limit) {

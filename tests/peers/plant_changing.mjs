@@ -28,7 +28,7 @@ const RANKS = { Profile: 1, Image: 2, Anything: -2 };
 /** Good, but every eleventh value Uncertain and every thirteenth Bad (with a value). */
 const statusOf = (k) => (k % 13 === 0 ? StatusCodes.BadSensorFailure : k % 11 === 0 ? StatusCodes.UncertainLastUsableValue : StatusCodes.Good);
 
-export function addChanging(own, root) {
+export function addChanging(own, root, keepsHistory = false) {
   const folder = own.addObject({ componentOf: root, browseName: "Changing", nodeId: "s=Changing" });
   const variables = Object.entries(KINDS).map(([name, make]) => {
     const variable = own.addVariable({
@@ -36,6 +36,7 @@ export function addChanging(own, root) {
       arrayDimensions: RANKS[name] > 0 ? Array(RANKS[name]).fill(0) : null, minimumSamplingInterval: 0,
     });
     variable.verifyVariantCompatibility = () => {}; // it knows no Boolean in a variable that takes anything
+    if (keepsHistory) own.addressSpace.installHistoricalDataNode(variable, { maxOnlineValues: 5000 });
     return [variable, make];
   });
   let last = Math.floor(Date.now() / PERIOD_MS) - 1;

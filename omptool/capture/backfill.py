@@ -1,0 +1,160 @@
+"""Fills a window from the server's history: which rows are new, and whether they are all that belongs there.
+
+History proves nothing by itself: it may be sampled, late, or lost with a restart. What can be checked is checked: it
+must come without an error, and hold the value that the capture has just before the window and the one just after it.
+Where a node has the same value with the same stamp on both sides, nothing happened to it. Pure: asks nobody.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.capture.encode import encode_items
+from omptool.capture.format import Flag
+from omptool.model import status
+from omptool.protocol.columns import ItemColumns
+
+MARGIN_NS = 60_000_000_000
+"""So far before and behind a window the values on either side of it are asked for too."""
+
+_NO_VALUE = np.array(
+    [status.code_of(name) for name in ("BadBoundNotFound", "BadBoundNotSupported", "BadNoData")], np.uint32
+)
+_SAID = ["status", "vtype", "v_f64", "v_i64", "v_bool", "v_str", "raw"]
+_CAUSES = 5
+"""Different causes named in one window."""
+
+
+class Edge(NamedTuple):
+    """A row that the capture has beside a window: its time (Unix nanoseconds, source else server), and what it says."""
+
+    at_ns: int
+    key: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch that may be filled.
+
+    Attributes:
+        key, sub, reason, detail: of the gap, which is written again.
+        start_ns, end_ns: Unix nanoseconds, clock of the rows.
+    """
+
+    key: str
+    sub: int | None
+    reason: str
+    detail: Mapping[str, Any]
+    start_ns: int
+    end_ns: int
+
+
+class Fill:
+    """One window and its nodes.
+
+    Args:
+        before: last rows before the window; `after` the first ones behind it, as far as there are any.
+        handles: of the nodes in the capture, in the order in which they are asked for.
+    """
+
+    def __init__(self, window: Window, before: pa.RecordBatch, after: pa.RecordBatch, handles: Sequence[int]) -> None:
+        self.window = window
+        self.handles = handles
+        self.rows = 0
+        self._before, self._after = edges(before), edges(after)
+        self._begins: set[int] = set()
+        self._ends: set[int] = set()
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """What to ask for: the window, and the values beside it where they are near."""
+        start, end = self.window.start_ns, self.window.end_ns
+        firsts = [edge.at_ns for edge in self._before.values() if edge.at_ns >= start - MARGIN_NS]
+        lasts = [edge.at_ns for edge in self._after.values() if edge.at_ns <= end + MARGIN_NS]
+        return min([start, *firsts]), max([end, *lasts]) + 100
+
+    def is_unchanged(self, handle: int) -> bool:
+        """Whether nothing happened to a node in the window: the value on both sides is the same one."""
+        before = self._before.get(handle)
+        return before is not None and before == self._after.get(handle)
+
+    def asked(self, historized: Set[int]) -> list[int]:
+        """The numbers of the nodes whose history is needed, and that have one."""
+        return [n for n, handle in enumerate(self.handles) if handle in historized and not self.is_unchanged(handle)]
+
+    def take(self, number: int, columns: ItemColumns, *, sub: int, receive_ns: int, mono_ns: int) -> pa.RecordBatch:
+        """The rows of `SEGMENT` that the capture lacks, of some values of the node with this number."""
+        handle = self.handles[number]
+        columns.client_handle[:] = 0
+        rows = encode_items(
+            columns,
+            nodes=np.array([handle], np.uint32),
+            receive_time=receive_ns,
+            receive_mono=mono_ns,
+            sequence=0,
+            sub=sub,
+            flags=int(Flag.HISTORY),
+        )
+        rows = rows.filter(pa.array(~np.isin(columns.status, _NO_VALUE)))
+        times = _times(rows)
+        before, after = self._before.get(handle), self._after.get(handle)
+        self._begins |= {handle} & _holding(rows, times, before, handle)
+        self._ends |= {handle} & _holding(rows, times, after, handle)
+        low = self.window.start_ns - 1 if before is None else before.at_ns
+        high = self.window.end_ns if after is None else after.at_ns
+        kept = rows.filter(pa.array((times > low) & (times < high)))
+        self.rows += kept.num_rows
+        return kept
+
+    def missing(self, number: int, ending: str) -> str:
+        """Why the window of a node is not filled; empty when all of it is."""
+        handle = self.handles[number]
+        if self.is_unchanged(handle):
+            return ""
+        if ending:
+            return ending
+        if handle not in self._before or handle not in self._after:
+            return "there is no value beside the window to compare with"
+        if handle not in self._begins:
+            return "the value before the window is not in it"
+        return "" if handle in self._ends else "the value after the window is not in it"
+
+    def evidence(self, causes: Sequence[str]) -> dict[str, Any]:
+        """What the gap says of its history: `missing` of every node."""
+        named = Counter(cause for cause in causes if cause)
+        short = dict(named.most_common(_CAUSES))
+        return {"nodes": len(causes), "filled": len(causes) - named.total(), "rows": self.rows, "not_filled": short}
+
+
+def edges(rows: pa.RecordBatch) -> dict[int, Edge]:
+    """By handle, the row of each; of several the last."""
+    times = _times(rows)
+    found = zip(rows.column("node").to_pylist(), times.tolist(), rows.select(_SAID).to_pylist(), strict=True)
+    return {handle: Edge(at_ns, _key(row)) for handle, at_ns, row in found}
+
+
+def _holding(rows: pa.RecordBatch, times: Any, edge: Edge | None, handle: int) -> set[int]:
+    if edge is None:
+        return set()
+    same = rows.filter(pa.array(times == edge.at_ns)).select(_SAID).to_pylist()
+    return {handle} if any(_key(row) == edge.key for row in same) else set()
+
+
+def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Value and status of a row; of the status the upper half, for history and subscription have flags of their own."""
+    number = row["v_f64"]
+    bits = None if number is None else struct.pack("<d", number)
+    return row["status"] >> 16, row["vtype"], bits, row["v_i64"], row["v_bool"], row["v_str"], row["raw"]
+
+
+def _times(rows: pa.RecordBatch) -> Any:
+    times = pc.coalesce(rows.column("source_time"), rows.column("server_time"), rows.column("receive_time"))
+    return times.cast(pa.int64()).to_numpy(zero_copy_only=False)

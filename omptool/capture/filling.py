@@ -1,0 +1,81 @@
+"""Asks a server for what a recording missed: the one errand between a window in the capture and HistoryRead.
+
+Runs beside the live values and never before them; whatever goes wrong leaves the window as it was, with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from omptool.errors import OmptoolError
+from omptool.opcua.history import read_raw
+from omptool.protocol.columns import ItemColumns
+
+if TYPE_CHECKING:
+    from omptool.capture.recorder import Recording
+    from omptool.capture.store import RecordingStore
+    from omptool.model.nodes import Node
+    from omptool.opcua.session import Session
+
+HISTORY_READ = 4
+"""Bit of AccessLevel (Part 3, 8.57): the server has a history of the value, and this user may read it."""
+
+NO_HISTORY = "the server keeps no history of it"
+
+
+class Filling:
+    """The errand of one server; a new one ends the one before."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(
+        self, session: Session, store: RecordingStore, nodes: Mapping[int, Node], publishing_ms: float
+    ) -> None:
+        """Begin, where windows are to be filled; does not wait."""
+        await self.stop()
+        if self._recording.fills:
+            wait_s = 0.5 + 2 * publishing_ms / 1000
+            self._task = asyncio.create_task(fill(session, self._recording, store, nodes, wait_s))
+
+    async def stop(self) -> None:
+        """What was not fetched from history by now is not."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+async def fill(
+    session: Session, recording: Recording, store: RecordingStore, nodes: Mapping[int, Node], wait_s: float
+) -> None:
+    """Fill the window that ended last, if there is one.
+
+    Args:
+        nodes: monitored ones, by their handle.
+        wait_s: until their first values have arrived.
+    """
+    await asyncio.sleep(wait_s)
+    handles = list(nodes)
+    filler, sub = store.filler, store.sub
+    if filler is None or sub is None:
+        return
+    plan = await recording.in_thread(lambda: filler.begin(handles))
+    if plan is None:
+        return
+    historized = {handle for handle, node in nodes.items() if (node.access_level or 0) & HISTORY_READ}
+    numbers = plan.asked(historized)
+    endings = [NO_HISTORY] * len(handles)
+
+    async def on_values(at: int, columns: ItemColumns) -> None:
+        await recording.in_thread(lambda: filler.fill(numbers[at], columns, sub))
+
+    try:
+        ends = await read_raw(session, [nodes[handles[n]].node_id for n in numbers], *plan.span, on_values)
+    except OmptoolError as error:
+        ends = [error.message] * len(numbers)
+    for number, end in zip(numbers, ends, strict=True):
+        endings[number] = end
+    await recording.in_thread(lambda: filler.end(endings, store.name, sub))
