@@ -144,7 +144,8 @@ def _select(
         return f"SELECT * FROM read_json({names})"
     if table.format in ("csv", "tsv"):
         delimiter = ", delim = '\t'" if table.format == "tsv" else ""
-        return f"SELECT * FROM read_csv({names}, union_by_name = true, strict_mode = true{delimiter})"
+        # without `skip`, rows that do not fit the first guess are passed over as if they were a preamble
+        return f"SELECT * FROM read_csv({names}, union_by_name = true, strict_mode = true, skip = 0{delimiter})"
     return _parquet(names, table)
 
 

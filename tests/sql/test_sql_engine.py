@@ -170,6 +170,14 @@ def test_a_name_that_is_taken_is_refused(name: str, tmp_path: Path) -> None:
         LocalEngine(resolve_all([f"{name}={tmp_path / 'x.csv'}"]))
 
 
+@pytest.mark.parametrize("text", ["a,b\n1,2\n1,2,3,4\n", "a,b\n" + "1,2\n" * 99 + "1,2,3,4\n", "a,b\n1,2\n3\n4,5\n"])
+def test_no_row_of_a_text_file_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.csv").write_text(text)
+    with LocalEngine(resolve_all([str(tmp_path / "x.csv")])) as engine:
+        rows = engine.run("select count(*) as n from x").read_all().to_pylist()
+    assert rows == [{"n": text.count("\n") - 1}]
+
+
 def test_two_tables_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a\n1\n")
     with pytest.raises(UsageError, match="is already"):
