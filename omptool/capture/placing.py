@@ -69,8 +69,8 @@ def new_id(time_ns: int) -> str:
     return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:12]}"
 
 
-def check_free(path: Path, force: bool) -> None:
-    """Refuse to write over anything but, with `force`, a capture.
+def check_free(path: Path, force: bool, *, can_resume: bool = False) -> None:
+    """Refuse to write over anything but, with `force`, a capture; `can_resume`: the hint may say so.
 
     Raises:
         OutputExists: something is there.
@@ -82,9 +82,8 @@ def check_free(path: Path, force: bool) -> None:
     if not cache.is_capture(path):
         raise OutputExists(f"{path} exists and holds something else", "choose another name")
     if not force:
-        raise OutputExists(
-            f"{path} exists", "choose another name, add --resume to go on with it, or --force to replace it"
-        )
+        others = "add --resume to go on with it, or --force" if can_resume else "or add --force"
+        raise OutputExists(f"{path} exists", f"choose another name, {others} to replace it")
 
 
 def is_free(path: Path) -> bool:

@@ -100,7 +100,7 @@ async def record(
     if resume and not is_free(output):
         standing = await asyncio.to_thread(take_up, output)
     else:
-        check_free(output, force)  # before the long browse, not after it; the writer checks again
+        check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
     recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill)
     return await recording.run(stop)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from omptool.errors import MalformedMessage
 from omptool.protocol import skip
-from omptool.protocol.wire import NO_DIAGNOSTICS, SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
+from omptool.protocol.wire import I64, NO_DIAGNOSTICS, SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
 
 PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 _DATA_CHANGE, _EVENT_LIST, _STATUS_CHANGE = 811, 916, 820
@@ -73,7 +73,7 @@ class PublishAnswer(NamedTuple):
     Attributes:
         service_result: StatusCode of the call.
         sequence_number: of this NotificationMessage; of the next one when this is a keep-alive.
-        publish_time_ticks: 100 ns since 1601.
+        publish_time_ticks: 100 ns since 1601; of the answer where the server leaves the message's own out.
         available: sequence numbers that the server still holds for Republish.
         results: one StatusCode for each acknowledgement of the request.
     """
@@ -103,12 +103,13 @@ def parse_publish_response(body: bytes | memoryview) -> PublishAnswer:
         MalformedMessage: the bytes are not a PublishResponse.
     """
     reader = Reader(bytes(body))
-    result = _granted(reader, PUBLISH_RESPONSE)
+    result, answered = _granted(reader, PUBLISH_RESPONSE)
     if result >> 31:
         return PublishAnswer(result)
     subscription = reader.u32()
     available = _u32_array(reader)
     more, sequence, time, notifications = _message(reader, with_more=True)
+    time = time or answered  # node-opcua leaves it out; without it nobody knows when the server last spoke
     return PublishAnswer(result, subscription, sequence, time, more, available, _u32_array(reader), notifications)
 
 
@@ -119,7 +120,7 @@ def parse_republish_response(body: bytes | memoryview) -> PublishAnswer:
         MalformedMessage: the bytes are not a RepublishResponse.
     """
     reader = Reader(bytes(body))
-    result = _granted(reader, REPUBLISH_RESPONSE)
+    result, _ = _granted(reader, REPUBLISH_RESPONSE)
     if result >> 31:
         return PublishAnswer(result)
     _, sequence, time, notifications = _message(reader, with_more=False)
@@ -158,21 +159,21 @@ def tells_overflow(events: Events) -> bool:
         return False
 
 
-def _granted(reader: Reader, expected: int) -> int:
-    """ServiceResult; the reader stands behind the header. The usual header is recognised as a whole, the rest is
-    read."""
+def _granted(reader: Reader, expected: int) -> tuple[int, int]:
+    """ServiceResult and Timestamp of the header, behind which the reader then stands. The usual header is recognised
+    as a whole, any other is read."""
     data = reader.data
     if expected == PUBLISH_RESPONSE and data[:4] == _PLAIN_PUBLISH and data[20:28] in _PLAIN_HEADER_END:
         reader.pos = 28
-        return int(U32(data, 16)[0])
+        return int(U32(data, 16)[0]), int(I64(data, 4)[0])
     header: ResponseHeader = reader.response_header()
     if header.type_id == SERVICE_FAULT:
         if not header.service_result >> 31:
             malformed("a ServiceFault without a fault", 0)
-        return header.service_result
+        return header.service_result, header.timestamp_ticks
     if header.type_id != expected:
         malformed(f"an answer of type i={header.type_id} instead of i={expected}", 0)
-    return header.service_result
+    return header.service_result, header.timestamp_ticks
 
 
 def _message(reader: Reader, *, with_more: bool) -> tuple[bool, int, int, tuple[Notification, ...]]:

@@ -26,7 +26,7 @@ def _craft(
 ) -> Path:
     """A capture whose only segment holds one interval of our choice, sealed as if omptool had written it."""
     writer = CaptureWriter.create(path)
-    capture_id, metadata = writer.id, writer._metadata(writer._telemetry)
+    capture_id, metadata = writer.id, writer._telemetry.metadata(writer.id, writer._node_tables, writer._session)
     build.abandon(writer)
     metadata.update({b"omp.segment": b"1", **(schema.metadata or {})})
     file = SegmentFile(path / FIRST, Encoder(schema.with_metadata(metadata)), capture_id, sequence=1, first_row=1)

@@ -134,7 +134,7 @@ def test_messages_and_progress(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_chart_labels() -> None:
-    lines = [*chart.shares([EVIL], [(EVIL, [50.0])], cells=80), *chart.bars([EVIL], [], [[EVIL]], [0.5], cells=80)]
+    lines = chart.bars([EVIL], [], [[EVIL]], [0.5], cells=80)
     check("\n".join(lines).encode())
 
 
