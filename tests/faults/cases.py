@@ -79,7 +79,7 @@ SERVER_CASES: dict[str, tuple[Step, ...]] = {
 """These need a server of their own."""
 
 HARMLESS = frozenset(CASES) | {"server-stopped", "clock-forward", "clock-back", "clock-to-and-fro"}
-"""What must leave no window at all: session, subscription and queues outlive it, or Republish brings what was spoilt."""
+"""What must leave no window: session, subscription and queues outlive it, or Republish brings what was spoilt."""
 
 BEYOND: frozenset[tuple[str, str]] = frozenset()
 """Not tried."""
