@@ -72,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         code = ExitCode.OK
     except OSError as error:
         code = _system_error(error)
-    except Exception as error:  # noqa: BLE001  the only one: whatever reaches this is a bug and must be seen
+    except Exception as error:  # noqa: BLE001  the only one here: whatever reaches this is a bug and must be seen
         code = _bug(error)
     return _flushed(code)
 

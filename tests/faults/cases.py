@@ -80,6 +80,3 @@ SERVER_CASES: dict[str, tuple[Step, ...]] = {
 
 HARMLESS = frozenset(CASES) | {"server-stopped", "clock-forward", "clock-back", "clock-to-and-fro"}
 """What must leave no window: session, subscription and queues outlive it, or Republish brings what was spoilt."""
-
-BEYOND: frozenset[tuple[str, str]] = frozenset()
-"""Not tried."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import clients
-from tests.faults.cases import BEYOND, CASES, HARMLESS, SERVER_CASES
+from tests.faults.cases import CASES, HARMLESS, SERVER_CASES
 from tests.faults.judge import Trouble
 from tests.faults.proxy import Workshop
 from tests.faults.scenario import PATIENCE_S, Outcome, Stage, Step, Troupe
@@ -68,7 +68,7 @@ async def in_turn(
             return await clients.run(case, shared, troupe, clients.HARMS[case])
 
     kinds = ((CASES, on_the_way), (SERVER_CASES, of_server), (clients.HARMS, of_client))
-    runs = {case: run(case) for cases, run in kinds for case in cases if (case, stack) not in BEYOND}
+    runs = {case: run(case) for cases, run in kinds for case in cases}
     return dict(zip(runs, await asyncio.gather(*runs.values(), return_exceptions=True), strict=True))
 
 

@@ -78,10 +78,10 @@ class Worker:
 
     def _preload(self) -> None:
         """Import what statements need before the first one comes."""
-        import pyarrow.ipc  # noqa: F401
+        import pyarrow.ipc  # noqa: F401  only to have it loaded
 
         import omptool.sources.lake
-        import omptool.sql.engine  # noqa: F401
+        import omptool.sql.engine  # noqa: F401  likewise
 
     def _listen(self) -> None:
         """Orders into the queue; a cancel reaches the engine at once; without a server there is nothing to do."""
