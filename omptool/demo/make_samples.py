@@ -6,9 +6,9 @@ tests/constraints.txt says which. Takes some ten seconds.
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 from omptool.capture.reader import Capture
@@ -61,4 +61,6 @@ def make(samples: Path) -> None:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]) if len(sys.argv) > 1 else folder())
+    arguments = argparse.ArgumentParser(prog="python -m omptool.demo.make_samples", description="Makes the samples anew.")
+    arguments.add_argument("dir", nargs="?", type=Path, default=folder(), help="where; else where they lie now")
+    make(arguments.parse_args().dir)
