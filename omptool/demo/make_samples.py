@@ -61,6 +61,6 @@ def make(samples: Path) -> None:
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(prog="python -m omptool.demo.make_samples", description="Makes the samples anew.")
+    arguments = argparse.ArgumentParser("python -m omptool.demo.make_samples", description="Makes the samples anew.")
     arguments.add_argument("dir", nargs="?", type=Path, default=folder(), help="where; else where they lie now")
     make(arguments.parse_args().dir)
