@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
+from omptool.cli.access import Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
+    PasswordFileOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
+    SecurityOption,
     SelectOption,
     TimeoutOption,
+    TrustFirstOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
@@ -51,12 +59,14 @@ class Answer:
         table: a row per node to show.
         values: telemetry rows of those with a value; None when values were not asked for.
         seconds: how long the server took.
+        security: SecurityPolicy and mode of the channel.
     """
 
     explored: Explored
     table: pa.Table
     values: pa.RecordBatch | None
     seconds: float
+    security: tuple[str, str]
 
 
 def browse(
@@ -78,6 +88,13 @@ def browse(
     depth: Annotated[int | None, typer.Option("--depth", help="Only this many levels.", min=1, metavar="N")] = None,
     values: Annotated[bool, typer.Option("--values", help="Read the current values too.")] = False,
     plant: PlantOption = None,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -99,7 +116,8 @@ def browse(
     """
     from omptool.opcua.survey import Wanted
 
-    chosen = settings.server(settings.load(config), server)
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
+    chosen = settings.server(settings.load(config), server, access)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
     asked = Asked(root, depth, Wanted(tuple(select or ()), tuple(class_ or ()), tuple(type_ or ())), values)
@@ -144,7 +162,7 @@ async def _ask(
             identity = ServerIdentity.of(chosen, session)
             values = await noderows.read(session, identity, explored, model) if asked.values else None
     table = noderows.table(explored, identity, model, values)
-    return Answer(explored, table, values, time.monotonic() - started)
+    return Answer(explored, table, values, time.monotonic() - started, session.security)
 
 
 def _say_refused(explored: Explored) -> None:
@@ -167,7 +185,8 @@ def _tree(answer: Answer, chosen: ServerConfig, asked: Asked) -> str:
     count = sum(node.node_class == "Variable" for node in explored.shown)
     variables = f"{count:,} of {total:,} variables" if asked.wanted else f"{total:,} variables"
     name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
-    head = f"{terminal.escape(name)}  no security  {variables} · {answer.seconds:.1f} s"
+    security = "no security" if answer.security[1] == "None" else " ".join(answer.security)
+    head = f"{terminal.escape(name)}  {security}  {variables} · {answer.seconds:.1f} s"
     cells = tree.cells_of(answer.values)
     lines = tree.lines(
         explored.shown,

@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import settings
+from omptool.cli.access import Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     DryRunOption,
     ForceOption,
     FormatOption,
     LockOption,
+    PasswordFileOption,
     ProgressMode,
     ProgressOption,
+    SecurityOption,
     SelectOption,
     TimeoutOption,
+    TrustFirstOption,
     TzOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
 from omptool.cli.output import Rows, emit
 from omptool.cli.signals import run_async, run_until_stopped
@@ -84,6 +92,13 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -109,7 +124,8 @@ def capture(
     loaded = settings.load(config, asked)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
-    wanted = _wanted(loaded, servers, timeout)
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
+    wanted = _wanted(loaded, servers, timeout, access)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError("capture needs a place to record to", f"omptool capture {' '.join(servers)} -o shift.omcap")
@@ -187,7 +203,7 @@ async def _show_plan(servers: Sequence[Wanted], selection: Selection, format: st
     return ExitCode.OK
 
 
-def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> list[Wanted]:
+def _wanted(config: Config, servers: Sequence[str], timeout: float | None, access: Access) -> list[Wanted]:
     """The servers that were named, each with its intervals.
 
     Raises:
@@ -197,9 +213,14 @@ def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> li
 
     from omptool.capture.recording import Intervals, Wanted
 
+    if len(servers) > 1 and access.names_a_user:
+        raise UsageError(
+            "a user on the command line is for one server, and these are several",
+            "name user and password_file of each in omptool.toml",
+        )
     found: list[Wanted] = []
     for text in servers:
-        server = settings.server(config, text)
+        server = settings.server(config, text, access)
         before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
         if before != "":
             same = f", which is {before or server.name}," if before or server.name else ""

@@ -202,8 +202,12 @@ def _check_named(file: File, section: str, tables: Any) -> None:
                 raise _unknown(file, (section, name), key, known)
 
 
+_ELSEWHERE = frozenset({"OMPTOOL_CONFIG", "OMPTOOL_PASSWORD"})
+"""Variables that are no settings."""
+
+
 def _check_variables(environ: Mapping[str, str]) -> None:
-    known = {setting.variable for setting in SETTINGS} | {"OMPTOOL_CONFIG"}
+    known = {setting.variable for setting in SETTINGS} | _ELSEWHERE
     for name in environ:
         if name.startswith("OMPTOOL_") and name not in known:
             raise ConfigError(
@@ -215,7 +219,8 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 def _unknown(file: File, table: tuple[str, ...], key: str, known: Sequence[str] | set[str]) -> ConfigError:
     where = _where(file, table, key)
     if key.lower() in _SECRETS:
-        instead = 'put it into a file of its own and write token_file = "FILE"' if "token_file" in known else ""
+        file_key = next((name for name in ("token_file", "password_file") if name in known), "")
+        instead = f'put it into a file of its own and write {file_key} = "FILE"' if file_key else ""
         return ConfigError(
             f'{where}: "{key}" is a secret and does not belong in a settings file', instead or "remove the line"
         )

@@ -27,10 +27,13 @@ from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_f
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
+from omptool.protocol.wire import service_result
+
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
     UASocketProtocol: (
         "_send_request",  # sends one request and hands out the future of its raw answer
         "_process_received_data",  # takes one complete chunk
+        "_process_received_message",  # takes one complete message
         "_fail_all_pending",  # wakes every waiting request
         "_setup_request_header",  # authentication token, request handle and TimeoutHint
         "_callbackmap",  # request id to future
@@ -164,6 +167,13 @@ class GuardedProtocol(UASocketProtocol):
             position += size
             self._take(kind, final, chunk)
         del self._incoming[:position]
+
+    def _process_received_message(self, msg: Any) -> None:
+        """asyncua cannot read an OpenSecureChannel that is answered by a ServiceFault: its reason is kept here."""
+        if not self._connection.is_open() and isinstance(msg, ua.Message):
+            code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
+            self.fault_code = code if code >> 31 else 0
+        super()._process_received_message(msg)
 
     def eof_received(self) -> None:
         """Keep what a peer said before it hung up: fewer than 8 bytes are no header, but may tell what it speaks."""
@@ -313,12 +323,19 @@ class SessionKey:
     server_nonce: bytes | None = field(repr=False)
     policy_ids: tuple[Any, ...] = field(repr=False)
     application_uri: str = field(repr=False)
+    security: tuple[str, str] = field(default=("None", "None"), repr=False)
 
 
-def session_key(client: Client, application_uri: str) -> SessionKey:
-    """The key of the client's session."""
+def session_key(client: Client, application_uri: str, security: tuple[str, str]) -> SessionKey:
+    """The key of the client's session, which has SecurityPolicy and mode `security`."""
     token = client.uaclient.session.authentication_token
-    return SessionKey(token, client._server_nonce, tuple(client._policy_ids), application_uri)
+    return SessionKey(token, client._server_nonce, tuple(client._policy_ids), application_uri, security)
+
+
+def keep_token_policy(client: Client, policy_id: str) -> None:
+    """Leave asyncua, which takes the first of a kind, only the token policy that was chosen."""
+    kept = [policy for policy in client._policy_ids or () if (policy.PolicyId or "") == policy_id]
+    client._policy_ids = kept or client._policy_ids
 
 
 def adopt_session(client: Client, key: SessionKey) -> None:

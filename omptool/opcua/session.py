@@ -16,11 +16,13 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from omptool.errors import NotFound, Unreachable
+from omptool.errors import NotFound, ServerRefused, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import channel, faults, hooks, requests
+from omptool.opcua import faults, hooks, requests, security
+from omptool.opcua.channel import Line
+from omptool.opcua.endpoints import NONE
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
@@ -35,6 +37,7 @@ class Session:
     Attributes:
         url: as typed.
         timeout_s: default time limit of a request.
+        security: SecurityPolicy and mode of the channel.
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
@@ -42,10 +45,11 @@ class Session:
         knows_all_structures: whether every structure type of the server is among them.
     """
 
-    def __init__(self, client: Client, url: str, timeout_s: float) -> None:
+    def __init__(self, client: Client, url: str, timeout_s: float, security: tuple[str, str] = (NONE, NONE)) -> None:
         self._client = client
         self.url = url
         self.timeout_s = timeout_s
+        self.security = security
         self.resumed = False
         self.info = ServerInfo()
         self.data_types: dict[str, DataType] = {}
@@ -85,7 +89,7 @@ class Session:
     @property
     def key(self) -> hooks.SessionKey:
         """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
-        return hooks.session_key(self._client, self.application_uri)
+        return hooks.session_key(self._client, self.application_uri, self.security)
 
     def leave(self) -> None:
         """End the connection without CloseSession: session, subscriptions and queues wait for `connect(resume=…)`."""
@@ -199,39 +203,38 @@ async def connect(
         ServerRefused: the server does not take this client, user or policy.
     """
     limit = server.timeout_s if timeout_s is None else timeout_s
-    async with channel.opened(server.url, limit if opening_s is None else opening_s) as line:
-        session = Session(line.client, server.url, limit)
+    held = resume.security if resume else None
+    async with security.opened(server, limit if opening_s is None else opening_s, held) as (line, plan):
+        session = Session(line.client, server.url, limit, (plan.endpoint.policy, plan.endpoint.mode))
         async with line.translating():
-            line.stage = "ActivateSession"
-            session.resumed = resume is not None and await _resumed(line.client, resume)
-            announced = resume.application_uri if resume and session.resumed else await _created(line)
+            session.resumed = resume is not None and await _resumed(line, plan, resume)
+            announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
+        _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
         session.describe(await read_server_info(session, announced))
         yield session
 
 
-async def _resumed(client: Client, key: hooks.SessionKey) -> bool:
+async def _resumed(line: Line, plan: security.Plan, key: hooks.SessionKey) -> bool:
     """Activate an older session on this channel; False when the server no longer has it.
 
     Raises:
         UaError: it cannot just now; the session, and what is queued in it, may still be there.
     """
-    hooks.adopt_session(client, key)
+    hooks.adopt_session(line.client, key)
     try:
-        await client.activate_session()
+        await security.activate(line, plan)
     except UaError as error:
         if int(getattr(error, "code", 0)) in faults.PASSING:
             raise
-        hooks.forget_session(client)
+        hooks.forget_session(line.client)
         return False
     return True
 
 
-async def _created(line: channel.Line) -> str:
-    """CreateSession and ActivateSession; the ApplicationUri of the endpoint that answered."""
-    line.stage = "CreateSession"
-    answer = await line.client.create_session()
-    line.stage = "ActivateSession"
-    await line.client.activate_session()
-    endpoints = answer.ServerEndpoints or []
-    return next((e.Server.ApplicationUri for e in endpoints if e.Server and e.Server.ApplicationUri), "")
+def _check_name(server: ServerConfig, announced: str) -> None:
+    if server.application_uri is not None and announced != server.application_uri:
+        raise ServerRefused(
+            f"{server.url} calls itself {announced or 'nothing'}, not {server.application_uri}",
+            "another server has this address now, or application_uri in omptool.toml is an old one",
+        )
