@@ -42,11 +42,13 @@ class Outcome:
     Attributes:
         rows: compared.
         wrong: how many rows or values, by what is wrong with them; empty = all is well.
-        discarded: values that the server's queues lost, and that a window of the capture holds.
+        discarded: values that the server's queues lost.
+        untold: values that were sent, are absent, and lie in a window; none where there is no window.
     """
 
     rows: int = 0
     discarded: int = 0
+    untold: int = 0
     wrong: Counter[str] = field(default_factory=Counter)
 
     def note(self, what: str, count: int) -> None:
@@ -145,13 +147,24 @@ class _Checker:
                 lost[group["machine"], items, first - self._first : last - self._first + 1] = True
         sent &= ~lost
         note = self.outcome.note
-        note("values missing", int((sent & (found == 0)).sum()))
         note("values that were never sent", int((~sent & (found > 0)).sum()))
         note("values twice", int((found > np.maximum(initial, 1)).sum()))
-        self._compare_windows(lost)
+        self._compare_windows(lost, sent & (found == 0))
 
-    def _compare_windows(self, lost: npt.NDArray[np.bool_]) -> None:
-        """Discarded values lie in a window of their node; a node that lost nothing has none."""
+    def _compare_windows(self, lost: npt.NDArray[np.bool_], absent: npt.NDArray[np.bool_]) -> None:
+        """What is not there lies in a window of its node; a node that lost nothing has none."""
+        spans = self._spans()
+        self.outcome.discarded, self.outcome.untold = int(lost.sum()), int(absent.sum())
+        for where, what in ((lost, "discarded values outside every window"), (absent, "values missing")):
+            for machine, item, tick in np.argwhere(where).tolist():
+                due = int(self._plan.due_ns(machine, tick + self._first))
+                is_told = any(start <= due < end for start, end in spans.get((machine, item), ()))
+                self.outcome.note(what, not is_told)
+        unfounded = [place for place in spans if not (lost[place].any() or absent[place].any())]
+        self.outcome.note("nodes with windows that lost nothing", len(unfounded))
+
+    def _spans(self) -> dict[tuple[int, int], list[tuple[int, int]]]:
+        """The windows of the capture by machine and item, Unix nanoseconds."""
         spans: dict[tuple[int, int], list[tuple[int, int]]] = {}
         machines = {application_uri(number): number for number in range(self._plan.machines)}
         items = {node_id(number): number for number in range(self._plan.items)}
@@ -161,13 +174,7 @@ class _Checker:
             of_node = range(self._plan.items) if gap["node_id"] is None else [items[gap["node_id"]]]
             for item in of_node:
                 spans.setdefault((machines[gap["server"]], item), []).append(span)
-        for machine, item, tick in np.argwhere(lost).tolist():
-            due = int(self._plan.due_ns(machine, tick + self._first))
-            is_told = any(start <= due < end for start, end in spans.get((machine, item), ()))
-            self.outcome.note("discarded values outside every window", not is_told)
-            self.outcome.discarded += 1
-        unfounded = [place for place in spans if not lost[place].any()]
-        self.outcome.note("nodes with windows that lost nothing", len(unfounded))
+        return spans
 
 
 def _ns(moment: Any) -> int:
