@@ -42,7 +42,8 @@ _MAX_LIST = 64 << 20
 
 def capture(
     servers: Annotated[
-        list[str], typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml.", metavar="SERVER...")
+        list[str],
+        typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml, also as globs.", metavar="SERVER..."),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
@@ -100,6 +101,7 @@ def capture(
     Examples:
       omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
       omptool capture press7 press8 oven2 -o line1.omcap --until 22:00
+      omptool capture 'hall2-*' 'oven{1,2}' -o hall2.omcap
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
       omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
         omptool capture press7 -o speed.omcap --nodes -
@@ -198,16 +200,13 @@ def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> li
 
     from omptool.capture.recording import Intervals, Wanted
 
-    found: list[Wanted] = []
-    for text in servers:
-        server = settings.server(config, text)
-        before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
-        if before != "":
-            same = f", which is {before or server.name}," if before or server.name else ""
-            raise UsageError(f"{server.url}{same} is named twice", "name each server once")
-        intervals = Intervals(config.publishing_ms(server), config.sampling_ms(server))
-        found.append(Wanted(server if timeout is None else replace(server, timeout_s=timeout), intervals))
-    return found
+    return [
+        Wanted(
+            server if timeout is None else replace(server, timeout_s=timeout),
+            Intervals(config.publishing_ms(server), config.sampling_ms(server)),
+        )
+        for server in settings.servers(config, servers)
+    ]
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

@@ -80,6 +80,7 @@ CAPTURE = (
     Case("no `-o`", "capture opc.tcp://press7:4840", 2),
     *_addresses("capture", " -o new.omcap --for 1s"),
     *_sessions("capture", " -o new.omcap --for 1s"),
+    Case("a glob of names that no server has", "capture 'hall2-*' -o new.omcap", 2),
     Case("a server twice", "capture opc.tcp://press7:4840 opc.tcp://press7:4840 -o new.omcap", 2),
     Case("`-o`: a capture is there", "capture opc.tcp://press7:4840 -o shift.omcap", 1),
     Case("`-o`: a file is there", "capture opc.tcp://press7:4840 -o orders.csv", 1),
