@@ -65,7 +65,7 @@ def test_globs_name_servers_each_once_in_the_order_of_the_file() -> None:
     assert _named("oven2", "*", "oven{1,2}", "oven1", "opc.tcp://x") == [
         "oven2", "hall2-b", "hall2-a", "oven1", "opc.tcp://x",
     ]  # fmt: skip
-    with pytest.raises(UsageError, match="opc.tcp://oven1, which is oven1, is named twice"):
+    with pytest.raises(UsageError, match=r"opc.tcp://oven1, which is oven1, is named twice"):
         _named("oven1", "oven1")
     with pytest.raises(UsageError, match="named twice"):
         _named("oven*", "opc.tcp://oven1")  # another name, so other rows: which one is meant?
