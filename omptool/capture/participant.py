@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omptool.capture.asked import settings
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
@@ -24,11 +25,12 @@ from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
+from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.crawl import crawl
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import MonitoredItem, RequestedItem
+from omptool.opcua.items import MonitoredItem, RequestedItem, requested
 from omptool.opcua.link import Link
 from omptool.opcua.metadata import enrich
 from omptool.opcua.relocate import relocate
@@ -51,11 +53,19 @@ _REASONS = {
 
 
 class Found(NamedTuple):
-    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
+    """What a server has, and what of it is wanted.
+
+    Attributes:
+        nodes: every one below Objects.
+        chosen: the Variables to monitor.
+        unbrowsable: nodes (with StatusCode) below which nobody can look.
+        asked: by NodeId how a Variable is to be monitored, where something is said of it.
+    """
 
     nodes: list[Node]
     chosen: list[Node]
     unbrowsable: dict[str, int]
+    asked: dict[str, Monitoring]
 
 
 async def browse(
@@ -78,7 +88,16 @@ async def browse(
         choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
     else:
         choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
-    return Found(nodes, choice.nodes, refused), choice
+    asked = settings(selection, choice.nodes, nodes, session.namespaces)
+    return Found(nodes, choice.nodes, refused, asked), choice
+
+
+def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_ms: float) -> list[RequestedItem]:
+    """What to ask the server for, in the order of the nodes; ClientHandles count from 1."""
+    return [
+        requested(node.node_id, handle, asked.get(node.node_id, AS_ALL), sampling_ms)
+        for handle, node in enumerate(chosen, 1)
+    ]
 
 
 class Participant:
@@ -104,7 +123,7 @@ class Participant:
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
         self.link = Link(wanted.server, self, publishing_ms=wanted.intervals.publishing_ms)
-        self._selection = selection
+        self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
         self.is_alone = is_alone
@@ -136,7 +155,8 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
+            is_alone = self.is_alone or self.wanted.selection is not None
+            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
@@ -145,8 +165,7 @@ class Participant:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        sampling_ms = self.wanted.intervals.sampling_ms
-        return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+        return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """On another session nodes may have other NodeIds, and what types mean must be known again."""
@@ -154,7 +173,11 @@ class Participant:
             session.data_types.update(self._data_types)
         relocated = await relocate(session, found.chosen)
         if relocated is not None:
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            asked = {
+                relocated.moved[old].node_id if old in relocated.moved else old: said
+                for old, said in found.asked.items()
+            }
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
             named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
             self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
@@ -376,6 +399,11 @@ class Participant:
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
+            unfiltered=tuple(
+                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
+                for item in self._items
+                if item.unfiltered
+            ),
             filled=store.filler.windows if store.filler else 0,
         )
 
