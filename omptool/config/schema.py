@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
@@ -21,12 +22,14 @@ class Setting:
         key: `section.name`, or `servers.NAME.name`.
         default: as it would be written in the file; None when there is none.
         help: one line for the reference.
+        is_path: names a file or folder; in a settings file a relative one is relative to that file.
     """
 
     key: str
     parse: Callable[[object], Any]
     default: object
     help: str
+    is_path: bool = False
 
     @property
     def variable(self) -> str:
@@ -38,8 +41,9 @@ class Setting:
 class ServerConfig:
     """How to reach one server, and what the user says about its place.
 
-    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `select` and `nodes`
-    are what to capture of it, where nothing is typed: path globs, and the file of a list.
+    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
+    of certificates, None = the user's own. `select` and `nodes` are what to capture of it, where nothing is typed: path
+    globs, and the file of a list.
     """
 
     url: str
@@ -51,6 +55,7 @@ class ServerConfig:
     publishing_ms: float | None = None
     sampling_ms: float | None = None
     timeout_s: float = 10.0
+    pki: Path | None = None
     select: tuple[str, ...] = ()
     nodes: str | None = None
 
@@ -167,6 +172,7 @@ SETTINGS = (
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
     ),
+    Setting("pki.folder", text, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )
