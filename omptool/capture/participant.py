@@ -9,30 +9,26 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from omptool.capture.asked import settings
+from omptool.capture.choosing import Found, browse, moved_settings, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import revision, was_revised
-from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
-from omptool.model.monitoring import AS_ALL, Monitoring
-from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.crawl import crawl
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import MonitoredItem, RequestedItem, requested
+from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.metadata import enrich
 from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
@@ -50,54 +46,6 @@ _REASONS = {
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
 }
-
-
-class Found(NamedTuple):
-    """What a server has, and what of it is wanted.
-
-    Attributes:
-        nodes: every one below Objects.
-        chosen: the Variables to monitor.
-        unbrowsable: nodes (with StatusCode) below which nobody can look.
-        asked: by NodeId how a Variable is to be monitored, where something is said of it.
-    """
-
-    nodes: list[Node]
-    chosen: list[Node]
-    unbrowsable: dict[str, int]
-    asked: dict[str, Monitoring]
-
-
-async def browse(
-    session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
-) -> tuple[Found, Choice]:
-    """Look at every node of a server, and choose; where it is the only one, everything asked for must be there.
-
-    Raises:
-        NotFound, UsageError: see `selection.select` and `selection.choose`.
-    """
-    progress.phase = "browsing"
-
-    def count(found: int) -> None:
-        progress.nodes = found
-
-    refused: dict[str, int] = {}
-    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
-    globs, listed = selection.globs, selection.listed
-    if is_alone:
-        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
-    else:
-        choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
-    asked = settings(selection, choice.nodes, nodes, session.namespaces)
-    return Found(nodes, choice.nodes, refused, asked), choice
-
-
-def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_ms: float) -> list[RequestedItem]:
-    """What to ask the server for, in the order of the nodes; ClientHandles count from 1."""
-    return [
-        requested(node.node_id, handle, asked.get(node.node_id, AS_ALL), sampling_ms)
-        for handle, node in enumerate(chosen, 1)
-    ]
 
 
 class Participant:
@@ -173,10 +121,7 @@ class Participant:
             session.data_types.update(self._data_types)
         relocated = await relocate(session, found.chosen)
         if relocated is not None:
-            asked = {
-                relocated.moved[old].node_id if old in relocated.moved else old: said
-                for old, said in found.asked.items()
-            }
+            asked = moved_settings(found.asked, relocated.moved)
             self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
             named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
             self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))

@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from omptool.capture.choosing import browse, requests
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
-from omptool.capture.participant import Participant, browse, requests
+from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,

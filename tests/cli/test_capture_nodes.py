@@ -89,6 +89,6 @@ def test_a_queue_of_one_is_sampled_and_a_deadband_is_in_the_journal(
     capture = Capture.open(tmp_path / "x.omcap")
     [revised] = [entry.detail["items"] for entry in capture.journal_entries if entry.kind == "revised"]
     assert [(item["queue_size"], item["sampled"], item.get("trigger")) for item in revised] == [
-        (1, True, None), (400, False, "status-value-timestamp"),
+        (1, True, None), (2000, False, "status-value-timestamp"),
     ]  # fmt: skip
     assert set(values(tmp_path / "x.omcap")) == {"Line1/Counter1", "Line1/Counter2"}
