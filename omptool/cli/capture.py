@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import settings
+from omptool.cli import operating, settings
 from omptool.cli.capture_nodes import (
     DeadbandOption,
     DiscardOption,
@@ -21,6 +21,7 @@ from omptool.cli.capture_nodes import (
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
+from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -51,7 +52,8 @@ PLAN_COLUMNS = (
 
 def capture(
     servers: Annotated[
-        list[str] | None, typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml.", metavar="SERVER...")
+        list[str] | None,
+        typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml, also as globs.", metavar="SERVER..."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
@@ -93,6 +95,9 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    metrics: MetricsOption = None,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -108,6 +113,7 @@ def capture(
     Examples:
       omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
       omptool capture press7 press8 oven2 -o line1.omcap --until 22:00
+      omptool capture 'hall2-*' 'oven{1,2}' -o hall2.omcap
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
       omptool browse press7 --select '**/Speed' --format csv | omptool capture press7 -o speed.omcap --nodes -
       omptool capture --nodes publishednodes.json -o plant.omcap
@@ -127,9 +133,13 @@ def capture(
         )
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
+    order = operating.read(log_file, log_format, metrics)
+
+    from omptool.cli.logfile import logging_to
+
     if output is None or dry_run:
         return run_async(lambda: _show_plan(what, format))
-    with locked(lock):
+    with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
                 what,
@@ -141,6 +151,7 @@ def capture(
                 backfill=backfill,
                 mode=progress,
                 format=format,
+                order=order,
             )
         )
 
@@ -156,14 +167,17 @@ async def _record(
     backfill: bool,
     mode: ProgressMode,
     format: str | None,
+    order: Operating,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
+    from omptool.cli import logfile
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
+    from omptool.cli.metrics import Metrics
 
     facts = Progress()
-    async with Screen(mode, output, limits, facts):
+    async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
             what.servers,
             output,
@@ -176,6 +190,7 @@ async def _record(
             progress=facts,
         )
     last_word(result, output)
+    logfile.summary(result) if result else None
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL

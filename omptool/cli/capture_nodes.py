@@ -110,8 +110,7 @@ def asked(config: Config, servers: Sequence[str], typed: Typed, timeout_s: float
     rules = tuple(Rule(rule.match, rule.monitoring) for rule in config.node_rules)
     plain = Selection(tuple(typed.select), None, typed.monitoring(), rules)
     listed = _read_list(typed.nodes) if typed.nodes is not None else None
-    named = [settings.server(config, text) for text in servers] or _servers_of(config, listed)
-    _check_once(named)
+    named = settings.servers(config, servers) if servers else _servers_of(config, listed)
     if listed is not None and listed.endpoints:
         own = _endpoints(named, listed, str(typed.nodes))
     elif listed is not None:
@@ -175,14 +174,6 @@ def _endpoints(named: Sequence[ServerConfig], listed: NodeList, file: str) -> di
         more = f" and {len(rest) - _SHOWN:,} more" if len(rest) > _SHOWN else ""
         diagnostics.note(f"note: {file} names servers that are not captured: {', '.join(rest[:_SHOWN])}{more}")
     return {server.url: by_url[_plain(server.url)] for server in named}
-
-
-def _check_once(named: Sequence[ServerConfig]) -> None:
-    for at, server in enumerate(named):
-        before = next((other for other in named[:at] if other.url == server.url), None)
-        if before is not None:
-            same = f", which is {before.name or server.name}," if before.name or server.name else ""
-            raise UsageError(f"{server.url}{same} is named twice", "name each server once")
 
 
 def _plain(url: str) -> str:
