@@ -13,11 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
-from omptool.capture.choosing import Found, browse, moved_settings, requests
-=======
 from omptool.capture import oplog
->>>>>>> main
+from omptool.capture.choosing import Found, browse, moved_settings, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
