@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import settings
+from omptool.cli import operating, settings
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
+from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -85,6 +86,9 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    metrics: MetricsOption = None,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -117,10 +121,13 @@ def capture(
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     selection = _selection(select, nodes)
+    order = operating.read(log_file, log_format, metrics)
+
+    from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
         return run_async(lambda: _show_plan(wanted, selection, format))
-    with locked(lock):
+    with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
                 wanted,
@@ -133,6 +140,7 @@ def capture(
                 backfill=backfill,
                 mode=progress,
                 format=format,
+                order=order,
             )
         )
 
@@ -149,14 +157,17 @@ async def _record(
     backfill: bool,
     mode: ProgressMode,
     format: str | None,
+    order: Operating,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
+    from omptool.cli import logfile
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
+    from omptool.cli.metrics import Metrics
 
     facts = Progress()
-    async with Screen(mode, output, limits, facts):
+    async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
             servers,
             output,
@@ -169,6 +180,7 @@ async def _record(
             progress=facts,
         )
     last_word(result, output)
+    logfile.summary(result) if result else None
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
