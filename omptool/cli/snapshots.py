@@ -98,7 +98,8 @@ def _below(nodes: list[Node], root: str | None, depth: int | None) -> tuple[list
 
     start: tuple[str, ...] = () if root is None else paths.split(_path_of(nodes, root))
     level = len(start)
-    known, above = [], []
+    known: list[Node] = []
+    above: list[Node] = []
     for node in nodes:
         names = paths.split(node.path)
         is_below = names[:level] == start and (len(names) > level or root is None)

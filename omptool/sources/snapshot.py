@@ -178,7 +178,9 @@ def _of_table(table: pa.Table) -> Snapshot:
     if lacking:
         raise ValueError(f"the column {lacking[0]} is missing")
     rows = table.to_pylist()
-    nodes, types, missing = [], [], {}
+    nodes: list[Node] = []
+    types: list[Node] = []
+    missing: dict[str, str] = {}
     for row in rows:
         node = _node(row)
         (types if node.node_class in TYPE_CLASSES and not node.path else nodes).append(node)
