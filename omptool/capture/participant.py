@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from omptool.capture import oplog
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
@@ -232,9 +233,11 @@ class Participant:
             await self._recording.in_thread(self._write_away)
             self._show()
         else:
+            oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
             self._recording.check_hope(self._startup)
 
     def event(self, event: Event) -> None:
+        self.progress.slow += event.kind == "client_slow"
         self._events.append((time.time_ns(), event))
 
     # in the worker thread
@@ -242,6 +245,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left)
         if self._away:
@@ -343,6 +347,7 @@ class Participant:
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self.progress.connects += 1
         self._show()
 
     def _not_connected(self, cause: str) -> None:

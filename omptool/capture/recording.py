@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from omptool.capture.naming import Shared
@@ -98,6 +98,8 @@ class ServerProgress:
         gaps: windows in which values may be missing.
         keep_alive_s: longest silence that the server promised; `silence` is the present one.
         lag_s: between the arrival of the oldest value of the last batch and its being safe on disk.
+        reasons: the same windows by reason; the recording's own counter.
+        connects: how often it was connected; `slow` how often omptool asked for nothing for too long.
         cause: why it is not connected.
         lost_ns: since when; `attempts` failed since then, the next comes in `retry_in` seconds.
     """
@@ -107,6 +109,9 @@ class ServerProgress:
     nodes: int = 0
     rows: int = 0
     gaps: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    connects: int = 0
+    slow: int = 0
     lag_s: float = 0.0
     keep_alive_s: float = 0.0
     cause: str = ""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import settings
+from omptool.cli import operating, settings
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
+from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -42,7 +43,8 @@ _MAX_LIST = 64 << 20
 
 def capture(
     servers: Annotated[
-        list[str], typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml.", metavar="SERVER...")
+        list[str],
+        typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml, also as globs.", metavar="SERVER..."),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
@@ -85,6 +87,9 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    metrics: MetricsOption = None,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -100,6 +105,7 @@ def capture(
     Examples:
       omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
       omptool capture press7 press8 oven2 -o line1.omcap --until 22:00
+      omptool capture 'hall2-*' 'oven{1,2}' -o hall2.omcap
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
       omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
         omptool capture press7 -o speed.omcap --nodes -
@@ -117,10 +123,13 @@ def capture(
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     selection = _selection(select, nodes)
+    order = operating.read(log_file, log_format, metrics)
+
+    from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
         return run_async(lambda: _show_plan(wanted, selection, format))
-    with locked(lock):
+    with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
                 wanted,
@@ -133,6 +142,7 @@ def capture(
                 backfill=backfill,
                 mode=progress,
                 format=format,
+                order=order,
             )
         )
 
@@ -149,14 +159,17 @@ async def _record(
     backfill: bool,
     mode: ProgressMode,
     format: str | None,
+    order: Operating,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
+    from omptool.cli import logfile
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
+    from omptool.cli.metrics import Metrics
 
     facts = Progress()
-    async with Screen(mode, output, limits, facts):
+    async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
             servers,
             output,
@@ -169,6 +182,7 @@ async def _record(
             progress=facts,
         )
     last_word(result, output)
+    logfile.summary(result) if result else None
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
@@ -198,16 +212,13 @@ def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> li
 
     from omptool.capture.recording import Intervals, Wanted
 
-    found: list[Wanted] = []
-    for text in servers:
-        server = settings.server(config, text)
-        before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
-        if before != "":
-            same = f", which is {before or server.name}," if before or server.name else ""
-            raise UsageError(f"{server.url}{same} is named twice", "name each server once")
-        intervals = Intervals(config.publishing_ms(server), config.sampling_ms(server))
-        found.append(Wanted(server if timeout is None else replace(server, timeout_s=timeout), intervals))
-    return found
+    return [
+        Wanted(
+            server if timeout is None else replace(server, timeout_s=timeout),
+            Intervals(config.publishing_ms(server), config.sampling_ms(server)),
+        )
+        for server in settings.servers(config, servers)
+    ]
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

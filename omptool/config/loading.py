@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url, redacted
 from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
+from omptool.model.path import Glob
 
 FILE_NAME = "omptool.toml"
 _SECRETS = {"password", "token", "secret", "passphrase", "key"}
@@ -87,6 +89,23 @@ class Config:
         if "://" in name_or_url:
             return ServerConfig(url=checked_url(name_or_url), pki=self.pki)
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
+
+    def matching(self, glob: str) -> list[ServerConfig]:
+        """The servers whose names a glob matches, in the order of the settings.
+
+        Raises:
+            UsageError: a malformed glob, or none.
+        """
+        wanted = Glob(glob)
+        found = [name for name in self.servers if wanted.matches(name)]
+        if not found:
+            near = _nearest(glob, self.servers)
+            looked = ", ".join(map(str, self.looked_in)) or f"no {FILE_NAME} found"
+            raise UsageError(
+                f"no server in {FILE_NAME} has a name like {glob!r}",
+                f"{near}the tables [servers.NAME] name servers:  omptool config show\nread: {looked}",
+            )
+        return [self.server(name) for name in found]
 
     def cloud(self, name: str) -> CloudConfig:
         """The cloud API called so in a `[cloud.NAME]` table.
@@ -315,12 +334,19 @@ def _where(file: File, table: tuple[str, ...], key: str | None) -> str:
 
 def _line_of(text: str, table: tuple[str, ...], key: str | None) -> int | None:
     """Line of `key` in `[table]`, or of the header of the table; None where it is written in some other TOML way."""
+    return _lines(text).get((table, key))
+
+
+@cache
+def _lines(text: str) -> dict[tuple[tuple[str, ...], str | None], int]:
+    """Where the keys and headers of a file stand; of several the first. Once per file: it may name 3,000 servers."""
+    found: dict[tuple[tuple[str, ...], str | None], int] = {}
     current: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
             current = tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", header[1]))
-            if (key is None and current == table) or current == (*table, key):
-                return number
-        elif key is not None and current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
-            return number
-    return None
+            found.setdefault((current, None), number)
+            found.setdefault((current[:-1], current[-1]), number)
+        elif key := re.match(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'.=#]+))\s*[.=]", line):
+            found.setdefault((current, key[1] or key[2] or key[3] or ""), number)
+    return found
