@@ -164,8 +164,12 @@ class RecordingStore:
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
-            self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
+            self.paused(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
+
+    def paused(self, end_ns: int, seconds: float) -> None:
+        """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
+        self._pauses.note(end_ns, seconds)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""

@@ -26,6 +26,7 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.session import Session
+from omptool.opcua.stalls import STALLED_S
 from omptool.opcua.subscription_batch import FLUSH_S, STATEMENT_S, Batch, Ending, EndKind, Event
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.waiting import wait_at_most
@@ -44,9 +45,6 @@ GRACE_S = 2.5
 
 LIFETIME_S = 120.0
 """How long the server is asked to keep the subscription, and its queues, while we are gone."""
-
-STALLED_S = 1.0
-"""A timer that fires so late says that this process did not run."""
 
 DELETE_TIMEOUT_S = 3.0
 """A person who pressed Ctrl-C waits no longer than this for the server."""
@@ -320,7 +318,6 @@ class Subscriber:
             late = time.monotonic() - due
             if late > STALLED_S:
                 self._heard = time.monotonic()
-                self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(late, 3), "stalled": True}))
 
     # repairing
 

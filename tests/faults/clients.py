@@ -154,6 +154,19 @@ def killed_and_resumed(seconds: float) -> Step:
     return suffer
 
 
+def stood_still(seconds: float) -> Step:
+    """Its process does nothing for so long, as when its computer is overloaded or asleep; its connection stands."""
+
+    async def suffer(stage: Stage) -> Trouble:
+        process, begun_ns = _client(stage).process, time.time_ns()
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+        return Trouble(begun_ns, time.time_ns())
+
+    return suffer
+
+
 async def starved(stage: Stage) -> Trouble:
     """The disk is full for good: it gives up, and says why."""
     client, begun_ns = _client(stage), time.time_ns()

@@ -64,6 +64,11 @@ class Outcome:
         return windows_of(self.folder)
 
     @cached_property
+    def journal(self) -> set[str]:
+        """Kinds of its entries."""
+        return {entry.kind for entry in Capture.open(self.folder).journal_entries}
+
+    @cached_property
     def verification(self) -> Verification:
         return verify(Capture.open(self.folder))
 
