@@ -206,6 +206,12 @@ class Recording:
         return self._writer is not None
 
     @property
+    def writer(self) -> CaptureWriter:
+        """Of the capture; once it exists, and in the worker thread only."""
+        assert self._writer is not None
+        return self._writer
+
+    @property
     def is_full(self) -> bool:
         """Whether the asked number of rows is reached."""
         return self._quota.is_full
