@@ -24,6 +24,7 @@ from omptool.capture.recording import FailedItem, Selection, ServerProgress, Ser
 from omptool.capture.revised import revision, was_revised
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Entry
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode
@@ -73,7 +74,7 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, publishing_ms=wanted.intervals.publishing_ms)
+        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
         self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
@@ -168,15 +169,18 @@ class Participant:
         self._show()
 
     async def commit(self, batch: Batch) -> None:
-        begun = time.monotonic()
-        await self._recording.in_thread(lambda: self._write(batch))
-        if (seconds := time.monotonic() - begun) >= _SLOW_S:
+        [error] = await self._recording.store([(self, batch)])
+        if error is not None:
+            raise error
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """A batch is on disk, so long after it was handed to the writer."""
+        if seconds >= _SLOW_S:
             waiting = batch.statement.waiting if batch.statement else 0
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
-        self._recording.committed()
 
     async def lost(self, ending: Ending) -> None:
         last_ns = unix_ns(ending.last_ticks)
@@ -300,12 +304,12 @@ class Participant:
             "failed": sum(not item.is_monitored for item in subscription.items),
         }
 
-    def _write(self, batch: Batch) -> None:
-        if self._recording.is_full:  # what arrives on the way out was not asked for
-            return
+    def entry(self, batch: Batch) -> Entry:
+        """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
         self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        holes = [hole(gap) for gap in batch.gaps]
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
