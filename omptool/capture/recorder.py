@@ -256,6 +256,12 @@ class Recording:
 
     # what participants use in the worker thread
 
+    @property
+    def writer(self) -> CaptureWriter:
+        """Of the capture, once it exists."""
+        assert self._writer is not None
+        return self._writer
+
     def open(self, now_ns: int) -> None:
         """Create the capture, once; values count from `now_ns`, when the first items existed."""
         if self._writer is not None:
