@@ -11,26 +11,28 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from omptool.capture import oplog
+from omptool.capture.alarms import Alarms
+from omptool.capture.choosing import Found, browse, moved_settings, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import revision, was_revised
-from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Entry
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
-from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.crawl import crawl
+from omptool.opcua.events import refresh_conditions
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.metadata import enrich
 from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
@@ -48,37 +50,6 @@ _REASONS = {
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
 }
-
-
-class Found(NamedTuple):
-    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
-
-    nodes: list[Node]
-    chosen: list[Node]
-    unbrowsable: dict[str, int]
-
-
-async def browse(
-    session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
-) -> tuple[Found, Choice]:
-    """Look at every node of a server, and choose; where it is the only one, everything asked for must be there.
-
-    Raises:
-        NotFound, UsageError: see `selection.select` and `selection.choose`.
-    """
-    progress.phase = "browsing"
-
-    def count(found: int) -> None:
-        progress.nodes = found
-
-    refused: dict[str, int] = {}
-    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
-    globs, listed = selection.globs, selection.listed
-    if is_alone:
-        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
-    else:
-        choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
-    return Found(nodes, choice.nodes, refused), choice
 
 
 class Participant:
@@ -103,8 +74,8 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, publishing_ms=wanted.intervals.publishing_ms)
-        self._selection = selection
+        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
+        self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
         self.is_alone = is_alone
@@ -120,6 +91,7 @@ class Participant:
         self._was_reached = False
         self._left: Left | None = None
         self.filling = Filling(recording)
+        self.alarms = Alarms()
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -136,7 +108,8 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
+            is_alone = self.is_alone or self.wanted.selection is not None
+            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
@@ -145,8 +118,7 @@ class Participant:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        sampling_ms = self.wanted.intervals.sampling_ms
-        return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+        return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """On another session nodes may have other NodeIds, and what types mean must be known again."""
@@ -154,7 +126,8 @@ class Participant:
             session.data_types.update(self._data_types)
         relocated = await relocate(session, found.chosen)
         if relocated is not None:
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            asked = moved_settings(found.asked, relocated.moved)
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
             named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
             self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
@@ -162,15 +135,22 @@ class Participant:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise _nothing(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns()
+        now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
+        await self._refresh(session, subscription)
         by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._values() if item.is_monitored}
         await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+
+    async def _refresh(self, session: Session, subscription: Subscription) -> None:
+        """Have the server say what is active already: an alarm that stands sends no event until it changes."""
+        if any(item.is_monitored and item.requested.events for item in subscription.items):
+            said = await refresh_conditions(session, subscription.sub)
+            self.event(Event("condition_refresh", subscription.sub, {"status_name": said}))
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
@@ -182,21 +162,25 @@ class Participant:
             for item in items:
                 self._opened.note("item_created", revision(self._handle(item), item))
                 self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+            self._watch(subscription, self._identity.namespaces, now_ns)
 
         await self._recording.in_thread(write)
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._show()
 
     async def commit(self, batch: Batch) -> None:
-        begun = time.monotonic()
-        await self._recording.in_thread(lambda: self._write(batch))
-        if (seconds := time.monotonic() - begun) >= _SLOW_S:
+        [error] = await self._recording.store([(self, batch)])
+        if error is not None:
+            raise error
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """A batch is on disk, so long after it was handed to the writer."""
+        if seconds >= _SLOW_S:
             waiting = batch.statement.waiting if batch.statement else 0
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
-        self._recording.committed()
 
     async def lost(self, ending: Ending) -> None:
         last_ns = unix_ns(ending.last_ticks)
@@ -232,9 +216,11 @@ class Participant:
             await self._recording.in_thread(self._write_away)
             self._show()
         else:
+            oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
             self._recording.check_hope(self._startup)
 
     def event(self, event: Event) -> None:
+        self.progress.slow += event.kind == "client_slow"
         self._events.append((time.time_ns(), event))
 
     # in the worker thread
@@ -242,6 +228,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left)
         if self._away:
@@ -257,8 +244,8 @@ class Participant:
         if self.store is not None:
             self.store.stopped_early(reason, cause)
 
-    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open(now_ns)
+    def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        self._recording.open(now_ns[0])
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -270,11 +257,11 @@ class Participant:
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
-        self._describe(identity, found, subscription, now_ns)
+        self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
         self._identity, self._items, self._was_reached = identity, subscription.items, True
-        created_ns = subscription.created_ns or (now_ns, now_ns)
+        created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
             handles=self._handles,
@@ -283,6 +270,7 @@ class Participant:
             publishing_ms=subscription.publishing_ms,
             facts=self._facts(subscription),
         )
+        self._watch(subscription, identity.namespaces, created_ns[0])
         store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
         for item in subscription.items:
             handle = self._handle(item)
@@ -290,6 +278,11 @@ class Participant:
                 store.item_created(handle, created_ns[1])
             else:
                 store.item_failed(handle, item.requested.node_id, item.status, created_ns[0])
+
+    def _watch(self, subscription: Subscription, namespaces: Sequence[str], since_ns: int) -> None:
+        """From here on events of this subscription may come."""
+        items = {self._handle(item): item for item in subscription.items if item.is_monitored}
+        self.alarms.subscribed(items, sub=self._opened.sub or 0, namespaces=namespaces, started_ns=since_ns)
 
     def _describe(self, identity: ServerIdentity, found: Found, subscription: Subscription, now_ns: int) -> None:
         """Write the node table where it says something new."""
@@ -311,11 +304,12 @@ class Participant:
             "failed": sum(not item.is_monitored for item in subscription.items),
         }
 
-    def _write(self, batch: Batch) -> None:
-        if self._recording.is_full:  # what arrives on the way out was not asked for
-            return
+    def entry(self, batch: Batch) -> Entry:
+        """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
+        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        holes = [hole(gap) for gap in batch.gaps]
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
@@ -343,6 +337,7 @@ class Participant:
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self.progress.connects += 1
         self._show()
 
     def _not_connected(self, cause: str) -> None:
@@ -357,13 +352,15 @@ class Participant:
         """What became of it."""
         store = self._opened
         failed = [item for item in self._items if not item.is_monitored]
+        values = [item for item in self._values() if item.is_monitored]
         paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
         rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
         return ServerResult(
             server=store.name,
             label=self.wanted.label,
             rows=store.rows + (store.filler.rows if store.filler else 0),
-            nodes=len(self._items) - len(failed),
+            nodes=len(values),
+            events=self.alarms.rows,
             gaps=dict(+store.gaps),
             was_reached=self._was_reached,
             cause=store.last_cause,
@@ -376,8 +373,17 @@ class Participant:
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
+            unfiltered=tuple(
+                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
+                for item in self._items
+                if item.unfiltered
+            ),
             filled=store.filler.windows if store.filler else 0,
         )
+
+    def _values(self) -> list[MonitoredItem]:
+        """The items whose values are recorded."""
+        return [item for item in self._items if item.requested.events is None]
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from omptool.capture.choosing import browse, requests
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
-from omptool.capture.participant import Participant, browse
+from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
@@ -32,11 +34,15 @@ from omptool.capture.recording import (
 from omptool.capture.resume import Standing, take_up
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
+from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.items import queue_size
+from omptool.opcua import stalls
+from omptool.opcua.flusher import Flusher
 from omptool.opcua.session import connect
+from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
@@ -53,11 +59,17 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
     async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
         async with connect(wanted.server) as session:
             startup.introduced(number, session.application_uri)
-            _, choice = await browse(session, selection, ServerProgress(wanted.label), is_alone=len(servers) == 1)
+            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
+            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
         startup.offer(number, choice)
         asked = wanted.intervals
-        depth = queue_size(asked.publishing_ms, asked.sampling_ms)
-        return [PlannedItem("", node, asked.sampling_ms, depth) for node in choice.nodes]
+        items = requests(choice.nodes, found.asked, asked.sampling_ms)
+        return [
+            PlannedItem(
+                "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
+            )
+            for node, item in zip(choice.nodes, items, strict=True)
+        ]
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
     startup.check()
@@ -127,6 +139,9 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._stalls: deque[tuple[int, float]] = deque()
+        self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
         self._handles = 1
@@ -147,6 +162,7 @@ class Recording:
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
             await self._until_done(links)
@@ -157,6 +173,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
@@ -197,11 +214,6 @@ class Recording:
         """Whether the capture exists."""
         return self._writer is not None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the asked number of rows is reached."""
-        return self._quota.is_full
-
     def check_hope(self, startup: Startup) -> None:
         """An attempt failed before anything was captured: when nobody is left to wait for, it is over."""
         if not self.is_open and all(each.progress.phase == "waiting" for each in self._participants):
@@ -224,14 +236,31 @@ class Recording:
         if limits.until_ns is not None:
             loop.call_later(max(limits.until_ns - time.time_ns(), 0) / 1e9, self._end, "until")
 
-    def committed(self) -> None:
-        """Something was stored."""
+    async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
+        """Write what came from several servers, and sync it; what went wrong with each.
+
+        Raises:
+            OutputFailed: the capture cannot be written.
+        """
+        begun = time.monotonic()
+        outcomes = await self._line.commit(lambda: self._write(batches))
+        seconds = time.monotonic() - begun
+        for (participant, batch), error in zip(batches, outcomes, strict=True):
+            if error is None:
+                participant.committed(batch, seconds)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
-        if self.is_full:
+        if self._quota.is_full:
             self._end("count")
+        return outcomes
 
     # what participants use in the worker thread
+
+    @property
+    def writer(self) -> CaptureWriter:
+        """Of the capture, once it exists."""
+        assert self._writer is not None
+        return self._writer
 
     def open(self, now_ns: int) -> None:
         """Create the capture, once; values count from `now_ns`, when the first items existed."""
@@ -247,19 +276,19 @@ class Recording:
             self._handles = standing.next_handle
         self._writer = writer
         self.begun_ns = now_ns
+        books = self._books = Books(writer, self._quota)
         run = standing.run if standing else 0
         for each in self._participants:
-            label, quota = each.wanted.label, self._quota
-            each.begin(RecordingStore(writer, each.number, label, quota, run, fills=self.fills), self.begun_ns)
+            each.begin(RecordingStore(books, each.number, each.wanted.label, run, fills=self.fills), self.begun_ns)
         if standing is not None:
-            self._leave_out(writer, standing)
+            self._leave_out(books, standing)
 
-    def _leave_out(self, writer: CaptureWriter, standing: Standing) -> None:
+    def _leave_out(self, books: Books, standing: Standing) -> None:
         """Servers of earlier runs that are not recorded any more: a window is open from there on."""
         wanted = [each.wanted.server for each in self._participants]
         others = [left for left in standing.left.values() if not any(map(left.is_of, wanted))]
         for number, left in enumerate(others, len(self._participants)):
-            RecordingStore(writer, number, left.identity.server, self._quota, standing.run).adopt(left)
+            RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
     def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
         """Node handles that nobody else has, for nodes that had others before."""
@@ -269,9 +298,26 @@ class Recording:
         self._handles = taken.stop
         return taken
 
+    def _write(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
+        assert self._books is not None
+        if self._quota.is_full:  # what arrives on the way out was not asked for
+            return [None for _ in batches]
+        return append_together(self._books, [participant.entry(batch) for participant, batch in batches])
+
     def _sync(self) -> None:
         if self._writer is not None:
+            self._note_stalls(self._writer)
             self._writer.commit()
+
+    def _note_stalls(self, writer: CaptureWriter) -> None:
+        """This process stood still: it asked no server for anything."""
+        while self._stalls:
+            at_ns, seconds = self._stalls.popleft()
+            detail = {"seconds": round(seconds, 3), "stalled": True}
+            writer.journal("client_slow", server=None, sub=None, detail=detail, time_ns=at_ns)
+            for each in self._participants:
+                if each.store is not None:
+                    each.store.paused(at_ns, seconds)
 
     def _finish(self) -> None:
         assert self._writer is not None

@@ -11,19 +11,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from omptool.capture import account
 from omptool.capture.account import Account
 from omptool.capture.backfill import Window
 from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
-from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, Encoded, RowEncoder
-from omptool.capture.steps import OwnClock, ServerClock
-from omptool.capture.typechanges import TypeMemory
-from omptool.capture.writer import CaptureWriter
+from omptool.capture.steps import Clocks
+from omptool.capture.together import Books, Entry, append_together
+from omptool.capture.typechanges import TypeChange
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
@@ -49,7 +46,6 @@ class RecordingStore:
     Args:
         number: of the server in this capture.
         label: what it is called until it has said who it is.
-        quota: shared by all servers of the capture.
         run: how often the capture was taken up again.
         fills: whether windows are to be filled from history.
 
@@ -62,35 +58,32 @@ class RecordingStore:
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(
-        self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0, *, fills: bool = False
-    ) -> None:
-        self._writer = writer
+    def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
+        self._books = books
+        self._writer = books.writer
         self._number = f"{run}.{number}" if run else str(number)
         self.name = label
-        self._quota = quota
         self._epoch = 0
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._published_ns: int | None = None
-        self._ahead_ns = self._created_ns = 0
+        self._created_ns = 0
         self._outage: Outage | None = None
         self._outages = 0
         self._failed: dict[int, Outage] = {}
-        self.filler = Filler(writer, quota) if fills else None
+        self.filler = Filler(books.writer, books.quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
-        self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
-        self._own_clock, self._server_clock = OwnClock(), ServerClock()
+        self._clocks = Clocks(self._clock_set)
         self._pauses = Pauses()
 
     def adopt(self, left: Left) -> None:
         """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
         self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
-        self._types.describe(left.identity, left.nodes)
+        self._books.types.describe(left.identity, left.nodes)
         start, by_our_clock = left.since_ns, left.by_our_clock
         for gap in left.windows:
             outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
@@ -112,7 +105,7 @@ class RecordingStore:
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
         self._writer.put_nodes(server, nodes)
-        self._types.describe(server, nodes)
+        self._books.types.describe(server, nodes)
         unknown = [kind for kind in server.data_types if kind.kind is Kind.UNKNOWN]
         self.unknown_types = tuple(kind.name for kind in unknown)
         if unknown:
@@ -125,7 +118,7 @@ class RecordingStore:
         subscription_id: int,
         handles: range,
         created_ns: tuple[int, int],
-        now_ns: int,
+        now_ns: tuple[int, int],
         publishing_ms: float,
         facts: Mapping[str, Any],
     ) -> None:
@@ -133,7 +126,8 @@ class RecordingStore:
 
         Args:
             handles: of the nodes in the capture; ClientHandles count from 1.
-            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
+            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that, and
+                one that nobody sets.
         """
         before = self._encoder
         if self.filler is not None:
@@ -151,15 +145,16 @@ class RecordingStore:
             started_ns=created_ns[0],
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
+            memory=self._books.nodes,
         )
         self._published_ns = None
         self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
-        self._ahead_ns = created_ns[1] - now_ns
+        step_ns = self._clocks.back(created_ns[1], *now_ns)
         for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
             self.item_created(handle, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
-            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
+            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1], step_ns)
 
     @property
     def sub(self) -> int | None:
@@ -169,8 +164,12 @@ class RecordingStore:
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
-            self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
+            self.paused(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
+
+    def paused(self, end_ns: int, seconds: float) -> None:
+        """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
+        self._pauses.note(end_ns, seconds)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -196,24 +195,29 @@ class RecordingStore:
                 key=outage.key, sub=outage.sub,
             )  # fmt: skip
 
+    @property
+    def encoder(self) -> RowEncoder:
+        """Of the subscription that stands, or stood last."""
+        assert self._encoder is not None
+        return self._encoder
+
     def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
-        """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
+        """Store what came from this server alone; see `append_together`."""
+        [error] = append_together(self._books, [Entry(self, blocks, holes, statement)])
+        if error is not None:
+            raise error
+
+    def booked(
+        self, encoded: Encoded, blocks: Sequence[Block], holes: Sequence[Hole], statement: Statement | None
+    ) -> None:
+        """The values of these blocks are stored, as far as they are `encoded`; note where messages are missing.
 
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
         `statement` is the account of all that came up to and with these blocks.
         """
-        assert self._encoder is not None
-        if self._quota.is_full:
-            return
-        encoded = self._encoder.encode(blocks, self._quota.left)
-        if encoded.rows is not None:
-            is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
-            covered = None if is_cut else self._covered(blocks)
-            if self.filler is not None:
-                self.filler.stored(encoded.rows)
-            self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
-            self.rows += encoded.rows.num_rows
-            self._quota.take(encoded.rows.num_rows)
+        if encoded.rows is not None and self.filler is not None:
+            self.filler.stored(encoded.rows)
+        self.rows += encoded.stored
         self._account.book(blocks, encoded, statement)
         self._note_overflows(encoded)
         for hole in holes:
@@ -222,11 +226,19 @@ class RecordingStore:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
-        self._note_clocks(blocks)
+        self._published_ns = self._clocks.note(blocks) or self._published_ns
         self._write_account()
         is_open = self._outage is not None and not self._outage.is_held
-        if is_open and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
-            self._end_outage(self._encoder.clock.until(self._created_ns))
+        if is_open and self.encoder.clock.has_changes:  # rows on a clock of their own say when it was
+            self._end_outage(self.encoder.clock.until(self._created_ns))
+
+    def types_changed(self, changes: Sequence[tuple[TypeChange, int, int]]) -> None:
+        """Journal what nodes changed their type, each with `seq` and arrival; very many at once only by number."""
+        for change, seq, at_ns in changes[:_CHANGES_PER_BATCH]:
+            detail = {"node_id": change.node_id, "handle": change.handle, "from": change.before, "to": change.after}
+            self.note("type_change", detail | {"seq": seq}, at_ns)
+        if len(changes) > _CHANGES_PER_BATCH:
+            self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
 
     def away(self, since_ns: int, cause: str) -> None:
         """An attempt failed. Where the server was never reached, values may be missing since a moment of our clock."""
@@ -276,7 +288,7 @@ class RecordingStore:
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
-            self._end_outage(time.time_ns() + self._ahead_ns)
+            self._end_outage(time.time_ns() + self._clocks.ahead_ns)
 
     def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
@@ -297,43 +309,30 @@ class RecordingStore:
         self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
         self._sub = None
 
-    def _end_outage(self, end_ns: int | None) -> None:
-        """Write the window again, with its end."""
+    def _end_outage(self, end_ns: int | None, step_ns: int = 0) -> None:
+        """Write the window again, with its end; twice, by the old clock and by the new, where the server's was set."""
         outage = self._outage
         if outage is None or end_ns is None:
             return
         self._outage = None
-        start = outage.start_ns + (self._ahead_ns if outage.by_our_clock else 0)
+        start_ns = outage.start_ns + (self._clocks.ahead_ns if outage.by_our_clock else 0)
         self.gaps[outage.reason] -= 1
-        self._gap(
-            outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
-            sub=outage.sub,
-        )  # fmt: skip
-        if self.filler is not None:
-            ends = min(start, end_ns), max(start, end_ns)
-            self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
+        spans = [(start_ns, end_ns - step_ns), (start_ns + step_ns, end_ns)] if step_ns else [(start_ns, end_ns)]
+        for number, span in enumerate(spans):
+            key, ends = outage.key + number * ".new", (min(span), max(span))
+            self._gap(outage.reason, *ends, detail=outage.evidence, key=key, sub=outage.sub)
+            if self.filler is not None:
+                self.filler.ended(Window(key, outage.sub, outage.reason, outage.evidence, *ends))
 
-    def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
+    def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
         if self._sub is None or not (sent or self._published_ns):
             return None
         return self._sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
 
-    def _note_clocks(self, blocks: Sequence[Block]) -> None:
-        """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
-        for block in blocks:
-            own = self._step("client", self._own_clock.note(block.receive_ns, block.receive_mono))
-            if block.publish_ns is not None and not block.is_republished:
-                theirs = self._step("server", self._server_clock.note(block.publish_ns, block.receive_mono))
-                ahead = block.publish_ns - block.receive_ns
-                self._published_ns = block.publish_ns
-                self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
-
-    def _step(self, clock: str, step_ns: int) -> int:
-        if step_ns:
-            self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
-        return step_ns
+    def _clock_set(self, clock: str, step_ns: int) -> None:
+        self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
         if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
@@ -345,24 +344,15 @@ class RecordingStore:
         assert self._encoder is not None
         return self._since(before_ns), self._encoder.clock.until(after_ns)
 
-    def _note_types(self, rows: pa.RecordBatch, first_seq: int) -> None:
-        """Journal where a node's values change their type; very many in one batch only by their number."""
-        changes = self._types.changes(rows)
-        times = rows.column("receive_time").cast(pa.int64())
-        for change in changes[:_CHANGES_PER_BATCH]:
-            detail = {"node_id": change.node_id, "handle": change.handle, "from": change.before, "to": change.after}
-            self.note("type_change", detail | {"seq": first_seq + change.row}, times[change.row].as_py())
-        if len(changes) > _CHANGES_PER_BATCH:
-            self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
-
     def _note_overflows(self, encoded: Encoded) -> None:
         if not encoded.overflows:
             return
         self.overflows += len(encoded.overflows)
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
+        ahead_ns = self._clocks.ahead_ns
         for overflow in encoded.overflows:
-            seconds = self._pauses.seconds(overflow.start_ns - self._ahead_ns, overflow.end_ns - self._ahead_ns)
+            seconds = self._pauses.seconds(overflow.start_ns - ahead_ns, overflow.end_ns - ahead_ns)
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None

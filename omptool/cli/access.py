@@ -51,9 +51,18 @@ class Access:
             changes["trust_first"] = True
         return replace(server, **changes, **self._user())
 
-    @property
-    def names_a_user(self) -> bool:
-        return self.user is not None or self.user_certificate is not None
+    def applied_to(self, servers: Sequence[ServerConfig]) -> list[ServerConfig]:
+        """The same for several servers.
+
+        Raises:
+            UsageError: a user is named, who cannot be meant for all of them.
+        """
+        if len(servers) > 1 and (self.user is not None or self.user_certificate is not None):
+            raise UsageError(
+                "a user on the command line is for one server, and these are several",
+                "name user and password_file of each in omptool.toml",
+            )
+        return [self.applied(server) for server in servers]
 
     def _user(self) -> dict[str, Any]:
         named = (self.user, self.password_file, self.user_certificate, self.user_key)

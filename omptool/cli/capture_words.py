@@ -41,8 +41,9 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
         return
     per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows >= _TELLING_ROWS else ""
     several = f" from {result.reached:,} of {len(result.servers):,} servers" if len(result.servers) > 1 else ""
+    events = f" and {result.events:,} event{'s' * (result.events != 1)}" if result.events else ""
     diagnostics.note(
-        f"{result.rows:,} rows of {result.nodes:,} nodes{several} in {clock(result.seconds)}, "
+        f"{result.rows:,} rows{events} of {result.nodes:,} nodes{several} in {clock(result.seconds)}, "
         f"{size(result.bytes)}{per_row}"
     )
     for uri, names in result.shared:
@@ -56,6 +57,8 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
     for server in result.servers:
         if server.unknown_types:
             diagnostics.note(_unexplained(server))
+        if server.unfiltered:
+            diagnostics.note(_unfiltered(server))
     diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
 
 
@@ -87,6 +90,17 @@ def _unexplained(server: ServerResult) -> str:
     names = server.unknown_types[:_FAILED]
     more = f" and {len(server.unknown_types) - len(names):,} more" if len(server.unknown_types) > len(names) else ""
     return f"{short(server.label)} does not explain the types {', '.join(names)}{more}: structures of them stay bytes"
+
+
+def _unfiltered(server: ServerResult) -> str:
+    """Nodes of which more is recorded than was asked for, the first ones by name."""
+    count = len(server.unfiltered)
+    named = ", ".join(f"{node.path} ({node.status_name})" for node in server.unfiltered[:_FAILED])
+    more = f" and {count - _FAILED:,} more" if count > _FAILED else ""
+    return (
+        f"{short(server.label)} does not take what was asked to be left out of {count:,} node{'s' * (count > 1)}: "
+        f"{named}{more}; all of it is recorded"
+    )
 
 
 def _verdicts(server: ServerResult) -> list[str]:

@@ -51,6 +51,7 @@ class ServerConfig:
         trust_first: trust whatever certificate is shown first, from then on only that one.
         application_uri: what the server must call itself; None = anything.
         pki: folder of certificates, None = the user's own.
+        select, nodes: what to capture of it where nothing is typed: path globs, and the file of a list.
     """
 
     url: str
@@ -75,6 +76,8 @@ class ServerConfig:
     trust_first: bool = False
     application_uri: str | None = None
     pki: Path | None = None
+    select: tuple[str, ...] = ()
+    nodes: str | None = None
 
 
 def text(value: object) -> str:
@@ -82,6 +85,10 @@ def text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text in quotes")
     return value
+
+
+def _path(value: object) -> Path:
+    return Path(text(value))
 
 
 def _milliseconds(value: object) -> float:
@@ -99,6 +106,17 @@ def _sampling(value: object) -> float:
 def seconds(value: object) -> float:
     """A setting that is a duration."""
     return _milliseconds(value) / 1000
+
+
+def globs(value: object) -> tuple[str, ...]:
+    """A setting that is a path glob or a list of them."""
+    from omptool.model.path import Glob
+
+    given = value if isinstance(value, list) else [value]
+    try:
+        return tuple(Glob(text(each)).pattern for each in given)
+    except (ValueError, UsageError):
+        raise ValueError('a path glob such as "Line1/**", or a list of them') from None
 
 
 def _format(value: object) -> str:
@@ -236,6 +254,8 @@ SERVER_SETTINGS = (
     Setting("accept", _accept, None, "What may be wrong in the server's certificate: a list of time, host, uri."),
     Setting("trust_first", _flag, "false", "Trust the certificate that is shown first, then only that one."),
     Setting("application_uri", text, None, "ApplicationUri that the server must have; another one is refused."),
+    Setting("select", globs, None, "What to capture where nothing is typed: a path glob or a list of them."),
+    Setting("nodes", text, None, "What to capture where nothing is typed: the file of a list, as --nodes."),
 )
 """Keys of a `[servers.NAME]` table, in the order of the reference."""
 
@@ -244,7 +264,7 @@ SETTINGS = (
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
     ),
-    Setting("pki.folder", text, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
+    Setting("pki.folder", _path, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )

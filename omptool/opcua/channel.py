@@ -17,7 +17,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from omptool.errors import OmptoolError, UsageError
-from omptool.opcua import faults, hooks, refusals
+from omptool.opcua import faults, hooks, hooks_publish, refusals
 
 if TYPE_CHECKING:
     from omptool.opcua.security import Plan
@@ -27,6 +27,9 @@ DEFAULT_PORT = 4840
 
 SESSION_TIMEOUT_S = 120.0
 """Asked of the server: long enough to come back after a pulled cable, short enough to free a killed client's place."""
+
+LIFETIME_S = 3600.0
+"""Asked of the server for the security token, which is renewed after three quarters of it."""
 
 CLOSE_TIMEOUT_S = 3.0
 """A server that does not answer CloseSession is left alone after this."""
@@ -174,11 +177,12 @@ def host_and_port(url: str) -> tuple[str, int]:
 def _new_client(url: str, timeout_s: float, plan: Plan | None) -> Client:
     """An unconnected asyncua client with our protocol, our name and none of its background tasks."""
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
-    hooks.install(client)
+    hooks.install(client, hooks_publish.PublishProtocol)
     client.name = client.description = "omptool"
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
+    client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
     if plan is not None:
         plan.secure(client)

@@ -78,6 +78,10 @@ ALLOWED_SERVICES: frozenset[int] = frozenset(
 )
 """Services that read, watch, or keep the connection: nothing that changes a value, a node or a machine."""
 
+CALL = int(ObjectIds.CallRequest_Encoding_DefaultBinary)
+CONDITION_TYPE, CONDITION_REFRESH = int(ObjectIds.ConditionType), int(ObjectIds.ConditionType_ConditionRefresh)
+"""The one method that may be called: it makes a server repeat what it said of its conditions (Part 9, 5.5.7)."""
+
 MAX_CHUNK = 64 * 1024 * 1024
 """Largest chunk taken from a server: far above what servers send (64 KB), far below what would hurt."""
 
@@ -135,8 +139,8 @@ class GuardedProtocol(UASocketProtocol):
         self._message_size = 0
 
     def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
-        service = service_id(request)
-        if service not in ALLOWED_SERVICES:
+        if not is_allowed(request):
+            service = service_id(request)
             raise ForbiddenServiceError(f"{type(request).__name__} (service {service}) is not a reading service")
         if not isinstance(request, RawRequest):
             return super()._send_request(request, timeout, message_type)
@@ -153,20 +157,30 @@ class GuardedProtocol(UASocketProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into chunks: linear in its length, and never more than `MAX_CHUNK` held."""
-        self._incoming += data
-        position = 0
-        while len(self._incoming) - position >= 8 and self.fault is None:
-            kind, final, size = _HEADER.unpack_from(self._incoming, position)
+        if self._incoming:
+            self._incoming += data
+            rest = self._cut(self._incoming)
+            del self._incoming[:rest]
+        else:  # nearly always: what arrives is whole chunks
+            rest = self._cut(data)
+            if rest < len(data) and self.fault is None:
+                self._incoming += data[rest:]
+
+    def _cut(self, data: bytes | bytearray) -> int:
+        """Take the whole chunks; returns where the next one begins."""
+        position, end = 0, len(data)
+        while end - position >= 8 and self.fault is None:
+            kind, final, size = _HEADER.unpack_from(data, position)
             if kind not in _MESSAGE_TYPES or not 8 <= size <= MAX_CHUNK:
-                self.garbage = bytes(self._incoming[position : position + 64])
+                self.garbage = bytes(data[position : position + 64])
                 self.abandon("what it sends is not OPC UA")
-                return
-            if len(self._incoming) - position < size:
+                return end
+            if end - position < size:
                 break
-            chunk = bytes(memoryview(self._incoming)[position : position + size])
+            chunk = bytes(memoryview(data)[position : position + size])
             position += size
             self._take(kind, final, chunk)
-        del self._incoming[:position]
+        return position
 
     def _process_received_message(self, msg: Any) -> None:
         """asyncua cannot read an OpenSecureChannel that is answered by a ServiceFault: its reason is kept here."""
@@ -187,10 +201,7 @@ class GuardedProtocol(UASocketProtocol):
         super().connection_lost(exc)
 
     def _take(self, kind: bytes, final: bytes, chunk: bytes) -> None:
-        size = self._message_size + len(chunk)
-        self._message_size = size if final == b"C" else 0
-        if size > MAX_MESSAGE:
-            self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
+        if not self._fits(final, len(chunk)):
             return
         if kind == b"ERR" and len(chunk) >= 12:
             (self.fault_code,) = struct.unpack_from("<I", chunk, 8)
@@ -201,6 +212,14 @@ class GuardedProtocol(UASocketProtocol):
             self._fail_aborted(chunk)
         if self.transport is not None and self.transport.is_closing() and self.fault is None and kind != b"ERR":
             self.abandon("it sent a message that does not decode")
+
+    def _fits(self, final: bytes, size: int) -> bool:
+        """Whether a message, with this chunk, is not too large; if it is, the connection is given up."""
+        size += self._message_size
+        self._message_size = size if final == b"C" else 0
+        if size > MAX_MESSAGE:
+            self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
+        return size <= MAX_MESSAGE
 
     def _widen_receive_limit(self, chunk: bytes) -> None:
         """asyncua checks incoming chunks against the server's *receive* buffer; some servers send bigger ones."""
@@ -229,14 +248,27 @@ class GuardedProtocol(UASocketProtocol):
             self.transport.abort()
 
 
-def install(client: Client) -> None:
-    """Make `client` open its connections with `GuardedProtocol`."""
+def is_allowed(request: Any) -> bool:
+    """Whether a request may go onto the wire: a reading service, or a Call of nothing but ConditionRefresh."""
+    service = service_id(request)
+    if service != CALL or not isinstance(request, ua.CallRequest):
+        return service in ALLOWED_SERVICES
+    methods = request.Parameters.MethodsToCall or ()
+    return len(methods) > 0 and all(
+        method.ObjectId == ua.NodeId(ua.Int32(CONDITION_TYPE))
+        and method.MethodId == ua.NodeId(ua.Int32(CONDITION_REFRESH))
+        for method in methods
+    )
+
+
+def install(client: Client, kind: type[GuardedProtocol] = GuardedProtocol) -> None:
+    """Make `client` open its connections with this kind of protocol."""
     uaclient = client.uaclient
     original = uaclient._make_protocol
 
     def make_protocol() -> UASocketProtocol:
         plain = original()
-        guarded = GuardedProtocol(plain.timeout, security_policy=uaclient.security_policy)
+        guarded = kind(plain.timeout, security_policy=uaclient.security_policy)
         guarded.pre_request_hook = plain.pre_request_hook
         guarded.on_connection_lost = plain.on_connection_lost
         guarded.is_session_closing = plain.is_session_closing

@@ -15,8 +15,11 @@ from asyncua import ua
 
 from omptool.errors import NotFound
 from omptool.model import status
+from omptool.model.eventfields import EventWish
+from omptool.model.monitoring import Deadband, Discard, Monitoring, Trigger
 from omptool.opcua import hooks
 from omptool.opcua.batch import TOO_MUCH
+from omptool.opcua.events import EVENT_NOTIFIER, event_filter
 from omptool.opcua.faults import ServiceRefused
 from omptool.opcua.session import Session
 
@@ -28,12 +31,31 @@ MARGIN = 4
 FASTEST_MS = 1.0
 """Time between changes assumed where the server reports each one (interval 0)."""
 
+EVENT_QUEUE = 10_000
+"""Events that may wait at the server: alarms come in floods."""
+
 LEAST_QUEUE, MOST_QUEUE = 10, 10_000
 
 _UNANSWERED = status.code_of("BadUnexpectedError")
 _UNKNOWN = status.code_of("BadNodeIdUnknown")
 _VALUE = 13
 """AttributeId Value (Part 6, A.1)."""
+
+_TRIGGERS = {
+    Trigger.STATUS: ua.DataChangeTrigger.Status,
+    Trigger.STATUS_VALUE: ua.DataChangeTrigger.StatusValue,
+    Trigger.STATUS_VALUE_TIMESTAMP: ua.DataChangeTrigger.StatusValueTimestamp,
+}
+
+_NO_FILTER = frozenset(
+    status.code_of(name)
+    for name in (
+        "BadFilterNotAllowed", "BadMonitoredItemFilterInvalid", "BadMonitoredItemFilterUnsupported",
+        "BadDeadbandFilterInvalid", "BadEventFilterInvalid", "BadContentFilterInvalid", "BadTypeDefinitionInvalid",
+        "BadFilterOperatorUnsupported", "BadFilterOperatorInvalid",
+    )
+)  # fmt: skip
+"""The server does not take a filter, or not for this node."""
 
 _HOPELESS = frozenset(status.code_of(name) for name in ("BadTooManyMonitoredItems", "BadSubscriptionIdInvalid"))
 
@@ -46,11 +68,37 @@ class RequestedItem:
         node_id: C1 text.
         handle: ClientHandle, unique in its subscription; comes back with every value.
         sampling_ms: 0 asks for the fastest the server has.
+        queue_size: None computes it from the intervals.
+        trigger, deadband: what the server is to report; None = every change of value or status.
     """
 
     node_id: str
     handle: int
     sampling_ms: float = 0.0
+    queue_size: int | None = None
+    discard: Discard = Discard.OLDEST
+    trigger: Trigger | None = None
+    deadband: Deadband | None = None
+    events: EventWish | None = None
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether the server is asked to leave something out; of events, whether it could be asked for less."""
+        if self.events is not None:
+            return not self.events.is_basic
+        return self.trigger is not None or self.deadband is not None
+
+    @property
+    def plain(self) -> RequestedItem:
+        """The same without a filter that not every server takes."""
+        events = None if self.events is None else EventWish(is_basic=True)
+        return replace(self, trigger=None, deadband=None, events=events)
+
+    def depth(self, publishing_ms: float) -> int:
+        """Queue size to ask for."""
+        if self.queue_size is None and self.events is not None:
+            return EVENT_QUEUE
+        return self.queue_size or queue_size(publishing_ms, self.sampling_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +111,7 @@ class MonitoredItem:
         asked_queue_size: what was requested.
         created_ns: the server's clock when it answered, Unix nanoseconds; None when it did not say. Every change
             since then is queued.
+        unfiltered: why it is monitored without the filter that was asked for: every change is reported. 0 = it is not.
     """
 
     requested: RequestedItem
@@ -72,6 +121,7 @@ class MonitoredItem:
     sampling_ms: float | None = None
     queue_size: int | None = None
     created_ns: int | None = None
+    unfiltered: int = 0
 
     @property
     def is_monitored(self) -> bool:
@@ -83,10 +133,24 @@ class MonitoredItem:
 
         Asked for 0, a server that reports every change says 0 (Part 4, 5.13.1.2); any other answer is a sampling rate.
         """
-        if not self.is_monitored:
+        if not self.is_monitored or self.requested.events is not None:
             return False
         slower = (self.sampling_ms or 0.0) > self.requested.sampling_ms
-        return slower or (self.queue_size is not None and self.queue_size <= 1 < self.asked_queue_size)
+        return slower or (self.queue_size is not None and self.queue_size <= 1)
+
+
+def requested(node_id: str, handle: int, said: Monitoring, sampling_ms: float) -> RequestedItem:
+    """A node to be monitored as `said`, and at `sampling_ms` where nothing is."""
+    return RequestedItem(
+        node_id,
+        handle,
+        sampling_ms if said.sampling_ms is None else said.sampling_ms,
+        said.queue_size,
+        said.discard or Discard.OLDEST,
+        said.trigger,
+        said.deadband,
+        said.events,
+    )
 
 
 def queue_size(publishing_ms: float, sampling_ms: float) -> int:
@@ -108,8 +172,7 @@ async def create_items(
     Raises:
         Unreachable: the connection is gone, or the server did not answer in time.
     """
-    asked = [queue_size(publishing_ms, item.sampling_ms) for item in items]
-    pairs = list(zip(items, asked, strict=True))
+    pairs = [(item, item.depth(publishing_ms)) for item in items]
 
     async def create(batch: Sequence[tuple[RequestedItem, int]]) -> list[MonitoredItem]:
         parameters = ua.CreateMonitoredItemsParameters(
@@ -127,10 +190,31 @@ async def create_items(
     limit = session.limits.chunk(session.limits.max_monitored_items_per_call)
     known = [pair for pair in pairs if _has_namespace(session, pair[0])]
     created = await _in_batches(known, limit, create, refused)
+    created = await _without_filter(created, limit, create, refused)
     if len(known) < len(pairs):
         by_handle = {item.requested.handle: item for item in created}
         created = [by_handle.get(pair[0].handle) or refused(pair, _UNKNOWN) for pair in pairs]
     return await _deepen(session, sub, created, publishing_ms, limit)
+
+
+async def _without_filter(
+    created: list[MonitoredItem],
+    limit: int,
+    create: Callable[[Sequence[tuple[RequestedItem, int]]], Awaitable[list[MonitoredItem]]],
+    refused: Callable[[tuple[RequestedItem, int], int], MonitoredItem],
+) -> list[MonitoredItem]:
+    """Ask again for items whose filter the server does not take: rather every change than none."""
+    odd = {item.requested.handle: item for item in created if item.status in _NO_FILTER and item.requested.has_filter}
+    if not odd:
+        return created
+    plain = [(item.requested.plain, item.asked_queue_size) for item in odd.values()]
+    again = {item.requested.handle: item for item in await _in_batches(plain, limit, create, refused)}
+    return [
+        replace(again[handle], requested=item.requested, unfiltered=item.status)
+        if (handle := item.requested.handle) in odd and again[handle].is_monitored
+        else item
+        for item in created
+    ]
 
 
 def _has_namespace(session: Session, item: RequestedItem) -> bool:
@@ -148,7 +232,7 @@ async def _deepen(
     shallow = [item for item in items if _wanted_depth(item, publishing_ms) > (item.queue_size or 0)]
 
     async def modify(batch: Sequence[MonitoredItem]) -> list[MonitoredItem]:
-        requests = [_modify_request(item, _wanted_depth(item, publishing_ms)) for item in batch]
+        requests = [_modify_request(session, item, _wanted_depth(item, publishing_ms)) for item in batch]
         parameters = ua.ModifyMonitoredItemsParameters(
             SubscriptionId=sub, TimestampsToReturn=ua.TimestampsToReturn.Both, ItemsToModify=requests
         )
@@ -162,7 +246,9 @@ async def _deepen(
 
 def _wanted_depth(item: MonitoredItem, publishing_ms: float) -> int:
     """Queue size for the revised sampling interval; 0 where the server already gave less than it was asked for."""
-    if not item.is_monitored or not item.sampling_ms or (item.queue_size or 0) < item.asked_queue_size:
+    if not item.is_monitored or not item.sampling_ms or item.requested.queue_size or item.requested.events:
+        return 0
+    if (item.queue_size or 0) < item.asked_queue_size:
         return 0
     return queue_size(publishing_ms, item.sampling_ms)
 
@@ -198,21 +284,45 @@ async def _in_batches(
 
 def _create_request(session: Session, item: RequestedItem, depth: int) -> Any:
     return ua.MonitoredItemCreateRequest(
-        ItemToMonitor=ua.ReadValueId(NodeId=session.to_ua(item.node_id), AttributeId=_VALUE),
+        ItemToMonitor=ua.ReadValueId(
+            NodeId=session.to_ua(item.node_id), AttributeId=_VALUE if item.events is None else EVENT_NOTIFIER
+        ),
         MonitoringMode=ua.MonitoringMode.Reporting,
-        RequestedParameters=_parameters(item, depth),
+        RequestedParameters=_parameters(session, item, depth),
     )
 
 
-def _modify_request(item: MonitoredItem, depth: int) -> Any:
+def _modify_request(session: Session, item: MonitoredItem, depth: int) -> Any:
     return ua.MonitoredItemModifyRequest(
-        MonitoredItemId=item.item_id, RequestedParameters=_parameters(item.requested, depth)
+        MonitoredItemId=item.item_id, RequestedParameters=_parameters(session, _granted(item), depth)
     )
 
 
-def _parameters(item: RequestedItem, depth: int) -> Any:
+def _granted(item: MonitoredItem) -> RequestedItem:
+    """What was asked for, without a filter that the server refused."""
+    return item.requested.plain if item.unfiltered else item.requested
+
+
+def _parameters(session: Session, item: RequestedItem, depth: int) -> Any:
     return ua.MonitoringParameters(
-        ClientHandle=item.handle, SamplingInterval=item.sampling_ms, QueueSize=depth, DiscardOldest=True
+        ClientHandle=item.handle,
+        SamplingInterval=item.sampling_ms,
+        Filter=_filter(item) if item.events is None else event_filter(session, item.events),
+        QueueSize=depth,
+        DiscardOldest=item.discard is Discard.OLDEST,
+    )
+
+
+def _filter(item: RequestedItem) -> Any:
+    """DataChangeFilter (Part 4, 7.22.2); None where it would say what holds without one."""
+    if not item.has_filter:
+        return None
+    deadband = item.deadband or Deadband(0.0)
+    kind = ua.DeadbandType.Percent if deadband.is_percent else ua.DeadbandType.Absolute
+    return ua.DataChangeFilter(
+        Trigger=_TRIGGERS[item.trigger or Trigger.STATUS_VALUE],
+        DeadbandType=ua.UInt32(kind if item.deadband else ua.DeadbandType.None_),
+        DeadbandValue=deadband.value,
     )
 
 

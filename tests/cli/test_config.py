@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool import config
+from omptool.cli import settings
 from omptool.config import File, ServerConfig, load
 from omptool.errors import ConfigError, UsageError
 from tests.conftest import Result
@@ -52,6 +53,33 @@ def test_a_server_table_is_taken_whole_from_one_file() -> None:
     assert loaded.server("oven").url == "opc.tcp://o"
 
 
+def _named(*texts: str) -> list[str | None]:
+    tables = "".join(
+        f'[servers.{name}]\nurl = "opc.tcp://{name}"\n' for name in ("hall2-b", "hall2-a", "oven1", "oven2")
+    )
+    return [server.name or server.url for server in settings.servers(load({}, {}, [_file(tables)]), texts)]
+
+
+def test_globs_name_servers_each_once_in_the_order_of_the_file() -> None:
+    assert _named("hall2-*") == ["hall2-b", "hall2-a"]
+    assert _named("oven2", "*", "oven{1,2}", "oven1", "opc.tcp://x") == [
+        "oven2", "hall2-b", "hall2-a", "oven1", "opc.tcp://x",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"opc.tcp://oven1, which is oven1, is named twice"):
+        _named("oven1", "oven1")
+    with pytest.raises(UsageError, match="named twice"):
+        _named("oven*", "opc.tcp://oven1")  # another name, so other rows: which one is meant?
+    with pytest.raises(UsageError, match=r"no server in omptool.toml has a name like 'ofen\*'") as caught:
+        _named("ofen*")
+    assert "did you mean oven" in caught.value.hint
+
+
+def test_three_thousand_servers_are_read_at_once_and_each_value_has_its_line() -> None:
+    tables = [f'[servers."line {number}"]\nurl = "opc.tcp://m{number}"\n\n' for number in range(3000)]
+    values = load({}, {}, [_file("".join(tables))]).table_values
+    assert [value.origin for value in values] == [f"omptool.toml:{3 * number + 2}" for number in range(3000)]
+
+
 def test_a_server_has_all_its_settings() -> None:
     text = PRESS + 'site = "L"\narea = "A"\nline = "1"\nmachine = "(*)/Data"\n'
     text += 'publishing_interval = "1s"\nsampling_interval = "50ms"\ntimeout = "1m"\n'
@@ -76,7 +104,7 @@ def test_intervals_flag_then_server_then_general() -> None:
         ("[captur]\n", 'omptool.toml:1: unknown key "captur" in omptool.toml', "did you mean capture?"),
         ("\n[capture]\nsampling = 1\n", 'omptool.toml:3: unknown key "sampling" in [capture]', "sampling_interval"),
         (PRESS + 'sit = "x"\n', 'omptool.toml:3: unknown key "sit" in [servers.press7]', "did you mean site?"),
-        (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "remove the line"),
+        (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "password_file"),
         ('[servers.p]\nsite = "x"\n', "omptool.toml:1: [servers.p] has no url", "opc.tcp://HOST"),
         (
             '[servers."a b"]\nurl = "http://x"\n',
