@@ -12,7 +12,18 @@ from omptool.cli import operating, settings
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
-from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
+from omptool.cli.operating import (
+    KeepForOption,
+    KeepFreeOption,
+    KeepSizeOption,
+    LogFileOption,
+    LogFormat,
+    LogFormatOption,
+    MetricsOption,
+    Operating,
+    RotateEveryOption,
+    RotateSizeOption,
+)
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -33,7 +44,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from omptool.capture.recording import Limits, Selection, Wanted
+    from omptool.capture.recording import Limits, Selection, Upkeep, Wanted
     from omptool.config import Config
 
 PLAN_COLUMNS = ("path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server")
@@ -81,6 +92,11 @@ def capture(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Fill gaps from the server's history, where it keeps one.")
     ] = False,
+    rotate_size: RotateSizeOption = None,
+    rotate_every: RotateEveryOption = None,
+    keep_for: KeepForOption = None,
+    keep_size: KeepSizeOption = None,
+    keep_free: KeepFreeOption = None,
     lock: LockOption = None,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
@@ -122,6 +138,7 @@ def capture(
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     selection = _selection(select, nodes)
     order = operating.read(log_file, log_format, metrics)
+    upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
 
     from omptool.cli.logfile import logging_to
 
@@ -141,6 +158,7 @@ def capture(
                 mode=progress,
                 format=format,
                 order=order,
+                upkeep=upkeep,
             )
         )
 
@@ -158,6 +176,7 @@ async def _record(
     mode: ProgressMode,
     format: str | None,
     order: Operating,
+    upkeep: Upkeep,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
@@ -177,6 +196,7 @@ async def _record(
             force=force,
             resume=resume,
             backfill=backfill,
+            upkeep=upkeep,
             progress=facts,
         )
     last_word(result, output)
