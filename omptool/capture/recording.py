@@ -12,16 +12,32 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omptool.capture.naming import Shared
+from omptool.capture.nodelist import Listed
 from omptool.config import ServerConfig
+from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Settings for the nodes whose path matches; of several rules for a node the first one says more."""
+
+    glob: str
+    monitoring: Monitoring
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """What to capture; see `selection.select`."""
+    """What to capture, and how; see `selection.select` and `asked.settings`.
+
+    Attributes:
+        monitoring: for all nodes; what stands beside a node in the list wins, `rules` come last.
+    """
 
     globs: tuple[str, ...] = ()
-    listed: tuple[str, ...] | None = None
+    listed: tuple[Listed, ...] | None = None
+    monitoring: Monitoring = AS_ALL
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +50,15 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A server to be recorded, and at which intervals."""
+    """A server to be recorded, and at which intervals.
+
+    Attributes:
+        selection: of its own; None takes the one of all servers.
+    """
 
     server: ServerConfig
     intervals: Intervals
+    selection: Selection | None = None
 
     @property
     def label(self) -> str:
@@ -120,6 +141,7 @@ class PlannedItem:
     node: Node
     sampling_ms: float
     queue_size: int
+    monitoring: Monitoring = AS_ALL
 
 
 @dataclass(slots=True)
@@ -222,6 +244,7 @@ class ServerResult:
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         filled: windows that the server's history returned whole.
+        unfiltered: nodes whose deadband or trigger the server does not take: every change of them is recorded.
         sampled_ms: shortest and longest sampling interval of these.
         unknown_types: DataTypes that the server did not explain; their structures stay bytes.
     """
@@ -240,6 +263,7 @@ class ServerResult:
     overflows: int = 0
     unknown_types: tuple[str, ...] = ()
     filled: int = 0
+    unfiltered: tuple[FailedItem, ...] = ()
 
     @property
     def is_complete(self) -> bool:
