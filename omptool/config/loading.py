@@ -340,7 +340,11 @@ def _then_check(file: str) -> str:
 
 def _table_values(file: File, section: str, name: str, entry: Mapping[str, Any]) -> tuple[Value, ...]:
     table = (section, name)
-    if "url" not in entry:
+    if "urls" in entry and "url" in entry:
+        raise ConfigError(
+            f"{_where(file, table, 'urls')}: [{section}.{name}] has url and urls", "name every address in urls"
+        )
+    if "url" not in entry and "urls" not in entry:
         raise ConfigError(f"{_where(file, table, None)}: [{section}.{name}] has no url", _URLS[section])
     return tuple(
         _in_file(
@@ -360,6 +364,8 @@ def _fields(values: Sequence[Value]) -> dict[str, Any]:
 def _server(file: File, name: str, values: Sequence[Value]) -> ServerConfig:
     fields = _fields(values)
     nodes = fields.get("nodes")
+    if "urls" in fields:
+        fields["url"] = fields["urls"][0]
     return ServerConfig(name=name, **fields | ({"nodes": str(file.path.parent / nodes)} if nodes else {}))
 
 

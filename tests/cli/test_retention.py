@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 
 def wait_for_a_deletion(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while (folder / "seg-00000001.arrows").exists() or not folder.exists():
+    while (folder / "seg-00000001.arrows").exists() or not list(folder.glob("seg-*.arrows")):
         assert time.monotonic() < deadline, "nothing was deleted in time"
         time.sleep(0.05)
 
