@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omptool.capture.naming import Shared
-from omptool.capture.nodelist import Listed
+from omptool.capture.nodelist import EventsOf, Listed
 from omptool.config import ServerConfig
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
@@ -31,6 +31,7 @@ class Selection:
     """What to capture, and how; see `selection.select` and `asked.settings`.
 
     Attributes:
+        events: None = none are wanted.
         monitoring: for all nodes; what stands beside a node in the list wins, `rules` come last.
     """
 
@@ -38,6 +39,7 @@ class Selection:
     listed: tuple[Listed, ...] | None = None
     monitoring: Monitoring = AS_ALL
     rules: tuple[Rule, ...] = ()
+    events: EventsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ class ServerResult:
     unknown_types: tuple[str, ...] = ()
     filled: int = 0
     unfiltered: tuple[FailedItem, ...] = ()
+    events: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -295,6 +298,11 @@ class RecordingResult:
     @property
     def nodes(self) -> int:
         return sum(server.nodes for server in self.servers)
+
+    @property
+    def events(self) -> int:
+        """OPC UA events stored."""
+        return sum(server.events for server in self.servers)
 
     @property
     def gaps(self) -> dict[str, int]:

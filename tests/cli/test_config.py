@@ -106,7 +106,6 @@ def test_intervals_flag_then_server_then_general() -> None:
         (PRESS + 'sit = "x"\n', 'omptool.toml:3: unknown key "sit" in [servers.press7]', "did you mean site?"),
         (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "remove the line"),
         ('[servers.p]\nsite = "x"\n', "omptool.toml:1: [servers.p] has no url", "opc.tcp://HOST"),
-        ('[servers.p]\nurls = []\n', "servers.p.urls must be a list of different addresses", "config check"),
         (
             '[servers.p]\nurl = "opc.tcp://a:1"\nurls = ["opc.tcp://b:1"]\n',
             "omptool.toml:3: [servers.p] has url and urls",
