@@ -327,11 +327,7 @@ class Participant:
     # in the event loop
 
     def _same(self, session: Session) -> str:
-        """The ApplicationUri to go by.
-
-        Another server at the same address is not this one: its rows must not go by this one's name. But one that was
-        named as another address of it stands in for it, whatever it calls itself.
-        """
+        """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it."""
         before = self._identity
         if before is not None and len(self.wanted.server.addresses) > 1:
             return before.application_uri
