@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 
 def line_of(text: str, table: tuple[str, ...], key: str | None) -> int | None:
