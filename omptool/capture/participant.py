@@ -105,8 +105,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._check_same(session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, self._same(session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
@@ -135,7 +134,7 @@ class Participant:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise _nothing(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns()
+        now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
@@ -244,24 +243,25 @@ class Participant:
         if self.store is not None:
             self.store.stopped_early(reason, cause)
 
-    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open(now_ns)
+    def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        self._recording.open(now_ns[0])
         store, found = self._opened, self._found
         assert found is not None
-        identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
+        identity = ServerIdentity.of(self.wanted.server, session)
+        identity = replace(identity, server=self._startup.name(self.number), application_uri=self._same(session))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
             self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
         store.name = identity.server
-        facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
+        facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
-        self._describe(identity, found, subscription, now_ns)
+        self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
         self._identity, self._items, self._was_reached = identity, subscription.items, True
-        created_ns = subscription.created_ns or (now_ns, now_ns)
+        created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
             handles=self._handles,
@@ -326,14 +326,17 @@ class Participant:
 
     # in the event loop
 
-    def _check_same(self, session: Session) -> None:
-        """Another server at the same address is not this one: its rows must not go by this one's name."""
+    def _same(self, session: Session) -> str:
+        """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it."""
         before = self._identity
+        if before is not None and len(self.wanted.server.addresses) > 1:
+            return before.application_uri
         if before is not None and before.application_uri != session.application_uri:
             raise ServerRefused(
                 f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
                 f"where {before.application_uri or 'a nameless one'} was"
             )
+        return session.application_uri
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
