@@ -140,7 +140,7 @@ class Participant:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise _nothing(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns()
+        now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
@@ -267,8 +267,8 @@ class Participant:
         if self.store is not None:
             self.store.stopped_early(reason, cause)
 
-    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open(now_ns)
+    def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        self._recording.open(now_ns[0])
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -280,11 +280,11 @@ class Participant:
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
-        self._describe(identity, found, subscription, now_ns)
+        self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self.was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
         self._identity, self._items, self.was_reached = identity, subscription.items, True
-        created_ns = subscription.created_ns or (now_ns, now_ns)
+        created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
             handles=self._handles,
