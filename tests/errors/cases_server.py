@@ -65,6 +65,7 @@ BROWSE = (
     Case("a snapshot that is not there", "browse plnt.json", 1, files={"plant.json": "[]"}),
     Case("a file that is no snapshot", "browse plant.json", 1, files={"plant.json": '{"a": 1}'}),
     Case("a table without nodes", "browse orders.csv", 1),
+    Case("a NodeSet2 file that is none", "browse plant.xml", 1, files={"plant.xml": "<plant/>"}),
     Case("`--save` of a snapshot", "browse plant.json --save plant.csv", 2, files={"plant.json": _SNAPSHOT}),
     Case("a snapshot: `--root` is not there", "browse plant.json --root Presss", 1, files={"plant.json": _SNAPSHOT}),
     Case("a snapshot: no values were saved", "browse plant.json --values", 1, files={"plant.json": _SNAPSHOT}),
