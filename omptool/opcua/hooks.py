@@ -23,7 +23,7 @@ from asyncua.client.ua_session import SessionState, UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary
+from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
@@ -183,7 +183,7 @@ class GuardedProtocol(UASocketProtocol):
         return position
 
     def _process_received_message(self, msg: Any) -> None:
-        """asyncua cannot read an OpenSecureChannel that is answered by a ServiceFault: its reason is kept here."""
+        """asyncua cannot read a ServiceFault in answer to OpenSecureChannel: its reason is kept here."""
         if not self._connection.is_open() and isinstance(msg, ua.Message):
             code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
             self.fault_code = code if code >> 31 else 0
@@ -329,11 +329,6 @@ def unix_ns(value: Any) -> int | None:
     return None if aware.year == 1601 else round(aware.timestamp() * 1_000_000) * 1000
 
 
-def decode_variant(raw: bytes) -> Any:
-    """The Python value in the bytes of a Variant."""
-    return variant_from_binary(Buffer(raw)).Value
-
-
 def start_channel_renewal(client: Client) -> None:
     """Let asyncua renew the security token at 75 % of its lifetime; a renewal that fails ends the connection."""
     client._start_renew_loop()
@@ -389,7 +384,7 @@ def leave_session(client: Client) -> None:
 
 
 def service_name(request: Any) -> str:
-    """Name of the service, for messages: Read, Browse, …"""
+    """For messages: Read, Browse, …"""
     if isinstance(request, RawRequest):
         return _RAW_NAMES.get(request.service_id, str(request.service_id))
     return type(request).__name__.removesuffix("Request")
