@@ -6,7 +6,6 @@
 //   policies, modes    by name; default all that the stack has
 //   clients, users     files of certificates that are trusted; others are rejected
 //   passwords          user to password; anonymous is let in where neither these nor `users` are given, or by `anonymous`
-//   lifetime           of a security token, milliseconds: short ones are renewed often
 import fs from "node:fs";
 import net from "node:net";
 import os from "node:os";
@@ -64,7 +63,6 @@ async function main() {
     userManager: { isValidUser: (name, password) => known.has(name) && known.get(name) === password },
     serverCertificateManager: await manager(path.join(home, "own"), options.clients),
     userCertificateManager: await manager(path.join(home, "users"), options.users),
-    defaultSecureTokenLifetime: options.lifetime ?? 600000,
     maxConnectionsPerEndpoint: 50, serverCapabilities: { maxSessions: 50, minSupportedSampleRate: 0 },
   });
   await server.initialize();

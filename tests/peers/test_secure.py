@@ -13,15 +13,17 @@ from asyncua import Client
 
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Selection, Wanted
+from omptool.capture.recording import Intervals, Limits, Progress, Selection, Wanted
 from omptool.config import ServerConfig
 from omptool.config.schema import MODE_NAMES, POLICY_NAMES
 from omptool.errors import NotFound, ServerRefused
 from omptool.opcua.pki import Pki
 from omptool.opcua.session import Session, connect
 from omptool.opcua.values import read_values
+from tests.opcua.cable import cable
 from tests.opcua.certificates import certificate_of, pair
 from tests.peers.plants import running_peer
+from tests.peers.test_reconnect import reset, until
 
 URI = "urn:test:secure"
 COUNTER = "ns=1;s=Counter"
@@ -53,7 +55,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """Everything is offered, and everybody is let in whom it knows."""
     home = tmp_path_factory.mktemp("secure")
     user, _ = pair(home, "ann", certificate_of("ann", uri="urn:test:ann"))
-    yield from start(home, passwords={"ann": "s3cret: ü"}, users=[str(user)], anonymous=True, lifetime=2000)
+    yield from start(home, passwords={"ann": "s3cret: ü"}, users=[str(user)], anonymous=True)
 
 
 def value_of(server: ServerConfig) -> tuple[Session, int]:
@@ -146,23 +148,51 @@ def test_another_server_at_this_address(secure: Peer) -> None:
         value_of(replace(secure.server, application_uri="urn:test:press7"))
 
 
-def test_a_short_lived_token_is_renewed_without_a_loss(secure: Peer, tmp_path: Path, monkeypatch) -> None:
-    """Values go on over several renewals of the secure channel."""
+def test_tokens_are_renewed_without_a_loss(secure: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values go on over many renewals of the secure channel, which in a plant come once an hour."""
     renewed: list[bool] = []
-    opening = Client.open_secure_channel
 
-    async def counted(self: Client, renew: bool = False) -> None:
-        renewed.append(renew)
-        await opening(self, renew)
+    async def often(self: Client) -> None:
+        while True:
+            await asyncio.sleep(0.4)
+            await self.open_secure_channel(renew=True)
+            self.uaclient.revolve_security_token()
+            renewed.append(True)
 
-    monkeypatch.setattr(Client, "open_secure_channel", counted)
-    wanted, limits = Wanted(secure.server, Intervals(100.0, 0.0)), Limits(seconds=5.0)
+    monkeypatch.setattr(Client, "_renew_channel_loop", often)
+    wanted, limits = Wanted(secure.server, Intervals(100.0, 0.0)), Limits(seconds=4.0)
     asyncio.run(
         record(
             [wanted], tmp_path / "x.omcap", selection=Selection(("Plant/Counter",)), limits=limits, stop=asyncio.Event()
         )
     )
-    assert sum(renewed) >= 2, "the server's tokens live for two seconds"
+    assert len(renewed) >= 3
     capture = Capture.open(tmp_path / "x.omcap")
-    assert capture.rows > 40 and capture.gap_entries == []
+    assert capture.rows > 30 and capture.gap_entries == []
     assert "lost" not in [entry.kind for entry in capture.journal_entries]
+
+
+def test_a_reset_secured_connection_costs_nothing(secure: Peer, tmp_path: Path) -> None:
+    """Channel, session and subscription are taken up again, as safe as they were."""
+
+    async def main() -> None:
+        async with cable(secure.server.url) as line:
+            progress, stop = Progress(), asyncio.Event()
+            wanted = Wanted(replace(secure.server, url=line.url, timeout_s=10.0), Intervals(100.0, 0.0))
+            selection = Selection(("Plant/Counter",))
+            recording = asyncio.create_task(
+                record(
+                    [wanted], tmp_path / "x.omcap", selection=selection, limits=Limits(), stop=stop, progress=progress
+                )
+            )
+            await until(lambda: (bool(progress.servers) and progress.servers[0].rows > 20) or recording.done())
+            await reset(line, progress)
+            before = progress.servers[0].rows
+            await until(lambda: progress.servers[0].phase == "capturing" and progress.servers[0].rows > before + 40)
+            stop.set()
+            await recording
+
+    asyncio.run(main())
+    capture = Capture.open(tmp_path / "x.omcap")
+    assert capture.gap_entries == []
+    assert {"lost", "resumed"} <= {entry.kind for entry in capture.journal_entries}
