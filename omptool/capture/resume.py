@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from omptool.capture import cache, recover
 from omptool.capture.carried import LastValues
@@ -24,7 +25,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
-from omptool.capture.story import last_recorded
+from omptool.capture.story import counted_until, last_recorded
 from omptool.config import ServerConfig
 from omptool.errors import Damaged, NotACapture
 from omptool.model.nodes import MonitoredNode
@@ -45,6 +46,7 @@ class Left:
         is_foreign: its rows run on a clock of their own, as far as the last ones tell.
         sub, epoch: of its last subscription; None and 0 when it never had one.
         windows: still without an end: of the whole server, then of single nodes.
+        last_values: rows of `SEGMENT`, the newest of each node.
     """
 
     identity: ServerIdentity
@@ -56,6 +58,7 @@ class Left:
     sub: int | None
     epoch: int
     windows: tuple[GapEntry, ...]
+    last_values: pa.RecordBatch
 
     @property
     def handles(self) -> dict[str, int]:
@@ -174,7 +177,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
             for first, table in capture.tables.tables
         ),
         last_values=last_values,
-        left={one.server: _left(capture, one, recorded or 0, foreign) for one in capture.servers},
+        left=_lefts(capture, recorded or 0, foreign, last_values),
         facts={"last_commit": recorded, "stopped": capture.finished},
     )
 
@@ -209,14 +212,28 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
     return last_values, frozenset(sub for sub, is_foreign in foreign.items() if is_foreign)
 
 
-def _left(capture: Capture, identity: ServerIdentity, recorded: int, foreign: frozenset[int]) -> Left:
+def _lefts(capture: Capture, recorded: int, foreign: frozenset[int], last_values: LastValues) -> dict[str, Left]:
+    """What was left of each server, by its name."""
+    until = counted_until(capture)
+    return {one.server: _left(capture, one, recorded, until, foreign, last_values) for one in capture.servers}
+
+
+def _left(
+    capture: Capture,
+    identity: ServerIdentity,
+    recorded: int,
+    counted: Mapping[int, int],
+    foreign: frozenset[int],
+    last_values: LastValues,
+) -> Left:
     bound = [e for e in capture.journal_entries if e.kind == "subscribe" and e.server == identity.server]
     sub = bound[-1].sub if bound else None
     epochs = [epoch for entry in bound if type(epoch := entry.detail.get("epoch")) is int]
-    until = None if sub is None else capture.until.get(sub)
+    until = None if sub is None else counted.get(sub)
+    nodes = _nodes(capture, identity.server)
     return Left(
         identity=identity,
-        nodes=_nodes(capture, identity.server),
+        nodes=nodes,
         since_ns=recorded if until is None else until,
         recorded_ns=recorded,
         by_our_clock=until is None,
@@ -224,6 +241,7 @@ def _left(capture: Capture, identity: ServerIdentity, recorded: int, foreign: fr
         sub=sub,
         epoch=max(epochs, default=0),
         windows=_open_windows(capture.gap_entries, identity.server),
+        last_values=last_values.of({node.handle for node in nodes}),
     )
 
 

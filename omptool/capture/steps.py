@@ -7,6 +7,8 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
 
 STEP_NS = 1_000_000_000
 """Smaller ones pass for delays and for a clock that is being corrected slowly."""
@@ -59,3 +61,47 @@ class ServerClock:
         self._lead = new
         self._recent.clear()
         return new - known
+
+
+class Step(NamedTuple):
+    """A clock (`client` or `server`) was set by so many nanoseconds."""
+
+    clock: str
+    by_ns: int
+
+
+class Clocks:
+    """Both clocks of one connection, and how they stand to each other.
+
+    Attributes:
+        published_ns: PublishTime of the newest message; None before the first.
+        ahead_ns: by how much the server's clock is ahead of ours, as far as is known: a message is on its way for a
+            while, never less than that.
+    """
+
+    def __init__(self) -> None:
+        self.published_ns: int | None = None
+        self.ahead_ns = 0
+        self._is_ahead_known = False
+        self._own, self._server = OwnClock(), ServerClock()
+
+    def begin(self, ahead_ns: int | None) -> None:
+        """A subscription begins, or goes on; None where its server has said nothing of its clock yet."""
+        self.published_ns = None
+        self._is_ahead_known = ahead_ns is not None
+        self.ahead_ns = ahead_ns or 0
+
+    def note(self, receive_ns: int, receive_mono: int, published_ns: int | None) -> Iterator[Step]:
+        """A message that came; None where it says nothing of the server's clock now, as one that is sent again."""
+        own = self._own.note(receive_ns, receive_mono)
+        if own:
+            yield Step("client", own)
+        if published_ns is None:
+            return
+        theirs = self._server.note(published_ns, receive_mono)
+        if theirs:
+            yield Step("server", theirs)
+        ahead = published_ns - receive_ns
+        self.published_ns = published_ns
+        self.ahead_ns = ahead if own or theirs or not self._is_ahead_known else max(self.ahead_ns, ahead)
+        self._is_ahead_known = True

@@ -21,7 +21,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
 from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, Encoded, RowEncoder
-from omptool.capture.steps import OwnClock, ServerClock
+from omptool.capture.steps import Clocks
 from omptool.capture.typechanges import TypeMemory
 from omptool.capture.writer import CaptureWriter
 from omptool.model import status
@@ -73,10 +73,11 @@ class RecordingStore:
         self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._account = Account()
-        self._published_ns: int | None = None
-        self._ahead_ns = self._created_ns = 0
+        self._clocks = Clocks()
+        self._created_ns = 0
         self._outage: Outage | None = None
         self._outages = 0
+        self._unbounded: list[tuple[str, int, Hole]] = []
         self._failed: dict[int, Outage] = {}
         self.filler = Filler(writer, quota) if fills else None
         self.rows = self.overflows = 0
@@ -84,13 +85,13 @@ class RecordingStore:
         self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
-        self._own_clock, self._server_clock = OwnClock(), ServerClock()
         self._pauses = Pauses()
 
     def adopt(self, left: Left) -> None:
         """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
         self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self._types.describe(left.identity, left.nodes)
+        self._types.changes(left.last_values)
         start, by_our_clock = left.since_ns, left.by_our_clock
         for gap in left.windows:
             outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
@@ -152,10 +153,9 @@ class RecordingStore:
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
         )
-        self._published_ns = None
+        self._clocks.begin(created_ns[1] - now_ns)
         self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
-        self._ahead_ns = created_ns[1] - now_ns
         for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
             self.item_created(handle, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
@@ -221,7 +221,7 @@ class RecordingStore:
         for bad in encoded.undecodable:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
-            self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
+            self._lost(Hole(self._clocks.published_ns, bad.block.publish_ns, bad.values, detail))
         self._note_clocks(blocks)
         self._write_account()
         is_open = self._outage is not None and not self._outage.is_held
@@ -247,7 +247,7 @@ class RecordingStore:
         """
         self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
-        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
+        start_ns = self._since(last_ns if last_ns is not None else self._clocks.published_ns)
         self._begin_outage(reason, start_ns, cause, is_held=True)
 
     def resumed(self) -> None:
@@ -268,7 +268,7 @@ class RecordingStore:
             self.ended(self._outage.reason)
         if self._encoder is not None:
             key = f"end {self._number}"
-            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
+            self._gap(reason, self._since(self._clocks.published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
@@ -276,7 +276,8 @@ class RecordingStore:
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
-            self._end_outage(time.time_ns() + self._ahead_ns)
+            self._end_outage(time.time_ns() + self._clocks.ahead_ns)
+        self._bound_holes(time.time_ns() + self._clocks.ahead_ns, self._sub)
 
     def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
@@ -303,12 +304,13 @@ class RecordingStore:
         if outage is None or end_ns is None:
             return
         self._outage = None
-        start = outage.start_ns + (self._ahead_ns if outage.by_our_clock else 0)
+        start = outage.start_ns + (self._clocks.ahead_ns if outage.by_our_clock else 0)
         self.gaps[outage.reason] -= 1
         self._gap(
             outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
             sub=outage.sub,
         )  # fmt: skip
+        self._bound_holes(max(start, end_ns), outage.sub)
         if self.filler is not None:
             ends = min(start, end_ns), max(start, end_ns)
             self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
@@ -316,24 +318,15 @@ class RecordingStore:
     def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
-        if self._sub is None or not (sent or self._published_ns):
+        if self._sub is None or not (sent or self._clocks.published_ns):
             return None
-        return self._sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
+        return self._sub, max(self._since(sent[-1] if sent else self._clocks.published_ns), 0)
 
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
-        """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
         for block in blocks:
-            own = self._step("client", self._own_clock.note(block.receive_ns, block.receive_mono))
-            if block.publish_ns is not None and not block.is_republished:
-                theirs = self._step("server", self._server_clock.note(block.publish_ns, block.receive_mono))
-                ahead = block.publish_ns - block.receive_ns
-                self._published_ns = block.publish_ns
-                self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
-
-    def _step(self, clock: str, step_ns: int) -> int:
-        if step_ns:
-            self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
-        return step_ns
+            published_ns = None if block.is_republished else block.publish_ns
+            for step in self._clocks.note(block.receive_ns, block.receive_mono, published_ns):
+                self.note("clock_step", {"clock": step.clock, "seconds": round(step.by_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
         if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
@@ -350,8 +343,7 @@ class RecordingStore:
         changes = self._types.changes(rows)
         times = rows.column("receive_time").cast(pa.int64())
         for change in changes[:_CHANGES_PER_BATCH]:
-            detail = {"node_id": change.node_id, "handle": change.handle, "from": change.before, "to": change.after}
-            self.note("type_change", detail | {"seq": first_seq + change.row}, times[change.row].as_py())
+            self.note("type_change", change.detail(first_seq), times[change.row].as_py())
         if len(changes) > _CHANGES_PER_BATCH:
             self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
 
@@ -362,7 +354,9 @@ class RecordingStore:
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
         for overflow in encoded.overflows:
-            seconds = self._pauses.seconds(overflow.start_ns - self._ahead_ns, overflow.end_ns - self._ahead_ns)
+            seconds = self._pauses.seconds(
+                overflow.start_ns - self._clocks.ahead_ns, overflow.end_ns - self._clocks.ahead_ns
+            )
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None
@@ -372,7 +366,22 @@ class RecordingStore:
         start, end = self._window(hole.before_ns, hole.after_ns)
         if end is not None:
             start, end = min(start, end), max(start, end)
-        self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
+            self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
+            return
+        self._outages += 1
+        key = f"hole {self._number}.{self._outages}"
+        self._unbounded.append((key, start, hole))
+        self._gap(GapReason.SEQUENCE_LOST, start, None, missing=hole.missing, detail=hole.detail, key=key)
+
+    def _bound_holes(self, end_ns: int, sub: int | None) -> None:
+        """Whatever was missing at last was sent before this moment: the subscription ended, or new items exist."""
+        holes, self._unbounded = self._unbounded, []
+        for key, start, hole in holes:
+            self.gaps[str(GapReason.SEQUENCE_LOST)] -= 1
+            self._gap(
+                GapReason.SEQUENCE_LOST, start, max(start, end_ns), missing=hole.missing, detail=hole.detail, key=key,
+                sub=sub,
+            )  # fmt: skip
 
     def _since(self, publish_ns: int | None) -> int:
         """Where a window begins after this PublishTime."""

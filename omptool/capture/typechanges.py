@@ -7,7 +7,7 @@ the row where it happened. Pure; remembers one type per node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,11 @@ class TypeChange(NamedTuple):
     node_id: str
     before: str
     after: str
+
+    def detail(self, first_seq: int) -> dict[str, Any]:
+        """As the journal has it; `first_seq` is the `seq` of the batch's first row."""
+        said = {"node_id": self.node_id, "handle": self.handle, "from": self.before, "to": self.after}
+        return said | {"seq": first_seq + self.row}
 
 
 class TypeMemory:

@@ -15,8 +15,9 @@ from omptool.capture.format import LOCK_FILE, Flag
 from omptool.capture.lock import Lock
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
+from omptool.capture.recording import Intervals, Limits, Quota, RecordingResult, Selection, Wanted
 from omptool.capture.resume import take_up
+from omptool.capture.store import RecordingStore
 from omptool.capture.verify import WINDOWS, verify
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig
@@ -143,6 +144,37 @@ def test_a_killed_recording_has_one_window_and_a_resumed_one_ends_it(server: Cou
     assert capture.last_commit_time is not None and window.end_ns < capture.last_commit_time
     [verdict] = verify(capture).verdicts
     assert (verdict.verdict, verdict.items) == (WINDOWS, 3)
+
+
+def test_a_quiet_server_was_heard_until_its_last_keep_alive(tmp_path: Path) -> None:
+    """Nothing has changed for an hour, and keep-alives came: the hour is in the capture, though no row is of it."""
+    path = build.small(tmp_path / "a.omcap", close=False)
+    heard = T0 + 3600 * 10**9
+    writer = CaptureWriter.resume(take_up(path), clock=lambda: heard)
+    counts = {"first": 1, "next": 4, "received": 3, "values": 24, "rows": 24, "row": 24, "keep_alives": 1800}
+    writer.journal("ledger", server=build.SERVER.server, sub=1, detail={**counts, "end": True, "until": heard})
+    writer.close()
+    standing = take_up(path)
+    standing.lock.release()
+    assert standing.left[build.SERVER.server].since_ns == heard
+
+
+def test_a_type_that_changed_while_nobody_recorded_is_told(tmp_path: Path) -> None:
+    path = killed(tmp_path / "a.omcap")  # Doubles
+    standing = take_up(path)
+    writer = CaptureWriter.resume(standing)
+    store = RecordingStore(writer, 0, "press", Quota(None), 1)
+    store.adopt(standing.left[build.SERVER.server])
+    integers = build.doubles([0.0] * 4)
+    integers.vtype[:] = [11, 6, 11, 6]
+    rows = build.rows_of(integers)
+    store._note_types(rows, writer.append(rows))
+    writer.close()
+    told = [entry.detail for entry in Capture.open(path).journal_entries if entry.kind == "type_change"]
+    assert [(each["handle"], each["from"], each["to"], each["seq"]) for each in told] == [
+        (2, "Double", "Int32", 26),
+        (4, "Double", "Int32", 28),
+    ]
 
 
 def test_a_resumed_recording_keeps_handles_node_table_and_epochs(server: CountingServer, tmp_path: Path) -> None:
