@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.account import Account
-from omptool.capture.backfill import Window
 from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
@@ -23,11 +22,12 @@ from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.steps import Clocks
 from omptool.capture.typechanges import TypeMemory
+from omptool.capture.windows import Windows
 from omptool.capture.writer import CaptureWriter
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
-from omptool.model.vocabulary import GapReason, GapState
+from omptool.model.vocabulary import GapReason
 from omptool.protocol.statement import Statement
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ class RecordingStore:
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
         rows: telemetry rows stored, committed or not.
-        gaps: windows written, by reason; one that is written again counts once.
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
         last_cause: why it was last not connected; empty = always was.
@@ -66,23 +65,16 @@ class RecordingStore:
         self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0, *, fills: bool = False
     ) -> None:
         self._writer = writer
-        self._number = f"{run}.{number}" if run else str(number)
-        self.name = label
+        self._windows = Windows(writer, label, f"{run}.{number}" if run else str(number))
         self._quota = quota
         self._epoch = 0
-        self._sub: int | None = None
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._clocks = Clocks()
         self._created_ns = 0
-        self._outage: Outage | None = None
-        self._outages = 0
-        self._unbounded: list[tuple[str, int, Hole]] = []
-        self._failed: dict[int, Outage] = {}
         self.filler = Filler(writer, quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
-        self.gaps: Counter[str] = Counter()
         self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
         self._pauses = Pauses()
@@ -92,23 +84,35 @@ class RecordingStore:
         self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self._types.describe(left.identity, left.nodes)
         self._types.changes(left.last_values)
-        start, by_our_clock = left.since_ns, left.by_our_clock
-        for gap in left.windows:
-            outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
-            if gap.node is not None:
-                self._failed[gap.node] = outage
-            elif gap == left.ended:
-                self._outage = outage
-            else:  # it was away already; from here on we were
-                start, by_our_clock = max(gap.start_ns, left.recorded_ns), False
-                self._gap(outage.reason, gap.start_ns, start, detail=gap.detail, key=gap.key, sub=gap.sub)
-                continue
-            self.gaps[outage.reason] += 1
-        if self._outage is None:
-            self._sub = left.sub
+        start, by_our_clock = self._windows.adopt(left)
+        if self._windows.outage is None:
+            self._windows.sub = left.sub
             self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
-        assert self._outage is not None
-        self._outage.is_foreign = left.is_foreign
+        assert self._windows.outage is not None
+        self._windows.outage.is_foreign = left.is_foreign
+
+    @property
+    def name(self) -> str:
+        """What its rows, journal entries and windows call the server (C1)."""
+        return self._windows.server
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._windows.server = name
+
+    @property
+    def gaps(self) -> Counter[str]:
+        """Windows written, by reason; one that is written again counts once."""
+        return self._windows.gaps
+
+    @property
+    def sub(self) -> int | None:
+        """The subscription that stands, as the capture calls it."""
+        return self._windows.sub
+
+    @property
+    def _outage(self) -> Outage | None:
+        return self._windows.outage
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -143,34 +147,28 @@ class RecordingStore:
         promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
         facts = {"publishing_ms": publishing_ms, **promised, **facts}
         self._account = Account()
-        self._sub = self._writer.subscription(
+        self._windows.sub = sub = self._writer.subscription(
             self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
         )
         self._encoder = RowEncoder(
             len(handles),
-            sub=self._sub,
+            sub=sub,
             started_ns=created_ns[0],
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
         )
         self._clocks.begin(created_ns[1] - now_ns)
-        self._writer.mark(self._sub, max(self._since(None), 0))
+        self._writer.mark(sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
-        for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
-            self.item_created(handle, created_ns[1])
+        self._windows.handles(handles, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
-
-    @property
-    def sub(self) -> int | None:
-        """The subscription that stands, as the capture calls it."""
-        return self._sub
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
             self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
-        self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
+        self._writer.journal(kind, server=self.name, sub=self.sub, detail=detail, time_ns=time_ns)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -181,20 +179,11 @@ class RecordingStore:
         """An item that the server would not create: nothing of it is in the capture from here on."""
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
-        if handle not in self._failed:
-            outage = Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
-            self._failed[handle] = outage
-            self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
+        self._windows.item_failed(handle, since_ns, detail)
 
     def item_created(self, handle: int, at_ns: int) -> None:
         """An item exists; where it had failed before, its window ends."""
-        outage = self._failed.pop(handle, None)
-        if outage is not None:
-            self.gaps[outage.reason] -= 1
-            self._gap(
-                outage.reason, outage.start_ns, max(at_ns, outage.start_ns), node=handle, detail=outage.detail,
-                key=outage.key, sub=outage.sub,
-            )  # fmt: skip
+        self._windows.item_created(handle, at_ns)
 
     def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
         """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
@@ -252,23 +241,21 @@ class RecordingStore:
 
     def resumed(self) -> None:
         """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
-        self._outage = None
+        self._windows.outage = None
 
     def ended(self, reason: GapReason) -> None:
         """The subscription that was lost is gone: its window stands, until there is a new one."""
-        outage = self._outage
-        if outage is not None and outage.is_held:
-            outage.reason, outage.is_held = reason, False
-            self._write_account(is_last=True)
-            self._open_window(outage)
+        self._write_account(is_last=True)
+        self._windows.give_up(reason)
 
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._encoder is not None:
-            key = f"end {self._number}"
-            self._gap(reason, self._since(self._clocks.published_ns), None, detail={"cause": cause}, key=key)
+            key = f"end {self._windows.number}"
+            since_ns = self._since(self._clocks.published_ns)
+            self._windows.write(reason, since_ns, None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
@@ -277,7 +264,7 @@ class RecordingStore:
             self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._clocks.ahead_ns)
-        self._bound_holes(time.time_ns() + self._clocks.ahead_ns, self._sub)
+        self._windows.bound_holes(time.time_ns() + self._clocks.ahead_ns, self.sub)
 
     def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
@@ -286,41 +273,22 @@ class RecordingStore:
     def _begin_outage(
         self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
     ) -> None:
-        self._outages += 1
-        key = f"outage {self._number}.{self._outages}"
-        detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self._windows.begin(reason, start_ns, cause, self._epoch, by_our_clock=by_our_clock, is_held=is_held)
         self.last_cause = cause
-        if not is_held:
-            self._open_window(self._outage)
-
-    def _open_window(self, outage: Outage) -> None:
-        self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
-        self._sub = None
 
     def _end_outage(self, end_ns: int | None) -> None:
-        """Write the window again, with its end."""
-        outage = self._outage
-        if outage is None or end_ns is None:
+        if end_ns is None:
             return
-        self._outage = None
-        start = outage.start_ns + (self._clocks.ahead_ns if outage.by_our_clock else 0)
-        self.gaps[outage.reason] -= 1
-        self._gap(
-            outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
-            sub=outage.sub,
-        )  # fmt: skip
-        self._bound_holes(max(start, end_ns), outage.sub)
-        if self.filler is not None:
-            ends = min(start, end_ns), max(start, end_ns)
-            self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
+        window = self._windows.end(end_ns, self._clocks.ahead_ns)
+        if window is not None and self.filler is not None:
+            self.filler.ended(window)
 
     def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
-        if self._sub is None or not (sent or self._clocks.published_ns):
+        if self.sub is None or not (sent or self._clocks.published_ns):
             return None
-        return self._sub, max(self._since(sent[-1] if sent else self._clocks.published_ns), 0)
+        return self.sub, max(self._since(sent[-1] if sent else self._clocks.published_ns), 0)
 
     def _note_clocks(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
@@ -329,7 +297,7 @@ class RecordingStore:
                 self.note("clock_step", {"clock": step.clock, "seconds": round(step.by_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
-        if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
+        if self.sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
             said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
             self.note(account.KIND, said)
 
@@ -360,49 +328,15 @@ class RecordingStore:
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None
-            self._gap(reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail)
+            self._windows.write(
+                reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail
+            )
 
     def _lost(self, hole: Hole) -> None:
-        start, end = self._window(hole.before_ns, hole.after_ns)
-        if end is not None:
-            start, end = min(start, end), max(start, end)
-            self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
-            return
-        self._outages += 1
-        key = f"hole {self._number}.{self._outages}"
-        self._unbounded.append((key, start, hole))
-        self._gap(GapReason.SEQUENCE_LOST, start, None, missing=hole.missing, detail=hole.detail, key=key)
-
-    def _bound_holes(self, end_ns: int, sub: int | None) -> None:
-        """Whatever was missing at last was sent before this moment: the subscription ended, or new items exist."""
-        holes, self._unbounded = self._unbounded, []
-        for key, start, hole in holes:
-            self.gaps[str(GapReason.SEQUENCE_LOST)] -= 1
-            self._gap(
-                GapReason.SEQUENCE_LOST, start, max(start, end_ns), missing=hole.missing, detail=hole.detail, key=key,
-                sub=sub,
-            )  # fmt: skip
+        self._windows.hole(hole, *self._window(hole.before_ns, hole.after_ns))
 
     def _since(self, publish_ns: int | None) -> int:
         """Where a window begins after this PublishTime."""
         if self._encoder is None:
             return time.time_ns() if publish_ns is None else publish_ns
         return self._encoder.clock.since(publish_ns)
-
-    def _gap(
-        self,
-        reason: GapReason,
-        start_ns: int,
-        end_ns: int | None,
-        *,
-        node: int | None = None,
-        missing: int | None = None,
-        detail: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        sub: int | None = None,
-    ) -> None:
-        self.gaps[str(reason)] += 1
-        self._writer.gap(
-            reason, server=self.name, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED,
-            node=node, sub=self._sub if sub is None else sub, missing=missing, detail=detail, key=key,
-        )  # fmt: skip
