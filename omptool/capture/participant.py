@@ -11,32 +11,32 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from omptool.capture.described import node_table, unbrowsable
+from omptool.capture.browsing import Found, browse
+from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import revision, was_revised
-from omptool.capture.selection import Choice, choose, select
+from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
-from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.crawl import crawl
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.metadata import enrich
 from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.rejoining import Heir
     from omptool.capture.resume import Left
     from omptool.model.datatypes import DataType
 
@@ -47,38 +47,8 @@ _REASONS = {
     EndKind.LOST: GapReason.CONNECTION_LOST,
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
+    EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED,
 }
-
-
-class Found(NamedTuple):
-    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
-
-    nodes: list[Node]
-    chosen: list[Node]
-    unbrowsable: dict[str, int]
-
-
-async def browse(
-    session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
-) -> tuple[Found, Choice]:
-    """Look at every node of a server, and choose; where it is the only one, everything asked for must be there.
-
-    Raises:
-        NotFound, UsageError: see `selection.select` and `selection.choose`.
-    """
-    progress.phase = "browsing"
-
-    def count(found: int) -> None:
-        progress.nodes = found
-
-    refused: dict[str, int] = {}
-    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
-    globs, listed = selection.globs, selection.listed
-    if is_alone:
-        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
-    else:
-        choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
-    return Found(nodes, choice.nodes, refused), choice
 
 
 class Participant:
@@ -119,6 +89,8 @@ class Participant:
         self._away = ""
         self._was_reached = False
         self._left: Left | None = None
+        self._heir: Heir | None = None
+        self._granted: Subscription | None = None
         self.filling = Filling(recording)
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
@@ -129,6 +101,11 @@ class Participant:
         self._left, self._identity, self._table = left, left.identity, list(left.nodes)
         self._handles = left.handle_range
         self._numbered = tuple(left.handles) if self._handles else ()
+
+    def inherit(self, heir: Heir) -> None:
+        """Its subscription may still be at the server: ask for it first."""
+        self._heir = heir
+        self.link.inherit(heir.inheritance.left(self.wanted.server.timeout_s, self.event))
 
     # what the link asks
 
@@ -164,19 +141,27 @@ class Participant:
             raise _nothing(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
+        await self._begun(session, subscription)
+        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+
+    async def _begun(self, session: Session, subscription: Subscription) -> None:
+        """It is received from here on; whoever comes after us may go on with it."""
+        self._granted = subscription
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
-        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
-        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+        cause = await self._recording.keep(self._opened, session, subscription, self.wanted)
+        if cause:
+            self.event(Event("session_not_kept", subscription.sub, {"cause": cause}))
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
 
         def write() -> None:
-            self._items = subscription.items
+            self._items, self._granted = subscription.items, subscription
             assert self._identity is not None and self._found is not None
             self._describe(self._identity, self._found, subscription, now_ns)
             for item in items:
@@ -209,14 +194,37 @@ class Participant:
         await self._recording.in_thread(write)
 
     async def resumed(self, session: Session) -> None:
+        if self._heir is not None:
+            await self._go_on(session, self._heir)
+        else:
+            await self._recording.in_thread(self._write_resumed)
+        assert self._granted is not None
+        await self._begun(session, self._granted)
+
+    async def _go_on(self, session: Session, heir: Heir) -> None:
+        """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
+        self._check_same(session)
+        self._startup.introduced(self.number, session.application_uri)
+        await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
+        self._startup.name(self.number)
+        now_ns = time.time_ns()
+
         def write() -> None:
+            self._recording.open(now_ns)
+            self._opened.rejoined(heir.position)
             self._write_events()
-            self._opened.resumed()
 
         await self._recording.in_thread(write)
-        self._connected()
+        assert self._identity is not None
+        self._heir, self._granted = None, heir.inheritance.granted
+        self._found, self._items, self._was_reached = heir.found, self._granted.items, True
+        self._data_types = {kind.node_id: kind for kind in self._identity.data_types}
 
     async def ended(self, ending: Ending) -> None:
+        self._heir = None
+        if self.store is None:  # of an earlier run, and this one has not begun: its window is opened when it does
+            return
+
         def write() -> None:
             self._write_events()
             self._opened.ended(_REASONS[ending.kind])
@@ -243,7 +251,7 @@ class Participant:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
         if self._left is not None:
-            store.adopt(self._left)
+            store.adopt(self._left, is_held=self._heir is not None)
         if self._away:
             store.away(since_ns, self._away)
 
@@ -281,7 +289,7 @@ class Participant:
             created_ns=created_ns,
             now_ns=now_ns,
             publishing_ms=subscription.publishing_ms,
-            facts=self._facts(subscription),
+            facts=facts_of(self.wanted.intervals, subscription),
         )
         store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
         for item in subscription.items:
@@ -301,21 +309,15 @@ class Participant:
             self._opened.describe(identity, table)
             self._table = table
 
-    def _facts(self, subscription: Subscription) -> dict[str, Any]:
-        return {
-            "asked_publishing_ms": self.wanted.intervals.publishing_ms,
-            "asked_sampling_ms": self.wanted.intervals.sampling_ms,
-            "keep_alive_count": subscription.keep_alive_count,
-            "lifetime_count": subscription.lifetime_count,
-            "items": len(subscription.items),
-            "failed": sum(not item.is_monitored for item in subscription.items),
-        }
-
     def _write(self, batch: Batch) -> None:
         if self._recording.is_full:  # what arrives on the way out was not asked for
             return
         self._write_events()
         self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
+
+    def _write_resumed(self) -> None:
+        self._write_events()
+        self._opened.resumed()
 
     def _write_events(self) -> None:
         while self._events:

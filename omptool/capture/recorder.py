@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from omptool.capture.browsing import browse
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
-from omptool.capture.participant import Participant, browse
+from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
@@ -29,14 +30,18 @@ from omptool.capture.recording import (
     ServerProgress,
     Wanted,
 )
-from omptool.capture.resume import Standing, take_up
+from omptool.capture.rejoining import asked, heir, keep
+from omptool.capture.resume import Left, Standing, take_up
+from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
 from omptool.model.vocabulary import GapReason
+from omptool.opcua.granted import Subscription
 from omptool.opcua.items import queue_size
-from omptool.opcua.session import connect
+from omptool.opcua.session import Session, connect
+from omptool.opcua.subscription_batch import Event
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
@@ -75,6 +80,7 @@ async def record(
     resume: bool = False,
     backfill: bool = False,
     progress: Progress | None = None,
+    sessions: Path | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
 
@@ -84,6 +90,7 @@ async def record(
         resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
         backfill: fill windows from the history of the servers.
         progress: kept up to date, for whoever shows it.
+        sessions: folder outside of any capture for what `resume` needs to take up sessions; None keeps nothing.
 
     Returns:
         None when it was stopped before anything could be captured; nothing is on disk then.
@@ -101,7 +108,9 @@ async def record(
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill)
+    recording = Recording(
+        servers, output, selection, limits, progress or Progress(), force, standing, backfill, sessions
+    )
     return await recording.run(stop)
 
 
@@ -118,8 +127,12 @@ class Recording:
         force: bool,
         standing: Standing | None = None,
         backfill: bool = False,
+        sessions: Path | None = None,
     ) -> None:
         self._output = output
+        self._selection = selection
+        self._sessions_home = sessions
+        self._sessions = Sessions(sessions, output, standing.capture_id) if sessions and standing else None
         self._standing = standing
         self.fills = backfill
         self._limits = limits
@@ -140,10 +153,20 @@ class Recording:
         ]
         for each in self._participants:
             left = standing.left_of(each.wanted.server) if standing else None
-            if left is not None:
+            if standing is not None and left is not None:
                 each.take_up(left)
                 self._startup.names.keep(each.number, left.identity)
+                self._look_for_heir(each, standing, left)
         progress.servers[:] = [participant.progress for participant in self._participants]
+
+    def _look_for_heir(self, each: Participant, standing: Standing, left: Left) -> None:
+        if self._sessions is None or standing.capture.finished:
+            return
+        found = heir(standing, left, each.wanted, self._selection, self._sessions)
+        if isinstance(found, str):
+            each.event(Event("not_resumed", None, {"cause": found}))
+        else:
+            each.inherit(found)
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         stopper = asyncio.create_task(pass_on(stop, self._done))
@@ -160,6 +183,8 @@ class Recording:
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
+            if self._writer is not None and self._sessions is not None:
+                self._sessions.forget()
         return None if self._writer is None else self._result()
 
     async def _until_done(self, links: Sequence[asyncio.Task[None]]) -> None:
@@ -212,6 +237,13 @@ class Recording:
         """Do work on the capture, and sync it; see `CommitLine.commit`."""
         return await self._line.commit(work)
 
+    async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
+        """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
+        sessions, purpose = self._sessions, asked(wanted, self._selection)
+        if sessions is None:
+            return ""
+        return await asyncio.to_thread(keep, sessions, store.name, store.epoch, session, granted, purpose)
+
     def arm(self) -> None:
         """Start the clocks, once: values count from here."""
         progress, limits = self._progress, self._limits
@@ -246,6 +278,9 @@ class Recording:
             writer = CaptureWriter.resume(standing, session=session)
             self._handles = standing.next_handle
         self._writer = writer
+        if self._sessions_home is not None:
+            self._sessions = Sessions(self._sessions_home, self._output, writer.id)
+            self._sessions.tidy()
         self.begun_ns = now_ns
         run = standing.run if standing else 0
         for each in self._participants:

@@ -6,6 +6,7 @@ around: what `recover` has to decide is not decided here. Knows no server.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,12 @@ from omptool.capture import cache, recover
 from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
-from omptool.capture.entries import GapEntry
+from omptool.capture.entries import GapEntry, JournalEntry
 from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, Flag, segment_file
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
+from omptool.capture.position import Position, positions
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
 from omptool.capture.story import counted_until, last_recorded
@@ -93,6 +95,7 @@ class Standing:
         capture: as it was found.
         lock: held; belongs to the writer as soon as there is one.
         next_entry: `seq` of the next journal entry; `next_handle` of nodes; `run` counts the times it was taken up.
+        positions: by server where its subscription stands, or why nobody can go on with it.
         facts: what the journal says about the end of the run before.
     """
 
@@ -108,6 +111,7 @@ class Standing:
     node_tables: tuple[dict[str, Any], ...]
     last_values: LastValues
     left: Mapping[str, Left]
+    positions: Mapping[str, Position | str]
     facts: Mapping[str, Any]
 
     @property
@@ -162,6 +166,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
     last_values, foreign = _last_values(capture)
     recorded = last_recorded(capture)
     handles = (node.handle for _, table in capture.tables.tables for node in table.nodes)
+    left = _lefts(capture, recorded or 0, foreign, last_values)
     return Standing(
         path=path,
         capture=capture,
@@ -177,7 +182,8 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
             for first, table in capture.tables.tables
         ),
         last_values=last_values,
-        left=_lefts(capture, recorded or 0, foreign, last_values),
+        left=left,
+        positions=positions(capture, left.values()),
         facts={"last_commit": recorded, "stopped": capture.finished},
     )
 
@@ -215,7 +221,14 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
 def _lefts(capture: Capture, recorded: int, foreign: frozenset[int], last_values: LastValues) -> dict[str, Left]:
     """What was left of each server, by its name."""
     until = counted_until(capture)
-    return {one.server: _left(capture, one, recorded, until, foreign, last_values) for one in capture.servers}
+    bound: dict[str | None, list[JournalEntry]] = defaultdict(list)
+    for entry in capture.journal_entries:
+        if entry.kind == "subscribe":
+            bound[entry.server].append(entry)
+    return {
+        one.server: _left(capture, one, recorded, until, foreign, last_values, bound[one.server])
+        for one in capture.servers
+    }
 
 
 def _left(
@@ -225,8 +238,8 @@ def _left(
     counted: Mapping[int, int],
     foreign: frozenset[int],
     last_values: LastValues,
+    bound: Sequence[JournalEntry],
 ) -> Left:
-    bound = [e for e in capture.journal_entries if e.kind == "subscribe" and e.server == identity.server]
     sub = bound[-1].sub if bound else None
     epochs = [epoch for entry in bound if type(epoch := entry.detail.get("epoch")) is int]
     until = None if sub is None else counted.get(sub)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from omptool.capture import account
@@ -31,6 +32,7 @@ from omptool.model.vocabulary import GapReason
 from omptool.protocol.statement import Statement
 
 if TYPE_CHECKING:
+    from omptool.capture.position import Position
     from omptool.capture.resume import Left
 
 
@@ -55,6 +57,7 @@ class RecordingStore:
 
     Attributes:
         name: what its rows, journal entries and windows call the server (C1).
+        epoch: of its newest subscription.
         rows: telemetry rows stored, committed or not.
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
@@ -67,7 +70,7 @@ class RecordingStore:
         self._writer = writer
         self._windows = Windows(writer, label, f"{run}.{number}" if run else str(number))
         self._quota = quota
-        self._epoch = 0
+        self.epoch = 0
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._clocks = Clocks()
@@ -79,17 +82,33 @@ class RecordingStore:
         self.unknown_types: tuple[str, ...] = ()
         self._pauses = Pauses()
 
-    def adopt(self, left: Left) -> None:
-        """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
-        self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
+    def adopt(self, left: Left, *, is_held: bool = False) -> None:
+        """Go on where an earlier run left this server: values may be missing from there until its items exist again.
+
+        Args:
+            is_held: no window yet; `rejoined` or `ended` follows. A capture that dies meanwhile has one anyhow.
+        """
+        self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self._types.describe(left.identity, left.nodes)
         self._types.changes(left.last_values)
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub
-            self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
+            reason = GapReason.CLIENT_STOPPED
+            self._begin_outage(reason, start, _NOT_RUNNING, by_our_clock=by_our_clock, is_held=is_held)
         assert self._windows.outage is not None
         self._windows.outage.is_foreign = left.is_foreign
+
+    def rejoined(self, at: Position) -> None:
+        """The subscription of an earlier run goes on, its numbers and account with it, and there is no window."""
+        self._windows.outage, self._windows.sub, self.last_cause = None, at.sub, ""
+        self._account = Account(at.rows, at.undecodable)
+        self._encoder = RowEncoder(
+            len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1
+        )
+        self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor)
+        self._clocks.begin(None)
+        self._created_ns = at.began_ns
 
     @property
     def name(self) -> str:
@@ -143,12 +162,12 @@ class RecordingStore:
         before = self._encoder
         if self.filler is not None:
             self.filler.subscribed(handles)
-        self._epoch += 1
+        self.epoch += 1
         promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
         facts = {"publishing_ms": publishing_ms, **promised, **facts}
         self._account = Account()
         self._windows.sub = sub = self._writer.subscription(
-            self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
+            self.name, epoch=self.epoch, subscription_id=subscription_id, detail=facts
         )
         self._encoder = RowEncoder(
             len(handles),
@@ -273,7 +292,7 @@ class RecordingStore:
     def _begin_outage(
         self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
     ) -> None:
-        self._windows.begin(reason, start_ns, cause, self._epoch, by_our_clock=by_our_clock, is_held=is_held)
+        self._windows.begin(reason, start_ns, cause, self.epoch, by_our_clock=by_our_clock, is_held=is_held)
         self.last_cause = cause
 
     def _end_outage(self, end_ns: int | None) -> None:

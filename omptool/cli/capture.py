@@ -153,6 +153,7 @@ async def _record(
     from omptool.capture.recording import Progress
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
+    from omptool.config import sessions_folder
 
     facts = Progress()
     async with Screen(mode, output, limits, facts):
@@ -166,6 +167,7 @@ async def _record(
             resume=resume,
             backfill=backfill,
             progress=facts,
+            sessions=sessions_folder(),
         )
     last_word(result, output)
     if format is not None or not sys.stdout.isatty():

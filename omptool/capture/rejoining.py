@@ -1,0 +1,120 @@
+"""What a recording finds of itself at a server: its subscription of an earlier run, where that was killed a moment ago.
+
+The capture says where the subscription stands, a file outside of it whose session it is; both must fit, and what is to
+be recorded must be the same. Says why where they do not; then everything is made anew. Asks no server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omptool.capture.browsing import Found
+from omptool.capture.position import Position
+from omptool.capture.recording import Selection, Wanted
+from omptool.capture.sessions import Sessions, Unfit
+from omptool.model import status
+from omptool.opcua.granted import Subscription
+from omptool.opcua.inheritance import Inheritance, facts_of, key_of
+from omptool.opcua.items import MonitoredItem, RequestedItem, queue_size
+from omptool.opcua.session import Session
+
+if TYPE_CHECKING:
+    from omptool.capture.resume import Left, Standing
+
+_LONGEST_MS = 86_400_000.0
+_MOST_COUNT = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A subscription that may be gone on with.
+
+    Attributes:
+        position: where it stands; `inheritance` what the link needs of it.
+        found: the nodes of the server, and those that are monitored.
+    """
+
+    position: Position
+    inheritance: Inheritance
+    found: Found
+
+
+def asked(wanted: Wanted, selection: Selection) -> str:
+    """What is to be recorded, in short: a subscription that was made for something else is not gone on with."""
+    told = [selection.globs, selection.listed, wanted.intervals.publishing_ms, wanted.intervals.sampling_ms]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted: Subscription, purpose: str) -> str:
+    """Write what a later run needs of a subscription that exists now; empty, or why it cannot be had."""
+    return sessions.keep(server, {**facts_of(session, granted), "epoch": epoch, "asked": purpose})
+
+
+def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, sessions: Sessions) -> Heir | str:
+    """What may be gone on with of a server, or why nothing."""
+    position = standing.positions[left.identity.server]
+    if isinstance(position, str):
+        return position
+    try:
+        facts = sessions.read(left.identity.server)
+        granted = _granted(facts, position, left, wanted)
+        key, began = key_of(facts), facts.get("start_time")
+    except (Unfit, ValueError) as error:
+        return str(error)
+    if facts.get("asked") != asked(wanted, selection):
+        return "something else is to be recorded now"
+    age_s = max(time.time_ns() - left.recorded_ns, 0) / 1e9
+    inheritance = Inheritance(
+        key=key,
+        start_time=began if type(began) is int else None,
+        namespaces=left.identity.namespaces,
+        granted=granted,
+        said=position.said,
+        lost=position.lost,
+        age_s=age_s,
+    )
+    chosen = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
+    return Heir(position, inheritance, Found([e.node for e in left.nodes], [e.node for e in chosen], {}))
+
+
+def _granted(facts: Mapping[str, Any], position: Position, left: Left, wanted: Wanted) -> Subscription:
+    """The subscription with its items, as the capture has them.
+
+    Raises:
+        ValueError: the file is of another subscription, or makes no sense.
+    """
+    if (facts.get("subscription_id"), facts.get("epoch")) != (position.subscription_id, position.epoch):
+        raise ValueError("the file of its session is of another subscription")
+    publishing_ms, alive, lifetime = (
+        facts.get(name) for name in ("publishing_ms", "keep_alive_count", "lifetime_count")
+    )
+    if not (isinstance(publishing_ms, int | float) and 0 < publishing_ms <= _LONGEST_MS):
+        raise ValueError("the file of its session is damaged")
+    if not (type(alive) is int and type(lifetime) is int and 0 < alive < _MOST_COUNT and 0 <= lifetime < _MOST_COUNT):
+        raise ValueError("the file of its session is damaged")
+    failed = {gap.node: gap.detail.get("status") for gap in left.windows if gap.node is not None}
+    sampling_ms = wanted.intervals.sampling_ms
+    depth = queue_size(publishing_ms, sampling_ms)
+    items = [
+        MonitoredItem(
+            RequestedItem(entry.node.node_id, entry.handle - position.handles.start + 1, sampling_ms),
+            _code(failed[entry.handle]) if entry.handle in failed else 0,
+            depth,
+            sampling_ms=entry.sampling_ms,
+            queue_size=entry.queue_size,
+        )
+        for entry in sorted(left.nodes, key=lambda entry: entry.handle)
+        if entry.handle in position.handles
+    ]
+    return Subscription(position.subscription_id, float(publishing_ms), alive, lifetime, tuple(items))
+
+
+def _code(status_code: Any) -> int:
+    """The StatusCode with which an item failed, as far as the capture says it."""
+    is_known = type(status_code) is int and status_code in range(1 << 31, 1 << 32)
+    return int(status_code) if is_known else status.code_of("BadUnexpectedError")
