@@ -43,7 +43,7 @@ class Account:
 
     def book(self, blocks: Sequence[Block], encoded: Encoded, statement: Statement | None) -> None:
         """Take in what became of the values of these blocks, and the statement that came with them."""
-        stored = encoded.rows.num_rows if encoded.rows is not None else 0
+        stored = encoded.stored
         undecodable = sum(bad.values for bad in encoded.undecodable)
         self.rows += stored
         self.undecodable += undecodable

@@ -93,10 +93,9 @@ class Fill:
     def take(self, number: int, columns: ItemColumns, *, sub: int, receive_ns: int, mono_ns: int) -> pa.RecordBatch:
         """The rows of `SEGMENT` that the capture lacks, of some values of the node with this number."""
         handle = self.handles[number]
-        columns.client_handle[:] = 0
         rows = encode_items(
             columns,
-            nodes=np.array([handle], np.uint32),
+            nodes=handle,
             receive_time=receive_ns,
             receive_mono=mono_ns,
             sequence=0,

@@ -10,7 +10,9 @@ import pyarrow as pa
 from omptool.capture.format import SEGMENT, Flag
 
 _KEEP = 32
-"""Batches held before their last values are copied together; bounds memory when many nodes rarely change."""
+_KEEP_ROWS = 1 << 16
+"""Batches, and rows beyond one for each node, that are held before their last values are copied together: bounds memory
+when many nodes rarely change, and when there are many."""
 
 
 class LastValues:
@@ -18,6 +20,7 @@ class LastValues:
 
     def __init__(self) -> None:
         self._batches: list[pa.RecordBatch] = []
+        self._held = 0
         self._batch = np.full(0, -1, np.int64)
         self._row = np.zeros(0, np.int64)
 
@@ -34,7 +37,8 @@ class LastValues:
         self._batch[nodes] = len(self._batches)
         self._row[nodes] = np.arange(len(nodes))
         self._batches.append(batch)
-        if len(self._batches) >= _KEEP:
+        self._held += len(nodes)
+        if len(self._batches) >= _KEEP or self._held > 2 * len(self._batch) + _KEEP_ROWS:
             self._compact()
 
     def forget(self, handles: Iterable[int]) -> None:
@@ -52,7 +56,7 @@ class LastValues:
     def _compact(self) -> None:
         rows = self._gather()
         nodes = rows.column("node").to_numpy()
-        self._batches = [rows]
+        self._batches, self._held = [rows], rows.num_rows
         self._batch[nodes] = 0
         self._row[nodes] = np.arange(len(nodes))
 

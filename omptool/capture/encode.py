@@ -33,7 +33,7 @@ _HOUR_NS = 3_600_000_000_000
 def encode_items(
     columns: ItemColumns,
     *,
-    nodes: npt.NDArray[np.uint32],
+    nodes: Ints,
     receive_time: Ints,
     receive_mono: Ints,
     sequence: Ints,
@@ -44,15 +44,12 @@ def encode_items(
 
     Args:
         columns: n decoded DataValues.
-        nodes: capture-local node handle per client handle (index = client handle).
+        nodes: capture-local node handle of each row.
         receive_time: Unix nanoseconds at which the message arrived.
         receive_mono: the same moment on the monotonic clock.
         sequence: sequence number of the message.
         sub: capture-local subscription handle.
         flags: bits of `format.Flag`.
-
-    Raises:
-        IndexError: a client handle outside `nodes`.
     """
     count = len(columns.client_handle)
     source, source_fits = _stamps(columns.source_ticks, columns.has_source)
@@ -61,7 +58,7 @@ def encode_items(
         columns.has_server & (~server_fits | (columns.server_pico != 0))
     )
     arrays = [
-        pa.array(nodes[columns.client_handle], pa.uint32()),
+        _numbers(nodes, count, np.uint32),
         pa.array(source, pa.int64(), mask=~source_fits).cast(NS),
         pa.array(server, pa.int64(), mask=~server_fits).cast(NS),
         _numbers(receive_time, count, np.int64).cast(NS),

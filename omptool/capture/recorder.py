@@ -35,6 +35,7 @@ from omptool.capture.resume import Left, Standing, take_up
 from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Books
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
 from omptool.model.vocabulary import GapReason
@@ -282,19 +283,19 @@ class Recording:
             self._sessions = Sessions(self._sessions_home, self._output, writer.id)
             self._sessions.tidy()
         self.begun_ns = now_ns
+        books = Books(writer, self._quota)
         run = standing.run if standing else 0
         for each in self._participants:
-            label, quota = each.wanted.label, self._quota
-            each.begin(RecordingStore(writer, each.number, label, quota, run, fills=self.fills), self.begun_ns)
+            each.begin(RecordingStore(books, each.number, each.wanted.label, run, fills=self.fills), self.begun_ns)
         if standing is not None:
-            self._leave_out(writer, standing)
+            self._leave_out(books, standing)
 
-    def _leave_out(self, writer: CaptureWriter, standing: Standing) -> None:
+    def _leave_out(self, books: Books, standing: Standing) -> None:
         """Servers of earlier runs that are not recorded any more: a window is open from there on."""
         wanted = [each.wanted.server for each in self._participants]
         others = [left for left in standing.left.values() if not any(map(left.is_of, wanted))]
         for number, left in enumerate(others, len(self._participants)):
-            RecordingStore(writer, number, left.identity.server, self._quota, standing.run).adopt(left)
+            RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
     def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
         """Node handles that nobody else has, for nodes that had others before."""

@@ -1,7 +1,9 @@
-"""Undecoded notifications of one subscription → rows of a segment, with what only the order of arrival can tell.
+"""Undecoded notifications of many subscriptions → rows of a segment, with what only the order of arrival can tell.
 
 That is: which value is an item's first one, which values an overflowing queue has swallowed and between which moments,
-and which blocks do not decode. Pure: opens nothing, reads no clock; keeps a few numbers per node between calls.
+and which blocks do not decode. Values of all servers are decoded together, because numpy and Arrow cost as much for ten
+values as for thousands. Pure: opens nothing, reads no clock; keeps a few numbers per node between calls, and none of
+them changes when a call fails.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from omptool.protocol.columns import ItemColumns
 from omptool.protocol.items import decode_items
 
 Indexes = npt.NDArray[np.intp]
+_NEVER = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,50 @@ class Encoded(NamedTuple):
     overflows: tuple[Overflow, ...] = ()
     undecodable: tuple[Undecodable, ...] = ()
 
+    @property
+    def stored(self) -> int:
+        return 0 if self.rows is None else int(self.rows.num_rows)
+
+
+class Together(NamedTuple):
+    """Rows of several subscriptions, those of one behind each other, and by subscription what they say.
+
+    Attributes:
+        starts: where the rows of each begin, and where the last one's end.
+    """
+
+    rows: pa.RecordBatch | None
+    starts: list[int]
+    overflows: list[tuple[Overflow, ...]]
+    undecodable: list[tuple[Undecodable, ...]]
+
+    def of(self, number: int) -> Encoded:
+        """Those of one subscription."""
+        start, end = self.starts[number], self.starts[number + 1]
+        rows = None if self.rows is None or start == end else self.rows.slice(start, end - start)
+        return Encoded(rows, self.overflows[number], self.undecodable[number])
+
+
+class NodeMemory:
+    """By a node's handle in the capture: whether a value of it has come, and the time of its last one."""
+
+    def __init__(self) -> None:
+        self.is_seen = np.zeros(0, dtype=np.bool_)
+        self.last_ns = np.zeros(0, dtype=np.int64)
+
+    def begin(self, handles: range, started_ns: int) -> None:
+        """New items exist for these nodes; nothing of them was missed before."""
+        more = handles.stop - len(self.is_seen)
+        if more > 0:
+            more = max(more, len(self.is_seen))
+            self.is_seen = np.concatenate((self.is_seen, np.zeros(more, np.bool_)))
+            self.last_ns = np.concatenate((self.last_ns, np.zeros(more, np.int64)))
+        self.is_seen[handles.start : handles.stop] = False
+        self.last_ns[handles.start : handles.stop] = started_ns
+
 
 class RowEncoder:
-    """Turns blocks into rows; one per subscription.
+    """What turns blocks of one subscription into rows.
 
     Args:
         handles: ClientHandles are 1…handles.
@@ -78,17 +122,27 @@ class RowEncoder:
         sub: capture-local handle of the subscription.
         started_ns: Unix nanoseconds when its items were created; no value was missed before.
         slack_ns: one publishing interval.
+        memory: shared by all who are encoded together.
 
     Attributes:
         clock: what PublishTimes mean on the clock of the rows.
     """
 
-    def __init__(self, handles: int, *, sub: int, started_ns: int, slack_ns: int = 0, base: int = 0) -> None:
-        self._sub = sub
-        self._base = base
-        self._nodes = np.arange(base, base + handles + 1, dtype=np.uint32)
-        self._is_seen = np.zeros(handles + 1, dtype=np.bool_)
-        self._last_ns = np.full(handles + 1, started_ns, dtype=np.int64)
+    def __init__(
+        self,
+        handles: int,
+        *,
+        sub: int,
+        started_ns: int,
+        slack_ns: int = 0,
+        base: int = 0,
+        memory: NodeMemory | None = None,
+    ) -> None:
+        self.sub = sub
+        self.base = base
+        self.handles = handles
+        self.memory = memory or NodeMemory()
+        self.memory.begin(range(base + 1, base + handles + 1), started_ns)
         self.clock = RowClock(started_ns, slack_ns)
 
     def go_on(self, seen: Indexes, last_ns: npt.NDArray[np.int64], anchor: Anchor | None) -> None:
@@ -98,111 +152,154 @@ class RowEncoder:
             seen: the nodes they are of, as handles in the capture; `last_ns` the time of the last one of each.
             anchor: the last message, where rows run on a clock of their own.
         """
-        self._is_seen[seen - self._base] = True
-        self._last_ns[seen - self._base] = last_ns
+        self.memory.is_seen[seen] = True
+        self.memory.last_ns[seen] = last_ns
         if anchor is not None:
             self.clock.note(*anchor)
 
     def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
-        """Rows in order of arrival, at most `limit`.
+        """Rows in order of arrival, at most `limit`; see `encode_together`."""
+        return encode_together([(self, blocks)], limit).of(0)
 
-        A block that does not decode is left out and named; it never takes others with it.
-        """
-        good, columns, undecodable = self._decode(blocks)
-        picked, strangers = self._pick(good, columns.client_handle)
-        undecodable += strangers
-        picked = picked[:limit]
-        if len(picked) < len(columns):
-            columns = columns.take(picked)
-        if not len(picked):
-            return Encoded(None, (), undecodable)
-        per_row = np.repeat(np.arange(len(good)), [block.count for block in good])[picked]
-        flags = self._flags(good, per_row, columns.client_handle)
+
+Part = tuple[RowEncoder, Sequence[Block]]
+
+
+def encode_together(parts: Sequence[Part], limit: int | None = None) -> Together:
+    """Rows of several subscriptions with one memory, each in order of arrival, at most `limit` of all.
+
+    A block that does not decode is left out and named; it never takes others with it.
+    """
+    batch = _Batch(parts)
+    picked = batch.pick()[:limit]
+    undecodable = batch.undecodable()
+    if not len(picked):
+        nothing: list[tuple[Overflow, ...]] = [() for _ in parts]
+        return Together(None, [0] * (len(parts) + 1), nothing, undecodable)
+    return batch.encode(picked, undecodable)
+
+
+class _Batch:
+    """Blocks of several subscriptions on their way into rows."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = parts
+        self.memory = parts[0][0].memory
+        blocks = [block for _, blocks in parts for block in blocks]
+        part_of = [number for number, (_, blocks) in enumerate(parts) for _ in blocks]
+        self.bad: list[tuple[int, Undecodable]] = []
+        good, self.columns = self._decode(list(zip(part_of, blocks, strict=True)))
+        self.blocks = [block for _, block in good]
+        self.part_of = np.array([number for number, _ in good], np.intp)
+        self.counts = np.array([block.count for block in self.blocks], np.intp)
+        self.block_of = np.repeat(np.arange(len(self.blocks)), self.counts)
+
+    def _decode(self, numbered: list[tuple[int, Block]]) -> tuple[list[tuple[int, Block]], ItemColumns]:
+        try:
+            return numbered, _columns([block for _, block in numbered])
+        except MalformedMessage as error:
+            if len(numbered) == 1:
+                [(number, block)] = numbered
+                self.bad.append((number, Undecodable(block, block.count, error.message)))
+                return [], _columns([])
+        half = len(numbered) // 2
+        good = self._decode(numbered[:half])[0] + self._decode(numbered[half:])[0]
+        return good, _columns([block for _, block in good])
+
+    def pick(self) -> Indexes:
+        """The values of our items, and who else was sent: one wrong handle costs no other value."""
+        handles = self.columns.client_handle
+        limits = np.array([encoder.handles for encoder, _ in self.parts], np.int64)
+        known = (handles > 0) & (handles <= limits[self.part_of][self.block_of])
+        if known.all():
+            return np.arange(len(handles))
+        for at in np.unique(self.block_of[~known]).tolist():
+            odd = handles[(self.block_of == at) & ~known]
+            error = f"ClientHandle {odd[0]} was never created"
+            self.bad.append((int(self.part_of[at]), Undecodable(self.blocks[at], len(odd), error)))
+        return np.flatnonzero(known)
+
+    def undecodable(self) -> list[tuple[Undecodable, ...]]:
+        """By part, those that do not decode before those of strangers."""
+        found: list[list[Undecodable]] = [[] for _ in self.parts]
+        for number, bad in self.bad:
+            found[number].append(bad)
+        return [tuple(each) for each in found]
+
+    def encode(self, picked: Indexes, undecodable: list[tuple[Undecodable, ...]]) -> Together:
+        columns = self.columns if len(picked) == len(self.columns) else self.columns.take(picked)
+        per_row = self.block_of[picked]
+        bases = np.array([encoder.base for encoder, _ in self.parts], np.uint32)
+        handles = columns.client_handle + bases[self.part_of][per_row]
+        flags = self._flags(per_row, handles)
         rows = encode_items(
             columns,
-            nodes=self._nodes,
-            receive_time=np.array([block.receive_ns for block in good], np.int64)[per_row],
-            receive_mono=np.array([block.receive_mono for block in good], np.int64)[per_row],
-            sequence=np.array([block.sequence for block in good], np.uint32)[per_row],
-            sub=self._sub,
+            nodes=handles,
+            receive_time=np.array([block.receive_ns for block in self.blocks], np.int64)[per_row],
+            receive_mono=np.array([block.receive_mono for block in self.blocks], np.int64)[per_row],
+            sequence=np.array([block.sequence for block in self.blocks], np.uint32)[per_row],
+            sub=np.array([encoder.sub for encoder, _ in self.parts], np.uint32)[self.part_of][per_row],
             flags=flags,
         )
         times = _times(rows)
-        overflows = self._overflows(columns.client_handle, columns.status, times)
-        self._last_ns[columns.client_handle] = times
-        self._note_clock(good, per_row, times, flags)
-        return Encoded(rows, overflows, undecodable)
+        starts = np.searchsorted(self.part_of[per_row], np.arange(len(self.parts) + 1)).tolist()
+        overflows = self._overflows(handles, columns.status, times, starts)
+        self.memory.is_seen[handles] = True
+        self.memory.last_ns[handles] = times
+        self._note_clocks(per_row, times, flags)
+        return Together(rows, starts, overflows, undecodable)
 
-    def _pick(
-        self, blocks: Sequence[Block], handles: npt.NDArray[np.uint32]
-    ) -> tuple[Indexes, tuple[Undecodable, ...]]:
-        """The values of our items, and who else was sent: one wrong handle costs no other value."""
-        known = (handles > 0) & (handles < len(self._nodes))
-        if known.all():
-            return np.arange(len(handles)), ()
-        starts = np.cumsum([0] + [block.count for block in blocks]).tolist()
-        strangers = []
-        for block, start, end in zip(blocks, starts, starts[1:], strict=False):
-            odd = handles[start:end][~known[start:end]]
-            if len(odd):
-                error = f"ClientHandle {odd[0]} was never created"
-                strangers.append(Undecodable(block, len(odd), error))
-        return np.flatnonzero(known), tuple(strangers)
-
-    def _decode(self, blocks: Sequence[Block]) -> tuple[list[Block], ItemColumns, tuple[Undecodable, ...]]:
-        try:
-            return list(blocks), _columns(blocks), ()
-        except MalformedMessage:
-            good, bad = [], []
-        for block in blocks:
-            try:
-                _columns([block])
-                good.append(block)
-            except MalformedMessage as error:
-                bad.append(Undecodable(block, block.count, error.message))
-        return good, _columns(good), tuple(bad)
-
-    def _flags(
-        self, blocks: Sequence[Block], per_row: Indexes, handles: npt.NDArray[np.uint32]
-    ) -> npt.NDArray[np.uint8]:
-        flags = np.array([int(Flag.REPUBLISHED) if block.is_republished else 0 for block in blocks], np.uint8)[per_row]
-        fresh = np.flatnonzero(~self._is_seen[handles])
+    def _flags(self, per_row: Indexes, handles: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
+        republished = int(Flag.REPUBLISHED)
+        flags = np.array([republished * block.is_republished for block in self.blocks], np.uint8)[per_row]
+        fresh = np.flatnonzero(~self.memory.is_seen[handles])
         if len(fresh):
             _, first = np.unique(handles[fresh], return_index=True)
             flags[fresh[first]] |= int(Flag.INITIAL)
-            self._is_seen[handles[fresh]] = True
         return flags
 
     def _overflows(
-        self, handles: npt.NDArray[np.uint32], status: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]
-    ) -> tuple[Overflow, ...]:
+        self,
+        handles: npt.NDArray[np.uint32],
+        status: npt.NDArray[np.uint32],
+        times: npt.NDArray[np.int64],
+        starts: list[int],
+    ) -> list[tuple[Overflow, ...]]:
         """The Overflow bit stands on the oldest value left: what was discarded lies between the one before and this."""
+        found: list[list[Overflow]] = [[] for _ in self.parts]
         marked = (status & np.uint32(INFO_TYPE_MASK | OVERFLOW_BIT)) == OVERFLOW
-        if not marked.any():
-            return ()
-        order = np.argsort(handles, kind="stable")
-        before = self._last_ns[handles[order]]
-        same = handles[order][1:] == handles[order][:-1]
-        before[1:] = np.where(same, times[order][:-1], before[1:])
-        previous = np.empty_like(before)
-        previous[order] = before
-        return tuple(
-            Overflow(
-                self._base + int(handles[row]), int(min(previous[row], times[row])), int(max(previous[row], times[row]))
-            )
-            for row in np.flatnonzero(marked).tolist()
-        )
+        if marked.any():
+            order = np.argsort(handles, kind="stable")
+            before = self.memory.last_ns[handles[order]]
+            same = handles[order][1:] == handles[order][:-1]
+            before[1:] = np.where(same, times[order][:-1], before[1:])
+            previous = np.empty_like(before)
+            previous[order] = before
+            rows = np.flatnonzero(marked)
+            parts = np.searchsorted(starts, rows, side="right") - 1
+            for part, row in zip(parts.tolist(), rows.tolist(), strict=True):
+                ends = int(previous[row]), int(times[row])
+                found[part].append(Overflow(int(handles[row]), min(ends), max(ends)))
+        return [tuple(each) for each in found]
 
-    def _note_clock(
-        self, blocks: Sequence[Block], per_row: Indexes, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]
-    ) -> None:
-        """Tell the clock the newest message, and the newest stamp in it."""
-        changes = np.flatnonzero((flags & int(Flag.INITIAL)) == 0)
-        rows = changes if len(changes) else np.arange(len(flags))
-        newest = blocks[per_row[rows[-1]]]
-        if newest.publish_ns is not None:
-            stamps = times[rows[per_row[rows] == per_row[rows[-1]]]]
-            self.clock.note(newest.publish_ns, int(stamps.max()), is_initial=not len(changes))
+    def _note_clocks(self, per_row: Indexes, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]) -> None:
+        """Tell the clock of each part its newest message, and the newest stamp in it; changes before initial values."""
+        first = np.flatnonzero(np.diff(per_row, prepend=-1))
+        numbers = per_row[first]
+        changed = np.where(flags & int(Flag.INITIAL), _NEVER, times)
+        newest_change = np.maximum.reduceat(changed, first)
+        newest = np.maximum.reduceat(times, first)
+        told: dict[int, tuple[bool, int, int]] = {}
+        for at, part, change, any_ in zip(
+            numbers.tolist(), self.part_of[numbers].tolist(), newest_change.tolist(), newest.tolist(), strict=True
+        ):
+            is_change = change != _NEVER
+            if is_change or not told.get(part, (False,))[0]:
+                told[part] = (is_change, at, change if is_change else any_)
+        for part, (is_change, at, stamp) in told.items():
+            publish_ns = self.blocks[at].publish_ns
+            if publish_ns is not None:
+                self.parts[part][0].clock.note(publish_ns, stamp, is_initial=not is_change)
 
 
 def _columns(blocks: Sequence[Block]) -> ItemColumns:

@@ -12,19 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.account import Account
 from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
-from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.steps import Clocks
-from omptool.capture.typechanges import TypeMemory
+from omptool.capture.together import Books, Entry, append_together
+from omptool.capture.typechanges import TypeChange
 from omptool.capture.windows import Windows
-from omptool.capture.writer import CaptureWriter
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
@@ -51,12 +49,10 @@ class RecordingStore:
     Args:
         number: of the server in this capture.
         label: what it is called until it has said who it is.
-        quota: shared by all servers of the capture.
         run: how often the capture was taken up again.
         fills: whether windows are to be filled from history.
 
     Attributes:
-        name: what its rows, journal entries and windows call the server (C1).
         epoch: of its newest subscription.
         rows: telemetry rows stored, committed or not.
         overflows: values that carried the Overflow bit.
@@ -64,21 +60,18 @@ class RecordingStore:
         last_cause: why it was last not connected; empty = always was.
     """
 
-    def __init__(
-        self, writer: CaptureWriter, number: int, label: str, quota: Quota, run: int = 0, *, fills: bool = False
-    ) -> None:
-        self._writer = writer
-        self._windows = Windows(writer, label, f"{run}.{number}" if run else str(number))
-        self._quota = quota
+    def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
+        self._books = books
+        self._writer = books.writer
+        self._windows = Windows(books.writer, label, f"{run}.{number}" if run else str(number))
         self.epoch = 0
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._clocks = Clocks()
         self._created_ns = 0
-        self.filler = Filler(writer, quota) if fills else None
+        self.filler = Filler(books.writer, books.quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
-        self._types = TypeMemory()
         self.unknown_types: tuple[str, ...] = ()
         self._pauses = Pauses()
 
@@ -89,8 +82,8 @@ class RecordingStore:
             is_held: no window yet; `rejoined` or `ended` follows. A capture that dies meanwhile has one anyhow.
         """
         self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
-        self._types.describe(left.identity, left.nodes)
-        self._types.changes(left.last_values)
+        self._books.types.describe(left.identity, left.nodes)
+        self._books.types.changes(left.last_values)
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub
@@ -104,8 +97,9 @@ class RecordingStore:
         self._windows.outage, self._windows.sub, self.last_cause = None, at.sub, ""
         self._account = Account(at.rows, at.undecodable)
         self._encoder = RowEncoder(
-            len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1
-        )
+            len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1,
+            memory=self._books.nodes,
+        )  # fmt: skip
         self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor)
         self._clocks.begin(None)
         self._created_ns = at.began_ns
@@ -136,7 +130,7 @@ class RecordingStore:
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
         self._writer.put_nodes(server, nodes)
-        self._types.describe(server, nodes)
+        self._books.types.describe(server, nodes)
         unknown = [kind for kind in server.data_types if kind.kind is Kind.UNKNOWN]
         self.unknown_types = tuple(kind.name for kind in unknown)
         if unknown:
@@ -175,6 +169,7 @@ class RecordingStore:
             started_ns=created_ns[0],
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
+            memory=self._books.nodes,
         )
         self._clocks.begin(created_ns[1] - now_ns)
         self._writer.mark(sub, max(self._since(None), 0))
@@ -204,24 +199,29 @@ class RecordingStore:
         """An item exists; where it had failed before, its window ends."""
         self._windows.item_created(handle, at_ns)
 
+    @property
+    def encoder(self) -> RowEncoder:
+        """Of the subscription that stands, or stood last."""
+        assert self._encoder is not None
+        return self._encoder
+
     def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
-        """Store the values of these blocks, up to the asked number of rows, and where messages are missing.
+        """Store what came from this server alone; see `append_together`."""
+        [error] = append_together(self._books, [Entry(self, blocks, holes, statement)])
+        if error is not None:
+            raise error
+
+    def booked(
+        self, encoded: Encoded, blocks: Sequence[Block], holes: Sequence[Hole], statement: Statement | None
+    ) -> None:
+        """The values of these blocks are stored, as far as they are `encoded`; note where messages are missing.
 
         A hole may lie before, between or behind the blocks: its window spans what arrived around all of them.
         `statement` is the account of all that came up to and with these blocks.
         """
-        assert self._encoder is not None
-        if self._quota.is_full:
-            return
-        encoded = self._encoder.encode(blocks, self._quota.left)
-        if encoded.rows is not None:
-            is_cut = encoded.rows.num_rows == self._quota.left  # then not all of these blocks is stored
-            covered = None if is_cut else self._covered(blocks)
-            if self.filler is not None:
-                self.filler.stored(encoded.rows)
-            self._note_types(encoded.rows, self._writer.append(encoded.rows, covered))
-            self.rows += encoded.rows.num_rows
-            self._quota.take(encoded.rows.num_rows)
+        if encoded.rows is not None and self.filler is not None:
+            self.filler.stored(encoded.rows)
+        self.rows += encoded.stored
         self._account.book(blocks, encoded, statement)
         self._note_overflows(encoded)
         for hole in holes:
@@ -233,8 +233,16 @@ class RecordingStore:
         self._note_clocks(blocks)
         self._write_account()
         is_open = self._outage is not None and not self._outage.is_held
-        if is_open and self._encoder.clock.has_changes:  # rows on a clock of their own say when it was
-            self._end_outage(self._encoder.clock.until(self._created_ns))
+        if is_open and self.encoder.clock.has_changes:  # rows on a clock of their own say when it was
+            self._end_outage(self.encoder.clock.until(self._created_ns))
+
+    def types_changed(self, changes: Sequence[tuple[TypeChange, int, int]]) -> None:
+        """Journal what nodes changed their type, each with `seq` and arrival; very many at once only by number."""
+        for change, seq, at_ns in changes[:_CHANGES_PER_BATCH]:
+            detail = {"node_id": change.node_id, "handle": change.handle, "from": change.before, "to": change.after}
+            self.note("type_change", detail | {"seq": seq}, at_ns)
+        if len(changes) > _CHANGES_PER_BATCH:
+            self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
 
     def away(self, since_ns: int, cause: str) -> None:
         """An attempt failed. Where the server was never reached, values may be missing since a moment of our clock."""
@@ -302,7 +310,7 @@ class RecordingStore:
         if window is not None and self.filler is not None:
             self.filler.ended(window)
 
-    def _covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
+    def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
         if self.sub is None or not (sent or self._clocks.published_ns):
@@ -324,15 +332,6 @@ class RecordingStore:
         """What lies between two PublishTimes, on the clock of the rows."""
         assert self._encoder is not None
         return self._since(before_ns), self._encoder.clock.until(after_ns)
-
-    def _note_types(self, rows: pa.RecordBatch, first_seq: int) -> None:
-        """Journal where a node's values change their type; very many in one batch only by their number."""
-        changes = self._types.changes(rows)
-        times = rows.column("receive_time").cast(pa.int64())
-        for change in changes[:_CHANGES_PER_BATCH]:
-            self.note("type_change", change.detail(first_seq), times[change.row].as_py())
-        if len(changes) > _CHANGES_PER_BATCH:
-            self.note("type_change", {"changes": len(changes) - _CHANGES_PER_BATCH})
 
     def _note_overflows(self, encoded: Encoded) -> None:
         if not encoded.overflows:

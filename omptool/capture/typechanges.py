@@ -7,7 +7,7 @@ the row where it happened. Pure; remembers one type per node.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,14 +33,24 @@ class TypeChange(NamedTuple):
     before: str
     after: str
 
-    def detail(self, first_seq: int) -> dict[str, Any]:
-        """As the journal has it; `first_seq` is the `seq` of the batch's first row."""
-        said = {"node_id": self.node_id, "handle": self.handle, "from": self.before, "to": self.after}
-        return said | {"seq": first_seq + self.row}
+
+class _Context:
+    """What handles, namespace indexes and structures of one server mean."""
+
+    def __init__(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
+        handles = [node.handle for node in nodes if node.handle]
+        self.handles = range(min(handles, default=0), max(handles, default=-1) + 1)
+        self.nodes = nodes
+        self.namespaces: Sequence[str] = server.namespaces
+        self.definitions = Definitions(server.data_types)
+        self.names: dict[bytes, str] = {}
+
+    def node_id(self, handle: int) -> str:
+        return next((node.node.node_id for node in self.nodes if node.handle == handle), "")
 
 
 class TypeMemory:
-    """The type of the last value of each node of one server.
+    """The type of the last value of each node of a capture.
 
     A value without a type (null, a Bad status without value) changes nothing.
     """
@@ -48,19 +58,17 @@ class TypeMemory:
     def __init__(self) -> None:
         self._last = np.zeros(1, np.uint8)
         self._has_structures = np.zeros(1, np.bool_)
-        self._node_ids: dict[int, str] = {}
+        self._contexts: dict[str, _Context] = {}
+        self._context_of: dict[int, _Context] = {}
         self._texts: dict[int, str] = {}
-        self._names: dict[bytes, str] = {}
-        self._definitions = Definitions()
-        self._namespaces: Sequence[str] = ()
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
-        """What handles, namespace indexes and structures mean from here on."""
-        self._node_ids |= {node.handle: node.node.node_id for node in nodes if node.handle}
-        self._namespaces, self._definitions = server.namespaces, Definitions(server.data_types)
-        self._names.clear()
-        more = max(self._node_ids, default=0) + 1 - len(self._last)
+        """What handles, namespace indexes and structures of a server mean from here on."""
+        context = self._contexts[server.server] = _Context(server, nodes)
+        self._context_of.clear()
+        more = context.handles.stop - len(self._last)
         if more > 0:
+            more = max(more, len(self._last))
             self._last = np.concatenate((self._last, np.zeros(more, np.uint8)))
             self._has_structures = np.concatenate((self._has_structures, np.zeros(more, np.bool_)))
 
@@ -105,7 +113,7 @@ class TypeMemory:
         for row, raw in zip(stated.tolist(), raws, strict=True):
             handle, vtype = int(nodes[row]), int(types[row])
             is_structure = vtype & (ARRAY - 1) == _STRUCTURE
-            name = self._structure(raw) if is_structure and raw else _name(vtype)
+            name = self._structure(raw, handle) if is_structure and raw else _name(vtype)
             if name is None:
                 continue
             last = int(self._last[handle])
@@ -115,25 +123,35 @@ class TypeMemory:
                 found.append(self._change(row, handle, before, name))
         return found
 
-    def _structure(self, raw: bytes) -> str | None:
+    def _structure(self, raw: bytes, handle: int) -> str | None:
         """Name of the type of a structure, or of the first one in an array; None for a null one."""
-        reader = Reader(raw, 1)
+        context, reader = self._context(handle), Reader(raw, 1)
         try:
             if raw[0] & ARRAY and reader.length(3) < 1:
                 return None
             start = reader.pos
             reader.skip_node_id()
             key = raw[start : reader.pos]
-            if key not in self._names:
-                type_id = Reader(key).node_id().to_text(self._namespaces)
-                kind = self._definitions.of_encoding(type_id)
-                self._names[key] = "" if type_id == "i=0" else type_id if kind is None else kind.name
+            if key not in context.names:
+                type_id = Reader(key).node_id().to_text(context.namespaces)
+                kind = context.definitions.of_encoding(type_id)
+                context.names[key] = "" if type_id == "i=0" else type_id if kind is None else kind.name
         except MalformedMessage:
             return None
-        return self._names[key] + "[]" * bool(raw[0] & ARRAY) if self._names[key] else None
+        return context.names[key] + "[]" * bool(raw[0] & ARRAY) if context.names[key] else None
+
+    def _context(self, handle: int) -> _Context:
+        """Of the server that a node belongs to; searched for only where it is needed, which is rare."""
+        if handle not in self._context_of:
+            found = (context for context in self._contexts.values() if handle in context.handles)
+            self._context_of[handle] = next(found, _NOBODYS)
+        return self._context_of[handle]
 
     def _change(self, row: int, handle: int, before: str, after: str) -> TypeChange:
-        return TypeChange(row, handle, self._node_ids.get(handle, ""), before, after)
+        return TypeChange(row, handle, self._context(handle).node_id(handle), before, after)
+
+
+_NOBODYS = _Context(ServerIdentity(""), ())
 
 
 def _name(vtype: int) -> str:

@@ -112,7 +112,7 @@ def telemetry_of(
     directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant, kept=kept)
     batch = encode_items(
         columns,
-        nodes=np.arange(1, len(nodes) + 1, dtype=np.uint32),
+        nodes=columns.client_handle + np.uint32(1),
         receive_time=receive_time_ns,
         receive_mono=0,
         sequence=0,

@@ -73,6 +73,7 @@ class CaptureWriter:
         self._session |= session
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self._entries = Entries()
+        self._marks: dict[int, int] = {}
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
         self._subs = 0
@@ -252,21 +253,22 @@ class CaptureWriter:
             state=str(state), detail=detail, **again,
         )  # fmt: skip
 
-    def append(self, batch: pa.RecordBatch, until: tuple[int, int] | None = None) -> int:
+    def append(self, batch: pa.RecordBatch, until: Mapping[int, int] | None = None) -> int:
         """Add rows of `SEGMENT`; returns the `seq` of the first one.
 
         Args:
-            until: `sub` handle, and the moment (Unix nanoseconds, clock of the rows) up to which nothing that it sent
+            until: by `sub` handle, the moment (Unix nanoseconds, clock of the rows) up to which nothing that it sent
                 is still to be written; where a window begins if the writer dies after this.
         """
-        first = self._append(self._telemetry, batch, None if until is None else {KEY_UNTIL: until_text(*until)})
+        moments = {**self._marks, **(until or {})}
+        self._marks.clear()
+        first = self._append(self._telemetry, batch, {KEY_UNTIL: until_text(moments)} if moments else None)
         self._last_values.note(batch)
         return first
 
     def mark(self, sub: int, ns: int) -> None:
         """Say `until` of `append` where there are no rows; on disk with the next commit."""
-        self._put_entries()
-        self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(sub, ns)})
+        self._marks[sub] = ns
 
     def last_values(self, handles: range) -> pa.RecordBatch:
         """The last known value of each of these nodes that has one."""
@@ -296,6 +298,9 @@ class CaptureWriter:
             DiskFull, OutputFailed: the files end at the last good commit, everything since is still in memory.
         """
         self._put_entries()
+        if self._marks:
+            self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(self._marks)})
+            self._marks.clear()
         for kind in (self._events, self._telemetry):
             file = kind.file
             if file is None:

@@ -146,6 +146,11 @@ async def opened(url: str, timeout_s: float) -> AsyncIterator[Line]:
         await line.close()
 
 
+def application_uri() -> str:
+    """What this computer's omptool calls itself, unless its certificate says otherwise."""
+    return f"urn:{platform.node() or 'localhost'}:omptool"
+
+
 def host_and_port(url: str) -> tuple[str, int]:
     """Whom an endpoint URL names.
 
@@ -171,7 +176,7 @@ def _new_client(url: str, timeout_s: float) -> Client:
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
     hooks.install(client)
     client.name = client.description = "omptool"
-    client.application_uri = f"urn:{platform.node() or 'localhost'}:omptool"
+    client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE

@@ -179,8 +179,9 @@ class Ledger:
     def _keeps(self, available: Iterable[int]) -> None:
         """Take over what the server keeps for Republish; note what of it went before it came."""
         kept = frozenset(available)
-        if self.missing:
-            self.overruns += len(self._missing_of(self.available - kept))
+        gone = self.available - kept
+        if gone and self.missing:
+            self.overruns += len(self._missing_of(gone))
         if self.is_inherited and kept:
             self.is_inherited = False
             held = kept - self._uncommitted - set(self._missing_of(kept) if self.missing else ())

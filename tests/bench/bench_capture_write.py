@@ -59,13 +59,13 @@ def items(first: int, count: int) -> ItemColumns:
 
 
 def batches(rows: int, flush: int) -> list[pa.RecordBatch]:
-    handles = np.arange(1, NODES + 1, dtype=np.uint32)
+    made = [items(first, flush) for first in range(0, rows, flush)]
     return [
         encode_items(
-            items(first, flush), nodes=handles, receive_time=T0 + first * 10_000, receive_mono=first * 10_000,
-            sequence=first // flush + 1, sub=1,
+            columns, nodes=columns.client_handle + 1, receive_time=T0 + number * flush * 10_000,
+            receive_mono=number * flush * 10_000, sequence=number + 1, sub=1,
         )
-        for first in range(0, rows, flush)
+        for number, columns in enumerate(made)
     ]  # fmt: skip
 
 

@@ -65,10 +65,9 @@ def rows_of(
     columns: ItemColumns, *, sub: int = 1, sequence: int = 1, flags: int = 0, receive_ns: int = T0
 ) -> pa.RecordBatch:
     """`columns` as rows of a segment; client handle n is node handle n + 1."""
-    handles = np.arange(1, int(columns.client_handle.max(initial=0)) + 2, dtype=np.uint32)
     return encode_items(
         columns,
-        nodes=handles,
+        nodes=columns.client_handle + np.uint32(1),
         receive_time=receive_ns,
         receive_mono=receive_ns,
         sequence=sequence,

@@ -181,7 +181,27 @@ def test_of_windows_written_again_the_last_holds() -> None:
     assert current_gaps(written) == [gap(1, 3, "a"), gap(1, 2, None), gap(5, None, "b"), gap(1, 2, None)]
 
 
-@pytest.mark.parametrize("text", [b"", b"7", b"7 8 9", b"-1 5", b"x 5", b"7 " + b"9" * 30, b"9" * 100 + b" 1"])
+ODD = (
+    b"",
+    b"7",
+    b"7 8 9",
+    b"-1 5",
+    b"x 5",
+    b"7 " + b"9" * 30,
+    b"9" * 100 + b" 1",
+    b"7 8 -9 1",
+    b"7 8 1 -1",
+    b"1 2 3 x",
+)
+
+
+@pytest.mark.parametrize("text", ODD)
 def test_a_moment_that_is_none_is_none(text: bytes) -> None:
     assert read_until(text) == {}
-    assert read_until(until_text(7, 1795350991897762700)) == {7: 1795350991897762700}
+
+
+def test_moments_of_many_subscriptions_are_never_later_than_they_were() -> None:
+    first = 1795350991897762700
+    assert read_until(until_text({7: first})) == {7: first}
+    moments = {9: first - 1, 7: first, 3000: first + 10**9, 8: first - 10**12}
+    assert read_until(until_text(moments)) == {7: first, 8: first - 10**12, 9: first - 1000, 3000: first + 10**9}

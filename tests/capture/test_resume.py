@@ -15,9 +15,10 @@ from omptool.capture.format import LOCK_FILE, Flag
 from omptool.capture.lock import Lock
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Quota, RecordingResult, Selection, Wanted
+from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
 from omptool.capture.resume import take_up
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Books
 from omptool.capture.verify import WINDOWS, verify
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig
@@ -163,17 +164,15 @@ def test_a_type_that_changed_while_nobody_recorded_is_told(tmp_path: Path) -> No
     path = killed(tmp_path / "a.omcap")  # Doubles
     standing = take_up(path)
     writer = CaptureWriter.resume(standing)
-    store = RecordingStore(writer, 0, "press", Quota(None), 1)
-    store.adopt(standing.left[build.SERVER.server])
+    books = Books(writer)
+    RecordingStore(books, 0, "press", 1).adopt(standing.left[build.SERVER.server])
     integers = build.doubles([0.0] * 4)
     integers.vtype[:] = [11, 6, 11, 6]
-    rows = build.rows_of(integers)
-    store._note_types(rows, writer.append(rows))
+    changes = books.types.changes(build.rows_of(integers))
     writer.close()
-    told = [entry.detail for entry in Capture.open(path).journal_entries if entry.kind == "type_change"]
-    assert [(each["handle"], each["from"], each["to"], each["seq"]) for each in told] == [
-        (2, "Double", "Int32", 26),
-        (4, "Double", "Int32", 28),
+    assert [(each.handle, each.before, each.after) for each in changes] == [
+        (2, "Double", "Int32"),
+        (4, "Double", "Int32"),
     ]
 
 

@@ -314,14 +314,14 @@ def test_nobody_there_is_unreachable_and_leaves_nothing(tmp_path: Path) -> None:
 def test_what_one_server_makes_omptool_fail_at_costs_no_other_server_a_row(
     pair: tuple[Wanted, Wanted], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append, odd = RecordingStore.append, iter([True])
+    booked, odd = RecordingStore.booked, iter([True])
 
     def fails_once(store: RecordingStore, *arguments: Any) -> None:
         if store.name != "a" and store.rows > 20 and next(odd, False):
             raise ValueError("odd bytes")
-        append(store, *arguments)
+        booked(store, *arguments)
 
-    monkeypatch.setattr(RecordingStore, "append", fails_once)
+    monkeypatch.setattr(RecordingStore, "booked", fails_once)
     some = Selection(("Line1/Counter{0,1}",))
     result = run(*pair, output=tmp_path / "x.omcap", limits=Limits(count=1500), selection=some)
     a, b = result.servers

@@ -11,9 +11,9 @@ from asyncua.ua.ua_binary import struct_to_binary
 
 from omptool.capture.outage import Hole
 from omptool.capture.reader import Capture
-from omptool.capture.recording import Quota
 from omptool.capture.rows import Block
 from omptool.capture.store import RecordingStore
+from omptool.capture.together import Books
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason
@@ -38,7 +38,7 @@ class Stored:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.writer = CaptureWriter.create(path)
-        self.store = RecordingStore(self.writer, 0, "press", Quota(None))
+        self.store = RecordingStore(Books(self.writer), 0, "press")
         self.store.describe(build.SERVER, build.nodes())
         self.store.subscribed(
             subscription_id=4711, handles=range(1, 5), created_ns=(build.T0, build.T0), now_ns=build.T0,

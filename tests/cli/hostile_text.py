@@ -13,7 +13,6 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from omptool.capture.encode import encode_items
@@ -101,7 +100,7 @@ def capture(path: Path) -> Path:
         columns.has_i64[row + 2] = True
     columns.status[5] = 0x80AB0000
     rows = encode_items(
-        columns, nodes=np.arange(1, 4, dtype=np.uint32), receive_time=T0, receive_mono=0, sequence=1, sub=sub, flags=0
+        columns, nodes=columns.client_handle + 1, receive_time=T0, receive_mono=0, sequence=1, sub=sub, flags=0
     )
     writer.append(rows)
     events = {"node": 1, "event_time": T0, "receive_time": T0, "receive_mono": 0, "sequence": 1, "sub": sub, "flags": 0}

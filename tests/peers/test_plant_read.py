@@ -13,7 +13,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -46,8 +45,7 @@ def _read(plant: Plant, truths: list[Truth]) -> ItemColumns:
 def test_columns_hold_every_value_bit_for_bit(plant: Plant) -> None:
     truths = [*plant.values, *plant.typed]
     columns = _read(plant, truths)
-    nodes = np.arange(len(truths), dtype=np.uint32)
-    rows = encode_items(columns, nodes=nodes, receive_time=0, receive_mono=0, sequence=0, sub=0)
+    rows = encode_items(columns, nodes=columns.client_handle, receive_time=0, receive_mono=0, sequence=0, sub=0)
     assert dict(zip((t.path for t in truths), variants(rows), strict=True)) == {t.path: t.variant for t in truths}
     assert columns.status.tolist() == [truth.status for truth in truths]
 

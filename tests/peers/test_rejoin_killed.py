@@ -1,4 +1,4 @@
-"""A capture that was killed goes on where it stood, on a foreign server that kept its session: not one value is missing."""
+"""A killed capture goes on where it stood, on a foreign server that kept its session: not one value is missing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from omptool.capture import view
 from omptool.capture.reader import Capture
