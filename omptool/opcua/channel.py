@@ -25,6 +25,9 @@ DEFAULT_PORT = 4840
 SESSION_TIMEOUT_S = 120.0
 """Asked of the server: long enough to come back after a pulled cable, short enough to free a killed client's place."""
 
+LIFETIME_S = 3600.0
+"""Asked of the server for the security token, which is renewed after three quarters of it."""
+
 CLOSE_TIMEOUT_S = 3.0
 """A server that does not answer CloseSession is left alone after this."""
 
@@ -179,5 +182,6 @@ def _new_client(url: str, timeout_s: float) -> Client:
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
+    client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
     return client
