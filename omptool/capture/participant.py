@@ -267,6 +267,7 @@ class Participant:
 
     def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
         self._recording.open(now_ns)
+        self._write_events()
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
