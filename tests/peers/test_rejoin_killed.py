@@ -36,15 +36,15 @@ def assert_nothing_missing(folder: Path) -> None:
     assert not verification.has_windows and not verification.damage
 
 
-def test_a_killed_capture_goes_on_without_a_gap(plant: Plant, tmp_path: Path) -> None:
+def test_a_killed_capture_goes_on_without_a_gap(steady_plant: Plant, tmp_path: Path) -> None:
     rows = 0
     for _ in range(2):
-        running = Process(tmp_path, plant.url, "--select", COUNTER)
+        running = Process(tmp_path, steady_plant.url, "--select", COUNTER)
         rows = running.wait_for(rows + 15)
         running.kill()
         [kept] = session_files(tmp_path / "state")
         token = json.loads(kept.read_text())["token"]
-    last = Process(tmp_path, plant.url, "--select", COUNTER)
+    last = Process(tmp_path, steady_plant.url, "--select", COUNTER)
     last.wait_for(rows + 15)
     assert last.stop() == 130
     assert_nothing_missing(last.folder)
@@ -56,8 +56,8 @@ def test_a_killed_capture_goes_on_without_a_gap(plant: Plant, tmp_path: Path) ->
 
 
 @pytest.fixture(scope="module")
-def remains(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Remains:
-    return Remains(tmp_path_factory.mktemp("remains"), plant.url)
+def remains(steady_plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Remains:
+    return Remains(tmp_path_factory.mktemp("remains"), steady_plant.url)
 
 
 def resumed(
@@ -125,15 +125,22 @@ def test_what_was_asked_for_something_else_is_made_anew(remains: Remains) -> Non
 
 
 def test_a_session_that_is_gone_is_no_loss_where_the_server_hands_over_subscriptions(
-    plant: Plant, tmp_path: Path
+    generous_plant: Plant, tmp_path: Path
 ) -> None:
     """The token is a stranger's: a new session is made, and the subscription transferred to it."""
-    remains = Remains(tmp_path, plant.url)
+    remains = Remains(tmp_path, generous_plant.url)
     _changed(token="0501001000000000112233445566778899aabbccddeeff")(remains.restore())
     assert resumed(remains).gaps == {}
     assert_nothing_missing(remains.folder)
     [told] = [entry.detail for entry in Capture.open(remains.folder).journal_entries if entry.kind == "resumed"]
     assert told["session"] == "new"
+
+
+def test_and_a_window_where_it_does_not(steady_plant: Plant, tmp_path: Path) -> None:
+    remains = Remains(tmp_path, steady_plant.url)
+    _changed(token="0501001000000000112233445566778899aabbccddeeff")(remains.restore())
+    resumed(remains)
+    assert_made_anew(remains, "TransferSubscriptions: BadUserAccessDenied")
 
 
 def test_a_server_that_is_away_leaves_everything_as_it_was(remains: Remains) -> None:
