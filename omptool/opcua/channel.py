@@ -17,13 +17,16 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from omptool.errors import OmptoolError, ServerRefused, UsageError
-from omptool.opcua import faults, hooks
+from omptool.opcua import faults, hooks, hooks_publish
 
 DEFAULT_PORT = 4840
 """Registered for opc.tcp."""
 
 SESSION_TIMEOUT_S = 120.0
 """Asked of the server: long enough to come back after a pulled cable, short enough to free a killed client's place."""
+
+LIFETIME_S = 3600.0
+"""Asked of the server for the security token, which is renewed after three quarters of it."""
 
 CLOSE_TIMEOUT_S = 3.0
 """A server that does not answer CloseSession is left alone after this."""
@@ -174,10 +177,11 @@ def _new_client(url: str, timeout_s: float) -> Client:
     This is where a SecurityPolicy, a certificate and a user identity are set once the configuration carries them.
     """
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
-    hooks.install(client)
+    hooks.install(client, hooks_publish.PublishProtocol)
     client.name = client.description = "omptool"
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
+    client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
     return client
