@@ -46,13 +46,13 @@ class Process:
             env=clean_environment(self._home), cwd=self._home,
         )  # fmt: skip
 
-    def wait_for(self, rows: int) -> int:
-        """Return when the capture has so many rows; how many it has."""
+    def wait_for(self, rows: int) -> None:
+        """Return when the capture has so many rows."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                if (found := Capture.open(self.folder).rows) >= rows:
-                    return found
+                if Capture.open(self.folder).rows >= rows:
+                    return
             except OmptoolError:
                 pass  # not there yet
             if self.process.poll() == ExitCode.UNREACHABLE:  # a busy server; cron would start it again too

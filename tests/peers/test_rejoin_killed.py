@@ -40,8 +40,9 @@ def test_a_killed_capture_goes_on_without_a_gap(steady_plant: Plant, tmp_path: P
     rows = 0
     for _ in range(2):
         running = Process(tmp_path, steady_plant.url, "--select", COUNTER)
-        rows = running.wait_for(rows + 15)
+        running.wait_for(rows + 15)
         running.kill()
+        rows = Capture.open(running.folder).rows
         [kept] = session_files(tmp_path / "state")
         token = json.loads(kept.read_text())["token"]
     last = Process(tmp_path, steady_plant.url, "--select", COUNTER)
