@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from omptool.capture.browsing import Found, browse
+from omptool.capture import oplog
+from omptool.capture.choosing import Found, browse, moved_settings, nothing_monitored, requests
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
@@ -23,7 +24,8 @@ from omptool.capture.revised import revision, was_revised
 from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
-from omptool.errors import NotFound, OmptoolError, ServerRefused
+from omptool.capture.together import Entry
+from omptool.errors import NotFound, ServerRefused
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
@@ -73,8 +75,8 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, publishing_ms=wanted.intervals.publishing_ms)
-        self._selection = selection
+        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
+        self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
         self.is_alone = is_alone
@@ -113,7 +115,8 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
+            is_alone = self.is_alone or self.wanted.selection is not None
+            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
@@ -122,8 +125,7 @@ class Participant:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        sampling_ms = self.wanted.intervals.sampling_ms
-        return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+        return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """On another session nodes may have other NodeIds, and what types mean must be known again."""
@@ -131,14 +133,15 @@ class Participant:
             session.data_types.update(self._data_types)
         relocated = await relocate(session, found.chosen)
         if relocated is not None:
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            asked = moved_settings(found.asked, relocated.moved)
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
             named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
             self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
-            raise _nothing(subscription.items, self.wanted.server.url)
+            raise nothing_monitored(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
@@ -173,15 +176,18 @@ class Participant:
         self._show()
 
     async def commit(self, batch: Batch) -> None:
-        begun = time.monotonic()
-        await self._recording.in_thread(lambda: self._write(batch))
-        if (seconds := time.monotonic() - begun) >= _SLOW_S:
+        [error] = await self._recording.store([(self, batch)])
+        if error is not None:
+            raise error
+
+    def committed(self, batch: Batch, seconds: float) -> None:
+        """A batch is on disk, so long after it was handed to the writer."""
+        if seconds >= _SLOW_S:
             waiting = batch.statement.waiting if batch.statement else 0
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self._show()
-        self._recording.committed()
 
     async def lost(self, ending: Ending) -> None:
         last_ns = unix_ns(ending.last_ticks)
@@ -197,7 +203,8 @@ class Participant:
         if self._heir is not None:
             await self._go_on(session, self._heir)
         else:
-            await self._recording.in_thread(self._write_resumed)
+            await self._recording.in_thread(self._write_events)
+            await self._recording.in_thread(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
 
@@ -240,9 +247,11 @@ class Participant:
             await self._recording.in_thread(self._write_away)
             self._show()
         else:
+            oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
             self._recording.check_hope(self._startup)
 
     def event(self, event: Event) -> None:
+        self.progress.slow += event.kind == "client_slow"
         self._events.append((time.time_ns(), event))
 
     # in the worker thread
@@ -250,6 +259,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left, is_held=self._heir is not None)
         if self._away:
@@ -267,6 +277,7 @@ class Participant:
 
     def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
         self._recording.open(now_ns)
+        self._write_events()
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -309,15 +320,11 @@ class Participant:
             self._opened.describe(identity, table)
             self._table = table
 
-    def _write(self, batch: Batch) -> None:
-        if self._recording.is_full:  # what arrives on the way out was not asked for
-            return
+    def entry(self, batch: Batch) -> Entry:
+        """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self._opened.append(list(blocks(batch.notifications)), [hole(gap) for gap in batch.gaps], batch.statement)
-
-    def _write_resumed(self) -> None:
-        self._write_events()
-        self._opened.resumed()
+        holes = [hole(gap) for gap in batch.gaps]
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
@@ -345,6 +352,7 @@ class Participant:
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self.progress.connects += 1
         self._show()
 
     def _not_connected(self, cause: str) -> None:
@@ -378,15 +386,14 @@ class Participant:
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
+            unfiltered=tuple(
+                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
+                for item in self._items
+                if item.unfiltered
+            ),
             filled=store.filler.windows if store.filler else 0,
         )
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""
         return self._handles.start - 1 + item.requested.handle
-
-
-def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
-    """An empty capture that looks like success helps nobody."""
-    names = sorted({status.name(item.status) for item in items})
-    return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.browsing import browse
+from omptool.capture.choosing import browse, requests
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
@@ -30,19 +30,20 @@ from omptool.capture.recording import (
     ServerProgress,
     Wanted,
 )
-from omptool.capture.rejoining import asked, heir, keep
+from omptool.capture.rejoining import heir, keep, purpose_of
 from omptool.capture.resume import Left, Standing, take_up
 from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
+from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
+from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
+from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import queue_size
 from omptool.opcua.session import Session, connect
-from omptool.opcua.subscription_batch import Event
+from omptool.opcua.subscription_batch import Batch, Event
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
@@ -59,11 +60,17 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
     async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
         async with connect(wanted.server) as session:
             startup.introduced(number, session.application_uri)
-            _, choice = await browse(session, selection, ServerProgress(wanted.label), is_alone=len(servers) == 1)
+            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
+            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
         startup.offer(number, choice)
         asked = wanted.intervals
-        depth = queue_size(asked.publishing_ms, asked.sampling_ms)
-        return [PlannedItem("", node, asked.sampling_ms, depth) for node in choice.nodes]
+        items = requests(choice.nodes, found.asked, asked.sampling_ms)
+        return [
+            PlannedItem(
+                "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
+            )
+            for node, item in zip(choice.nodes, items, strict=True)
+        ]
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
     startup.check()
@@ -141,6 +148,8 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
         self._handles = 1
@@ -163,7 +172,7 @@ class Recording:
     def _look_for_heir(self, each: Participant, standing: Standing, left: Left) -> None:
         if self._sessions is None or standing.capture.finished:
             return
-        found = heir(standing, left, each.wanted, self._selection, self._sessions)
+        found = heir(standing, left, each.wanted, each.wanted.selection or self._selection, self._sessions)
         if isinstance(found, str):
             each.event(Event("not_resumed", None, {"cause": found}))
         else:
@@ -223,11 +232,6 @@ class Recording:
         """Whether the capture exists."""
         return self._writer is not None
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the asked number of rows is reached."""
-        return self._quota.is_full
-
     def check_hope(self, startup: Startup) -> None:
         """An attempt failed before anything was captured: when nobody is left to wait for, it is over."""
         if not self.is_open and all(each.progress.phase == "waiting" for each in self._participants):
@@ -240,7 +244,7 @@ class Recording:
 
     async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
         """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
-        sessions, purpose = self._sessions, asked(wanted, self._selection)
+        sessions, purpose = self._sessions, purpose_of(wanted, wanted.selection or self._selection)
         if sessions is None:
             return ""
         return await asyncio.to_thread(keep, sessions, store.name, store.epoch, session, granted, purpose)
@@ -257,12 +261,23 @@ class Recording:
         if limits.until_ns is not None:
             loop.call_later(max(limits.until_ns - time.time_ns(), 0) / 1e9, self._end, "until")
 
-    def committed(self) -> None:
-        """Something was stored."""
+    async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
+        """Write what came from several servers, and sync it; what went wrong with each.
+
+        Raises:
+            OutputFailed: the capture cannot be written.
+        """
+        begun = time.monotonic()
+        outcomes = await self._line.commit(lambda: self._write(batches))
+        seconds = time.monotonic() - begun
+        for (participant, batch), error in zip(batches, outcomes, strict=True):
+            if error is None:
+                participant.committed(batch, seconds)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
-        if self.is_full:
+        if self._quota.is_full:
             self._end("count")
+        return outcomes
 
     # what participants use in the worker thread
 
@@ -283,7 +298,7 @@ class Recording:
             self._sessions = Sessions(self._sessions_home, self._output, writer.id)
             self._sessions.tidy()
         self.begun_ns = now_ns
-        books = Books(writer, self._quota)
+        books = self._books = Books(writer, self._quota)
         run = standing.run if standing else 0
         for each in self._participants:
             each.begin(RecordingStore(books, each.number, each.wanted.label, run, fills=self.fills), self.begun_ns)
@@ -304,6 +319,12 @@ class Recording:
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop
         return taken
+
+    def _write(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
+        assert self._books is not None
+        if self._quota.is_full:  # what arrives on the way out was not asked for
+            return [None for _ in batches]
+        return append_together(self._books, [participant.entry(batch) for participant, batch in batches])
 
     def _sync(self) -> None:
         if self._writer is not None:

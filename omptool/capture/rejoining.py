@@ -7,20 +7,20 @@ be recorded must be the same. Says why where they do not; then everything is mad
 from __future__ import annotations
 
 import hashlib
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omptool.capture.browsing import Found
+from omptool.capture.asked import settings
+from omptool.capture.choosing import Found, requests
 from omptool.capture.position import Position
 from omptool.capture.recording import Selection, Wanted
 from omptool.capture.sessions import Sessions, Unfit
 from omptool.model import status
 from omptool.opcua.granted import Subscription
 from omptool.opcua.inheritance import Inheritance, facts_of, key_of
-from omptool.opcua.items import MonitoredItem, RequestedItem, queue_size
+from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.session import Session
 
 if TYPE_CHECKING:
@@ -44,10 +44,9 @@ class Heir:
     found: Found
 
 
-def asked(wanted: Wanted, selection: Selection) -> str:
+def purpose_of(wanted: Wanted, selection: Selection) -> str:
     """What is to be recorded, in short: a subscription that was made for something else is not gone on with."""
-    told = [selection.globs, selection.listed, wanted.intervals.publishing_ms, wanted.intervals.sampling_ms]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(repr((selection, wanted.intervals)).encode()).hexdigest()
 
 
 def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted: Subscription, purpose: str) -> str:
@@ -60,13 +59,14 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
     position = standing.positions[left.identity.server]
     if isinstance(position, str):
         return position
+    found = _found(left, selection)
     try:
         facts = sessions.read(left.identity.server)
-        granted = _granted(facts, position, left, wanted)
+        granted = _granted(facts, position, left, requests(found.chosen, found.asked, wanted.intervals.sampling_ms))
         key, began = key_of(facts), facts.get("start_time")
     except (Unfit, ValueError) as error:
         return str(error)
-    if facts.get("asked") != asked(wanted, selection):
+    if facts.get("asked") != purpose_of(wanted, selection):
         return "something else is to be recorded now"
     age_s = max(time.time_ns() - left.recorded_ns, 0) / 1e9
     inheritance = Inheritance(
@@ -78,11 +78,18 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
         lost=position.lost,
         age_s=age_s,
     )
-    chosen = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
-    return Heir(position, inheritance, Found([e.node for e in left.nodes], [e.node for e in chosen], {}))
+    return Heir(position, inheritance, found)
 
 
-def _granted(facts: Mapping[str, Any], position: Position, left: Left, wanted: Wanted) -> Subscription:
+def _found(left: Left, selection: Selection) -> Found:
+    """What the server has, and what of it is monitored, as the capture says it."""
+    nodes = [entry.node for entry in left.nodes]
+    by_handle = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
+    chosen = [entry.node for entry in by_handle]
+    return Found(nodes, chosen, {}, settings(selection, chosen, nodes, left.identity.namespaces))
+
+
+def _granted(facts: Mapping[str, Any], position: Position, left: Left, asked: Sequence[RequestedItem]) -> Subscription:
     """The subscription with its items, as the capture has them.
 
     Raises:
@@ -98,18 +105,16 @@ def _granted(facts: Mapping[str, Any], position: Position, left: Left, wanted: W
     if not (type(alive) is int and type(lifetime) is int and 0 < alive < _MOST_COUNT and 0 <= lifetime < _MOST_COUNT):
         raise ValueError("the file of its session is damaged")
     failed = {gap.node: gap.detail.get("status") for gap in left.windows if gap.node is not None}
-    sampling_ms = wanted.intervals.sampling_ms
-    depth = queue_size(publishing_ms, sampling_ms)
+    known = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
     items = [
         MonitoredItem(
-            RequestedItem(entry.node.node_id, entry.handle - position.handles.start + 1, sampling_ms),
+            item,
             _code(failed[entry.handle]) if entry.handle in failed else 0,
-            depth,
+            item.depth(publishing_ms),
             sampling_ms=entry.sampling_ms,
             queue_size=entry.queue_size,
         )
-        for entry in sorted(left.nodes, key=lambda entry: entry.handle)
-        if entry.handle in position.handles
+        for item, entry in zip(asked, known, strict=True)
     ]
     return Subscription(position.subscription_id, float(publishing_ms), alive, lifetime, tuple(items))
 

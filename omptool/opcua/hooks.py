@@ -150,20 +150,30 @@ class GuardedProtocol(UASocketProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into chunks: linear in its length, and never more than `MAX_CHUNK` held."""
-        self._incoming += data
-        position = 0
-        while len(self._incoming) - position >= 8 and self.fault is None:
-            kind, final, size = _HEADER.unpack_from(self._incoming, position)
+        if self._incoming:
+            self._incoming += data
+            rest = self._cut(self._incoming)
+            del self._incoming[:rest]
+        else:  # nearly always: what arrives is whole chunks
+            rest = self._cut(data)
+            if rest < len(data) and self.fault is None:
+                self._incoming += data[rest:]
+
+    def _cut(self, data: bytes | bytearray) -> int:
+        """Take the whole chunks; returns where the next one begins."""
+        position, end = 0, len(data)
+        while end - position >= 8 and self.fault is None:
+            kind, final, size = _HEADER.unpack_from(data, position)
             if kind not in _MESSAGE_TYPES or not 8 <= size <= MAX_CHUNK:
-                self.garbage = bytes(self._incoming[position : position + 64])
+                self.garbage = bytes(data[position : position + 64])
                 self.abandon("what it sends is not OPC UA")
-                return
-            if len(self._incoming) - position < size:
+                return end
+            if end - position < size:
                 break
-            chunk = bytes(memoryview(self._incoming)[position : position + size])
+            chunk = bytes(memoryview(data)[position : position + size])
             position += size
             self._take(kind, final, chunk)
-        del self._incoming[:position]
+        return position
 
     def eof_received(self) -> None:
         """Keep what a peer said before it hung up: fewer than 8 bytes are no header, but may tell what it speaks."""
@@ -177,10 +187,7 @@ class GuardedProtocol(UASocketProtocol):
         super().connection_lost(exc)
 
     def _take(self, kind: bytes, final: bytes, chunk: bytes) -> None:
-        size = self._message_size + len(chunk)
-        self._message_size = size if final == b"C" else 0
-        if size > MAX_MESSAGE:
-            self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
+        if not self._fits(final, len(chunk)):
             return
         if kind == b"ERR" and len(chunk) >= 12:
             (self.fault_code,) = struct.unpack_from("<I", chunk, 8)
@@ -191,6 +198,14 @@ class GuardedProtocol(UASocketProtocol):
             self._fail_aborted(chunk)
         if self.transport is not None and self.transport.is_closing() and self.fault is None and kind != b"ERR":
             self.abandon("it sent a message that does not decode")
+
+    def _fits(self, final: bytes, size: int) -> bool:
+        """Whether a message, with this chunk, is not too large; if it is, the connection is given up."""
+        size += self._message_size
+        self._message_size = size if final == b"C" else 0
+        if size > MAX_MESSAGE:
+            self.abandon(f"it sent a message of more than {MAX_MESSAGE >> 20} MiB")
+        return size <= MAX_MESSAGE
 
     def _widen_receive_limit(self, chunk: bytes) -> None:
         """asyncua checks incoming chunks against the server's *receive* buffer; some servers send bigger ones."""
@@ -219,14 +234,14 @@ class GuardedProtocol(UASocketProtocol):
             self.transport.abort()
 
 
-def install(client: Client) -> None:
-    """Make `client` open its connections with `GuardedProtocol`."""
+def install(client: Client, kind: type[GuardedProtocol] = GuardedProtocol) -> None:
+    """Make `client` open its connections with this kind of protocol."""
     uaclient = client.uaclient
     original = uaclient._make_protocol
 
     def make_protocol() -> UASocketProtocol:
         plain = original()
-        guarded = GuardedProtocol(plain.timeout, security_policy=uaclient.security_policy)
+        guarded = kind(plain.timeout, security_policy=uaclient.security_policy)
         guarded.pre_request_hook = plain.pre_request_hook
         guarded.on_connection_lost = plain.on_connection_lost
         guarded.is_session_closing = plain.is_session_closing

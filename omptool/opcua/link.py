@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from omptool.errors import OmptoolError, OutputFailed, Unreachable
 from omptool.opcua.backoff import STARTING, Backoff
+from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
 from omptool.opcua.hooks import SessionKey
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.rejoin import delete, rejoin
 from omptool.opcua.session import Session, connect
-from omptool.opcua.subscription import IN_FLIGHT, Kept, Subscriber
+from omptool.opcua.subscription import IN_FLIGHT, Kept, StoreFailed, Subscriber
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 from omptool.opcua.waiting import unless, wait_at_most
 
@@ -138,13 +139,20 @@ class Link:
     """
 
     def __init__(
-        self, server: ServerConfig, owner: Owner, *, publishing_ms: float, backoff: Backoff | None = None
+        self,
+        server: ServerConfig,
+        owner: Owner,
+        flusher: Flusher,
+        *,
+        publishing_ms: float,
+        backoff: Backoff | None = None,
     ) -> None:
         self.server = server
         self.state = LinkState.CONNECTING
         self.cause = ""
         self.retry_at = 0.0
         self._owner = owner
+        self._flusher = flusher
         self._publishing_ms = publishing_ms
         self._backoff = backoff or Backoff()
         self._subscriber: Subscriber | None = None
@@ -266,9 +274,6 @@ class Link:
             await self._owned(self._owner.created(session, subscription))
             self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
 
-        async def commit(batch: Batch) -> None:
-            await self._owned(self._owner.commit(batch))
-
         async def items_came(subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
             await self._owned(self._owner.items_came(subscription, items))
 
@@ -277,13 +282,17 @@ class Link:
             session,
             items,
             publishing_ms=self._publishing_ms,
-            commit=commit,
+            flusher=self._flusher,
+            owner=self._owner,
             on_created=created,
             on_event=self._owner.event,
             on_items=items_came,
             kept=before.subscription if before else None,
         )
-        ending = await subscriber.run(stop)
+        try:
+            ending = await subscriber.run(stop)
+        except StoreFailed as failure:
+            raise self._blamed(failure.error) from None
         if ending.kind is EndKind.STOPPED:
             return None
         if not self._created:
@@ -300,10 +309,19 @@ class Link:
         try:
             await work
         except Exception as error:
-            is_foreseen = isinstance(error, OmptoolError)
-            if isinstance(error, OutputFailed) or (self._owner.is_alone and not is_foreseen):
-                raise OwnerFault(error) from error
-            raise
+            blamed = self._blamed(error)
+            if blamed is error:
+                raise
+            raise blamed from error
+
+    def _blamed(self, error: BaseException) -> BaseException:
+        """What the owner failed at, marked where it concerns every server."""
+        is_foreseen = isinstance(error, OmptoolError)
+        if isinstance(error, Exception) and (
+            isinstance(error, OutputFailed) or (self._owner.is_alone and not is_foreseen)
+        ):
+            return OwnerFault(error)
+        return error
 
     async def _owned_at_last(self, work: Awaitable[None]) -> None:
         """Let the owner write what must be written, whatever happened at the server."""

@@ -16,8 +16,9 @@ from asyncua import ua
 from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
 from omptool.opcua.faults import ServiceRefused, from_status
+from omptool.opcua.repair import MOST_REPUBLISHED
 from omptool.opcua.session import Session
-from omptool.opcua.subscription import DELETE_TIMEOUT_S, IN_FLIGHT, MOST_REPUBLISHED
+from omptool.opcua.subscription import DELETE_TIMEOUT_S, IN_FLIGHT
 from omptool.opcua.subscription_intake import Intake
 from omptool.protocol.ledger import distance, step
 from omptool.protocol.publish import parse_republish_response

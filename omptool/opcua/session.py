@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import struct
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from omptool.errors import NotFound, Unreachable
+from omptool.errors import NotFound, OmptoolError, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import channel, faults, hooks, requests
+from omptool.opcua import channel, faults, hooks, hooks_publish, requests
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
@@ -110,10 +111,37 @@ class Session:
                 return bytes(await hooks.send(self._client, request, limit))
         except TimeoutError:
             raise faults.silent(self.url, what, limit) from None
-        except UaStatusCodeError as error:
-            raise faults.from_status(int(error.code), f"answer {what}", self.url) from None
+        except (UaStatusCodeError, ConnectionError) as error:
+            raise self.unanswered(error, what) from None
+
+    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_publish.Slot) -> None:
+        """Send a PublishRequest; the raw answer, or the reason why there is none, goes to `slot`, without a time limit.
+
+        Args:
+            acknowledged: sequence numbers of the subscription `sub`.
+
+        Raises:
+            Unreachable: there is no connection any more.
+        """
+        if self.closed.is_set():
+            raise self.lost("Publish")
+        numbers = [each for number in acknowledged for each in (sub, number)]
+        try:
+            parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
+            hooks_publish.publish(self._client, parameters, slot)
         except ConnectionError:
-            raise self.lost(what) from None
+            raise self.lost("Publish") from None
+
+    def unanswered(self, error: Exception, what: str) -> OmptoolError:
+        """The error for a request of this name whose answer never came."""
+        if isinstance(error, UaStatusCodeError):
+            return faults.from_status(int(error.code), f"answer {what}", self.url)
+        return self.lost(what)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Names that this asyncua lacks, so that PublishRequests go the long way."""
+        return hooks_publish.missing(self._client)
 
     async def checked(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """`call`, and raise when the ServiceResult is Bad.

@@ -1,10 +1,13 @@
 """One life of a subscription: create it, keep PublishRequests in flight, lose nothing, say how it ended.
 
 asyncua's own subscription layer keeps one request in flight, acknowledges before anything is stored and drops what a
-slow reader leaves; so the loop is ours. A notification is acknowledged only after `commit` returned, that is, after its
-values are on disk. A skipped sequence number is asked for again (Republish); only what the server no longer has becomes
-a `SequenceGap`. When the disk is slow no further PublishRequest is sent: the server's queues hold the values, and the
-pause is reported.
+slow reader leaves; so all of it is ours. A notification is acknowledged only after its batch is `stored`, that is,
+after its values are on disk. A skipped sequence number is asked for again (Republish); only what the server no longer
+has becomes a `SequenceGap`. When the disk is slow no further PublishRequest is sent: the server's queues hold the
+values, and the pause is reported.
+
+While all is well nothing of this is a task: answers come straight from the socket (`lanes`), batches are taken with
+everybody's (`flusher`), silence is noticed by a timer (`watch`). Tasks are started for what is rare.
 
 This module knows no file and decodes no value. It never reconnects: `run` covers one session, and its caller decides
 what follows.
@@ -14,23 +17,25 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from asyncua import ua
 
-from omptool.errors import MalformedMessage, OmptoolError
-from omptool.model import status
+from omptool.errors import OmptoolError
+from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
 from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
+from omptool.opcua.lanes import Lanes
+from omptool.opcua.repair import repair
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import FLUSH_S, STATEMENT_S, Batch, Ending, EndKind, Event
+from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event
 from omptool.opcua.subscription_intake import Intake
-from omptool.opcua.waiting import wait_at_most
+from omptool.opcua.watch import Watch
 from omptool.protocol.ledger import Ledger
-from omptool.protocol.publish import PublishAnswer, parse_publish_response, parse_republish_response
+from omptool.protocol.publish import PublishAnswer
 from omptool.protocol.statement import Statement
 
 IN_FLIGHT = 3
@@ -45,21 +50,19 @@ GRACE_S = 2.5
 LIFETIME_S = 120.0
 """How long the server is asked to keep the subscription, and its queues, while we are gone."""
 
-STALLED_S = 1.0
-"""A timer that fires so late says that this process did not run."""
-
 DELETE_TIMEOUT_S = 3.0
 """A person who pressed Ctrl-C waits no longer than this for the server."""
 
 MOST_NOTIFICATIONS = 10_000
 """Values per message asked for, so that one answer stays below the message limits of common servers."""
 
-MOST_ACKNOWLEDGEMENTS = 100
-MOST_REPUBLISHED = 1000
-"""Per request, and per hole."""
 
-_TOO_MANY_REQUESTS = status.code_of("BadTooManyPublishRequests")
-_ASK_AGAIN = frozenset(status.code_of(name) for name in ("BadTimeout", "BadRequestTimeout"))
+class StoreFailed(Exception):
+    """A batch could not be stored; `error` says why."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +74,15 @@ class Kept:
 
 
 class Subscriber:
-    """Monitors items of one session and hands what arrives to `commit`, batch by batch, in order.
+    """Monitors items of one session and has what arrives stored, batch by batch, in order.
 
     Args:
         session: an open session; it stays open afterwards.
         items: what to monitor; handles are unique.
         publishing_ms: requested publishing interval.
-        commit: stores a batch durably; notifications are acknowledged after it returned. What it raises ends `run`.
-        on_created: called once with the subscription and the result per item, before the first `commit`.
+        flusher: takes and stores batches; notifications are acknowledged after that.
+        owner: whom the batches belong to.
+        on_created: called once with the subscription and the result per item, before the first batch is taken.
         on_event: called for every journal entry; must not block.
         on_items: called when items exist that had been refused, with the subscription as it is now, and with these.
         kept: a subscription of this session to go on with instead of creating one; `on_created` is not called then.
@@ -91,30 +95,33 @@ class Subscriber:
         items: Sequence[RequestedItem],
         *,
         publishing_ms: float,
-        commit: Callable[[Batch], Awaitable[None]],
+        flusher: Flusher,
+        owner: object,
         on_created: Callable[[Subscription], Awaitable[None]],
         on_event: Callable[[Event], None],
         on_items: Callable[[Subscription, Sequence[MonitoredItem]], Awaitable[None]] | None = None,
         kept: Kept | None = None,
         in_flight: int = IN_FLIGHT,
     ) -> None:
+        self.owner = owner
+        self.has_heard = False
         self._session = session
         self._items = items
         self._publishing_ms = publishing_ms
-        self._commit = commit
+        self._flusher = flusher
         self._on_created = on_created
         self._on_event = on_event
         self._on_items = on_items
         self._before = kept
-        self._lanes = in_flight
-        self._heard = self._paused = 0.0
-        self.has_heard = False
-        self._closing = False
-        self._strangers: set[int] = set()
+        self._in_flight = in_flight
+        self._watch: Watch | None = None
+        self._paused: float | None = None
+        self._is_open = self._is_closing = self._has_hole = False
         self._stated: Statement | None = None
-        self._has_room, self._has_data, self._is_urgent = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._has_hole, self._is_open = asyncio.Event(), asyncio.Event()
-        self._has_room.set()
+        self._stated_s = 0.0
+        self._held = 0
+        self._works: set[asyncio.Task[None]] = set()
+        self._repairing: asyncio.Task[None] | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -124,48 +131,66 @@ class Subscriber:
     @property
     def silent_s(self) -> float:
         """Seconds since the server was last heard, if only by a keep-alive."""
-        return time.monotonic() - self._heard
+        return self._watch.silent_s if self._watch is not None else 0.0
 
     async def run(self, stop: asyncio.Event) -> Ending:
         """Create the subscription and receive until `stop` is set or the subscription is lost.
 
-        All that was received is committed before it returns; on `stop` the subscription is deleted at the server and
-        its books are closed. Otherwise they stay open, for another `Subscriber` that is given `kept`.
+        All that was received is stored before it returns; on `stop` the subscription is deleted at the server and its
+        books are closed. Otherwise they stay open, for another `Subscriber` that is given `kept`.
 
         Raises:
             OmptoolError: the subscription could not be created.
-            Exception: whatever `commit` or `on_created` raised.
+            StoreFailed: a batch could not be stored.
+            Exception: whatever `on_created` raised.
         """
+        loop = asyncio.get_running_loop()
+        self._end: asyncio.Future[Ending] = loop.create_future()
+        self._is_stored: asyncio.Future[None] = loop.create_future()
         await self._begin()
-        self._end: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-        flusher = asyncio.create_task(self._guard(self._flush_loop()))
-        works: list[Coroutine[Any, Any, None]] = [self._repair_loop(), self._watch(), self._obey(stop)]
-        works += [self._retry_items()] if self._before else [self._open(), self._retry_items()]
-        works += [self._lane() for _ in range(self._lanes)]
-        workers = [asyncio.create_task(self._guard(work)) for work in works]
         try:
+            self._start(self._obey(stop))
+            self._start_lanes()
+            if self._before is None:
+                self._start(self._open())
+            else:
+                self._opened()
             ending = await self._end
             if ending.kind is EndKind.STOPPED:
                 await self._delete()
-            await _cancel(workers)
-            if self._is_open.is_set():
+            await self._end_works()
+            if self._is_open:
                 if ending.kind is EndKind.STOPPED:
                     self._intake.close()
-                self._closing = True
-                self._wake_flusher(urgent=True)
-                await flusher
+                await self._store_the_rest()
             return ending
         finally:
-            await _cancel([*workers, flusher])
+            await self._end_works()
+            self._flusher.forget(self)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Something that takes a while; its first failure ends the run."""
+        task = asyncio.create_task(self._guard(work))
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+        return task
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let the first failure of any task end the run; later ones are only echoes of it."""
         try:
             await work
         except Exception as error:
             if self._end.done():
                 raise
             self._end.set_exception(error)
+
+    async def _end_works(self) -> None:
+        if self._watch is not None:
+            self._watch.end()
+            self._lanes.end()
+        works = list(self._works)
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
 
     def _finish(self, kind: EndKind, cause: str = "") -> None:
         if not self._end.done():
@@ -180,19 +205,14 @@ class Subscriber:
     @property
     def kept(self) -> Kept | None:
         """What a later `Subscriber` may go on with; None before all items were created, or when the server ended it."""
-        return Kept(self._granted, self._intake) if self._is_open.is_set() and not self._intake.ended else None
+        return Kept(self._granted, self._intake) if self._is_open and not self._intake.ended else None
 
     async def _begin(self) -> None:
         if self._before is None:
             self._granted = await self._create()
             self._intake = Intake(self._granted.sub, self._on_event)
-            return
-        self._granted, self._intake = self._before.granted, self._before.intake
-        self._heard = time.monotonic()
-        self._is_open.set()
-        self._wake_flusher(urgent=True)
-        if self._intake.ledger.missing:
-            self._has_hole.set()
+        else:
+            self._granted, self._intake = self._before.granted, self._before.intake
 
     async def _create(self) -> Subscription:
         keep_alive = max(round(KEEP_ALIVE_S * 1000 / self._publishing_ms), 1)
@@ -204,7 +224,6 @@ class Subscriber:
             PublishingEnabled=True,
         )
         answer = (await self._session.ask(ua.CreateSubscriptionRequest(Parameters=parameters))).Parameters
-        self._heard = time.monotonic()
         return Subscription(
             int(answer.SubscriptionId),
             float(answer.RevisedPublishingInterval) or self._publishing_ms,
@@ -218,11 +237,16 @@ class Subscriber:
         items = await create_items(self._session, granted.sub, self._items, granted.publishing_ms)
         self._granted = replace(granted, items=tuple(items))
         await self._on_created(self._granted)
-        self._is_open.set()
+        self._opened()
 
-    async def _retry_items(self) -> None:
-        await self._is_open.wait()
-        await retry_items(self._session, self._granted, self._items_came)
+    def _opened(self) -> None:
+        """The items exist, and whoever stores knows it: what comes, and came, may be taken."""
+        self._is_open, self._stated_s = True, time.monotonic()
+        self._have_taken(urgent=self._before is not None)
+        if self._intake.ledger.missing:
+            self._note_hole()
+        if not all(item.is_monitored for item in self._granted.items):
+            self._start(retry_items(self._session, self._granted, self._items_came))
 
     async def _items_came(self, granted: Subscription, came: Sequence[MonitoredItem]) -> None:
         self._granted = granted
@@ -240,159 +264,124 @@ class Subscriber:
 
     # receiving
 
-    async def _lane(self) -> None:
-        """One PublishRequest after the other; several lanes make several in flight."""
-        while True:
-            await self._has_room.wait()
-            acknowledged = self._intake.ledger.take_acknowledgements(MOST_ACKNOWLEDGEMENTS)
-            try:
-                answer = parse_publish_response(
-                    await self._session.call(self._publish_request(acknowledged), timeout_s=0)
-                )
-            except MalformedMessage as error:
-                # Go on: the next message shows the hole in the numbers, and Republish gets a second chance. Not
-                # counted as hearing from the server, so one that sends nothing else is given up.
-                self._intake.malformed(error.message)
-                continue
-            except OmptoolError as error:
-                self._intake.ledger.return_acknowledgements(acknowledged)
-                self._finish(EndKind.LOST, error.message)
-                return
-            if answer.service_result >> 31:
-                self._intake.ledger.return_acknowledgements(acknowledged)
-                if not await self._goes_on(answer.service_result):
-                    return
-            elif answer.subscription_id == self._granted.sub:
-                self._receive(answer)
-            elif answer.subscription_id not in self._strangers:
-                self._strangers.add(answer.subscription_id)
-                self._on_event(Event("stranger", self._granted.sub, {"subscription_id": answer.subscription_id}))
+    def _start_lanes(self) -> None:
+        granted = self._granted
+        self._watch = Watch(
+            1.5 * granted.keep_alive_s + min(GRACE_S, self._session.timeout_s),
+            is_asked=lambda: self._paused is None,
+            on_silence=self._silent,
+            on_stall=self._stalled,
+        )
+        self._lanes = Lanes(
+            self._session, self._intake, self, self._on_event,
+            count=self._in_flight, publishing_s=granted.publishing_ms / 1000,
+        )  # fmt: skip
+        self._watch.begin()
+        self._lanes.begin()
 
-    def _publish_request(self, acknowledged: Iterable[int]) -> Any:
-        request = ua.PublishRequest()
-        request.Parameters.SubscriptionAcknowledgements = [
-            ua.SubscriptionAcknowledgement(SubscriptionId=self._granted.sub, SequenceNumber=number)
-            for number in acknowledged
-        ]
-        return request
-
-    async def _goes_on(self, code: int) -> bool:
-        """Whether this lane asks again after a refused PublishRequest."""
-        if code == _TOO_MANY_REQUESTS and self._lanes > 1:
-            self._lanes -= 1
-            self._on_event(Event("publish_requests", self._granted.sub, {"in_flight": self._lanes}))
-            return False
-        if code == _TOO_MANY_REQUESTS or code in _ASK_AGAIN:
-            await asyncio.sleep(min(self._granted.publishing_ms / 1000, 1.0))
-            return True
-        self._finish(EndKind.LOST, f"the server refused to publish ({status.name(code)})")
-        return False
-
-    def _receive(self, answer: PublishAnswer) -> None:
-        intake = self._intake
-        self._heard, self.has_heard = time.monotonic(), True
-        intake.ledger.acknowledged(answer.results)
-        intake.published(answer, time.time_ns(), time.monotonic_ns())
+    def answered(self, answer: PublishAnswer) -> bool:
+        """A message of this subscription (see `lanes.Listener`)."""
+        assert self._watch is not None
+        intake, mono_ns = self._intake, time.monotonic_ns()
+        self._watch.heard, self.has_heard = mono_ns / 1e9, True
+        if answer.results:
+            intake.ledger.acknowledged(answer.results)
+        intake.published(answer, time.time_ns(), mono_ns)
         if intake.ledger.missing:
-            self._has_hole.set()
+            self._note_hole()
         if intake.ended:
             self._finish(EndKind.LOST, intake.ended)
-        self._wake_flusher(urgent=intake.buffer.is_flush)
-        if intake.buffer.is_full and self._has_room.is_set():
-            self._has_room.clear()
-            self._paused = self._heard
+        if intake.buffer:
+            self._have_taken(urgent=intake.buffer.is_flush)
+            if intake.buffer.is_full or self._flusher.is_full:
+                self._paused = self._paused or self._watch.heard
+        else:
+            self._look()
+        return self._paused is None
 
-    async def _watch(self) -> None:
-        """End the run when nothing, not even a keep-alive, comes for longer than promised, plus some grace.
+    def lost(self, cause: str) -> None:
+        """No answer can come any more (see `lanes.Listener`)."""
+        self._finish(EndKind.LOST, cause)
 
-        When we ourselves stood still (a suspended process, a laptop asleep) the silence was ours, not the server's.
-        """
-        while True:
-            if not self._has_room.is_set():
-                self._heard = time.monotonic()  # nobody was asked, so nobody is silent
-            limit = 1.5 * self._granted.keep_alive_s + min(GRACE_S, self._session.timeout_s)
-            silent = time.monotonic() - self._heard
-            if silent >= limit:
-                self._finish(EndKind.STALE, f"no message for {silent:.1f} s, not even a keep-alive")
-                return
-            due = time.monotonic() + limit - silent
-            await asyncio.sleep(limit - silent)
-            late = time.monotonic() - due
-            if late > STALLED_S:
-                self._heard = time.monotonic()
-                self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(late, 3), "stalled": True}))
+    def failed(self, error: Exception) -> None:
+        """An answer was too much for us (see `lanes.Listener`)."""
+        if not self._end.done():
+            self._end.set_exception(error)
+
+    def _silent(self, seconds: float) -> None:
+        self._finish(EndKind.STALE, f"no message for {seconds:.1f} s, not even a keep-alive")
+
+    def _stalled(self, seconds: float) -> None:
+        self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(seconds, 3), "stalled": True}))
+
+    def _look(self) -> None:
+        """Where nothing but keep-alives comes an account is written all the same, now and then."""
+        if self._is_open and time.monotonic() - self._stated_s >= STATEMENT_S:
+            self._stated_s = time.monotonic()
+            if self._intake.statement() != self._stated:
+                self._flusher.has_data(self)
 
     # repairing
 
-    async def _repair_loop(self) -> None:
-        while True:
-            await self._has_hole.wait()
-            self._has_hole.clear()
+    def _note_hole(self) -> None:
+        self._has_hole = True
+        if self._is_open and (self._repairing is None or self._repairing.done()):
+            self._repairing = self._start(self._repair_all())
+
+    async def _repair_all(self) -> None:
+        while self._has_hole:
+            self._has_hole = False
             await self._repair()
 
     async def _repair(self) -> None:
-        """Ask for every missing message once; what the server does not have is given up."""
+        cause = await repair(self._session, self._intake)
+        if cause:
+            self._finish(EndKind.LOST, cause)
+        self._have_taken(urgent=False)
+
+    # having it stored (see `flusher.Source`)
+
+    def _have_taken(self, *, urgent: bool) -> None:
+        """Let the buffer be taken with the next beat."""
+        buffer = self._intake.buffer
+        if self._is_open and (buffer or urgent):
+            more, self._held = buffer.bytes - self._held, buffer.bytes
+            self._flusher.has_data(self, size=more, urgent=urgent)
+
+    def take(self) -> Batch:
+        """All that came since the last time, and the account of all that came at all."""
+        self._held = 0
+        batch = self._intake.take(self._session.application_uri)
+        self._stated, self._stated_s = batch.statement, time.monotonic()
+        return batch
+
+    def stored(self, batch: Batch, error: BaseException | None) -> None:
+        """A batch is safe: its messages may be acknowledged, and more be asked for."""
+        if error is not None:
+            failure = StoreFailed(error)
+            for waiting in (self._end, self._is_stored):
+                if not waiting.done():
+                    waiting.set_exception(failure)
+                    waiting.exception()  # whoever waits for the other one is told by it
+            return
         intake = self._intake
-        asked_up_to = intake.ledger.expected
-        refusal = ""
-        for number in intake.ledger.to_republish(MOST_REPUBLISHED):
-            request = ua.RepublishRequest()
-            request.Parameters.SubscriptionId = self._granted.sub
-            request.Parameters.RetransmitSequenceNumber = number
-            try:
-                answer = parse_republish_response(await self._session.call(request))
-            except MalformedMessage as error:
-                refusal = error.message
-                continue
-            except OmptoolError as error:
-                self._finish(EndKind.LOST, error.message)
-                return
-            if answer.service_result >> 31:
-                refusal = status.name(answer.service_result)
-            elif answer.sequence_number != number:
-                refusal = f"it sent {answer.sequence_number} instead of {number}"
-            else:
-                intake.republished(answer, time.time_ns(), time.monotonic_ns())
-        intake.give_up(refusal, before=asked_up_to)
-        self._wake_flusher(urgent=False)
-
-    # handing on
-
-    def _wake_flusher(self, *, urgent: bool) -> None:
-        self._has_data.set()
-        if urgent:
-            self._is_urgent.set()
-
-    async def _flush_loop(self) -> None:
-        """Commit what has gathered every `FLUSH_S`, sooner when it is much, in order; of silence the account."""
-        await self._is_open.wait()
-        while not self._closing or self._intake.buffer:
-            await wait_at_most(self._has_data, STATEMENT_S)
-            await wait_at_most(self._is_urgent, FLUSH_S)
-            self._has_data.clear()
-            self._is_urgent.clear()
-            if self._intake.buffer or self._intake.statement() != self._stated:
-                await self._flush()
-
-    async def _flush(self) -> None:
-        intake = self._intake
-        batch = intake.take(self._session.application_uri)
-        self._stated = batch.statement
-        await self._commit(batch)
         intake.ledger.committed(received.sequence for received in batch.notifications)
-        if not self._has_room.is_set():
-            self._resume()
+        if self._paused is not None and not self._flusher.is_full:
+            self._go_on(self._paused)
         if intake.buffer:
-            self._wake_flusher(urgent=intake.buffer.is_flush or self._closing)
+            self._have_taken(urgent=intake.buffer.is_flush or self._is_closing)
+        elif self._is_closing and not self._is_stored.done():
+            self._is_stored.set_result(None)
 
-    def _resume(self) -> None:
+    def _go_on(self, paused: float) -> None:
+        assert self._watch is not None
         now = time.monotonic()
-        self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(now - self._paused, 3)}))
-        self._heard = now
-        self._has_room.set()
+        self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(now - paused, 3)}))
+        self._paused, self._watch.heard = None, now
+        self._lanes.go_on()
 
-
-async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async def _store_the_rest(self) -> None:
+        """Until nothing is left to be stored, nor being stored."""
+        self._is_closing = True
+        self._flusher.has_data(self, urgent=True)
+        await self._is_stored

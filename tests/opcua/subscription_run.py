@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
+from omptool.opcua.flusher import Due, Flusher
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.subscription import Subscriber
@@ -31,12 +32,15 @@ class Run:
             server,  # type: ignore[arg-type]
             [RequestedItem(f"ns=2;i={number}", number) for number in range(1, items + 1)],
             publishing_ms=20.0,
-            commit=self._commit,
+            flusher=Flusher(self._store),
+            owner=self,
             on_created=self._on_created,
             on_event=self.events.append,
             on_items=self._on_items,
             in_flight=in_flight,
         )
+        self._stored = self.subscriber.stored
+        self.subscriber.stored = self._note  # type: ignore[method-assign]  # so that a test sees what was acknowledged
         self.task = asyncio.create_task(self.subscriber.run(self.stop))
 
     async def _on_created(self, subscription: Subscription) -> None:
@@ -45,12 +49,18 @@ class Run:
     async def _on_items(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         self.came += [(item.requested.handle, len(subscription.items)) for item in items]
 
-    async def _commit(self, batch: Batch) -> None:
+    async def _store(self, due: Sequence[Due]) -> Sequence[Exception | None]:
         await self.gate.wait()
-        if self.failure:
-            raise self.failure
-        async with self._changed:
+        return [self.failure for _ in due]
+
+    def _note(self, batch: Batch, error: BaseException | None) -> None:
+        self._stored(batch, error)
+        if error is None:
             self.batches.append(batch)
+            self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._changed:
             self._changed.notify_all()
 
     @property

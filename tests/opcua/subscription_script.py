@@ -10,10 +10,11 @@ from typing import Any
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from omptool.errors import Unreachable
+from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.faults import from_status
+from omptool.opcua.hooks_publish import Slot
 
 TICKS_2026 = 134_116_128_000_000_000
 
@@ -62,8 +63,9 @@ class ScriptedServer:
         self.bad: dict[str, str] = {}
         self.refuse: Callable[[list[str]], str | None] = lambda items: None
         self.revise: Callable[[float, int], tuple[float, int]] = lambda sampling, queue: (sampling or 10.0, queue)
-        self._waiting: list[asyncio.Future[bytes]] = []
+        self._waiting: list[Slot] = []
         self._arrived = asyncio.Condition()
+        self._telling: set[asyncio.Future[None]] = set()
 
     # what a Session offers
 
@@ -88,9 +90,6 @@ class ScriptedServer:
 
     async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         match request:
-            case ua.PublishRequest():
-                assert timeout_s == 0
-                return await self._wait_for_publish(request)
             case ua.RepublishRequest():
                 await asyncio.sleep(0)
                 return self._republish(request.Parameters.RetransmitSequenceNumber)
@@ -105,9 +104,10 @@ class ScriptedServer:
         """Answer the oldest PublishRequest, waiting for one if need be."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self._waiting)
-            self._waiting.pop(0).set_result(body)
+            lane = self._waiting.pop(0)
+        lane.set_result(body)
 
-    async def publish(self, number: int, *, available: Sequence[int] | None = None, keep: bool = True) -> None:
+    async def send(self, number: int, *, available: Sequence[int] | None = None, keep: bool = True) -> None:
         """Send message `number`."""
         if keep:
             self.kept[number] = values(number)
@@ -135,33 +135,41 @@ class ScriptedServer:
 
     def cut(self) -> None:
         """The connection breaks."""
-        for waiting in self._waiting:
-            waiting.set_exception(Unreachable("opc.tcp://scripted: connection reset during Publish"))
-        self._waiting.clear()
+        waiting, self._waiting = self._waiting, []
+        for lane in waiting:
+            lane.set_exception(ConnectionError("reset"))
+
+    def unanswered(self, error: Exception, what: str) -> OmptoolError:
+        return Unreachable(f"opc.tcp://scripted: connection {error} during {what}")
 
     @property
     def in_flight(self) -> int:
         return len(self._waiting)
 
-    async def _wait_for_publish(self, request: Any) -> bytes:
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    def publish(self, sub: int, acknowledged: Sequence[int], slot: Slot) -> None:
+        assert sub == 77
+        self.acknowledged += acknowledged
+        for number in acknowledged:
+            self.kept.pop(number, None)
+        self._waiting.append(slot)
+        self.most_waiting = max(self.most_waiting, len(self._waiting))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Whoever waits for a request looks again."""
+        told = asyncio.ensure_future(self._notify())
+        self._telling.add(told)
+        told.add_done_callback(self._telling.discard)
+
+    async def _notify(self) -> None:
         async with self._arrived:
-            for acknowledgement in request.Parameters.SubscriptionAcknowledgements:
-                assert acknowledgement.SubscriptionId == 77
-                self.acknowledged.append(acknowledgement.SequenceNumber)
-                self.kept.pop(acknowledgement.SequenceNumber, None)
-            self._waiting.append(future)
-            self.most_waiting = max(self.most_waiting, len(self._waiting))
             self._arrived.notify_all()
-        return await future
 
     def _republish(self, number: int) -> bytes:
         self.republished.append(number)
         if number not in self.kept:
             return fault("BadMessageNotAvailable")
-        response = ua.RepublishResponse()
-        response.NotificationMessage = _notification_message(number, self.kept[number])
-        return bytes(struct_to_binary(response))
+        return republication(number, self.kept[number])
 
     def _create_items(self, request: Any) -> Any:
         items = request.Parameters.ItemsToCreate
@@ -201,6 +209,13 @@ def fault(name: str) -> bytes:
     """A ServiceFault."""
     response = ua.ServiceFault()
     response.ResponseHeader.ServiceResult = ua.StatusCode(status.code_of(name))
+    return bytes(struct_to_binary(response))
+
+
+def republication(number: int, data: list[tuple[int, float]]) -> bytes:
+    """A RepublishResponse."""
+    response = ua.RepublishResponse()
+    response.NotificationMessage = _notification_message(number, data)
     return bytes(struct_to_binary(response))
 
 

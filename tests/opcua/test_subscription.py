@@ -16,7 +16,7 @@ from tests.opcua.subscription_script import message, publish_time, values
 def test_three_requests_are_in_flight_and_every_message_is_handed_on_in_order() -> None:
     async def script(run: Run) -> None:
         for number in range(1, 51):
-            await run.server.publish(number)
+            await run.server.send(number)
         await run.holds(lambda: len(run.numbers) == 50)
         ending = await run.finish()
         assert run.numbers == list(range(1, 51))
@@ -36,7 +36,7 @@ def test_nothing_is_acknowledged_before_it_is_committed() -> None:
     async def script(run: Run) -> None:
         run.gate.clear()
         for number in range(1, 10):
-            await run.server.publish(number)
+            await run.server.send(number)
         await run.server.keep_alive(10)
         await run.server.idle(3)
         assert run.server.acknowledged == []
@@ -52,7 +52,7 @@ def test_nothing_is_acknowledged_before_it_is_committed() -> None:
 
 def test_acknowledgements_of_a_request_without_an_answer_are_sent_again() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.holds(lambda: run.numbers == [1])
         await run.server.keep_alive(2)
         await run.server.acknowledges(1)
@@ -69,9 +69,9 @@ def test_acknowledgements_of_a_request_without_an_answer_are_sent_again() -> Non
 
 def test_a_skipped_message_is_republished_and_marked() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         run.server.kept[2] = values(2)
-        await run.server.publish(3)
+        await run.server.send(3)
         await run.holds(lambda: sorted(run.numbers) == [1, 2, 3])
         await run.finish()
         origins = {received.sequence: received.origin for batch in run.batches for received in batch.notifications}
@@ -85,11 +85,11 @@ def test_a_skipped_message_is_republished_and_marked() -> None:
 
 def test_a_message_lost_before_a_keep_alive_is_republished() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         run.server.kept[2] = values(2)
         await run.server.keep_alive(3)
         await run.holds(lambda: run.numbers == [1, 2])
-        await run.server.publish(3)
+        await run.server.send(3)
         await run.holds(lambda: run.numbers == [1, 2, 3])
         await run.finish()
         assert run.gaps == []
@@ -100,10 +100,10 @@ def test_a_message_lost_before_a_keep_alive_is_republished() -> None:
 def test_keep_alives_use_up_no_number() -> None:
     async def script(run: Run) -> None:
         await run.server.keep_alive(1)
-        await run.server.publish(1)
+        await run.server.send(1)
         for _ in range(5):
             await run.server.keep_alive(2)
-        await run.server.publish(2)
+        await run.server.send(2)
         await run.holds(lambda: run.numbers == [1, 2])
         await run.finish()
         assert run.gaps == []
@@ -115,9 +115,9 @@ def test_keep_alives_use_up_no_number() -> None:
 
 def test_what_the_server_no_longer_has_becomes_a_gap_with_times_around_it() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(99, available=[99])
+        await run.server.send(99, available=[99])
         await run.holds(lambda: run.gaps == [(1, 98)])
-        await run.server.publish(150, available=[149, 150])
+        await run.server.send(150, available=[149, 150])
         await run.holds(lambda: len(run.gaps) == 2)
         await run.finish()
         gap = run.batches[-1].gaps[0] if run.batches[-1].gaps else run.batches[-2].gaps[0]
@@ -131,9 +131,9 @@ def test_what_the_server_no_longer_has_becomes_a_gap_with_times_around_it() -> N
 
 def test_the_middle_of_a_hole_can_come_back() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         run.server.kept |= {3: values(3)}
-        await run.server.publish(5)
+        await run.server.send(5)
         await run.holds(lambda: run.gaps == [(2, 2), (4, 4)])
         await run.finish()
         assert sorted(run.numbers) == [1, 3, 5]
@@ -148,7 +148,7 @@ def test_numbers_wrap_around() -> None:
         run.subscriber.ledger.expected = LAST - 1
         number = LAST - 1
         for _ in range(4):
-            await run.server.publish(number)
+            await run.server.send(number)
             number = step(number)
         await run.holds(lambda: len(run.numbers) == 4)
         await run.finish()
@@ -160,9 +160,9 @@ def test_numbers_wrap_around() -> None:
 
 def test_a_message_sent_twice_is_handed_on_once() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
-        await run.server.publish(1)
-        await run.server.publish(2)
+        await run.server.send(1)
+        await run.server.send(1)
+        await run.server.send(2)
         await run.holds(lambda: run.numbers[-1:] == [2])
         await run.finish()
         assert run.numbers == [1, 2]

@@ -21,9 +21,9 @@ def account(run: Run) -> Statement:
 
 def test_an_account_counts_messages_values_and_keep_alives() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.server.keep_alive(2)
-        await run.server.publish(2)
+        await run.server.send(2)
         await run.holds(lambda: run.numbers == [1, 2])
         await run.finish()
         said = account(run)
@@ -35,9 +35,9 @@ def test_an_account_counts_messages_values_and_keep_alives() -> None:
 
 def test_what_the_server_has_no_longer_is_lost_and_what_it_still_has_is_sent_again() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         run.server.kept[2] = [(1, 2.0)]
-        await run.server.publish(4)
+        await run.server.send(4)
         await run.holds(lambda: run.gaps == [(3, 3)] and 2 in run.numbers)
         await run.finish()
         said = account(run)
@@ -47,7 +47,7 @@ def test_what_the_server_has_no_longer_is_lost_and_what_it_still_has_is_sent_aga
 
 
 def test_a_silent_subscription_has_an_account_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omptool.opcua.subscription.STATEMENT_S", 0.01)
+    monkeypatch.setattr("omptool.opcua.subscription.STATEMENT_S", 0.0)
 
     async def script(run: Run) -> None:
         await run.server.keep_alive(1)
@@ -62,7 +62,7 @@ def test_a_silent_subscription_has_an_account_too(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("name", ["BadTimeout", "GoodSubscriptionTransferred"])
 def test_a_subscription_that_the_server_ends_is_accounted_for_to_its_last_message(name: str) -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.server.status_change(2, name)
         ending = await run.task
         assert name in ending.cause

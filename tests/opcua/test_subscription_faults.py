@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from omptool.errors import DiskFull
+from omptool.opcua.subscription import StoreFailed
 from omptool.opcua.subscription_batch import EndKind
 from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import message, publish_time, values
@@ -16,15 +17,15 @@ def test_too_many_requests_lowers_the_number_in_flight() -> None:
     async def script(run: Run) -> None:
         await run.server.idle(3)
         await run.server.fail("BadTooManyPublishRequests")
-        await run.server.publish(1)
-        await run.server.publish(2)
+        await run.server.send(1)
+        await run.server.send(2)
         await run.holds(lambda: run.numbers == [1, 2])
         await run.server.idle(2)
         assert run.server.in_flight == 2
         assert [event.detail for event in run.kinds("publish_requests")] == [{"in_flight": 2}]
         await run.server.fail("BadTooManyPublishRequests")
         await run.server.fail("BadTooManyPublishRequests")
-        await run.server.publish(3)
+        await run.server.send(3)
         await run.holds(lambda: run.numbers == [1, 2, 3])
         assert not run.task.done()
         await run.finish()
@@ -35,7 +36,7 @@ def test_too_many_requests_lowers_the_number_in_flight() -> None:
 @pytest.mark.parametrize("name", ["BadNoSubscription", "BadSessionIdInvalid", "BadSecureChannelClosed"])
 def test_a_server_that_no_longer_publishes_has_lost_the_subscription(name: str) -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.server.fail(name)
         ending = await run.task
         assert ending.kind is EndKind.LOST
@@ -49,7 +50,7 @@ def test_a_server_that_no_longer_publishes_has_lost_the_subscription(name: str) 
 def test_a_broken_connection_ends_the_run_with_everything_committed() -> None:
     async def script(run: Run) -> None:
         for number in range(1, 6):
-            await run.server.publish(number)
+            await run.server.send(number)
         await run.server.idle(3)
         run.server.cut()
         ending = await run.task
@@ -92,7 +93,7 @@ def test_a_message_that_does_not_decode_is_asked_for_again() -> None:
     async def script(run: Run) -> None:
         await run.server.answer(message(1, values(1))[:-9])
         run.server.kept[1] = values(1)
-        await run.server.publish(2)
+        await run.server.send(2)
         await run.holds(lambda: sorted(run.numbers) == [1, 2])
         await run.finish()
         assert len(run.kinds("malformed")) == 1
@@ -103,7 +104,7 @@ def test_a_message_that_does_not_decode_is_asked_for_again() -> None:
 
 def test_a_last_message_that_does_not_decode_is_a_gap() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.server.answer(message(2, values(2))[:-9])
         await run.server.idle(3)
         await run.finish()
@@ -114,7 +115,7 @@ def test_a_last_message_that_does_not_decode_is_a_gap() -> None:
 
 def test_a_keep_alive_behind_a_message_that_does_not_decode_says_whether_it_mattered() -> None:
     async def script(run: Run) -> None:
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.server.answer(message(2, None)[:-9])
         await run.server.keep_alive(2)
         await run.server.idle(3)
@@ -129,7 +130,7 @@ def test_an_answer_for_another_subscription_is_noted_once() -> None:
         stranger = message(1, values(1)).replace(bytes((77, 0, 0, 0)), bytes((78, 0, 0, 0)), 1)
         await run.server.answer(stranger)
         await run.server.answer(stranger)
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.holds(lambda: run.numbers == [1])
         await run.finish()
         assert [event.detail for event in run.kinds("stranger")] == [{"subscription_id": 78}]
@@ -157,7 +158,7 @@ def test_a_slow_disk_stops_the_requests_and_nothing_is_dropped(monkeypatch: pyte
         run.gate.clear()
         sent = 0
         while sent < 4 or run.server.in_flight:
-            await run.server.publish(sent + 1)
+            await run.server.send(sent + 1)
             sent += 1
             for _ in range(20):
                 await asyncio.sleep(0)
@@ -165,7 +166,7 @@ def test_a_slow_disk_stops_the_requests_and_nothing_is_dropped(monkeypatch: pyte
         run.gate.set()
         await run.holds(lambda: len(run.numbers) == sent)
         await run.server.idle(3)
-        await run.server.publish(sent + 1)
+        await run.server.send(sent + 1)
         await run.holds(lambda: len(run.numbers) == sent + 1)
         await run.finish()
         assert run.numbers == list(range(1, sent + 2))
@@ -177,8 +178,8 @@ def test_a_slow_disk_stops_the_requests_and_nothing_is_dropped(monkeypatch: pyte
 def test_what_commit_raises_ends_the_run() -> None:
     async def script(run: Run) -> None:
         run.failure = DiskFull("no space left")
-        await run.server.publish(1)
-        with pytest.raises(DiskFull):
+        await run.server.send(1)
+        with pytest.raises(StoreFailed, match="DiskFull"):
             await run.task
         assert run.server.acknowledged == []
 
@@ -188,9 +189,9 @@ def test_what_commit_raises_ends_the_run() -> None:
 def test_a_full_disk_at_the_very_end_is_not_swallowed() -> None:
     async def script(run: Run) -> None:
         await run.server.idle(3)
-        await run.server.publish(1)
+        await run.server.send(1)
         run.failure = DiskFull("no space left")
-        with pytest.raises(DiskFull):
+        with pytest.raises(StoreFailed, match="DiskFull"):
             await run.finish()
 
     asyncio.run(scripted(script))
@@ -199,7 +200,7 @@ def test_a_full_disk_at_the_very_end_is_not_swallowed() -> None:
 def test_values_wait_until_the_items_are_known() -> None:
     async def script(run: Run) -> None:
         for number in range(1, 4):
-            await run.server.publish(number)
+            await run.server.send(number)
         await run.holds(lambda: len(run.numbers) == 3)
         assert run.created is not None
         assert [item.requested.handle for item in run.created.items] == list(range(1, 51))

@@ -115,7 +115,7 @@ def test_items_that_were_refused_are_asked_for_again_without_the_others(monkeypa
 
     async def script(run: Run) -> None:
         run.server.bad = {"ns=2;i=2": "BadNodeIdUnknown", "ns=2;i=3": "BadUserAccessDenied"}
-        await run.server.publish(1)
+        await run.server.send(1)
         await run.holds(lambda: run.numbers == [1])
         assert (run.server.batches[0], run.came) == (5, [])
         del run.server.bad["ns=2;i=3"]
@@ -123,7 +123,7 @@ def test_items_that_were_refused_are_asked_for_again_without_the_others(monkeypa
         del run.server.bad["ns=2;i=2"]
         await came(run, [(3, 5), (2, 5)])
         asked = len(run.server.batches)
-        await run.server.publish(2)
+        await run.server.send(2)
         await run.holds(lambda: run.numbers == [1, 2])
         await asyncio.sleep(0.1)
         assert set(run.server.batches[1:]) == {1, 2}
