@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omptool.capture import oplog
-from omptool.capture.choosing import Found, browse, moved_settings, nothing_monitored, requests
+from omptool.capture.choosing import Found, browse, in_order, look_again, nothing_monitored, requests
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
@@ -32,7 +32,6 @@ from omptool.model.vocabulary import GapReason
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
@@ -93,6 +92,7 @@ class Participant:
         self._left: Left | None = None
         self._heir: Heir | None = None
         self._granted: Subscription | None = None
+        self._started: int | None = None
         self.filling = Filling(recording)
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
@@ -120,7 +120,7 @@ class Participant:
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = found
+            self._found = in_order(found, self._numbered)
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
@@ -128,15 +128,13 @@ class Participant:
         return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
-        """On another session nodes may have other NodeIds, and what types mean must be known again."""
+        """What types mean must be known again, and nodes may be others now."""
         if self._data_types:
             session.data_types.update(self._data_types)
-        relocated = await relocate(session, found.chosen)
-        if relocated is not None:
-            asked = moved_settings(found.asked, relocated.moved)
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
-            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
-            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
+        is_restarted = None in (self._started, session.server_start_time) or session.server_start_time != self._started
+        self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
+        for event in events:
+            self.event(event)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -151,7 +149,7 @@ class Participant:
 
     async def _begun(self, session: Session, subscription: Subscription) -> None:
         """It is received from here on; whoever comes after us may go on with it."""
-        self._granted = subscription
+        self._granted, self._started = subscription, session.server_start_time
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
@@ -285,7 +283,9 @@ class Participant:
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
-            self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
+            grows = not is_new and bool(self._numbered) and chosen[: len(self._numbered)] == self._numbered
+            self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
+            self._numbered = chosen
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -312,9 +312,16 @@ class Recording:
         for number, left in enumerate(others, len(self._participants)):
             RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
-    def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
-        """Node handles that nobody else has, for nodes that had others before."""
+    def take_handles(self, count: int, instead_of: range, *, grows: bool = False) -> range:
+        """Node handles that nobody else has, for nodes that had others before.
+
+        Args:
+            grows: the first of these nodes are those of before, which keep their handles where more can follow them.
+        """
         assert self._writer is not None
+        if grows and instead_of.stop == self._handles:
+            self._handles = instead_of.start + count
+            return range(instead_of.start, self._handles)
         self._writer.forget(instead_of)
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop

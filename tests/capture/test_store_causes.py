@@ -118,3 +118,16 @@ def test_a_hole_of_which_the_end_is_not_known_ends_with_the_capture(stored: Stor
     stored.store.append([block(1, build.T0 + S)], [Hole(build.T0 + S, None, 1, {"first": 2, "last": 2})])
     [lost] = stored.close().gap_entries
     assert lost.end_ns is not None and lost.end_ns > lost.start_ns
+
+
+def test_a_kill_while_the_server_is_away_leaves_a_window_from_the_last_message_on(stored: Stored) -> None:
+    """Whether values are missing was not known yet, so nothing was written: a reader says it all the same."""
+    at = build.T0 + 60 * S
+    stored.store.name = build.SERVER.server
+    stored.store.append([block(1, at)])
+    stored.store.lost(GapReason.CONNECTION_LOST, at, "the server closed the connection")
+    assert stored.committed().gap_entries == []
+    build.abandon(stored.writer)
+    [window] = Capture.open(stored.path).gaps().to_pylist()
+    assert (window["reason"], window["end_time"]) == (GapReason.CLIENT_STOPPED, None)
+    assert window["start_time"] == datetime_of((at - 500_000_000) // 1000)

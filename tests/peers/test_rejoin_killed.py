@@ -18,10 +18,14 @@ from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
+from omptool.cli.exits import ExitCode
 from omptool.config import ServerConfig
 from omptool.errors import Unreachable
+from omptool.model.monitoring import Monitoring
 from omptool.model.vocabulary import GapReason
-from tests.peers.killed import COUNTER, PUBLISHING_MS, Process, Remains, causes, kinds, session_files, ticks
+from tests.capture.counting import counting_server, values
+from tests.capture.counting_server import Options
+from tests.peers.killed import COUNTER, PUBLISHING_MS, QUEUE, Process, Remains, causes, kinds, session_files, ticks
 from tests.peers.plants import Plant
 
 ANSWERS = ("subscribe", "resume", "resumed", "not_resumed", "stop")
@@ -56,6 +60,44 @@ def test_a_killed_capture_goes_on_without_a_gap(steady_plant: Plant, tmp_path: P
     assert token not in last.said
 
 
+def test_of_several_that_start_after_a_kill_one_goes_on_and_the_others_are_busy(
+    steady_plant: Plant, tmp_path: Path
+) -> None:
+    """Who may not write into the capture does not touch its session either."""
+    command = (steady_plant.url, "--select", COUNTER, "--lock", "one.lock")
+    first = Process(tmp_path, *command)
+    first.wait_for(15)
+    first.kill()
+    rows = Capture.open(first.folder).rows
+    winner = Process(tmp_path, *command)
+    winner.wait_for(rows + 10)
+    for arguments in (command, command[:-2]):  # the lock file, and the folder's own lock
+        late = Process(tmp_path, *arguments)
+        assert late.ended() == ExitCode.BUSY, late.said
+    rows = Capture.open(first.folder).rows
+    winner.wait_for(rows + 10)
+    assert winner.stop() == 130
+    assert_nothing_missing(winner.folder)
+    assert kinds(winner.folder, *ANSWERS) == ["subscribe", "resume", "resumed", "stop"]
+
+
+def test_every_server_of_a_capture_is_gone_on_with(steady_plant: Plant, tmp_path: Path) -> None:
+    with counting_server(Options(counters=1)) as other:
+        command = (steady_plant.url, other.url, "--select", COUNTER, "--select", "Line1/*")
+        first = Process(tmp_path, *command)
+        first.wait_for(100)
+        first.kill()
+        rows = Capture.open(first.folder).rows
+        second = Process(tmp_path, *command)
+        second.wait_for(rows + 300)
+        assert second.stop() == 130
+    capture = Capture.open(second.folder)
+    assert capture.gap_entries == [] and not verify(capture).has_windows
+    [numbers] = [found for path, found in values(second.folder).items() if path.startswith("Line1/")]
+    assert numbers == [numbers[0] + at for at in range(len(numbers))]
+    assert kinds(second.folder, "resumed", "not_resumed") == ["resumed", "resumed"]
+
+
 @pytest.fixture(scope="module")
 def remains(steady_plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Remains:
     return Remains(tmp_path_factory.mktemp("remains"), steady_plant.url)
@@ -68,7 +110,7 @@ def resumed(
         return await record(
             [Wanted(ServerConfig(url or remains.url), Intervals(publishing_ms, 0.0))],
             remains.folder,
-            selection=Selection((glob,)),
+            selection=Selection((glob,), monitoring=Monitoring(queue_size=QUEUE)),
             limits=Limits(count=20),
             stop=asyncio.Event(),
             resume=True,
