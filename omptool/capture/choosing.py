@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from omptool.capture.asked import settings
+from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.notifiers import watched
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
 from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
@@ -32,7 +34,7 @@ class Found(NamedTuple):
 
     Attributes:
         nodes: every one below Objects.
-        chosen: the Variables to monitor.
+        chosen: the Variables to monitor, and behind them the objects whose events are wanted.
         unbrowsable: nodes (with StatusCode) below which nobody can look.
         asked: by NodeId how a Variable is to be monitored, where something is said of it.
     """
@@ -59,11 +61,18 @@ async def browse(
     refused: dict[str, int] = {}
     nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
     globs, listed = selection.globs, selection.listed
-    if is_alone:
+    if selection.events is not None and listed == () and not globs:
+        choice = Choice([], {})
+    elif is_alone:
         choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
     else:
         choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
     asked = settings(selection, choice.nodes, nodes, session.namespaces)
+    if selection.events is not None:
+        notifiers, wishes = await watched(session, selection.events, nodes)
+        choice, asked = Choice([*choice.nodes, *notifiers], choice.missing), asked | wishes
+        known = {node.node_id for node in nodes}
+        nodes += [node for node in notifiers if node.node_id not in known]
     return Found(nodes, choice.nodes, refused, asked), choice
 
 
@@ -137,3 +146,16 @@ def nothing_monitored(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
     """An empty capture that looks like success helps nobody."""
     names = sorted({status.name(item.status) for item in items})
     return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")
+
+
+def check_same(before: ServerIdentity | None, session: Session) -> None:
+    """Another server at the same address is not this one: its rows must not go by this one's name.
+
+    Raises:
+        ServerRefused: it is another one.
+    """
+    if before is not None and before.application_uri != session.application_uri:
+        raise ServerRefused(
+            f"{session.url} is another server now: {session.application_uri or 'without a name'}, "
+            f"where {before.application_uri or 'a nameless one'} was"
+        )
