@@ -14,25 +14,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omptool.capture import oplog
-from omptool.capture.choosing import Found, browse, moved_settings, nothing_monitored, requests
+from omptool.capture.alarms import Alarms
+from omptool.capture.choosing import Found, browse, check_same, in_order, look_again, nothing_monitored, requests
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
-from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.revised import revision, was_revised
+from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
+from omptool.capture.revised import revision, said_of, was_revised
 from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
-from omptool.errors import NotFound, ServerRefused
-from omptool.model import status
+from omptool.errors import NotFound
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
+from omptool.opcua.events import refresh_conditions
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
@@ -93,7 +93,9 @@ class Participant:
         self._left: Left | None = None
         self._heir: Heir | None = None
         self._granted: Subscription | None = None
+        self._started: int | None = None
         self.filling = Filling(recording)
+        self.alarms = Alarms()
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -112,7 +114,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._check_same(session)
+        check_same(self._identity, session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
@@ -120,7 +122,7 @@ class Participant:
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = found
+            self._found = in_order(found, self._numbered)
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
@@ -128,30 +130,29 @@ class Participant:
         return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
-        """On another session nodes may have other NodeIds, and what types mean must be known again."""
+        """What types mean must be known again, and nodes may be others now."""
         if self._data_types:
             session.data_types.update(self._data_types)
-        relocated = await relocate(session, found.chosen)
-        if relocated is not None:
-            asked = moved_settings(found.asked, relocated.moved)
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
-            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
-            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
+        is_restarted = None in (self._started, session.server_start_time) or session.server_start_time != self._started
+        self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
+        for event in events:
+            self.event(event)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise nothing_monitored(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns()
+        now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
+        await self._refresh(session, subscription)
         by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._values() if item.is_monitored}
         await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
 
     async def _begun(self, session: Session, subscription: Subscription) -> None:
         """It is received from here on; whoever comes after us may go on with it."""
-        self._granted = subscription
+        self._granted, self._started = subscription, session.server_start_time
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
@@ -159,6 +160,12 @@ class Participant:
         cause = await self._recording.keep(self._opened, session, subscription, self.wanted)
         if cause:
             self.event(Event("session_not_kept", subscription.sub, {"cause": cause}))
+
+    async def _refresh(self, session: Session, subscription: Subscription) -> None:
+        """Have the server say what is active already: an alarm that stands sends no event until it changes."""
+        if any(item.is_monitored and item.requested.events for item in subscription.items):
+            said = await refresh_conditions(session, subscription.sub)
+            self.event(Event("condition_refresh", subscription.sub, {"status_name": said}))
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
@@ -170,6 +177,7 @@ class Participant:
             for item in items:
                 self._opened.note("item_created", revision(self._handle(item), item))
                 self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+            self._watch(subscription, self._identity.namespaces, now_ns)
 
         await self._recording.in_thread(write)
         self.progress.nodes = sum(item.is_monitored for item in self._items)
@@ -210,7 +218,7 @@ class Participant:
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
-        self._check_same(session)
+        check_same(self._identity, session)
         self._startup.introduced(self.number, session.application_uri)
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
@@ -275,8 +283,8 @@ class Participant:
         if self.store is not None:
             self.store.stopped_early(reason, cause)
 
-    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open(now_ns)
+    def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        self._recording.open(now_ns[0])
         self._write_events()
         store, found = self._opened, self._found
         assert found is not None
@@ -285,15 +293,17 @@ class Participant:
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
-            self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
+            grows = not is_new and bool(self._numbered) and chosen[: len(self._numbered)] == self._numbered
+            self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
+            self._numbered = chosen
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
-        self._describe(identity, found, subscription, now_ns)
+        self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
         self._identity, self._items, self._was_reached = identity, subscription.items, True
-        created_ns = subscription.created_ns or (now_ns, now_ns)
+        created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
             handles=self._handles,
@@ -302,6 +312,7 @@ class Participant:
             publishing_ms=subscription.publishing_ms,
             facts=facts_of(self.wanted.intervals, subscription),
         )
+        self._watch(subscription, identity.namespaces, created_ns[0])
         store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
         for item in subscription.items:
             handle = self._handle(item)
@@ -309,6 +320,11 @@ class Participant:
                 store.item_created(handle, created_ns[1])
             else:
                 store.item_failed(handle, item.requested.node_id, item.status, created_ns[0])
+
+    def _watch(self, subscription: Subscription, namespaces: Sequence[str], since_ns: int) -> None:
+        """From here on events of this subscription may come."""
+        items = {self._handle(item): item for item in subscription.items if item.is_monitored}
+        self.alarms.subscribed(items, sub=self._opened.sub or 0, namespaces=namespaces, started_ns=since_ns)
 
     def _describe(self, identity: ServerIdentity, found: Found, subscription: Subscription, now_ns: int) -> None:
         """Write the node table where it says something new."""
@@ -323,6 +339,7 @@ class Participant:
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
+        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
         holes = [hole(gap) for gap in batch.gaps]
         return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
@@ -341,15 +358,6 @@ class Participant:
 
     # in the event loop
 
-    def _check_same(self, session: Session) -> None:
-        """Another server at the same address is not this one: its rows must not go by this one's name."""
-        before = self._identity
-        if before is not None and before.application_uri != session.application_uri:
-            raise ServerRefused(
-                f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
-                f"where {before.application_uri or 'a nameless one'} was"
-            )
-
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
         self.progress.connects += 1
@@ -366,33 +374,24 @@ class Participant:
     def result(self) -> ServerResult:
         """What became of it."""
         store = self._opened
-        failed = [item for item in self._items if not item.is_monitored]
-        paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
-        rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
         return ServerResult(
             server=store.name,
             label=self.wanted.label,
             rows=store.rows + (store.filler.rows if store.filler else 0),
-            nodes=len(self._items) - len(failed),
+            events=self.alarms.rows,
             gaps=dict(+store.gaps),
             was_reached=self._was_reached,
             cause=store.last_cause,
             away=self.progress.cause if self.progress.phase == "waiting" else "",
-            failed=tuple(
-                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.status))
-                for item in failed
-            ),
-            sampled=len(rates),
-            sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
-            unfiltered=tuple(
-                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
-                for item in self._items
-                if item.unfiltered
-            ),
             filled=store.filler.windows if store.filler else 0,
+            **said_of(self._items, self._found.chosen if self._found else ()),
         )
+
+    def _values(self) -> list[MonitoredItem]:
+        """The items whose values are recorded."""
+        return [item for item in self._items if item.requested.events is None]
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""

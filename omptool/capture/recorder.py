@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -40,6 +41,7 @@ from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
 from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
+from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
 from omptool.opcua.session import Session, connect
@@ -148,6 +150,7 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self._books: Books | None = None
         self._startup = Startup(servers)
@@ -180,6 +183,7 @@ class Recording:
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
             await self._until_done(links)
@@ -190,6 +194,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
@@ -281,6 +286,12 @@ class Recording:
 
     # what participants use in the worker thread
 
+    @property
+    def writer(self) -> CaptureWriter:
+        """Of the capture, once it exists."""
+        assert self._writer is not None
+        return self._writer
+
     def open(self, now_ns: int) -> None:
         """Create the capture, once; values count from `now_ns`, when the first items existed."""
         if self._writer is not None:
@@ -312,9 +323,16 @@ class Recording:
         for number, left in enumerate(others, len(self._participants)):
             RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
-    def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
-        """Node handles that nobody else has, for nodes that had others before."""
+    def take_handles(self, count: int, instead_of: range, *, grows: bool = False) -> range:
+        """Node handles that nobody else has, for nodes that had others before.
+
+        Args:
+            grows: the first of these nodes are those of before, which keep their handles where more can follow them.
+        """
         assert self._writer is not None
+        if grows and instead_of.stop == self._handles:
+            self._handles = instead_of.start + count
+            return range(instead_of.start, self._handles)
         self._writer.forget(instead_of)
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop
@@ -328,7 +346,18 @@ class Recording:
 
     def _sync(self) -> None:
         if self._writer is not None:
+            self._note_stalls(self._writer)
             self._writer.commit()
+
+    def _note_stalls(self, writer: CaptureWriter) -> None:
+        """This process stood still: it asked no server for anything."""
+        while self._stalls:
+            at_ns, seconds = self._stalls.popleft()
+            detail = {"seconds": round(seconds, 3), "stalled": True}
+            writer.journal("client_slow", server=None, sub=None, detail=detail, time_ns=at_ns)
+            for each in self._participants:
+                if each.store is not None:
+                    each.store.paused(at_ns, seconds)
 
     def _finish(self) -> None:
         assert self._writer is not None

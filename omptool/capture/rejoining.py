@@ -56,6 +56,8 @@ def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted:
 
 def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, sessions: Sessions) -> Heir | str:
     """What may be gone on with of a server, or why nothing."""
+    if selection.events is not None:
+        return "events are recorded, and a capture does not say where those stand"
     position = standing.positions[left.identity.server]
     if isinstance(position, str):
         return position

@@ -7,11 +7,17 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omptool.capture.rows import Block
 
 STEP_NS = 1_000_000_000
 """Smaller ones pass for delays and for a clock that is being corrected slowly."""
+
+AWAY_STEP_NS = 5_000_000_000
+"""The same while a server was away: what it says when it is back may have been on its way for some seconds."""
 
 _SETTLED = 8
 """Messages in a row that must agree before they count as a clock that went back, not as messages that came late."""
@@ -62,46 +68,57 @@ class ServerClock:
         self._recent.clear()
         return new - known
 
-
-class Step(NamedTuple):
-    """A clock (`client` or `server`) was set by so many nanoseconds."""
-
-    clock: str
-    by_ns: int
+    def back(self, stated_ns: int, mono_ns: int) -> int:
+        """The server is back and states its clock; returns by how much that was set while it was away, mostly 0."""
+        lead, known = stated_ns - mono_ns, self._lead
+        if known is None or abs(lead - known) < AWAY_STEP_NS:
+            return 0
+        self._lead, self._count = lead, 0
+        self._recent.clear()
+        return lead - known
 
 
 class Clocks:
-    """Both clocks of one connection, and how they stand to each other.
+    """The server's clock and ours.
+
+    Args:
+        on_step: told whose was set (`server`, `client`) and by how many nanoseconds.
 
     Attributes:
-        published_ns: PublishTime of the newest message; None before the first.
-        ahead_ns: by how much the server's clock is ahead of ours, as far as is known: a message is on its way for a
-            while, never less than that.
+        ahead_ns: how far the server's is ahead of ours; a message is on its way for a while, never less than that.
     """
 
-    def __init__(self) -> None:
-        self.published_ns: int | None = None
+    def __init__(self, on_step: Callable[[str, int], None]) -> None:
         self.ahead_ns = 0
-        self._is_ahead_known = False
+        self._is_known = True
+        self._on_step = on_step
         self._own, self._server = OwnClock(), ServerClock()
 
-    def begin(self, ahead_ns: int | None) -> None:
-        """A subscription begins, or goes on; None where its server has said nothing of its clock yet."""
-        self.published_ns = None
-        self._is_ahead_known = ahead_ns is not None
-        self.ahead_ns = ahead_ns or 0
+    def back(self, stated_ns: int, now_ns: int, mono_ns: int) -> int:
+        """There is a subscription: what the server's clock said then, and ours; see `ServerClock.back`."""
+        self.ahead_ns, self._is_known = stated_ns - now_ns, True
+        if stated_ns == now_ns:  # it said nothing: ours stands for it
+            return 0
+        return self._told("server", self._server.back(stated_ns, mono_ns))
 
-    def note(self, receive_ns: int, receive_mono: int, published_ns: int | None) -> Iterator[Step]:
-        """A message that came; None where it says nothing of the server's clock now, as one that is sent again."""
-        own = self._own.note(receive_ns, receive_mono)
-        if own:
-            yield Step("client", own)
-        if published_ns is None:
-            return
-        theirs = self._server.note(published_ns, receive_mono)
-        if theirs:
-            yield Step("server", theirs)
-        ahead = published_ns - receive_ns
-        self.published_ns = published_ns
-        self.ahead_ns = ahead if own or theirs or not self._is_ahead_known else max(self.ahead_ns, ahead)
-        self._is_ahead_known = True
+    def go_on(self) -> None:
+        """A subscription of an earlier run goes on: what its server's clock says its first message tells."""
+        self._is_known = False
+
+    def note(self, blocks: Iterable[Block]) -> int | None:
+        """Messages arrived; the newest PublishTime of those that came in their order."""
+        newest = None
+        for block in blocks:
+            own = self._told("client", self._own.note(block.receive_ns, block.receive_mono))
+            if block.publish_ns is not None and not block.is_republished:
+                theirs = self._told("server", self._server.note(block.publish_ns, block.receive_mono))
+                newest = block.publish_ns
+                ahead = newest - block.receive_ns
+                self.ahead_ns = ahead if own or theirs or not self._is_known else max(self.ahead_ns, ahead)
+                self._is_known = True
+        return newest
+
+    def _told(self, clock: str, step_ns: int) -> int:
+        if step_ns:
+            self._on_step(clock, step_ns)
+        return step_ns

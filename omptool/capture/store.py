@@ -67,12 +67,13 @@ class RecordingStore:
         self.epoch = 0
         self._encoder: RowEncoder | None = None
         self._account = Account()
-        self._clocks = Clocks()
+        self._published_ns: int | None = None
         self._created_ns = 0
         self.filler = Filler(books.writer, books.quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.unknown_types: tuple[str, ...] = ()
+        self._clocks = Clocks(self._clock_set)
         self._pauses = Pauses()
 
     def adopt(self, left: Left, *, is_held: bool = False) -> None:
@@ -101,7 +102,8 @@ class RecordingStore:
             memory=self._books.nodes,
         )  # fmt: skip
         self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor)
-        self._clocks.begin(None)
+        self._clocks.go_on()
+        self._published_ns = None
         self._created_ns = at.began_ns
 
     @property
@@ -143,7 +145,7 @@ class RecordingStore:
         subscription_id: int,
         handles: range,
         created_ns: tuple[int, int],
-        now_ns: int,
+        now_ns: tuple[int, int],
         publishing_ms: float,
         facts: Mapping[str, Any],
     ) -> None:
@@ -151,7 +153,8 @@ class RecordingStore:
 
         Args:
             handles: of the nodes in the capture; ClientHandles count from 1.
-            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
+            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that, and
+                one that nobody sets.
         """
         before = self._encoder
         if self.filler is not None:
@@ -171,18 +174,23 @@ class RecordingStore:
             base=handles.start - 1,
             memory=self._books.nodes,
         )
-        self._clocks.begin(created_ns[1] - now_ns)
+        self._published_ns = None
         self._writer.mark(sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
+        step_ns = self._clocks.back(created_ns[1], *now_ns)
         self._windows.handles(handles, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
-            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
+            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1], step_ns)
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
-            self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
+            self.paused(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
         self._writer.journal(kind, server=self.name, sub=self.sub, detail=detail, time_ns=time_ns)
+
+    def paused(self, end_ns: int, seconds: float) -> None:
+        """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
+        self._pauses.note(end_ns, seconds)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -229,8 +237,8 @@ class RecordingStore:
         for bad in encoded.undecodable:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
-            self._lost(Hole(self._clocks.published_ns, bad.block.publish_ns, bad.values, detail))
-        self._note_clocks(blocks)
+            self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
+        self._published_ns = self._clocks.note(blocks) or self._published_ns
         self._write_account()
         is_open = self._outage is not None and not self._outage.is_held
         if is_open and self.encoder.clock.has_changes:  # rows on a clock of their own say when it was
@@ -263,7 +271,7 @@ class RecordingStore:
         """
         self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
-        start_ns = self._since(last_ns if last_ns is not None else self._clocks.published_ns)
+        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
         self._begin_outage(reason, start_ns, cause, is_held=True)
 
     def resumed(self) -> None:
@@ -281,8 +289,7 @@ class RecordingStore:
             self.ended(self._outage.reason)
         if self._encoder is not None:
             key = f"end {self._windows.number}"
-            since_ns = self._since(self._clocks.published_ns)
-            self._windows.write(reason, since_ns, None, detail={"cause": cause}, key=key)
+            self._windows.write(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
@@ -303,25 +310,20 @@ class RecordingStore:
         self._windows.begin(reason, start_ns, cause, self.epoch, by_our_clock=by_our_clock, is_held=is_held)
         self.last_cause = cause
 
-    def _end_outage(self, end_ns: int | None) -> None:
-        if end_ns is None:
-            return
-        window = self._windows.end(end_ns, self._clocks.ahead_ns)
-        if window is not None and self.filler is not None:
-            self.filler.ended(window)
+    def _end_outage(self, end_ns: int | None, step_ns: int = 0) -> None:
+        for window in self._windows.end(end_ns, self._clocks.ahead_ns, step_ns) if end_ns is not None else ():
+            if self.filler is not None:
+                self.filler.ended(window)
 
     def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
-        if self.sub is None or not (sent or self._clocks.published_ns):
+        if self.sub is None or not (sent or self._published_ns):
             return None
-        return self.sub, max(self._since(sent[-1] if sent else self._clocks.published_ns), 0)
+        return self.sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
 
-    def _note_clocks(self, blocks: Sequence[Block]) -> None:
-        for block in blocks:
-            published_ns = None if block.is_republished else block.publish_ns
-            for step in self._clocks.note(block.receive_ns, block.receive_mono, published_ns):
-                self.note("clock_step", {"clock": step.clock, "seconds": round(step.by_ns / 1e9, 3)})
+    def _clock_set(self, clock: str, step_ns: int) -> None:
+        self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
         if self.sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
@@ -339,10 +341,9 @@ class RecordingStore:
         self.overflows += len(encoded.overflows)
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
+        ahead_ns = self._clocks.ahead_ns
         for overflow in encoded.overflows:
-            seconds = self._pauses.seconds(
-                overflow.start_ns - self._clocks.ahead_ns, overflow.end_ns - self._clocks.ahead_ns
-            )
+            seconds = self._pauses.seconds(overflow.start_ns - ahead_ns, overflow.end_ns - ahead_ns)
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None

@@ -81,16 +81,24 @@ class Windows:
         self._open(outage)
         return True
 
-    def end(self, end_ns: int, ahead_ns: int) -> Window | None:
-        """Write it again, with its end; returns what could be filled."""
+    def end(self, end_ns: int, ahead_ns: int, step_ns: int = 0) -> list[Window]:
+        """Write it again, with its end: twice, by the old clock and the new, where the server's was set by `step_ns`.
+
+        Returns what could be filled.
+        """
         outage, self.outage = self.outage, None
         if outage is None:
-            return None
+            return []
         begun = outage.start_ns + (ahead_ns if outage.by_our_clock else 0)
-        start, end = min(begun, end_ns), max(begun, end_ns)
-        self._again(outage.reason, start, end, detail=outage.evidence, key=outage.key, sub=outage.sub)
-        self.bound_holes(end, outage.sub)
-        return Window(outage.key, outage.sub, outage.reason, outage.evidence, start, end)
+        spans = [(begun, end_ns - step_ns), (begun + step_ns, end_ns)] if step_ns else [(begun, end_ns)]
+        self.gaps[outage.reason] -= 1
+        windows = []
+        for number, span in enumerate(spans):
+            key, start, end = outage.key + number * ".new", min(span), max(span)
+            self.write(outage.reason, start, end, detail=outage.evidence, key=key, sub=outage.sub)
+            windows.append(Window(key, outage.sub, outage.reason, outage.evidence, start, end))
+        self.bound_holes(windows[-1].end_ns, outage.sub)
+        return windows
 
     def _open(self, outage: Outage) -> None:
         self.write(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)

@@ -75,6 +75,10 @@ ALLOWED_SERVICES: frozenset[int] = frozenset(
 )
 """Services that read, watch, or keep the connection: nothing that changes a value, a node or a machine."""
 
+CALL = int(ObjectIds.CallRequest_Encoding_DefaultBinary)
+CONDITION_TYPE, CONDITION_REFRESH = int(ObjectIds.ConditionType), int(ObjectIds.ConditionType_ConditionRefresh)
+"""The one method that may be called: it makes a server repeat what it said of its conditions (Part 9, 5.5.7)."""
+
 MAX_CHUNK = 64 * 1024 * 1024
 """Largest chunk taken from a server: far above what servers send (64 KB), far below what would hurt."""
 
@@ -132,8 +136,8 @@ class GuardedProtocol(UASocketProtocol):
         self._message_size = 0
 
     def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
-        service = service_id(request)
-        if service not in ALLOWED_SERVICES:
+        if not is_allowed(request):
+            service = service_id(request)
             raise ForbiddenServiceError(f"{type(request).__name__} (service {service}) is not a reading service")
         if not isinstance(request, RawRequest):
             return super()._send_request(request, timeout, message_type)
@@ -232,6 +236,19 @@ class GuardedProtocol(UASocketProtocol):
         self._fail_all_pending(ConnectionError(fault))
         if self.transport is not None:
             self.transport.abort()
+
+
+def is_allowed(request: Any) -> bool:
+    """Whether a request may go onto the wire: a reading service, or a Call of nothing but ConditionRefresh."""
+    service = service_id(request)
+    if service != CALL or not isinstance(request, ua.CallRequest):
+        return service in ALLOWED_SERVICES
+    methods = request.Parameters.MethodsToCall or ()
+    return len(methods) > 0 and all(
+        method.ObjectId == ua.NodeId(ua.Int32(CONDITION_TYPE))
+        and method.MethodId == ua.NodeId(ua.Int32(CONDITION_REFRESH))
+        for method in methods
+    )
 
 
 def install(client: Client, kind: type[GuardedProtocol] = GuardedProtocol) -> None:

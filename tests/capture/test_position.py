@@ -40,8 +40,8 @@ class Live:
         self.store.describe(build.SERVER, build.nodes())
         self.store.name = build.SERVER.server
         self.store.subscribed(
-            subscription_id=77, handles=range(1, 5), created_ns=(START, START), now_ns=START, publishing_ms=500.0,
-            facts={},
+            subscription_id=77, handles=range(1, 5), created_ns=(START, START), now_ns=(START, START),
+            publishing_ms=500.0, facts={},
         )  # fmt: skip
         self.intake = Intake(77, lambda event: None)
         self.intake.ledger.first = self.intake.ledger.expected = expected

@@ -205,6 +205,16 @@ def test_another_selection_gets_handles_of_its_own(server: CountingServer, tmp_p
     assert {verdict.items for verdict in verify(capture).verdicts} == {3}
 
 
+def test_more_nodes_follow_those_that_have_a_handle(server: CountingServer, tmp_path: Path) -> None:
+    path = tmp_path / "x.omcap"
+    config = ServerConfig(server.url)
+    run(config, path, selection=Selection(globs=("Line1/Counter{1,2}",)))
+    run(config, path)
+    capture = Capture.open(path)
+    paths = {node.handle: node.node.path for _, table in capture.tables.tables for node in table.nodes if node.handle}
+    assert paths == {1: "Line1/Counter1", 2: "Line1/Counter2", 3: "Line1/Counter0"}
+
+
 def test_a_server_that_is_not_recorded_any_more_has_an_open_window(server: CountingServer, tmp_path: Path) -> None:
     path = killed(tmp_path / "x.omcap")  # of a press
     for _ in range(2):

@@ -19,6 +19,8 @@ from tests.conftest import clean_environment
 PERIOD_MS = 50
 COUNTER = "Plant/Changing/Counter"
 PUBLISHING_MS = 100.0
+QUEUE = 5000
+"""Values that wait for whoever starts anew: minutes, for a busy computer takes its time."""
 
 
 class Process:
@@ -69,6 +71,11 @@ class Process:
     def stop(self) -> int:
         """As Ctrl-C; the exit code."""
         self.process.send_signal(signal.SIGINT)
+        self._listen()
+        return self.process.returncode
+
+    def ended(self) -> int:
+        """The exit code, when it has ended by itself."""
         self._listen()
         return self.process.returncode
 

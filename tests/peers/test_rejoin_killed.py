@@ -5,7 +5,6 @@ And where it must not go on, it does not: then everything is made anew, and the 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +14,10 @@ import pytest
 
 from omptool.capture.format import LOCK_FILE
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
-from omptool.config import ServerConfig
-from omptool.errors import Unreachable
+from omptool.cli.exits import ExitCode
 from omptool.model.vocabulary import GapReason
-from tests.peers.killed import COUNTER, PUBLISHING_MS, Process, Remains, causes, kinds, session_files, ticks
+from tests.peers.killed import COUNTER, Process, Remains, causes, kinds, session_files, ticks
 from tests.peers.plants import Plant
 
 ANSWERS = ("subscribe", "resume", "resumed", "not_resumed", "stop")
@@ -56,28 +52,36 @@ def test_a_killed_capture_goes_on_without_a_gap(steady_plant: Plant, tmp_path: P
     assert token not in last.said
 
 
+def test_of_several_that_start_after_a_kill_one_goes_on_and_the_others_are_busy(
+    steady_plant: Plant, tmp_path: Path
+) -> None:
+    """Who may not write into the capture does not touch its session either."""
+    command = (steady_plant.url, "--select", COUNTER, "--lock", "one.lock")
+    first = Process(tmp_path, *command)
+    first.wait_for(15)
+    first.kill()
+    rows = Capture.open(first.folder).rows
+    winner = Process(tmp_path, *command)
+    winner.wait_for(rows + 10)
+    for arguments in (command, command[:-2]):  # the lock file, and the folder's own lock
+        late = Process(tmp_path, *arguments)
+        assert late.ended() == ExitCode.BUSY, late.said
+    rows = Capture.open(first.folder).rows
+    winner.wait_for(rows + 10)
+    assert winner.stop() == 130
+    assert_nothing_missing(winner.folder)
+    assert kinds(winner.folder, *ANSWERS) == ["subscribe", "resume", "resumed", "stop"]
+
+
 @pytest.fixture(scope="module")
 def remains(steady_plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Remains:
     return Remains(tmp_path_factory.mktemp("remains"), steady_plant.url)
 
 
-def resumed(
-    remains: Remains, *, glob: str = COUNTER, publishing_ms: float = PUBLISHING_MS, url: str = ""
-) -> RecordingResult:
-    async def main() -> RecordingResult | None:
-        return await record(
-            [Wanted(ServerConfig(url or remains.url), Intervals(publishing_ms, 0.0))],
-            remains.folder,
-            selection=Selection((glob,)),
-            limits=Limits(count=20),
-            stop=asyncio.Event(),
-            resume=True,
-            sessions=remains.state / "omptool" / "sessions",
-        )
-
-    result = asyncio.run(main())
-    assert result is not None
-    return result
+def resumed(remains: Remains, *, glob: str = COUNTER, publishing: str = "100ms", url: str = "") -> int:
+    """Go on for a while; the exit code."""
+    ending = ("--count", "20", "--publishing-interval", publishing)
+    return Process(remains.folder.parent, url or remains.url, "--select", glob, *ending).ended()
 
 
 def assert_made_anew(remains: Remains, why: str) -> None:
@@ -114,14 +118,14 @@ def test_a_file_that_does_not_fit_costs_a_window_and_nothing_else(
     remains: Remains, harm: Callable[[Path], object], why: str
 ) -> None:
     harm(remains.restore())
-    assert resumed(remains).gaps == {GapReason.CLIENT_STOPPED: 1}
+    assert resumed(remains) == ExitCode.PARTIAL
     assert_made_anew(remains, why)
 
 
 def test_what_was_asked_for_something_else_is_made_anew(remains: Remains) -> None:
-    for asked in ({"glob": "Plant/Changing/Counte?"}, {"publishing_ms": 2 * PUBLISHING_MS}):
+    for asked in ({"glob": "Plant/Changing/Counte?"}, {"publishing": "200ms"}):
         remains.restore()
-        resumed(remains, **asked)  # type: ignore[arg-type]  # one of each
+        resumed(remains, **asked)
         assert_made_anew(remains, "something else")
 
 
@@ -131,7 +135,7 @@ def test_a_session_that_is_gone_is_no_loss_where_the_server_hands_over_subscript
     """The token is a stranger's: a new session is made, and the subscription transferred to it."""
     remains = Remains(tmp_path, generous_plant.url)
     _changed(token="0501001000000000112233445566778899aabbccddeeff")(remains.restore())
-    assert resumed(remains).gaps == {}
+    assert resumed(remains) == ExitCode.OK
     assert_nothing_missing(remains.folder)
     [told] = [entry.detail for entry in Capture.open(remains.folder).journal_entries if entry.kind == "resumed"]
     assert told["session"] == "new"
@@ -147,8 +151,7 @@ def test_and_a_window_where_it_does_not(steady_plant: Plant, tmp_path: Path) -> 
 def test_a_server_that_is_away_leaves_everything_as_it_was(remains: Remains) -> None:
     file = remains.restore()
     before = {path: path.read_bytes() for path in remains.folder.iterdir() if path.name != LOCK_FILE}
-    with pytest.raises(Unreachable):
-        resumed(remains, url="opc.tcp://127.0.0.1:1")
+    assert resumed(remains, url="opc.tcp://127.0.0.1:1") == ExitCode.UNREACHABLE
     after = {path: path.read_bytes() for path in remains.folder.iterdir() if path.name != LOCK_FILE}
     assert after == before
     assert file.exists()
