@@ -11,6 +11,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.notifiers import watched
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
+from omptool.config import ServerConfig
 from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
 from omptool.model import status
 from omptool.model.monitoring import AS_ALL, Monitoring
@@ -148,14 +149,17 @@ def nothing_monitored(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
     return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")
 
 
-def check_same(before: ServerIdentity | None, session: Session) -> None:
-    """Another server at the same address is not this one: its rows must not go by this one's name.
+def same_server(before: ServerIdentity | None, server: ServerConfig, session: Session) -> str:
+    """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it.
 
     Raises:
         ServerRefused: it is another one.
     """
+    if before is not None and len(server.addresses) > 1:
+        return before.application_uri
     if before is not None and before.application_uri != session.application_uri:
         raise ServerRefused(
-            f"{session.url} is another server now: {session.application_uri or 'without a name'}, "
+            f"{server.url} is another server now: {session.application_uri or 'without a name'}, "
             f"where {before.application_uri or 'a nameless one'} was"
         )
+    return session.application_uri

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from omptool.capture import oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.choosing import Found, browse, check_same, in_order, look_again, nothing_monitored, requests
+from omptool.capture.choosing import Found, browse, in_order, look_again, nothing_monitored, requests, same_server
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
@@ -114,8 +114,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        check_same(self._identity, session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
@@ -131,12 +130,10 @@ class Participant:
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """What types mean must be known again, and nodes may be others now."""
-        if self._data_types:
-            session.data_types.update(self._data_types)
+        session.data_types.update(self._data_types)
         is_restarted = None in (self._started, session.server_start_time) or session.server_start_time != self._started
         self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
-        for event in events:
-            self.event(event)
+        self._events.extend((time.time_ns(), event) for event in events)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -218,8 +215,7 @@ class Participant:
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
-        check_same(self._identity, session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
         now_ns = time.time_ns()
@@ -237,8 +233,8 @@ class Participant:
 
     async def ended(self, ending: Ending) -> None:
         self._heir = None
-        if self.store is None:  # of an earlier run, and this one has not begun: its window is opened when it does
-            return
+        if self.store is None:
+            return  # of an earlier run, and this one has not begun: its window is opened when it does
 
         def write() -> None:
             self._write_events()
@@ -288,7 +284,12 @@ class Participant:
         self._write_events()
         store, found = self._opened, self._found
         assert found is not None
-        identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
+        identity = ServerIdentity.of(self.wanted.server, session)
+        identity = replace(
+            identity,
+            server=self._startup.name(self.number),
+            application_uri=same_server(self._identity, self.wanted.server, session),
+        )
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
@@ -297,7 +298,7 @@ class Participant:
             self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
             self._numbered = chosen
         store.name = identity.server
-        facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
+        facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:

@@ -29,10 +29,12 @@ from omptool.capture.recording import (
     RecordingResult,
     Selection,
     ServerProgress,
+    Upkeep,
     Wanted,
 )
-from omptool.capture.rejoining import heir, keep, purpose_of
-from omptool.capture.resume import Left, Standing, take_up
+from omptool.capture.rejoining import keep, offer, purpose_of
+from omptool.capture.resume import Standing, take_up
+from omptool.capture.retention import Keeper
 from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
@@ -45,7 +47,7 @@ from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
 from omptool.opcua.session import Session, connect
-from omptool.opcua.subscription_batch import Batch, Event
+from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
@@ -89,6 +91,7 @@ async def record(
     force: bool = False,
     resume: bool = False,
     backfill: bool = False,
+    upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     progress: Progress | None = None,
     sessions: Path | None = None,
 ) -> RecordingResult | None:
@@ -99,6 +102,7 @@ async def record(
         force: replace a capture that is there.
         resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
         backfill: fill windows from the history of the servers.
+        upkeep: when segments end, and which may stay.
         progress: kept up to date, for whoever shows it.
         sessions: folder outside of any capture for what `resume` needs to take up sessions; None keeps nothing.
 
@@ -119,7 +123,7 @@ async def record(
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
     recording = Recording(
-        servers, output, selection, limits, progress or Progress(), force, standing, backfill, sessions
+        servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep, sessions
     )
     return await recording.run(stop)
 
@@ -137,6 +141,7 @@ class Recording:
         force: bool,
         standing: Standing | None = None,
         backfill: bool = False,
+        upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
         sessions: Path | None = None,
     ) -> None:
         self._output = output
@@ -150,6 +155,8 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._upkeep = upkeep
+        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self._books: Books | None = None
@@ -169,20 +176,12 @@ class Recording:
             if standing is not None and left is not None:
                 each.take_up(left)
                 self._startup.names.keep(each.number, left.identity)
-                self._look_for_heir(each, standing, left)
+                offer(each, standing, left, each.wanted.selection or selection, self._sessions)
         progress.servers[:] = [participant.progress for participant in self._participants]
-
-    def _look_for_heir(self, each: Participant, standing: Standing, left: Left) -> None:
-        if self._sessions is None or standing.capture.finished:
-            return
-        found = heir(standing, left, each.wanted, each.wanted.selection or self._selection, self._sessions)
-        if isinstance(found, str):
-            each.event(Event("not_resumed", None, {"cause": found}))
-        else:
-            each.inherit(found)
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
@@ -194,6 +193,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            keeping.cancel()
             watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
@@ -298,11 +298,12 @@ class Recording:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
         standing, session = self._standing, {"servers": asked}
+        more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
-            writer = CaptureWriter.create(self._output, force=self._force, session=session)
+            writer = CaptureWriter.create(self._output, force=self._force, session=session, **more)
         else:
-            writer = CaptureWriter.resume(standing, session=session)
+            writer = CaptureWriter.resume(standing, session=session, **more)
             self._handles = standing.next_handle
         self._writer = writer
         if self._sessions_home is not None:

@@ -22,8 +22,10 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.inheritance import Inheritance, facts_of, key_of
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.session import Session
+from omptool.opcua.subscription_batch import Event
 
 if TYPE_CHECKING:
+    from omptool.capture.participant import Participant
     from omptool.capture.resume import Left, Standing
 
 _LONGEST_MS = 86_400_000.0
@@ -54,8 +56,23 @@ def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted:
     return sessions.keep(server, {**facts_of(session, granted), "epoch": epoch, "asked": purpose})
 
 
+def offer(
+    participant: Participant, standing: Standing, left: Left, selection: Selection, sessions: Sessions | None
+) -> None:
+    """Let a server of a capture that was not ended go on with its subscription, or say why it cannot."""
+    if sessions is None or standing.capture.finished:
+        return
+    found = heir(standing, left, participant.wanted, selection, sessions)
+    if isinstance(found, str):
+        participant.event(Event("not_resumed", None, {"cause": found}))
+    else:
+        participant.inherit(found)
+
+
 def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, sessions: Sessions) -> Heir | str:
     """What may be gone on with of a server, or why nothing."""
+    if len(wanted.server.addresses) > 1:
+        return "it has several addresses, and nobody knows whose session it was"
     if selection.events is not None:
         return "events are recorded, and a capture does not say where those stand"
     position = standing.positions[left.identity.server]
