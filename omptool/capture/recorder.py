@@ -249,10 +249,8 @@ class Recording:
 
     async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
         """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
-        sessions, purpose = self._sessions, purpose_of(wanted, wanted.selection or self._selection)
-        if sessions is None:
-            return ""
-        return await asyncio.to_thread(keep, sessions, store.name, store.epoch, session, granted, purpose)
+        purpose = purpose_of(wanted, wanted.selection or self._selection)
+        return await asyncio.to_thread(keep, self._sessions, store.name, store.epoch, session, granted, purpose)
 
     def arm(self) -> None:
         """Start the clocks, once: values count from here."""

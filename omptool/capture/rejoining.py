@@ -51,9 +51,12 @@ def purpose_of(wanted: Wanted, selection: Selection) -> str:
     return hashlib.sha256(repr((selection, wanted.intervals)).encode()).hexdigest()
 
 
-def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted: Subscription, purpose: str) -> str:
+def keep(
+    sessions: Sessions | None, server: str, epoch: int, session: Session, granted: Subscription, purpose: str
+) -> str:
     """Write what a later run needs of a subscription that exists now; empty, or why it cannot be had."""
-    return sessions.keep(server, {**facts_of(session, granted), "epoch": epoch, "asked": purpose})
+    facts = {"epoch": epoch, "asked": purpose}
+    return "" if sessions is None else sessions.keep(server, {**facts_of(session, granted), **facts})
 
 
 def offer(
