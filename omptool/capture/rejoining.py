@@ -82,6 +82,8 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
     if isinstance(position, str):
         return position
     found = _found(left, selection)
+    if any(said.poll_ms or said.heartbeat_ms for said in found.asked.values()):
+        return "values are read or repeated in cycles too"
     try:
         facts = sessions.read(left.identity.server)
         granted = _granted(facts, position, left, requests(found.chosen, found.asked, wanted.intervals.sampling_ms))
