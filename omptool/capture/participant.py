@@ -153,8 +153,8 @@ class Participant:
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
         await self._refresh(session, subscription)
-        base, every_ms = self._handles.start - 1, self.wanted.intervals.publishing_ms
-        await self.errands.fill(session, self._opened, self._found, self._items, base, every_ms)
+        every_ms = self.wanted.intervals.publishing_ms
+        await self.errands.fill(session, self._opened, self._found, self._items, self._handles.start - 1, every_ms)
         await self._start_cycles(session)
 
     async def _start_cycles(self, session: Session) -> None:
@@ -222,7 +222,8 @@ class Participant:
     async def resumed(self, session: Session) -> None:
         if self._heir is not None:
             await self._go_on(session, self._heir)
-        await self._recording.in_thread(self._write_resumed)
+        await self._recording.in_thread(self._write_events)
+        await self._recording.in_thread(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
         await self._start_cycles(session)
@@ -365,10 +366,6 @@ class Participant:
         while self._events:
             at, event = self._events.popleft()
             self._opened.note(event.kind, event.detail, at)
-
-    def _write_resumed(self) -> None:
-        self._write_events()
-        self._opened.resumed()
 
     @property
     def _opened(self) -> RecordingStore:
