@@ -11,6 +11,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.notifiers import watched
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
+from omptool.config import ServerConfig
 from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
 from omptool.model import status
 from omptool.model.monitoring import AS_ALL, Monitoring
@@ -77,10 +78,12 @@ async def browse(
 
 
 def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_ms: float) -> list[RequestedItem]:
-    """What to ask the server for, in the order of the nodes; ClientHandles count from 1."""
+    """What to ask the server for, in the order of the nodes; ClientHandles count from 1, and leave out
+    nodes that are read in cycles."""
     return [
         requested(node.node_id, handle, asked.get(node.node_id, AS_ALL), sampling_ms)
         for handle, node in enumerate(chosen, 1)
+        if not asked.get(node.node_id, AS_ALL).poll_ms
     ]
 
 
@@ -137,6 +140,21 @@ def in_order(found: Found, numbered: Sequence[str]) -> Found:
     return found._replace(chosen=chosen)
 
 
+def polled(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) -> dict[float, dict[int, str]]:
+    """What to read in cycles; see `polling.Groups`. The first node's handle is `base` + 1."""
+    groups: dict[float, dict[int, str]] = {}
+    for handle, node in enumerate(chosen, base + 1):
+        if interval_ms := asked.get(node.node_id, AS_ALL).poll_ms:
+            groups.setdefault(interval_ms, {})[handle] = node.node_id
+    return groups
+
+
+def beating(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) -> dict[int, float]:
+    """By handle, after how many milliseconds a value is repeated."""
+    said = ((handle, asked.get(node.node_id, AS_ALL)) for handle, node in enumerate(chosen, base + 1))
+    return {handle: each.heartbeat_ms for handle, each in said if each.heartbeat_ms and not each.poll_ms}
+
+
 def _moved_settings(asked: Mapping[str, Monitoring], moved: Mapping[str, Node]) -> dict[str, Monitoring]:
     """The settings of nodes by the NodeIds that they have now."""
     return {moved[old].node_id if old in moved else old: said for old, said in asked.items()}
@@ -148,14 +166,17 @@ def nothing_monitored(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
     return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")
 
 
-def check_same(before: ServerIdentity | None, session: Session) -> None:
-    """Another server at the same address is not this one: its rows must not go by this one's name.
+def same_server(before: ServerIdentity | None, server: ServerConfig, session: Session) -> str:
+    """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it.
 
     Raises:
         ServerRefused: it is another one.
     """
+    if before is not None and len(server.addresses) > 1:
+        return before.application_uri
     if before is not None and before.application_uri != session.application_uri:
         raise ServerRefused(
-            f"{session.url} is another server now: {session.application_uri or 'without a name'}, "
+            f"{server.url} is another server now: {session.application_uri or 'without a name'}, "
             f"where {before.application_uri or 'a nameless one'} was"
         )
+    return session.application_uri

@@ -15,13 +15,23 @@ from typing import TYPE_CHECKING
 
 from omptool.capture import oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.choosing import Found, browse, check_same, in_order, look_again, nothing_monitored, requests
+from omptool.capture.choosing import (
+    Found,
+    browse,
+    in_order,
+    look_again,
+    nothing_monitored,
+    polled,
+    requests,
+    same_server,
+)
 from omptool.capture.described import facts_of, node_table, unbrowsable
-from omptool.capture.filling import Filling
+from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.outcome import server_result, values_of
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.revised import revision, said_of, was_revised
+from omptool.capture.revised import in_cycles, revision, was_revised
 from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
@@ -89,13 +99,13 @@ class Participant:
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
         self._away = ""
-        self._was_reached = False
+        self.was_reached = False
         self._left: Left | None = None
         self._heir: Heir | None = None
         self._granted: Subscription | None = None
         self._started: int | None = None
-        self.filling = Filling(recording)
         self.alarms = Alarms()
+        self.errands = Errands(recording, lambda: self.progress.phase == "capturing")
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -114,8 +124,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        check_same(self._identity, session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
@@ -131,12 +140,10 @@ class Participant:
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """What types mean must be known again, and nodes may be others now."""
-        if self._data_types:
-            session.data_types.update(self._data_types)
-        is_restarted = None in (self._started, session.server_start_time) or session.server_start_time != self._started
+        session.data_types.update(self._data_types)
+        is_restarted = self._started is None or session.server_start_time != self._started
         self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
-        for event in events:
-            self.event(event)
+        self._events.extend((time.time_ns(), event) for event in events)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
@@ -146,9 +153,15 @@ class Participant:
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
         await self._refresh(session, subscription)
-        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._values() if item.is_monitored}
-        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+        every_ms = self.wanted.intervals.publishing_ms
+        await self.errands.fill(session, self._opened, self._found, self._items, self._handles.start - 1, every_ms)
+        await self._start_cycles(session)
+
+    async def _start_cycles(self, session: Session) -> None:
+        if self._found is not None:
+            await self.errands.start_cycles(session, self._opened, self._found, self._handles.start - 1)
+            values = sum(item.is_monitored for item in values_of(self._items))
+            self.progress.nodes = values + self.errands.polling.nodes
 
     async def _begun(self, session: Session, subscription: Subscription) -> None:
         """It is received from here on; whoever comes after us may go on with it."""
@@ -157,8 +170,7 @@ class Participant:
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
-        cause = await self._recording.keep(self._opened, session, subscription, self.wanted)
-        if cause:
+        if cause := await self._recording.keep(self._opened, session, subscription, self.wanted):
             self.event(Event("session_not_kept", subscription.sub, {"cause": cause}))
 
     async def _refresh(self, session: Session, subscription: Subscription) -> None:
@@ -210,35 +222,32 @@ class Participant:
     async def resumed(self, session: Session) -> None:
         if self._heir is not None:
             await self._go_on(session, self._heir)
-        else:
-            await self._recording.in_thread(self._write_events)
-            await self._recording.in_thread(self._opened.resumed)
+        await self._recording.in_thread(self._write_events)
+        await self._recording.in_thread(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
+        await self._start_cycles(session)
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
-        check_same(self._identity, session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
-        now_ns = time.time_ns()
 
         def write() -> None:
-            self._recording.open(now_ns)
+            self._recording.open(time.time_ns())
             self._opened.rejoined(heir.position)
-            self._write_events()
 
         await self._recording.in_thread(write)
         assert self._identity is not None
         self._heir, self._granted = None, heir.inheritance.granted
-        self._found, self._items, self._was_reached = heir.found, self._granted.items, True
+        self._found, self._items, self.was_reached = heir.found, self._granted.items, True
         self._data_types = {kind.node_id: kind for kind in self._identity.data_types}
 
     async def ended(self, ending: Ending) -> None:
         self._heir = None
-        if self.store is None:  # of an earlier run, and this one has not begun: its window is opened when it does
-            return
+        if self.store is None:
+            return  # of an earlier run, and this one has not begun: its window is opened when it does
 
         def write() -> None:
             self._write_events()
@@ -252,7 +261,7 @@ class Participant:
         self._not_connected(self.link.cause)
         await self._startup.failed(self.number, error)
         if self._recording.is_open:
-            await self._recording.in_thread(self._write_away)
+            await self._recording.in_thread(lambda: self._opened.away(self._recording.begun_ns, self._away))
             self._show()
         else:
             oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
@@ -288,7 +297,12 @@ class Participant:
         self._write_events()
         store, found = self._opened, self._found
         assert found is not None
-        identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
+        identity = ServerIdentity.of(self.wanted.server, session)
+        identity = replace(
+            identity,
+            server=self._startup.name(self.number),
+            application_uri=same_server(self._identity, self.wanted.server, session),
+        )
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
@@ -297,12 +311,12 @@ class Participant:
             self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
             self._numbered = chosen
         store.name = identity.server
-        facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
+        facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns[0])
-        if found.unbrowsable and not self._was_reached:
+        if found.unbrowsable and not self.was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
-        self._identity, self._items, self._was_reached = identity, subscription.items, True
+        self._identity, self._items, self.was_reached = identity, subscription.items, True
         created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
@@ -313,7 +327,11 @@ class Participant:
             facts=facts_of(self.wanted.intervals, subscription),
         )
         self._watch(subscription, identity.namespaces, created_ns[0])
-        store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
+        cycles = polled(found.chosen, found.asked, self._handles.start - 1)
+        store.revised(
+            [revision(self._handle(item), item) for item in subscription.items if was_revised(item)]
+            + [in_cycles(*node, every) for every, nodes in cycles.items() for node in nodes.items()]
+        )
         for item in subscription.items:
             handle = self._handle(item)
             if item.is_monitored:
@@ -340,6 +358,7 @@ class Participant:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
         self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        self.errands.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
         return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
@@ -347,9 +366,6 @@ class Participant:
         while self._events:
             at, event = self._events.popleft()
             self._opened.note(event.kind, event.detail, at)
-
-    def _write_away(self) -> None:
-        self._opened.away(self._recording.begun_ns, self._away)
 
     @property
     def _opened(self) -> RecordingStore:
@@ -373,25 +389,8 @@ class Participant:
 
     def result(self) -> ServerResult:
         """What became of it."""
-        store = self._opened
-        return ServerResult(
-            server=store.name,
-            label=self.wanted.label,
-            rows=store.rows + (store.filler.rows if store.filler else 0),
-            events=self.alarms.rows,
-            gaps=dict(+store.gaps),
-            was_reached=self._was_reached,
-            cause=store.last_cause,
-            away=self.progress.cause if self.progress.phase == "waiting" else "",
-            overflows=store.overflows,
-            unknown_types=store.unknown_types,
-            filled=store.filler.windows if store.filler else 0,
-            **said_of(self._items, self._found.chosen if self._found else ()),
-        )
-
-    def _values(self) -> list[MonitoredItem]:
-        """The items whose values are recorded."""
-        return [item for item in self._items if item.requested.events is None]
+        paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
+        return server_result(self, self._items, paths)
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""

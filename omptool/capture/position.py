@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.encode import trusted_times
-from omptool.capture.format import Flag
+from omptool.capture.format import UNSENT
 from omptool.capture.rowclock import Anchor
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason
@@ -133,7 +133,7 @@ class _Since:
         self._rows: Counter[int] = Counter()
         self._numbers: dict[int, set[int]] = defaultdict(set)
         for first, batch in capture.batches(after_row=min(rows.values(), default=capture.last_row)):
-            live = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) == 0
+            live = (batch.column("flags").to_numpy() & UNSENT) == 0
             subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
             for sub in np.unique(subs).tolist():
                 if sub in rows:

@@ -22,8 +22,10 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.inheritance import Inheritance, facts_of, key_of
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.session import Session
+from omptool.opcua.subscription_batch import Event
 
 if TYPE_CHECKING:
+    from omptool.capture.participant import Participant
     from omptool.capture.resume import Left, Standing
 
 _LONGEST_MS = 86_400_000.0
@@ -49,19 +51,39 @@ def purpose_of(wanted: Wanted, selection: Selection) -> str:
     return hashlib.sha256(repr((selection, wanted.intervals)).encode()).hexdigest()
 
 
-def keep(sessions: Sessions, server: str, epoch: int, session: Session, granted: Subscription, purpose: str) -> str:
+def keep(
+    sessions: Sessions | None, server: str, epoch: int, session: Session, granted: Subscription, purpose: str
+) -> str:
     """Write what a later run needs of a subscription that exists now; empty, or why it cannot be had."""
-    return sessions.keep(server, {**facts_of(session, granted), "epoch": epoch, "asked": purpose})
+    facts = {"epoch": epoch, "asked": purpose}
+    return "" if sessions is None else sessions.keep(server, {**facts_of(session, granted), **facts})
+
+
+def offer(
+    participant: Participant, standing: Standing, left: Left, selection: Selection, sessions: Sessions | None
+) -> None:
+    """Let a server of a capture that was not ended go on with its subscription, or say why it cannot."""
+    if sessions is None or standing.capture.finished:
+        return
+    found = heir(standing, left, participant.wanted, selection, sessions)
+    if isinstance(found, str):
+        participant.event(Event("not_resumed", None, {"cause": found}))
+    else:
+        participant.inherit(found)
 
 
 def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, sessions: Sessions) -> Heir | str:
     """What may be gone on with of a server, or why nothing."""
+    if len(wanted.server.addresses) > 1:
+        return "it has several addresses, and nobody knows whose session it was"
     if selection.events is not None:
         return "events are recorded, and a capture does not say where those stand"
     position = standing.positions[left.identity.server]
     if isinstance(position, str):
         return position
     found = _found(left, selection)
+    if any(said.poll_ms or said.heartbeat_ms for said in found.asked.values()):
+        return "values are read or repeated in cycles too"
     try:
         facts = sessions.read(left.identity.server)
         granted = _granted(facts, position, left, requests(found.chosen, found.asked, wanted.intervals.sampling_ms))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from omptool.capture.recording import FailedItem
 from omptool.model import status
 from omptool.model.monitoring import Discard
-from omptool.model.nodes import Node
 
 if TYPE_CHECKING:
     from omptool.opcua.items import MonitoredItem, RequestedItem
@@ -41,6 +38,11 @@ def revision(handle: int, item: MonitoredItem) -> dict[str, Any]:
     }
 
 
+def in_cycles(handle: int, node_id: str, interval_ms: float) -> dict[str, Any]:
+    """The entry of a node that is read in cycles: nobody sees what lies between two of them."""
+    return {"handle": handle, "node_id": node_id, "poll_ms": interval_ms, "sampled": True}
+
+
 def asked_filter(item: RequestedItem) -> dict[str, Any]:
     """What the server was asked to leave out of a node, and to drop first; empty where all is asked for."""
     said = {
@@ -49,20 +51,3 @@ def asked_filter(item: RequestedItem) -> dict[str, Any]:
         "discard": None if item.discard is Discard.OLDEST else str(item.discard),
     }
     return {name: value for name, value in said.items() if value is not None}
-
-
-def said_of(items: Sequence[MonitoredItem], chosen: Sequence[Node]) -> dict[str, Any]:
-    """What became of the items, as the result of a recording has it."""
-    paths = {node.node_id: node.path for node in chosen}
-    rates = [item.sampling_ms or 0.0 for item in items if item.is_sampled]
-
-    def named(item: MonitoredItem, code: int) -> FailedItem:
-        return FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(code))
-
-    return {
-        "nodes": sum(item.is_monitored and item.requested.events is None for item in items),
-        "failed": tuple(named(item, item.status) for item in items if not item.is_monitored),
-        "sampled": len(rates),
-        "sampled_ms": (min(rates, default=0.0), max(rates, default=0.0)),
-        "unfiltered": tuple(named(item, item.unfiltered) for item in items if item.unfiltered),
-    }
