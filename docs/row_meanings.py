@@ -21,6 +21,21 @@ DISCOVER = {
     "capabilities": "Of a `network` server: what it says it can (DA, HD, LDS, …).",
 }
 
+PKI = {
+    "store": "`own`, `trusted`; `server` or `file` where a certificate is looked at that is in neither.",
+    "subject": "Whose it is.",
+    "application_uri": "ApplicationUri of its application.",
+    "hosts": "Names and addresses that it is for.",
+    "valid_from": "First moment of its validity.",
+    "valid_to": "Last moment of its validity.",
+    "state": "`valid`, `expires soon` (within 30 days), `expired`, `not yet valid`.",
+    "key": "Kind and bits of its public key.",
+    "sha1": "Thumbprint, upper-case hexadecimal, as OPC UA tools show it.",
+    "sha256": "The same of SHA-256.",
+    "issuer": "Who signed it; the subject itself where nobody else did.",
+    "file": "Where it lies; empty when a server showed it.",
+}
+
 _BROWSE = (
     "path", "node_id", "node_class", "data_type", "unit", "eu_low", "eu_high", "description", "browse_name",
     "display_name", "data_type_id", "type_definition", "value_rank", "array_dimensions", "access_level", "unit_id",
@@ -168,5 +183,6 @@ ROWS = {
     "demo": DEMO,
     "samples list": SAMPLES_LIST,
     "samples copy": SAMPLES_COPY,
+    "pki": PKI,
     "config show": CONFIG_SHOW,
 }

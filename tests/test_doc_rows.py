@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
-from omptool.cli import capture, discover, info, recover, samples, verify
+from omptool.cli import capture, discover, info, pki, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
@@ -29,6 +29,7 @@ def test_what_commands_declare() -> None:
         "info": info.COLUMNS,
         "info lake": info.LAKE_COLUMNS,
         "verify": verify.COLUMNS,
+        "pki": pki.COLUMNS,
         "recover": recover.COLUMNS,
         "samples list": samples.LIST_COLUMNS,
         "samples copy": samples.COPY_COLUMNS,

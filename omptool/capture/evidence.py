@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from omptool.capture import account
+from omptool.capture.format import Flag
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason, GapState
 from omptool.protocol.ledger import LAST, distance, step
@@ -115,17 +116,19 @@ class Tally:
         self._numbers: dict[int, list[Span]] = defaultdict(list)
 
     def add(self, first: int, batch: Any) -> None:
-        """Take in rows, the first of which has this `seq`."""
+        """Take in rows, the first of which has this `seq`; what a history returned came with no message."""
         subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
+        sent = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) == 0
         for sub in np.unique(subs).tolist():
             if sub not in self._subscribed:
                 continue
-            own = subs == sub
+            own = (subs == sub) & sent
             entry = self._entries.get(sub)
             self._rows[sub] += int(own.sum())
             if entry is not None:
                 self._counted[sub] += int(own[: max(entry.row - first + 1, 0)].sum())
-            self._note(sub, np.unique(numbers[own]), entry.first if entry else 1)
+            if own.any():
+                self._note(sub, np.unique(numbers[own]), entry.first if entry else 1)
 
     def contradictions(self) -> list[dict[str, Any]]:
         """A window, of no known cause, for each subscription whose rows are not what its account says.

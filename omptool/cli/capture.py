@@ -11,6 +11,7 @@ import typer
 from omptool.cli import settings
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
+from omptool.cli.narrow import timed
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -213,7 +214,6 @@ def _limits(for_: str | None, until: str | None, count: int | None, tz: str | No
     from datetime import UTC, datetime
 
     from omptool.capture.recording import Limits
-    from omptool.cli.narrow import timed
     from omptool.model.times import parse_time, unix_us
 
     seconds = None if for_ is None else _seconds("--for", for_)
@@ -231,10 +231,7 @@ def _limits(for_: str | None, until: str | None, count: int | None, tz: str | No
 def _seconds(flag: str, text: str) -> float:
     from omptool.model.times import parse_duration
 
-    try:
-        return parse_duration(text).total_seconds()
-    except UsageError as error:
-        raise UsageError(f"{flag}: {error.message}", error.hint) from None
+    return timed(flag, parse_duration, text).total_seconds()
 
 
 def _selection(select: list[str] | None, nodes: str | None) -> Selection:

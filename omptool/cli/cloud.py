@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli.exits import ExitCode
+from omptool.cli.narrow import timed
 from omptool.errors import LakeError, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _limits(memory: str, threads: int | None, timeout: str, result: str, workers
     return Limits(
         memory=memory,
         threads=threads,
-        statement_s=parse_duration(timeout).total_seconds(),
+        statement_s=timed("--statement-timeout", parse_duration, timeout).total_seconds(),
         result_bytes=_size("--result-limit", result),
         workers=workers,
     )

@@ -34,6 +34,7 @@ COMMANDS = {
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",
     "tour": "Show the whole way from a machine to an answer in a minute, on a simulated plant.",
     "samples": "List and copy recorded shifts to try things on.",
+    "pki": "Make our own certificate, and say which servers are trusted.",
     "config": "Show and check the settings.",
 }
 """Name and first line of help; module `omptool.cli.NAME` has the function NAME, or a Typer `app` with sub-commands."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli.exits import ExitCode
+from omptool.cli.narrow import timed
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ def demo(
     if truth is not None:
         _print_truth(seed, truth, tz)
         return None
-    begin = _time(start or ("now" if speed == 1 else DEFAULT_BEFORE), tz)
+    begin = _time("--from", start or ("now" if speed == 1 else DEFAULT_BEFORE), tz)
     is_live = speed == 1 and start is None
     _check_start(begin, start)
-    end = None if duration is None else begin + _nanoseconds(duration)
+    end = None if duration is None else begin + _nanoseconds("--for", duration)
 
     from omptool.cli.signals import run_until_stopped
     from omptool.demo.schedule import Plant
@@ -168,7 +169,7 @@ def _print_truth(seed: int, window: tuple[str, str], tz: str | None) -> None:
     from omptool.demo.schedule import Plant
     from omptool.demo.truth import lines
 
-    start, end = (_time(text, tz) for text in window)
+    start, end = (_time("--truth", text, tz) for text in window)
     if start > end:
         raise UsageError(f"--truth {window[0]} {window[1]} ends before it starts", "write the earlier time first")
     for part in _batched(lines(Plant(seed), start, end)):
@@ -182,22 +183,22 @@ def _batched(rows: Iterator[str]) -> Iterator[list[str]]:
         yield part
 
 
-def _time(text: str, tz: str | None) -> int:
+def _time(flag: str, text: str, tz: str | None) -> int:
     """Unix nanoseconds, on the microsecond."""
     from datetime import UTC, datetime
 
     from omptool.cli import settings
     from omptool.model.times import parse_time, unix_us
 
-    return unix_us(parse_time(text, now=datetime.now(UTC), zone=settings.zone(tz)[0])) * 1000
+    return unix_us(timed(flag, parse_time, text, now=datetime.now(UTC), zone=settings.zone(tz)[0])) * 1000
 
 
-def _nanoseconds(text: str) -> int:
+def _nanoseconds(flag: str, text: str) -> int:
     from datetime import timedelta
 
     from omptool.model.times import parse_duration
 
-    return parse_duration(text) // timedelta(microseconds=1) * 1000
+    return timed(flag, parse_duration, text) // timedelta(microseconds=1) * 1000
 
 
 def _check_start(begin: int, start: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from omptool.cli import settings
 from omptool.errors import NotFound, UsageError
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from omptool.capture.reader import Capture
+
+T = TypeVar("T")
 
 
 def window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime | None, datetime | None]:
@@ -37,7 +39,7 @@ def window(start: str | None, end: str | None, tz: str | None) -> tuple[datetime
     return first, last
 
 
-def timed(flag: str, parse: Callable[..., datetime], text: str, **more: object) -> datetime:
+def timed(flag: str, parse: Callable[..., T], text: str, **more: object) -> T:
     """`parse(text)`, whose refusal names the flag."""
     try:
         return parse(text, **more)

@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 
 from omptool.cli import settings
 from omptool.cli.exits import ExitCode
+from omptool.cli.narrow import timed
 from omptool.cli.options import (
     ConfigOption,
     EndOption,
@@ -255,7 +256,7 @@ def _options(rate: str | None, loop: str | None, stamp: StampMode, delay: str | 
     rounds = _rounds(loop)
     if rounds is None and target.output is not None:
         raise UsageError(f"{target.output} would grow without end", "say how often: --loop 10")
-    delay_ns = 0 if delay is None else parse_duration(delay) // timedelta(microseconds=1) * 1000
+    delay_ns = 0 if delay is None else timed("--delay", parse_duration, delay) // timedelta(microseconds=1) * 1000
 
     from omptool.replay.player import MOST_ROWS, Options
     from omptool.replay.stamps import Stamp

@@ -140,3 +140,8 @@ def stdout_is_terminal() -> bool:
 def stderr_is_terminal() -> bool:
     """Whether a person reads the messages."""
     return is_terminal(sys.stderr)
+
+
+def stdin_is_terminal() -> bool:
+    """Whether a person can be asked: their answers come in, and they see the question."""
+    return is_terminal(sys.stdin) and stderr_is_terminal()

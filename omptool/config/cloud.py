@@ -79,7 +79,7 @@ def _url(value: object) -> str:
 
 CLOUD_SETTINGS = (
     Setting("url", _url, None, "Address: https://HOST, or http://127.0.0.1:PORT on this computer; required."),
-    Setting("token_file", text, None, "File with the token, readable by its owner only; required."),
+    Setting("token_file", text, None, "File with the token, readable by its owner only; required.", is_path=True),
     Setting("timeout", seconds, "30s", "How long to wait for an answer of the server."),
 )
 """Keys of a `[cloud.NAME]` table, in the order of the reference."""

@@ -37,6 +37,11 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return Path(base) / "omptool" / FILE_NAME
 
 
+def pki_folder(environ: Mapping[str, str]) -> Path:
+    """Where certificates lie unless a setting says otherwise; may not exist."""
+    return user_file(environ).parent / "pki"
+
+
 def read(
     path: Path | None = None, flags: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
 ) -> Config:

@@ -9,7 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,12 @@ class Config:
     def __getitem__(self, key: str) -> Any:
         return self.values[key].value
 
+    @property
+    def pki(self) -> Path | None:
+        """The folder of certificates, where a setting names one."""
+        value = self.values["pki.folder"].value
+        return None if value is None else Path(value)
+
     def all_values(self) -> list[Value]:
         """Every setting, general ones first."""
         return [*self.values.values(), *self.table_values]
@@ -77,9 +83,9 @@ class Config:
             UsageError: neither a known name nor an address.
         """
         if name_or_url in self.servers:
-            return self.servers[name_or_url]
+            return replace(self.servers[name_or_url], pki=self.pki)
         if "://" in name_or_url:
-            return ServerConfig(url=checked_url(name_or_url))
+            return ServerConfig(url=checked_url(name_or_url), pki=self.pki)
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
 
     def cloud(self, name: str) -> CloudConfig:
@@ -237,7 +243,9 @@ def _resolve(
         return _value(setting, setting.key, environ[setting.variable], f"${setting.variable}")
     for file, table in parsed:
         if name in table.get(section, {}):
-            return _value(setting, setting.key, table[section][name], _where(file, (section,), name))
+            return _in_file(
+                file, _value(setting, setting.key, table[section][name], _where(file, (section,), name)), setting
+            )
     value = None if setting.default is None else setting.parse(setting.default)
     return Value(setting.key, value, setting.default, "default")
 
@@ -250,6 +258,14 @@ def _value(setting: Setting, key: str, written: object, origin: str) -> Value:
         raise ConfigError(f"{what} must be {error}, not {written!r}", _correct(origin)) from None
     except UsageError as error:
         raise ConfigError(f"{origin}: {key}: {error.message}", error.hint) from None
+
+
+def _in_file(file: File, value: Value, setting: Setting) -> Value:
+    """A path that stands in a file, relative to that file; whoever reads it knows where `~` is."""
+    if not setting.is_path:
+        return value
+    path = Path(value.value)
+    return replace(value, value=path if path.parts[:1] == ("~",) else file.path.parent / path)
 
 
 def _correct(origin: str) -> str:
@@ -268,7 +284,11 @@ def _table_values(file: File, section: str, name: str, entry: Mapping[str, Any])
     if "url" not in entry:
         raise ConfigError(f"{_where(file, table, None)}: [{section}.{name}] has no url", _URLS[section])
     return tuple(
-        _value(setting, f"{section}.{name}.{setting.key}", entry[setting.key], _where(file, table, setting.key))
+        _in_file(
+            file,
+            _value(setting, f"{section}.{name}.{setting.key}", entry[setting.key], _where(file, table, setting.key)),
+            setting,
+        )
         for setting in _NAMED[section]
         if setting.key in entry
     )
@@ -285,9 +305,7 @@ def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:
             f"{_where(file, ('cloud', name), None)}: [cloud.{name}] has no token_file",
             'add token_file = "FILE", the one that `omptool cloud serve` named',
         )
-    token_file = Path(fields["token_file"])
-    from_home = token_file.parts[:1] == ("~",)  # its reader knows where that is
-    return CloudConfig(name=name, **fields | {"token_file": token_file if from_home else file.path.parent / token_file})
+    return CloudConfig(name=name, **fields)
 
 
 def _where(file: File, table: tuple[str, ...], key: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
@@ -21,12 +22,14 @@ class Setting:
         key: `section.name`, or `servers.NAME.name`.
         default: as it would be written in the file; None when there is none.
         help: one line for the reference.
+        is_path: names a file or folder; in a settings file a relative one is relative to that file.
     """
 
     key: str
     parse: Callable[[object], Any]
     default: object
     help: str
+    is_path: bool = False
 
     @property
     def variable(self) -> str:
@@ -38,7 +41,8 @@ class Setting:
 class ServerConfig:
     """How to reach one server, and what the user says about its place.
 
-    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own.
+    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
+    of certificates, None = the user's own.
     """
 
     url: str
@@ -50,6 +54,7 @@ class ServerConfig:
     publishing_ms: float | None = None
     sampling_ms: float | None = None
     timeout_s: float = 10.0
+    pki: Path | None = None
 
 
 def text(value: object) -> str:
@@ -151,6 +156,7 @@ SETTINGS = (
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
     ),
+    Setting("pki.folder", text, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )

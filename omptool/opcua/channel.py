@@ -25,6 +25,9 @@ DEFAULT_PORT = 4840
 SESSION_TIMEOUT_S = 120.0
 """Asked of the server: long enough to come back after a pulled cable, short enough to free a killed client's place."""
 
+LIFETIME_S = 3600.0
+"""Asked of the server for the security token, which is renewed after three quarters of it."""
+
 CLOSE_TIMEOUT_S = 3.0
 """A server that does not answer CloseSession is left alone after this."""
 
@@ -146,6 +149,11 @@ async def opened(url: str, timeout_s: float) -> AsyncIterator[Line]:
         await line.close()
 
 
+def application_uri() -> str:
+    """What this computer's omptool calls itself, unless its certificate says otherwise."""
+    return f"urn:{platform.node() or 'localhost'}:omptool"
+
+
 def host_and_port(url: str) -> tuple[str, int]:
     """Whom an endpoint URL names.
 
@@ -171,8 +179,9 @@ def _new_client(url: str, timeout_s: float) -> Client:
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
     hooks.install(client, hooks_publish.PublishProtocol)
     client.name = client.description = "omptool"
-    client.application_uri = f"urn:{platform.node() or 'localhost'}:omptool"
+    client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
+    client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
     return client

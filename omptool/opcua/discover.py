@@ -6,7 +6,6 @@ FindServers; that leaves rows out and is said, it is no error.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError
 from omptool.model import status
-from omptool.opcua import channel, faults
+from omptool.opcua import certificate, channel, faults
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
@@ -79,6 +78,20 @@ async def discover(server: ServerConfig, *, timeout_s: float | None = None) -> D
     return found
 
 
+async def certificates(server: ServerConfig) -> list[certificate.Certificate]:
+    """The certificates that the endpoints of `server` show, each once; usually one.
+
+    Raises:
+        Unreachable, ServerRefused: as `discover`.
+    """
+    async with channel.opened(server.url, server.timeout_s) as line:
+        line.stage = "GetEndpoints"
+        async with line.translating():
+            entries = await line.client.get_endpoints() or ()
+    found = [_certificate(entry.ServerCertificate) for entry in entries]
+    return list({one.der: one for one in found if one is not None}.values())
+
+
 async def _optional(
     line: channel.Line,
     found: Discovery,
@@ -97,7 +110,7 @@ async def _optional(
 
 def _endpoint(entry: Any) -> Offer:
     application = entry.Server
-    subject, expires = _certificate(entry.ServerCertificate)
+    shown = _certificate(entry.ServerCertificate)
     return Offer(
         kind="endpoint",
         url=str(entry.EndpointUrl or ""),
@@ -109,9 +122,9 @@ def _endpoint(entry: Any) -> Offer:
         application_uri=application.ApplicationUri or None,
         application_type=_APPLICATIONS.get(int(application.ApplicationType)),
         product_uri=application.ProductUri or None,
-        certificate_subject=subject,
-        certificate_sha1=_thumbprint(entry.ServerCertificate),
-        certificate_expires=expires,
+        certificate_subject=shown.subject if shown else None,
+        certificate_sha1=shown.sha1 if shown else None,
+        certificate_expires=shown.valid_to if shown else None,
     )
 
 
@@ -146,25 +159,9 @@ def _text(localized: Any) -> str | None:
     return localized.Text or None if localized is not None else None
 
 
-def _thumbprint(certificate: bytes | None) -> str | None:
-    return hashlib.sha1(_first(certificate), usedforsecurity=False).hexdigest().upper() if certificate else None
-
-
-def _certificate(chain: bytes | None) -> tuple[str | None, datetime | None]:
-    """Subject and end of validity; None for a certificate that cannot be read, which is the server's business."""
-    if not chain:
-        return None, None
-    from cryptography import x509
-
+def _certificate(chain: bytes | None) -> certificate.Certificate | None:
+    """None for a certificate that cannot be read, which is the server's business."""
     try:
-        certificate = x509.load_der_x509_certificate(_first(chain))
-        return certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+        return certificate.parse(chain) if chain else None
     except ValueError:
-        return None, None
-
-
-def _first(chain: bytes) -> bytes:
-    """The first certificate of a chain: DER tells its length in the first four bytes (0x82: 256 to 65535)."""
-    if len(chain) > 4 and chain[1] == 0x82:
-        return chain[: int.from_bytes(chain[2:4], "big") + 4]
-    return chain
+        return None

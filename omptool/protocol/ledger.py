@@ -177,8 +177,9 @@ class Ledger:
     def _keeps(self, available: Iterable[int]) -> None:
         """Take over what the server keeps for Republish; note what of it went before it came."""
         kept = frozenset(available)
-        if self.missing:
-            self.overruns += len(self._missing_of(self.available - kept))
+        gone = self.available - kept
+        if gone and self.missing:
+            self.overruns += len(self._missing_of(gone))
         self.available = kept
 
     def _missing_of(self, numbers: Iterable[int]) -> list[int]:

@@ -99,8 +99,9 @@ class World:
         """What the tally finds wrong."""
         tally, first = Tally(self.capture), 1
         for number, count in self.rows:
-            columns = [np.full(count, SUB, np.uint32), np.full(count, number, np.uint32)]
-            tally.add(first, pa.RecordBatch.from_arrays([pa.array(column) for column in columns], ["sub", "sequence"]))
+            columns = [np.full(count, each, np.uint32) for each in (SUB, number, 0)]
+            names = ["sub", "sequence", "flags"]
+            tally.add(first, pa.RecordBatch.from_arrays([pa.array(column) for column in columns], names))
             first += count
         return [window["detail"] for window in tally.contradictions()]
 

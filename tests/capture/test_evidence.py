@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool.capture.evidence import merged, spans, subtracted
+from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
 from omptool.capture.verify import Verification, verify
 from omptool.model.vocabulary import GapReason, GapState
@@ -90,6 +91,15 @@ def test_a_hole_with_a_window_is_explained_and_one_without_is_not(tmp_path: Path
     assert (verified(told).has_windows, causes(told)) == (True, [])
     assert len(causes(captured(tmp_path / "b.omcap", 1, 4, account=account))) == 1
     assert len(causes(captured(tmp_path / "c.omcap", 1, 4, account=account, first=2, last=2))) == 1
+
+
+def test_what_a_history_returned_came_with_no_message(tmp_path: Path) -> None:
+    writer = build.start(tmp_path / "a.omcap", ledger=True)
+    for number, flags in ((1, 0), (0, Flag.HISTORY), (2, 0)):
+        writer.append(build.rows_of(build.doubles([1, 2, 3, 4]), sequence=number, flags=int(flags)))
+    writer.journal("ledger", server=build.SERVER.server, sub=1, detail=ACCOUNT | {"row": 12})
+    writer.close()
+    assert causes(tmp_path / "a.omcap") == []
 
 
 def test_numbers_go_over_the_wrap(tmp_path: Path) -> None:

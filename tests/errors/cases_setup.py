@@ -80,6 +80,26 @@ CONFIG = (
     ),
 )
 
+_OWN = {"OMPTOOL_PKI_FOLDER": "pki"}
+_LOCKED = {"OMPTOOL_PKI_FOLDER": "locked/pki"}
+PKI = (
+    Case("an unknown sub-command", "pki inti", 2),
+    Case("init: a certificate is there", "pki init", 1, files={"pki/own/omptool.der": b"0"}, env=_OWN),
+    Case("init: no permission", "pki init", 1, given=("locked",), env=_LOCKED, needs="unprivileged"),
+    Case("init: `--days` is too small", "pki init --days 0", 2),
+    Case("init: `--application-uri` is no URI", "pki init --application-uri gateway7", 2),
+    Case("show: no certificate of our own", "pki show", 1),
+    Case("show: no such file", "pki show press8.der", 1),
+    Case("show: a file without a certificate", "pki show orders.csv", 1),
+    Case("show: a server without security", "pki show opc.tcp://press7:4840", 1),
+    Case("show: nothing listens on the port", "pki show opc.tcp://closed:4840", 4),
+    Case("trust: no SERVER", "pki trust", 2),
+    Case("trust: a name that omptool.toml does not have", "pki trust press7", 2),
+    Case("trust: a server without security", "pki trust opc.tcp://press7:4840", 1),
+    Case("trust: another thumbprint", "pki trust press7.der --thumbprint 3F0A", 1),
+    Case("trust: no permission", "pki trust press7.der", 1, given=("locked",), env=_LOCKED, needs="unprivileged"),
+)
+
 ROOT = (
     Case("an unknown command", "qurey", 2),
     Case("an unknown command that is like none", "frobnicate", 2),
@@ -112,6 +132,7 @@ SECTIONS = {
     "tour": TOUR,
     "samples list": LIST,
     "samples copy": COPY,
+    "pki": PKI,
     "config": CONFIG,
     "plant.toml": PLANT,
     "omptool": ROOT,

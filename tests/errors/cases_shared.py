@@ -25,6 +25,10 @@ BASES = {
     "tour": "tour",
     "samples list": "samples list",
     "samples copy": "samples copy here",
+    "pki init": "pki init",
+    "pki list": "pki list",
+    "pki show": "pki show press7.der",
+    "pki trust": "pki trust press7.der",
     "config show": "config show",
     "config check": "config check",
 }

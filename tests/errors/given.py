@@ -11,6 +11,7 @@ from pathlib import Path
 from omptool.lake.convert import convert
 from omptool.sources.capture import CaptureSource
 from tests.errors.case import Case
+from tests.opcua.certificates import certificate_of
 from tests.sources.captures import Recording, capture
 
 TOKEN = "a-token-of-no-value-0123456789-0123456789-01"
@@ -90,6 +91,10 @@ def _locked(path: Path) -> None:
     path.mkdir(mode=0o500)
 
 
+def _certificate(path: Path) -> None:
+    path.write_bytes(certificate_of("press7").der)
+
+
 MATERIALS: dict[str, Callable[[Path], None]] = {
     "shift.omcap": _plain,
     "of-lake.omcap": _plain,
@@ -107,6 +112,7 @@ MATERIALS: dict[str, Callable[[Path], None]] = {
     "locked": _locked,
     "cloud.token": _text(TOKEN + "\n", 0o600),
     "empty.token": _text("", 0o600),
+    "press7.der": _certificate,
 }
 """Makers by name. A case that has one of these words in its command line finds it in its folder."""
 

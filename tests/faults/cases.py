@@ -1,12 +1,25 @@
-"""Which faults of the connection are tried: by name, as data."""
+"""What is tried: faults of the connection, what else can go wrong, and both at once; by name, as data."""
 
 from __future__ import annotations
 
-from tests.faults.chunks import HEADER, REQUEST_ID, SERVICE_RESULT, TYPE_ID
-from tests.faults.faults import Fault, Kind, Way
-from tests.faults.scenario import Step, disk_stalled, server_killed, server_stopped, volley
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 
-_ONE: dict[str, Fault] = {
+from tests.faults.chunks import HEADER, REQUEST_ID, SERVICE_RESULT, TYPE_ID
+from tests.faults.clients import (
+    as_process,
+    clock_set,
+    killed,
+    killed_and_resumed,
+    starved,
+    starved_and_resumed,
+)
+from tests.faults.faults import Fault, Kind, Way
+from tests.faults.scenario import Capturing, in_process
+from tests.faults.steps import Step, disk_stalled, during, server_clock_set, server_killed, server_stopped, volley
+
+ONE: dict[str, Fault] = {
     # the connection ends
     "reset": Fault(Kind.RESET),
     "reset-for-a-while": Fault(Kind.RESET, 1.5),
@@ -45,6 +58,13 @@ _ONE: dict[str, Fault] = {
     "corrupt-result": Fault(Kind.CORRUPT, way=Way.DOWN, message="PublishResponse", offset=SERVICE_RESULT + 3),
     "corrupt-tail": Fault(Kind.CORRUPT, way=Way.DOWN, message="PublishResponse", offset=-9),
     "corrupt-request": Fault(Kind.CORRUPT, way=Way.UP, message="PublishRequest", offset=TYPE_ID + 2),
+    # the secure channel is renewed just then
+    "cut-renewal": Fault(Kind.TRUNCATE, way=Way.DOWN, message="OPN", offset=20),
+    "cut-renewal-request": Fault(Kind.TRUNCATE, way=Way.UP, message="OPN", offset=20),
+    "corrupt-renewal": Fault(Kind.CORRUPT, way=Way.DOWN, message="OPN", offset=HEADER),
+    "hole-at-renewal": Fault(Kind.HOLE, 2.0, message="OPN"),
+    "freeze-at-renewal": Fault(Kind.FREEZE, 1.0, message="OPN"),
+    "freeze-beyond-renewal": Fault(Kind.FREEZE, 4.5, message="OPN"),
 }
 
 _WAY_BACK: dict[str, str] = {
@@ -54,29 +74,111 @@ _WAY_BACK: dict[str, str] = {
 }  # fmt: skip
 """Messages on the way back from a fault that another one hits."""
 
-CASES: dict[str, tuple[Step, ...]] = {
-    "nothing": (),
-    **{name: (volley(fault),) for name, fault in _ONE.items()},
-    "three-resets": (volley(_ONE["reset"]), volley(_ONE["reset"]), volley(Fault(Kind.RESET, pause_s=0.0))),
-    "disk-stalled": (disk_stalled(3.0),),
-    **{
-        f"reset-then-cut-{name}": (
-            volley(_ONE["reset"], Fault(Kind.TRUNCATE, way=Way.DOWN, message=message, offset=20)),
-        )
-        for name, message in _WAY_BACK.items()
-    },
-    **{
-        f"reset-then-hole-{name}": (volley(_ONE["reset"], Fault(Kind.HOLE, 0.5, way=Way.DOWN, message=message)),)
-        for name, message in _WAY_BACK.items()
-    },
+KINDS: dict[str, Fault] = {
+    "drop": ONE["reset"],
+    "black hole": ONE["hole"],
+    "freeze": ONE["freeze"],
+    "delay": ONE["delay"],
+    "truncate": ONE["truncate-publish"],
+    "corrupt": ONE["corrupt-size"],
+    "slow drip": ONE["drip"],
+}
+"""One of each kind, to meet everything else."""
+
+
+class Windows(Enum):
+    """Whether a capture must have windows."""
+
+    NONE = "none"
+    """Session, subscription and queues outlive it, or Republish brings what was spoilt."""
+    SOME = "some"
+    """Nobody could have had the values."""
+    PERHAPS = "perhaps"
+    """It depends on who is quicker."""
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What else can go wrong.
+
+    Attributes:
+        capturing: a process of its own where the harm is done to that.
+        is_of_server: it needs a server of its own.
+    """
+
+    step: Step
+    windows: Windows = Windows.NONE
+    capturing: Capturing = in_process
+    is_of_server: bool = False
+
+
+HARMS: dict[str, Harm] = {
+    "server killed": Harm(server_killed(1.0), Windows.SOME, is_of_server=True),
+    "client killed": Harm(killed_and_resumed(0.5), Windows.PERHAPS, as_process()),
+    "disk full": Harm(starved, Windows.SOME, as_process()),
+    "disk stalled": Harm(disk_stalled(3.0)),
+    "server's clock": Harm(server_clock_set(30.0, -30.0, 0.0), is_of_server=True),
+    "own clock": Harm(clock_set(3600.0, -30.0, 0.0), capturing=as_process()),
 }
 
-SERVER_CASES: dict[str, tuple[Step, ...]] = {
-    "server-killed": (server_killed(1.0),),
-    "server-stopped": (server_stopped(6.0),),
-    "server-killed-and-stopped": (server_killed(0.0), server_stopped(6.0)),
-}
-"""These need a server of their own."""
 
-HARMLESS = frozenset(CASES) | {"server-stopped", "clock-forward", "clock-back", "clock-to-and-fro"}
-"""What must leave no window: session, subscription and queues outlive it, or Republish brings what was spoilt."""
+@dataclass(frozen=True)
+class Case:
+    """One capture: what goes wrong in it, one after the other, each shifted by chance.
+
+    Attributes:
+        stacks: on which it is tried; empty = all.
+    """
+
+    steps: tuple[Step, ...]
+    windows: Windows = Windows.NONE
+    capturing: Capturing = in_process
+    is_of_server: bool = False
+    stacks: tuple[str, ...] = field(default=())
+
+
+def _alone(harm: Harm) -> Case:
+    return Case((harm.step,), harm.windows, harm.capturing, harm.is_of_server)
+
+
+def both(kind: str, harm: str) -> Case:
+    """A fault of the connection, and a harm while it goes on."""
+    its = HARMS[harm]
+    return Case((during(KINDS[kind], its.step),), its.windows, its.capturing, its.is_of_server)
+
+
+def _again(first: str, make: Callable[[str], Fault], messages: Sequence[tuple[str, str]]) -> dict[str, Case]:
+    return {name: Case((volley(ONE[first], make(message)),)) for name, message in messages}
+
+
+def _cut(message: str) -> Fault:
+    return Fault(Kind.TRUNCATE, way=Way.DOWN, message=message, offset=20)
+
+
+def _swallow(message: str) -> Fault:
+    return Fault(Kind.HOLE, 0.5, way=Way.DOWN, message=message)
+
+
+_EXPIRING = as_process("--backfill", lifetime_s=2.0)
+"""The server gives the subscription up during a long fault, and may have a history."""
+
+CASES: dict[str, Case] = {
+    "nothing": Case(()),
+    **{name: Case((volley(fault),)) for name, fault in ONE.items()},
+    "three-resets": Case((volley(ONE["reset"]), volley(ONE["reset"]), volley(Fault(Kind.RESET, pause_s=0.0)))),
+    **_again("reset", _cut, [(f"reset-then-cut-{name}", message) for name, message in _WAY_BACK.items()]),
+    **_again("reset", _swallow, [(f"reset-then-hole-{name}", message) for name, message in _WAY_BACK.items()]),
+    **{name.replace(" ", "-"): _alone(harm) for name, harm in HARMS.items()},
+    "client-killed-for-good": Case((killed,), Windows.SOME, as_process()),
+    "disk-full-and-resumed": Case((starved_and_resumed,), Windows.PERHAPS, as_process()),
+    "server-stopped": Case((server_stopped(6.0),), is_of_server=True),
+    "server-killed-and-stopped": Case((server_killed(0.0), server_stopped(6.0)), Windows.SOME, is_of_server=True),
+    "server-back-ahead": Case((server_killed(0.5, ahead_s=30.0),), Windows.SOME, is_of_server=True),
+    "server-back-behind": Case((server_killed(0.5, ahead_s=-30.0),), Windows.SOME, is_of_server=True),
+    "expired": Case((volley(ONE["long-hole"]),), Windows.SOME, _EXPIRING),
+    "expired-then-cut-history": Case((volley(ONE["long-hole"], _cut("HistoryReadResponse")),), Windows.SOME, _EXPIRING),
+    "expired-then-hole-history": Case(
+        (volley(ONE["long-hole"], _swallow("HistoryReadResponse")),), Windows.SOME, _EXPIRING
+    ),
+    **{f"{harm} during {kind}": both(kind, harm) for harm in HARMS for kind in KINDS},
+}

@@ -1,7 +1,7 @@
 """`omptool` as a process of its own that can be killed, starved of disk, or given a clock that somebody sets.
 
-Usage: client.py OPTIONS-AS-JSON ARGUMENT…, with `keep_alive_s`, and `step`: a file whose number of seconds, as soon as
-it is there, the wall clock is off by.
+Usage: client.py OPTIONS-AS-JSON ARGUMENT…, with `keep_alive_s`, `lifetime_s` of the subscription, `channel_s` of the
+secure channel, and `step`: a file whose number of seconds, as soon as it is there, the wall clock is off by.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from omptool.cli.app import main
-from omptool.opcua import subscription
+from omptool.opcua import channel, subscription
 
 
 def shift_clock(step: Path) -> None:
@@ -28,7 +28,8 @@ def shift_clock(step: Path) -> None:
 
 if __name__ == "__main__":
     options = json.loads(sys.argv[1])
-    subscription.KEEP_ALIVE_S = options["keep_alive_s"]
+    subscription.KEEP_ALIVE_S, subscription.LIFETIME_S = options["keep_alive_s"], options["lifetime_s"]
+    channel.LIFETIME_S = options["channel_s"]
     shift_clock(Path(options["step"]))
     sys.argv[1:] = sys.argv[2:]
     main()

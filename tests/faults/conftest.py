@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from omptool.opcua import subscription
+from omptool.opcua import channel, subscription
 from tests.faults import disk, scenario
+from tests.faults.ensemble import running
 from tests.faults.proxy import Workshop
 from tests.faults.servers import STACKS, TickingServer
 
@@ -20,23 +21,15 @@ def workshop() -> Iterator[Workshop]:
 
 @pytest.fixture(scope="session")
 def ticking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, TickingServer]]:
-    """One server of each stack, for whatever does not kill it."""
-    home = tmp_path_factory.mktemp("ticking")
-    servers = {name: stack(home) for name, stack in STACKS.items()}
-    try:
-        for server in servers.values():
-            server.start()
-        for server in servers.values():
-            server.ready()
+    """One server of each stack, for whatever does not harm it."""
+    with running(STACKS, tmp_path_factory.mktemp("ticking")) as servers:
         yield servers
-    finally:
-        for server in servers.values():
-            server.kill()
 
 
 @pytest.fixture(scope="module")
 def soon() -> Iterator[None]:
-    """Keep-alives every second, and a disk that can be stalled."""
+    """Keep-alives every second, channels renewed all the time, and a disk that can be stalled."""
     with pytest.MonkeyPatch.context() as patch, disk.slow_syncs():
         patch.setattr(subscription, "KEEP_ALIVE_S", scenario.KEEP_ALIVE_S)
+        patch.setattr(channel, "LIFETIME_S", scenario.CHANNEL_S)
         yield

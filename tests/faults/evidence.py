@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,18 +14,23 @@ from tests.faults.judge import Row, Window
 from tests.faults.ticking import NODES, Tick, node_id
 
 _NAMES = {node_id(name): name for name in NODES}
-_COLUMNS = ["node_id", "time", "time_ns", "value", "status", "receive_time", "origin", "seq"]
+_COLUMNS = ["node_id", "time", "time_ns", "value", "status", "origin", "seq"]
 
 
 def rows_of(folder: Path) -> list[Row]:
-    """Every row, as `cat` shows it."""
+    """Every row, as `cat` shows it; when it came, by the clock that nobody sets."""
     capture, found = Capture.open(folder), []
-    subs = {first + n: sub for first, batch in capture.batches() for n, sub in enumerate(batch["sub"].to_pylist())}
+    ahead_ns = time.time_ns() - time.monotonic_ns()
+    came: dict[int, tuple[int, int]] = {}
+    for first, batch in capture.batches():
+        both = zip(batch["sub"].to_pylist(), batch["receive_mono"].to_pylist(), strict=True)
+        came |= {first + n: (sub, mono + ahead_ns) for n, (sub, mono) in enumerate(both)}
     for batch in view.telemetry(capture):
         for row in batch.select(_COLUMNS).to_pylist():
             tick = Tick(_NAMES[row["node_id"]], unix_us(row["time"]) * 1000 + row["time_ns"], row["value"])
             assert row["status"] == 0, row
-            found.append(Row(tick, unix_us(row["receive_time"]) * 1000, subs[row["seq"]], row["origin"] == "initial"))
+            sub, received_ns = came[row["seq"]]
+            found.append(Row(tick, received_ns, sub, row["origin"] == "initial"))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ NEVER_NS = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a capture, when it came (Unix nanoseconds), and on which subscription."""
+    """A row of a capture, when it came (Unix nanoseconds, true clock), and on which subscription."""
 
     tick: Tick
     received_ns: int
@@ -45,10 +45,21 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A fault as it was, by the clock of whoever made it; Unix nanoseconds. `NEVER_NS`: it ended the capture."""
+    """A fault as it was, by the true clock; Unix nanoseconds.
+
+    Attributes:
+        ended_ns: `NEVER_NS`: it ended the capture.
+        before_ns, after_ns: how far the server's clock, which is the rows' and the windows', was ahead at both ends.
+    """
 
     begun_ns: int
     ended_ns: int
+    before_ns: int = 0
+    after_ns: int = 0
+
+    def with_span(self, begun_ns: int, ended_ns: int) -> Trouble:
+        """This one, and another that went on at the same time."""
+        return replace(self, begun_ns=min(self.begun_ns, begun_ns), ended_ns=max(self.ended_ns, ended_ns))
 
 
 class Charge(StrEnum):
@@ -92,7 +103,7 @@ def judge(
     found += [
         Finding(Charge.DEAD, f"nothing after {_text(trouble.ended_ns)}")
         for trouble in troubles
-        if trouble.ended_ns < NEVER_NS and not any(row.tick.at_ns > trouble.ended_ns for row in rows)
+        if trouble.ended_ns < NEVER_NS and not any(row.received_ns > trouble.ended_ns for row in rows)
     ]
     return found
 
@@ -128,20 +139,24 @@ def _untrue(shown: Sequence[Tick], rows: Sequence[Row]) -> list[Finding]:
 
 
 def _absent(shown: Sequence[Tick], rows: Sequence[Row], windows: Sequence[Window]) -> list[Finding]:
-    """Per node, between its first row and its last, in the order in which the server showed them."""
+    """Per node, between its first row and its last, in the order in which the server showed them.
+
+    What a server showed twice, because its clock was set back, must be there twice.
+    """
     found = []
-    held = {row.tick for row in rows}
+    live = Counter(row.tick for row in rows if not row.is_initial)
+    held = live | Counter({row.tick: 1 for row in rows if row.is_initial})
     for node in sorted({tick.node for tick in shown}):
         own = [tick for tick in shown if tick.node == node]
         places = [place for place, tick in enumerate(own) if tick in held]
         if not places:
             found.append(Finding(Charge.SILENT, node))
             continue
-        absent = (tick for tick in own[places[0] : places[-1]] if tick not in held)
+        often = Counter(own[places[0] : places[-1]])
         found += [
             Finding(Charge.LOST, f"{tick.node} {_text(tick.at_ns)}")
-            for tick in absent
-            if not any(window.holds(tick) for window in windows)
+            for tick, count in often.items()
+            if held[tick] < count and not any(window.holds(tick) for window in windows)
         ]
     return found
 
@@ -159,11 +174,16 @@ def back_ns(trouble: Trouble, until_ns: int, rows: Sequence[Row]) -> int:
 def _allowance(trouble: Trouble, until_ns: int, rows: Sequence[Row], interval_ns: int) -> tuple[int, int]:
     """Where windows may lie for one fault: from the last value before it until values came again.
 
-    Two intervals more: a value may wait one before it is sent, and messages are one apart.
+    Two intervals more: a value may wait one before it is sent, and messages are one apart. By the server's clock: one
+    that was set meanwhile makes it longer, or the time before and the time after it lie in disorder.
     """
     before = [row.tick.at_ns for row in rows if row.received_ns <= trouble.begun_ns]
-    start = min(trouble.begun_ns, max(before, default=trouble.begun_ns))
-    return start - 2 * interval_ns, max(trouble.ended_ns, back_ns(trouble, until_ns, rows))
+    begun_ns = trouble.begun_ns + trouble.before_ns
+    start = min(begun_ns, max(before, default=begun_ns)) if trouble.before_ns == trouble.after_ns else begun_ns
+    back = max(trouble.ended_ns, back_ns(trouble, until_ns, rows))
+    lasted = back - trouble.begun_ns
+    end = NEVER_NS if back >= NEVER_NS else back + trouble.after_ns
+    return min(start, end - lasted) - 2 * interval_ns, max(end, start + lasted if end < NEVER_NS else end)
 
 
 def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> list[Finding]:

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 
 from tests.conftest import clean_environment
-from tests.faults.ticking import Tick, ticks
+from tests.faults.ticking import NODES, Tick, ticks
 from tests.peers.plants import node_binary
 
 HERE = Path(__file__).parent
@@ -29,6 +29,7 @@ class TickingServer(ABC):
         self.url = ""
         self._home = home
         self._truth = home / f"truth-{self.name}-{id(self)}"
+        self._clock = home / f"step-{self.name}-{id(self)}"
 
     @abstractmethod
     def command(self, options: str) -> list[str]:
@@ -39,7 +40,7 @@ class TickingServer(ABC):
         errors = (self._home / f"stderr-{self.name}").open("ab")
         with errors:
             self.process = subprocess.Popen(
-                self.command(json.dumps({"truth": str(self._truth)})),
+                self.command(json.dumps({"truth": str(self._truth), "step": str(self._clock)})),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 env=clean_environment(self._home) | {"PYTHONPATH": str(HERE.parents[1])}, cwd=self._home,
             )  # fmt: skip
@@ -63,10 +64,28 @@ class TickingServer(ABC):
     def go_on(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    def set_clock(self, seconds: float) -> None:
+        """Its clock is off by so much from now on, or from its next start on."""
+        temporary = self._clock.with_suffix(".new")
+        temporary.write_text(str(seconds))
+        temporary.replace(self._clock)
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far its clock is off."""
+        return round(float(self._clock.read_text()) * 1e9) if self._clock.exists() else 0
+
     def shown(self) -> list[Tick]:
         """Everything it gave out, in all its lives."""
-        lines = self._truth.read_bytes().split(b"\n")[:-1]
-        return ticks([int(line) for line in lines])
+        return ticks(self._lines())
+
+    @property
+    def place(self) -> int:
+        """How many values it gave out so far; what comes from now on is behind this place of `shown`."""
+        return len(self._lines()) * len(NODES)
+
+    def _lines(self) -> list[int]:
+        return [int(line) for line in self._truth.read_bytes().split(b"\n")[:-1]] if self._truth.exists() else []
 
 
 class OwnStack(TickingServer):

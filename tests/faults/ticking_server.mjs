@@ -1,10 +1,30 @@
 // A server on a stack that is not ours whose values are those of ticking.py. One JSON argument: `truth`, a file for the
-// k that it gives out. Prints one JSON line with its url; ends with its stdin.
+// k that it gives out, and `step`, a file whose number of seconds its clock is off by as soon as it is there. All values
+// have a history. Prints one JSON line with its url; ends with its stdin.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+
+const options = JSON.parse(process.argv[2] ?? "{}");
+let aheadMs = 0;
+
+function lookAtClock() {
+  aheadMs = fs.existsSync(options.step) ? Math.round(Number(fs.readFileSync(options.step, "utf8")) * 1000) : 0;
+}
+lookAtClock();
+
+// before the stack is loaded: it takes times from here
+const TrueDate = Date;
+globalThis.Date = class Date extends TrueDate {
+  constructor(...given) {
+    given.length === 0 ? super(TrueDate.now() + aheadMs) : super(...given);
+  }
+  static now() {
+    return TrueDate.now() + aheadMs;
+  }
+};
 
 const require = createRequire(new URL("../peers/", import.meta.url));
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
@@ -15,7 +35,6 @@ const { DataType, Variant } = require("node-opcua-variant");
 
 const PERIOD_MS = 50;
 const NODES = ["Tick0", "Tick1", "Tick2", "Tick3"];
-const options = JSON.parse(process.argv[2] ?? "{}");
 
 function freePort() {
   return new Promise((resolve, reject) => {
@@ -33,6 +52,7 @@ function addTicking(space) {
   return NODES.map((name) => {
     const made = own.addVariable({ componentOf: folder, browseName: name, nodeId: `s=${name}`, dataType: "Double", minimumSamplingInterval: 0 });
     made.setValueFromSource(new Variant({ dataType: DataType.Double, value: 0 }), StatusCodes.Good, new Date(0));
+    space.installHistoricalDataNode(made, { maxOnlineValues: 20000 });
     return made;
   });
 }
@@ -41,7 +61,13 @@ function addTicking(space) {
 function tick(variables) {
   const truth = fs.openSync(options.truth, "a");
   let last = Math.floor(Date.now() / PERIOD_MS) - 1;
+  let before = aheadMs;
   const step = () => {
+    lookAtClock();
+    if (aheadMs !== before) {
+      before = aheadMs;
+      last = Math.floor(Date.now() / PERIOD_MS) - 1;
+    }
     if (last < Math.floor(Date.now() / PERIOD_MS)) {
       last += 1;
       fs.writeSync(truth, `${last}\n`);

@@ -1,7 +1,7 @@
 """A server on omptool's own stack whose values are those of `ticking`; a process of its own, so that it can be killed.
 
-Usage: ticking_server.py OPTIONS-AS-JSON, with `truth`, a file for the k that it gives out, and `port`. Prints one JSON
-line with `url`.
+Usage: ticking_server.py OPTIONS-AS-JSON, with `truth`, a file for the k that it gives out, `step`, a file whose number
+of seconds its clock is off by as soon as it is there, and `port`. Prints one JSON line with `url`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,12 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
 from typing import Any
+
+from asyncua.server import internal_server
+from asyncua.ua import uaprotocol_auto
 
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
@@ -44,27 +49,59 @@ def nodes() -> list[Node]:
     return made
 
 
-async def values(truth: int) -> AsyncIterator[ServedValue]:
+class Clock:
+    """The server's clock: the true one, until somebody sets it."""
+
+    def __init__(self, step: Path) -> None:
+        self._step = step
+        self._true_ns = time.time_ns
+
+    def ahead_ns(self) -> int:
+        return round(float(self._step.read_text()) * 1e9) if self._step.exists() else 0
+
+    def now_ns(self) -> int:
+        return self._true_ns() + self.ahead_ns()
+
+    def install(self) -> None:
+        """Let PublishTimes, ResponseHeaders and ServerTimestamps be this clock's too; channels keep the true one."""
+        clock = self
+
+        class Moment(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Moment:
+                return super().now(tz) + timedelta(microseconds=clock.ahead_ns() // 1000)
+
+        uaprotocol_auto.datetime = internal_server.datetime = Moment  # type: ignore[attr-defined, misc, assignment]
+        time.time_ns = self.now_ns
+
+
+async def values(truth: int, clock: Clock) -> AsyncIterator[ServedValue]:
     """Tick after tick; each is in the file of truth before it is given out."""
-    k = time.time_ns() // PERIOD_NS
+    ahead_ns = clock.ahead_ns()
+    k = clock.now_ns() // PERIOD_NS
     while True:
         os.write(truth, b"%d\n" % k)
         for name in NODES:
             yield shown(name, k)
         k += 1
-        await asyncio.sleep(max(k * PERIOD_NS - time.time_ns(), 0) / 1e9)
+        if clock.ahead_ns() != ahead_ns:
+            ahead_ns = clock.ahead_ns()
+            k = clock.now_ns() // PERIOD_NS
+        await asyncio.sleep(max(k * PERIOD_NS - clock.now_ns(), 0) / 1e9)
 
 
 def shown(name: str, k: int) -> ServedValue:
-    due_ns = k * PERIOD_NS
+    """Tick k of a node, to be handed out at once: whoever yields it has waited."""
     variant = encode_variant(BuiltinType.Double, value(name, k))
-    return ServedValue(due_ns, node_id(name), variant, 0, unix_ns_to_ticks(due_ns))
+    return ServedValue(0, node_id(name), variant, 0, unix_ns_to_ticks(k * PERIOD_NS))
 
 
 async def main(options: dict[str, Any]) -> None:
     truth = os.open(options["truth"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    clock = Clock(Path(options["step"]))
+    clock.install()
     served = await serve(
-        nodes(), values(truth), namespaces=("", "urn:test:ticking:server", NAMESPACE),
+        nodes(), values(truth, clock), namespaces=("", "urn:test:ticking:server", NAMESPACE),
         application_uri="urn:test:ticking:server", port=options.get("port", 0),
     )  # fmt: skip
     print(json.dumps({"url": served.url}), flush=True)  # noqa: T201

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import hashlib
 
 import pytest
 from asyncua import Client
@@ -69,12 +70,12 @@ def certificate() -> bytes:
 
 def test_a_certificate_chain_is_read_by_its_first() -> None:
     own = certificate()
-    subject, expires = module._certificate(own + certificate())
-    assert subject is not None and "CN=Press 7" in subject
-    assert expires == dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
-    assert module._thumbprint(own + certificate()) == module._thumbprint(own)
+    first = module._certificate(own + certificate())
+    assert first is not None and "CN=Press 7" in first.subject
+    assert first.valid_to == dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+    assert (first.der, first.sha1) == (own, hashlib.sha1(own).hexdigest().upper())
 
 
 @pytest.mark.parametrize("broken", [None, b"", b"\x30\x82", b"\x30\x82\x00\x04abcd", b"no certificate at all"])
 def test_a_broken_certificate_is_left_out(broken: bytes | None) -> None:
-    assert module._certificate(broken) == (None, None)
+    assert module._certificate(broken) is None

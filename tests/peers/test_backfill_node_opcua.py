@@ -13,6 +13,7 @@ from omptool.capture import view
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, Selection, Wanted
+from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.lake.convert import convert
 from omptool.model.times import unix_us
@@ -68,6 +69,7 @@ def test_every_tick_is_there_once_and_the_window_is_backfilled(capture: Path) ->
         assert len(absent) <= 1, name  # the tick that came as an initial value
     [gap] = Capture.open(capture).gap_entries
     assert (gap.state, gap.detail["history"]["filled"]) == (GapState.BACKFILLED, 8)
+    assert not verify(Capture.open(capture)).has_unexplained
 
 
 def test_the_lake_has_the_older_rows_in_their_place(capture: Path, tmp_path: Path) -> None:
