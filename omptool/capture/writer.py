@@ -31,6 +31,7 @@ from omptool.capture.format import (
     TELEMETRY_KIND,
     segment_file,
 )
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
 from omptool.capture.placing import SegmentLine, check_free, new_id
@@ -73,6 +74,7 @@ class CaptureWriter:
         self._session |= session
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self._entries = Entries()
+        self._fresh = FreshFiles(path)
         self._marks: dict[int, int] = {}
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
@@ -192,8 +194,8 @@ class CaptureWriter:
         Raises:
             DiskFull, OutputFailed: nothing is recorded; call again.
         """
-        types_file = write_types(self.path, server)
-        name = write_nodes(self.path, server, types_file, nodes)
+        types_file = write_types(self._fresh, server)
+        name = write_nodes(self._fresh, server, types_file, nodes)
         entry = {"file": name, "first_row": self._telemetry.next_row, "server": server.server}
         self._node_tables.append(entry)
         self.journal("nodes", server=server.server, detail=entry | {"types": types_file, "nodes": len(nodes)})
@@ -297,6 +299,7 @@ class CaptureWriter:
         Raises:
             DiskFull, OutputFailed: the files end at the last good commit, everything since is still in memory.
         """
+        self._fresh.sync()
         self._put_entries()
         if self._marks:
             self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(self._marks)})

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -315,12 +316,18 @@ def _where(file: File, table: tuple[str, ...], key: str | None) -> str:
 
 def _line_of(text: str, table: tuple[str, ...], key: str | None) -> int | None:
     """Line of `key` in `[table]`, or of the header of the table; None where it is written in some other TOML way."""
+    return _lines(text).get(table if key is None else (*table, key))
+
+
+@lru_cache(maxsize=4)
+def _lines(text: str) -> dict[tuple[str, ...], int]:
+    """Where each table and each key in one begins; looked up for every server of a file that may name thousands."""
     current: tuple[str, ...] = ()
+    found: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
             current = tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", header[1]))
-            if (key is None and current == table) or current == (*table, key):
-                return number
-        elif key is not None and current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
-            return number
-    return None
+            found.setdefault(current, number)
+        elif key := re.match(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*[.=]", line):
+            found.setdefault((*current, next(filter(None, key.groups()), "")), number)
+    return found
