@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from omptool.capture import batches, frames
-from omptool.capture.fresh import FreshFiles
 from omptool.capture.format import (
     FORMAT,
     KEY_FORMAT,
@@ -29,6 +28,7 @@ from omptool.capture.format import (
     NS,
     TYPES_NAME,
 )
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.segment import Encoder
 from omptool.errors import ServerRefused
 from omptool.model import bounded_json

@@ -14,7 +14,7 @@ from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.faults import from_status
-from omptool.opcua.hooks_publish import Slot
+from omptool.opcua.hooks_framing import Slot
 
 TICKS_2026 = 134_116_128_000_000_000
 
