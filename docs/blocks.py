@@ -65,6 +65,11 @@ def server_settings() -> str:
     return _keys(config.SERVER_SETTINGS)
 
 
+def node_settings() -> str:
+    """Every key of a `[[capture.nodes]]` table."""
+    return _keys(config.NODE_SETTINGS)
+
+
 def _keys(settings: Sequence[config.Setting]) -> str:
     lines = ["| key | default | meaning |", "|---|---|---|"]
     for setting in settings:

@@ -67,6 +67,9 @@ PLAN = {
     "sampling_ms": "SamplingInterval that would be asked for, milliseconds.",
     "queue_size": "QueueSize that would be asked for.",
     "server": "Its server, as rows will name it.",
+    "discard": "What the server would drop when the queue runs over: `oldest`, `newest`.",
+    "deadband": "How far a number must move to be reported, `%` of its EURange; null = any change.",
+    "trigger": "What would be reported: changes of `status`, `status-value`, `status-value-timestamp`.",
 }
 
 INFO = {

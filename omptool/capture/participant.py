@@ -11,27 +11,26 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from omptool.capture import oplog
+from omptool.capture.choosing import Found, browse, moved_settings, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import revision, was_revised
-from omptool.capture.selection import Choice, choose, select
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
 from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
-from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.crawl import crawl
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.metadata import enrich
 from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
@@ -49,37 +48,6 @@ _REASONS = {
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
 }
-
-
-class Found(NamedTuple):
-    """Every node below Objects, the Variables to monitor, and nodes (with StatusCode) that cannot be browsed."""
-
-    nodes: list[Node]
-    chosen: list[Node]
-    unbrowsable: dict[str, int]
-
-
-async def browse(
-    session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
-) -> tuple[Found, Choice]:
-    """Look at every node of a server, and choose; where it is the only one, everything asked for must be there.
-
-    Raises:
-        NotFound, UsageError: see `selection.select` and `selection.choose`.
-    """
-    progress.phase = "browsing"
-
-    def count(found: int) -> None:
-        progress.nodes = found
-
-    refused: dict[str, int] = {}
-    nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
-    globs, listed = selection.globs, selection.listed
-    if is_alone:
-        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
-    else:
-        choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
-    return Found(nodes, choice.nodes, refused), choice
 
 
 class Participant:
@@ -105,7 +73,7 @@ class Participant:
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
         self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
-        self._selection = selection
+        self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
         self.is_alone = is_alone
@@ -137,7 +105,8 @@ class Participant:
         self._check_same(session)
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
-            found, choice = await browse(session, self._selection, self.progress, is_alone=self.is_alone)
+            is_alone = self.is_alone or self.wanted.selection is not None
+            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
@@ -146,8 +115,7 @@ class Participant:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        sampling_ms = self.wanted.intervals.sampling_ms
-        return [RequestedItem(node.node_id, n, sampling_ms) for n, node in enumerate(self._found.chosen, 1)]
+        return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
         """On another session nodes may have other NodeIds, and what types mean must be known again."""
@@ -155,7 +123,8 @@ class Participant:
             session.data_types.update(self._data_types)
         relocated = await relocate(session, found.chosen)
         if relocated is not None:
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable)
+            asked = moved_settings(found.asked, relocated.moved)
+            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
             named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
             self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
 
@@ -236,9 +205,11 @@ class Participant:
             await self._recording.in_thread(self._write_away)
             self._show()
         else:
+            oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
             self._recording.check_hope(self._startup)
 
     def event(self, event: Event) -> None:
+        self.progress.slow += event.kind == "client_slow"
         self._events.append((time.time_ns(), event))
 
     # in the worker thread
@@ -246,6 +217,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left)
         if self._away:
@@ -347,6 +319,7 @@ class Participant:
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
+        self.progress.connects += 1
         self._show()
 
     def _not_connected(self, cause: str) -> None:
@@ -380,6 +353,11 @@ class Participant:
             sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
             overflows=store.overflows,
             unknown_types=store.unknown_types,
+            unfiltered=tuple(
+                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
+                for item in self._items
+                if item.unfiltered
+            ),
             filled=store.filler.windows if store.filler else 0,
         )
 

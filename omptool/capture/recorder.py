@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from omptool.capture.choosing import browse, requests
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
-from omptool.capture.participant import Participant, browse
+from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
@@ -35,9 +36,9 @@ from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
+from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.flusher import Flusher
-from omptool.opcua.items import queue_size
 from omptool.opcua.session import connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
@@ -56,11 +57,17 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
     async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
         async with connect(wanted.server) as session:
             startup.introduced(number, session.application_uri)
-            _, choice = await browse(session, selection, ServerProgress(wanted.label), is_alone=len(servers) == 1)
+            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
+            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
         startup.offer(number, choice)
         asked = wanted.intervals
-        depth = queue_size(asked.publishing_ms, asked.sampling_ms)
-        return [PlannedItem("", node, asked.sampling_ms, depth) for node in choice.nodes]
+        items = requests(choice.nodes, found.asked, asked.sampling_ms)
+        return [
+            PlannedItem(
+                "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
+            )
+            for node, item in zip(choice.nodes, items, strict=True)
+        ]
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
     startup.check()

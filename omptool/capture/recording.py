@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from omptool.capture.naming import Shared
+from omptool.capture.nodelist import Listed
 from omptool.config import ServerConfig
+from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Settings for the nodes whose path matches; of several rules for a node the first one says more."""
+
+    glob: str
+    monitoring: Monitoring
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """What to capture; see `selection.select`."""
+    """What to capture, and how; see `selection.select` and `asked.settings`.
+
+    Attributes:
+        monitoring: for all nodes; what stands beside a node in the list wins, `rules` come last.
+    """
 
     globs: tuple[str, ...] = ()
-    listed: tuple[str, ...] | None = None
+    listed: tuple[Listed, ...] | None = None
+    monitoring: Monitoring = AS_ALL
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +49,15 @@ class Intervals:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A server to be recorded, and at which intervals."""
+    """A server to be recorded, and at which intervals.
+
+    Attributes:
+        selection: of its own; None takes the one of all servers.
+    """
 
     server: ServerConfig
     intervals: Intervals
+    selection: Selection | None = None
 
     @property
     def label(self) -> str:
@@ -85,6 +106,7 @@ class PlannedItem:
     node: Node
     sampling_ms: float
     queue_size: int
+    monitoring: Monitoring = AS_ALL
 
 
 @dataclass(slots=True)
@@ -98,6 +120,8 @@ class ServerProgress:
         gaps: windows in which values may be missing.
         keep_alive_s: longest silence that the server promised; `silence` is the present one.
         lag_s: between the arrival of the oldest value of the last batch and its being safe on disk.
+        reasons: the same windows by reason; the recording's own counter.
+        connects: how often it was connected; `slow` how often omptool asked for nothing for too long.
         cause: why it is not connected.
         lost_ns: since when; `attempts` failed since then, the next comes in `retry_in` seconds.
     """
@@ -107,6 +131,9 @@ class ServerProgress:
     nodes: int = 0
     rows: int = 0
     gaps: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    connects: int = 0
+    slow: int = 0
     lag_s: float = 0.0
     keep_alive_s: float = 0.0
     cause: str = ""
@@ -182,6 +209,7 @@ class ServerResult:
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         filled: windows that the server's history returned whole.
+        unfiltered: nodes whose deadband or trigger the server does not take: every change of them is recorded.
         sampled_ms: shortest and longest sampling interval of these.
         unknown_types: DataTypes that the server did not explain; their structures stay bytes.
     """
@@ -200,6 +228,7 @@ class ServerResult:
     overflows: int = 0
     unknown_types: tuple[str, ...] = ()
     filled: int = 0
+    unfiltered: tuple[FailedItem, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from omptool.model import status
+from omptool.model.monitoring import Discard
+
 if TYPE_CHECKING:
-    from omptool.opcua.items import MonitoredItem
+    from omptool.opcua.items import MonitoredItem, RequestedItem
 
 
 def was_revised(item: MonitoredItem) -> bool:
-    """Whether the server monitors a node otherwise than it was asked."""
+    """Whether a node is monitored otherwise than it was asked, or was asked for less than every change."""
     return item.is_monitored and (
-        item.sampling_ms != item.requested.sampling_ms or item.queue_size != item.asked_queue_size
+        bool(asked_filter(item.requested))
+        or item.sampling_ms != item.requested.sampling_ms
+        or item.queue_size != item.asked_queue_size
+        or item.is_sampled
+        or item.unfiltered != 0
     )
 
 
 def revision(handle: int, item: MonitoredItem) -> dict[str, Any]:
     """A node's entry in the journal; `handle` is the node's in the capture."""
+    unfiltered = {"unfiltered": status.name(item.unfiltered)} if item.unfiltered else {}
     return {
         "handle": handle,
         "node_id": item.requested.node_id,
@@ -25,4 +33,16 @@ def revision(handle: int, item: MonitoredItem) -> dict[str, Any]:
         "asked_queue_size": item.asked_queue_size,
         "queue_size": item.queue_size,
         "sampled": item.is_sampled,
+        **asked_filter(item.requested),
+        **unfiltered,
     }
+
+
+def asked_filter(item: RequestedItem) -> dict[str, Any]:
+    """What the server was asked to leave out of a node, and to drop first; empty where all is asked for."""
+    said = {
+        "trigger": None if item.trigger is None else str(item.trigger),
+        "deadband": None if item.deadband is None else str(item.deadband),
+        "discard": None if item.discard is Discard.OLDEST else str(item.discard),
+    }
+    return {name: value for name, value in said.items() if value is not None}

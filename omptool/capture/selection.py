@@ -6,10 +6,10 @@ capture that quietly takes less than it was told is worse than none.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from omptool.capture.nodelist import Listed, is_node_id
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import glob_hint, nearest
 from omptool.model.nodeid import NodeId
@@ -18,7 +18,6 @@ from omptool.model.path import Glob
 
 SERVER_OBJECT = "i=2253"
 
-_NODE_ID = re.compile(r"(nsu=[^;]*;|ns=\d+;)?[isgb]=")
 _BROWSE = "see what it has:  omptool browse SERVER"
 _SHOWN = 10
 """Problems listed one by one; a list of thousands helps nobody."""
@@ -28,7 +27,7 @@ def select(
     nodes: Sequence[Node],
     *,
     globs: Sequence[str] = (),
-    listed: Sequence[str] | None = None,
+    listed: Sequence[Listed] | None = None,
     namespaces: Sequence[str] = (),
 ) -> list[Node]:
     """The Variables to capture, in the order of `nodes`.
@@ -37,7 +36,7 @@ def select(
         nodes: every node below Objects, with AccessLevel.
         globs: path globs. Each must match; one that matches none of the default nodes is tried on every readable
             Variable, so `Server/**` and a Property can be had by asking.
-        listed: NodeIds or paths; None when there is no list.
+        listed: nodes of a list; None when there is none.
         namespaces: the server's NamespaceArray, for `ns=` in the list.
 
     Raises:
@@ -51,7 +50,7 @@ def select(
             raise NotFound("the server has no readable Variable below Objects", _BROWSE)
         return default
     chosen = {node.node_id for glob in globs for node in _matching(glob, default, readable)}
-    chosen |= {node.node_id for node in _named(listed or (), nodes, namespaces)}
+    chosen |= {node.node_id for node, _ in named(listed or (), nodes, namespaces)}
     if not chosen:
         raise NotFound("the list of nodes is empty", "write one NodeId or path per line")
     return [node for node in nodes if node.node_id in chosen]
@@ -68,7 +67,7 @@ def choose(
     nodes: Sequence[Node],
     *,
     globs: Sequence[str] = (),
-    listed: Sequence[str] | None = None,
+    listed: Sequence[Listed] | None = None,
     namespaces: Sequence[str] = (),
 ) -> Choice:
     """As `select` for one of several servers: a term that is not here may be on another (`nowhere`).
@@ -80,20 +79,23 @@ def choose(
     """
     if not globs and listed is None:
         return Choice(select(nodes), {})
-    indexed = [text for text in listed or () if text.startswith("ns=") and _NODE_ID.match(text)]
+    indexed = [each.text for each in listed or () if each.text.startswith("ns=") and is_node_id(each.text)]
     if indexed:
         raise UsageError(
             f"{indexed[0]} means another node on each server", "write nsu=<namespace URI>; instead of ns=, or a path"
         )
     chosen: set[str] = set()
     missing: dict[str, NotFound] = {}
-    for terms, kind in ((globs, "globs"), (listed or (), "listed")):
-        for term in terms:
-            try:
-                found = select(nodes, **{kind: [term]}, namespaces=namespaces)
-                chosen |= {node.node_id for node in found}
-            except NotFound as error:
-                missing[term] = error
+    for glob in globs:
+        try:
+            chosen |= {node.node_id for node in select(nodes, globs=[glob])}
+        except NotFound as error:
+            missing[glob] = error
+    found, unknown = find(listed or (), nodes, namespaces)
+    _check_readable(found)
+    chosen |= {node.node_id for node, _ in found}
+    for text in unknown:
+        missing[text] = _unknown([text], nodes) if len(missing) < _SHOWN else NotFound(text, _BROWSE)
     return Choice([node for node in nodes if node.node_id in chosen], missing)
 
 
@@ -114,12 +116,6 @@ def nowhere(choices: Sequence[Choice]) -> NotFound | None:
 def is_readable(node: Node) -> bool:
     """A Variable whose value this user may read, as far as the server says."""
     return node.node_class == "Variable" and (node.access_level is None or bool(node.access_level & READABLE))
-
-
-def read_list(lines: Iterable[str]) -> list[str]:
-    """NodeIds and paths of a list file: one per line, blank lines and lines with `#` in front left out."""
-    stripped = (line.strip() for line in lines)
-    return [line for line in stripped if line and not line.startswith("#")]
 
 
 def _default(nodes: Sequence[Node], readable: Sequence[Node]) -> list[Node]:
@@ -143,41 +139,62 @@ def _matching(pattern: str, default: Sequence[Node], readable: Sequence[Node]) -
     return found
 
 
-def _named(listed: Sequence[str], nodes: Sequence[Node], namespaces: Sequence[str]) -> list[Node]:
+def named(listed: Sequence[Listed], nodes: Sequence[Node], namespaces: Sequence[str]) -> list[tuple[Node, Listed]]:
+    """The nodes that a list names, by path or NodeId; one whose NodeId is gone is what stands where it stood.
+
+    Raises:
+        NotFound: one is not there.
+        UsageError: a malformed NodeId, or a node without a readable value.
+    """
+    found, unknown = find(listed, nodes, namespaces)
+    if unknown:
+        raise _unknown(unknown, nodes)
+    _check_readable(found)
+    return found
+
+
+def find(
+    listed: Sequence[Listed], nodes: Sequence[Node], namespaces: Sequence[str]
+) -> tuple[list[tuple[Node, Listed]], list[str]]:
+    """What is there of a list, and what is not."""
     by_id = {node.node_id: node for node in nodes}
     by_path: dict[str, list[Node]] = {}
     for node in nodes:
         by_path.setdefault(node.path, []).append(node)
-    found: list[Node] = []
+    found: list[tuple[Node, Listed]] = []
     unknown: list[str] = []
-    for text in listed:
-        if text in by_path:
-            found += by_path[text]
-        elif (node_id := _node_id(text, namespaces)) in by_id:
-            found.append(by_id[node_id])
+    for each in listed:
+        if each.text in by_path:
+            found += [(node, each) for node in by_path[each.text]]
+        elif (node_id := _node_id(each.text, namespaces)) in by_id:
+            found.append((by_id[node_id], each))
+        elif each.path and each.path in by_path:
+            found += [(node, each) for node in by_path[each.path]]
         else:
-            unknown.append(text)
-    if unknown:
-        raise _unknown(unknown, by_id, by_path)
-    unreadable = [node.path or node.node_id for node in found if not is_readable(node)]
+            unknown.append(each.text)
+    return found, unknown
+
+
+def _check_readable(found: Iterable[tuple[Node, Listed]]) -> None:
+    unreadable = [node.path or node.node_id for node, _ in found if not is_readable(node)]
     if unreadable:
         listing = "\n".join(unreadable[:_SHOWN])
         count = "1 of the listed nodes has" if len(unreadable) == 1 else f"{len(unreadable)} of the listed nodes have"
         raise UsageError(f"{count} no readable value", f"take out of the list:\n{listing}")
-    return found
 
 
 def _node_id(text: str, namespaces: Sequence[str]) -> str:
     """The C1 text of a line that is a NodeId; the empty string, which no node has, for a path."""
-    if not _NODE_ID.match(text):
+    if not is_node_id(text):
         return ""
     return str(NodeId.parse(text, namespaces))
 
 
-def _unknown(unknown: Sequence[str], by_id: Iterable[str], by_path: Iterable[str]) -> NotFound:
+def _unknown(unknown: Sequence[str], nodes: Sequence[Node]) -> NotFound:
+    by_id, by_path = [node.node_id for node in nodes], [node.path for node in nodes]
     lines = []
     for text in unknown[:_SHOWN]:
-        near = nearest(text, by_id if _NODE_ID.match(text) else by_path, 1)
+        near = nearest(text, by_id if is_node_id(text) else by_path, 1)
         lines.append(f"{text}   nearest: {near[0]}" if near else text)
     more = len(unknown) - len(lines)
     lines += [f"and {more:,} more"] if more else []

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from omptool import __version__
-from omptool.capture import batches, cache, encode
+from omptool.capture import batches, cache, encode, oplog
 from omptool.capture.carried import LastValues
 from omptool.capture.commits import Commit
 from omptool.capture.entries import Entries, until_text
@@ -227,6 +227,7 @@ class CaptureWriter:
             time_ns: Unix nanoseconds; default now.
         """
         self._entries.journal(kind, server, sub, detail, self._clock() if time_ns is None else time_ns)
+        oplog.entry(kind, server, detail)
 
     def gap(
         self,
@@ -254,6 +255,7 @@ class CaptureWriter:
             server=server, node=node, sub=sub, start_ns=start_ns, end_ns=end_ns, reason=str(reason), missing=missing,
             state=str(state), detail=detail, **again,
         )  # fmt: skip
+        oplog.window(str(reason), server, start_ns, end_ns, missing, detail)
 
     def append(self, batch: pa.RecordBatch, until: Mapping[int, int] | None = None) -> int:
         """Add rows of `SEGMENT`; returns the `seq` of the first one.
@@ -378,6 +380,7 @@ class CaptureWriter:
             age = self._mono() - kind.opened_mono
             if file is not None and (file.good >= self._rotate_bytes or age >= self._rotate_ns):
                 self._finish(kind)
+                oplog.entry("rotated", None, kind.done[-1])
                 with contextlib.suppress(OutputFailed):
                     self._write_cache("recording")
 

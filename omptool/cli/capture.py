@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import settings
+from omptool.cli import operating, settings
+from omptool.cli.capture_nodes import (
+    DeadbandOption,
+    DiscardOption,
+    NodesOption,
+    QueueOption,
+    TriggerOption,
+    Typed,
+    asked,
+)
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
+from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -26,34 +36,30 @@ from omptool.cli.options import (
 )
 from omptool.cli.output import Rows, emit
 from omptool.cli.signals import run_async, run_until_stopped
-from omptool.errors import NotFound, UsageError
+from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
 
-    from omptool.capture.recording import Limits, Selection, Wanted
-    from omptool.config import Config
+    from omptool.capture.recording import Limits
+    from omptool.cli.capture_nodes import Asked
+    from omptool.model.monitoring import Monitoring
 
-PLAN_COLUMNS = ("path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server")
-_MAX_LIST = 64 << 20
-"""Bytes of a list of nodes: a million of them."""
+PLAN_COLUMNS = (
+    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger"
+)  # fmt: skip
 
 
 def capture(
     servers: Annotated[
-        list[str], typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml.", metavar="SERVER...")
-    ],
+        list[str] | None,
+        typer.Argument(help="opc.tcp://HOST:PORT, or names from omptool.toml, also as globs.", metavar="SERVER..."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
     ] = None,
     select: SelectOption = None,
-    nodes: Annotated[
-        str | None,
-        typer.Option(
-            "--nodes", help="Only the nodes in FILE: one NodeId or path per line; - is stdin.", metavar="FILE"
-        ),
-    ] = None,
+    nodes: NodesOption = None,
     for_: Annotated[
         str | None, typer.Option("--for", help="Stop after this long: 90s, 10m, 8h, 2d.", metavar="DURATION")
     ] = None,
@@ -73,6 +79,10 @@ def capture(
             metavar="DURATION",
         ),
     ] = None,
+    queue_size: QueueOption = None,
+    discard: DiscardOption = None,
+    deadband: DeadbandOption = None,
+    trigger: TriggerOption = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the capture in X.omcap, or begin it; what lies between is a gap."),
@@ -85,6 +95,9 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    log_file: LogFileOption = None,
+    log_format: LogFormatOption = LogFormat.TEXT,
+    metrics: MetricsOption = None,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -100,32 +113,37 @@ def capture(
     Examples:
       omptool capture opc.tcp://10.1.4.7:4840 -o shift.omcap --for 8h
       omptool capture press7 press8 oven2 -o line1.omcap --until 22:00
+      omptool capture 'hall2-*' 'oven{1,2}' -o hall2.omcap
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
-      omptool browse press7 --select '**/Speed' --format csv | tail -n +2 | cut -d, -f1 | \\
-        omptool capture press7 -o speed.omcap --nodes -
+      omptool browse press7 --select '**/Speed' --format csv | omptool capture press7 -o speed.omcap --nodes -
+      omptool capture --nodes publishednodes.json -o plant.omcap
       omptool capture press7 --dry-run
       omptool capture press7 -o day.omcap --resume --lock press7.lock --for 8h
     """
-    asked = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
-    loaded = settings.load(config, asked)
+    intervals = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
+    loaded = settings.load(config, intervals)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
-    wanted = _wanted(loaded, servers, timeout)
+    typed = Typed(select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval)
+    what = asked(loaded, servers or (), typed, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
-        raise UsageError("capture needs a place to record to", f"omptool capture {' '.join(servers)} -o shift.omcap")
+        raise UsageError(
+            "capture needs a place to record to", f"omptool capture {' '.join(servers or ())} -o shift.omcap"
+        )
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
-    selection = _selection(select, nodes)
+    order = operating.read(log_file, log_format, metrics)
+
+    from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
-        return run_async(lambda: _show_plan(wanted, selection, format))
-    with locked(lock):
+        return run_async(lambda: _show_plan(what, format))
+    with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
-                wanted,
+                what,
                 output,
-                selection,
                 limits,
                 stop,
                 force=force,
@@ -133,14 +151,14 @@ def capture(
                 backfill=backfill,
                 mode=progress,
                 format=format,
+                order=order,
             )
         )
 
 
 async def _record(
-    servers: Sequence[Wanted],
+    what: Asked,
     output: Path,
-    selection: Selection,
     limits: Limits,
     stop: asyncio.Event,
     *,
@@ -149,18 +167,21 @@ async def _record(
     backfill: bool,
     mode: ProgressMode,
     format: str | None,
+    order: Operating,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
+    from omptool.cli import logfile
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
+    from omptool.cli.metrics import Metrics
 
     facts = Progress()
-    async with Screen(mode, output, limits, facts):
+    async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
-            servers,
+            what.servers,
             output,
-            selection=selection,
+            selection=what.selection,
             limits=limits,
             stop=stop,
             force=force,
@@ -169,45 +190,30 @@ async def _record(
             progress=facts,
         )
     last_word(result, output)
+    logfile.summary(result) if result else None
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
 
 
-async def _show_plan(servers: Sequence[Wanted], selection: Selection, format: str | None) -> ExitCode:
+async def _show_plan(what: Asked, format: str | None) -> ExitCode:
     from omptool.capture.recorder import plan
 
     rows = [
         (
             item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size,
-            item.server,
+            item.server, *_filters(item.monitoring),
         )
-        for item in await plan(servers, selection)
+        for item in await plan(what.servers, what.selection)
     ]  # fmt: skip
     emit(Rows(PLAN_COLUMNS, rows), format=format)
     return ExitCode.OK
 
 
-def _wanted(config: Config, servers: Sequence[str], timeout: float | None) -> list[Wanted]:
-    """The servers that were named, each with its intervals.
-
-    Raises:
-        UsageError: one is named twice, or is unknown.
-    """
-    from dataclasses import replace
-
-    from omptool.capture.recording import Intervals, Wanted
-
-    found: list[Wanted] = []
-    for text in servers:
-        server = settings.server(config, text)
-        before = next((wanted.server.name for wanted in found if wanted.server.url == server.url), "")
-        if before != "":
-            same = f", which is {before or server.name}," if before or server.name else ""
-            raise UsageError(f"{server.url}{same} is named twice", "name each server once")
-        intervals = Intervals(config.publishing_ms(server), config.sampling_ms(server))
-        found.append(Wanted(server if timeout is None else replace(server, timeout_s=timeout), intervals))
-    return found
+def _filters(monitoring: Monitoring) -> tuple[str, str | None, str]:
+    """The last columns of the plan."""
+    deadband = None if monitoring.deadband is None else str(monitoring.deadband)
+    return str(monitoring.discard or "oldest"), deadband, str(monitoring.trigger or "status-value")
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:
@@ -232,41 +238,3 @@ def _seconds(flag: str, text: str) -> float:
     from omptool.model.times import parse_duration
 
     return timed(flag, parse_duration, text).total_seconds()
-
-
-def _selection(select: list[str] | None, nodes: str | None) -> Selection:
-    from omptool.capture.recording import Selection
-    from omptool.capture.selection import read_list
-
-    if nodes is None:
-        return Selection(tuple(select or ()), None)
-    lines = _lines(nodes)
-    _check_list(lines, nodes)
-    return Selection(tuple(select or ()), tuple(read_list(lines)))
-
-
-def _check_list(lines: Sequence[str], file: str) -> None:
-    """Refuse a NodeId that is none while its line is known, and before anyone connects."""
-    from omptool.opcua import locate
-
-    for number, line in enumerate(lines, 1):
-        try:
-            if line.strip():
-                locate.check(line.strip())
-        except UsageError as error:
-            remark = "\na remark needs a line of its own" if "#" in line else ""
-            raise UsageError(f"{file}:{number}: {error.message}", error.hint + remark) from None
-
-
-def _lines(file: str) -> list[str]:
-    from omptool.config.files import read_text
-
-    if file == "-":
-        return sys.stdin.read().splitlines()
-    try:
-        return read_text(Path(file), _MAX_LIST).splitlines()
-    except (FileNotFoundError, IsADirectoryError) as error:
-        what = f"{file} is a folder" if isinstance(error, IsADirectoryError) else f"no file {file}"
-        raise NotFound(what, "name a file with one NodeId or path per line, or - for stdin") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is no text in UTF-8", "write one NodeId or path per line") from None

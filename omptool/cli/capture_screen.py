@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from omptool.capture.recording import Limits, Progress, ServerProgress
 
 _REDRAW_S = 0.25
+_TELL_S = 1.0
+"""Between two lines for programs."""
+
 _RATE_OVER_S = 5.0
 """Rates are averages over this long: a person reads trends, not single publishes."""
 
@@ -52,7 +55,7 @@ class Screen:
     async def _redraw(self) -> None:
         while self._progress.draws or self._progress.is_json:
             self._progress.update(self._lines() if self._progress.draws else [], self._as_json(), force=True)
-            await asyncio.sleep(_REDRAW_S)
+            await asyncio.sleep(_TELL_S if self._progress.is_json else _REDRAW_S)
 
     def _rates(self) -> tuple[dict[str, float], float]:
         """Rows per second of each server, and bytes per second of all."""
@@ -131,7 +134,17 @@ class Screen:
             "bytes": facts.bytes,
             "gaps": facts.gaps,
             "servers": [
-                {"server": one.label, "phase": one.phase, "rows": one.rows, "gaps": one.gaps, "cause": one.cause}
+                {
+                    "server": one.label,
+                    "phase": one.phase,
+                    "connected": one.is_connected,
+                    "items": one.nodes,
+                    "rows": one.rows,
+                    "rows_per_s": round(rates[one.label], 1),
+                    "lag_s": round(one.lag_s, 3),
+                    "gaps": one.gaps,
+                    "cause": one.cause,
+                }
                 for one in facts.servers
             ],
         }

@@ -56,6 +56,8 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
     for server in result.servers:
         if server.unknown_types:
             diagnostics.note(_unexplained(server))
+        if server.unfiltered:
+            diagnostics.note(_unfiltered(server))
     diagnostics.note(f"next: omptool verify {typed(output)}   omptool convert {typed(output)} -o lake")
 
 
@@ -87,6 +89,17 @@ def _unexplained(server: ServerResult) -> str:
     names = server.unknown_types[:_FAILED]
     more = f" and {len(server.unknown_types) - len(names):,} more" if len(server.unknown_types) > len(names) else ""
     return f"{short(server.label)} does not explain the types {', '.join(names)}{more}: structures of them stay bytes"
+
+
+def _unfiltered(server: ServerResult) -> str:
+    """Nodes of which more is recorded than was asked for, the first ones by name."""
+    count = len(server.unfiltered)
+    named = ", ".join(f"{node.path} ({node.status_name})" for node in server.unfiltered[:_FAILED])
+    more = f" and {count - _FAILED:,} more" if count > _FAILED else ""
+    return (
+        f"{short(server.label)} takes no deadband or trigger of {count:,} node{'s' * (count > 1)}: {named}{more}; "
+        "every change is recorded"
+    )
 
 
 def _verdicts(server: ServerResult) -> list[str]:

@@ -39,7 +39,7 @@ def show(
       OMPTOOL_OUTPUT_FORMAT=csv omptool config show
     """
     loaded = settings.load(config)
-    rows = [(value.key, value.written, value.origin) for value in loaded.all_values()]
+    rows = [(value.key, _plain(value.written), value.origin) for value in loaded.all_values()]
     emit(Rows(["setting", "value", "origin"], rows), format=format, output=output, force=force)
 
 
@@ -62,6 +62,11 @@ def check(
     if not quiet:
         files = ", ".join(map(str, loaded.looked_in)) or "no omptool.toml; defaults only"
         diagnostics.note(f"settings are fine ({files})")
+
+
+def _plain(written: object) -> object:
+    """A list of texts as one cell."""
+    return ", ".join(map(str, written)) if isinstance(written, list) else written
 
 
 def _check_tokens(clouds: Iterable[CloudConfig]) -> None:

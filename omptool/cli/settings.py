@@ -6,7 +6,7 @@ A command that takes `--config` or interval flags asks first, with them; `emit` 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,29 @@ def server(loaded: Config, text: str) -> ServerConfig:
             f"give an address, opc.tcp://HOST:4840, or look into it:  omptool info {typed(text)}",
         )
     return loaded.server(text)
+
+
+def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
+    """The servers that a user named, each once: addresses, names, and globs of names such as 'line-*'.
+
+    Raises:
+        UsageError: one is written twice, is unknown, or a glob matches no name.
+    """
+    from omptool.model.path import SPECIAL
+
+    found: dict[str, ServerConfig] = {}
+    by_glob: set[str] = set()
+    for text in texts:
+        is_glob = text not in loaded.servers and "://" not in text and not SPECIAL.isdisjoint(text)
+        for one in loaded.matching(text) if is_glob else [server(loaded, text)]:
+            before = found.setdefault(one.url, one)
+            if before is not one and not (before.name == one.name and (is_glob or one.url in by_glob)):
+                name = before.name or one.name
+                same = f", which is {name}," if name else ""
+                raise UsageError(f"{one.url}{same} is named twice", "name each server once")
+            if is_glob:
+                by_glob.add(one.url)
+    return list(found.values())
 
 
 def forget() -> None:

@@ -10,20 +10,23 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
+from omptool.config.noderules import NODE_SETTINGS, NodeRule, rule_of
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url, redacted
 from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
+from omptool.model.path import Glob
 
 FILE_NAME = "omptool.toml"
 _SECRETS = {"password", "token", "secret", "passphrase", "key"}
 _FIELDS = {"publishing_interval": "publishing_ms", "sampling_interval": "sampling_ms", "timeout": "timeout_s"}
 _NAMED = {"servers": SERVER_SETTINGS, "cloud": CLOUD_SETTINGS}
 """Sections of tables with names that users choose."""
+_RULE = re.compile(r"\s*\[\[\s*capture\s*\.\s*nodes\s*\]\]")
 _URLS = {"servers": 'add url = "opc.tcp://HOST:4840"', "cloud": 'add url = "https://HOST"'}
 
 
@@ -53,6 +56,7 @@ class Config:
         values: by key; the keys of `SETTINGS`.
         servers, clouds: by name.
         table_values: the values of each `[servers.NAME]` and `[cloud.NAME]`, for `config show`.
+        node_rules: of `[[capture.nodes]]`, all of one file.
         looked_in: the files that were read, the winner first.
         folder: of the project file, else the current one; relative paths and plant.toml belong to it.
     """
@@ -63,6 +67,7 @@ class Config:
     table_values: tuple[Value, ...] = ()
     looked_in: tuple[Path, ...] = ()
     folder: Path = Path()
+    node_rules: tuple[NodeRule, ...] = ()
 
     def __getitem__(self, key: str) -> Any:
         return self.values[key].value
@@ -88,6 +93,23 @@ class Config:
         if "://" in name_or_url:
             return ServerConfig(url=checked_url(name_or_url), pki=self.pki)
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
+
+    def matching(self, glob: str) -> list[ServerConfig]:
+        """The servers whose names a glob matches, in the order of the settings.
+
+        Raises:
+            UsageError: a malformed glob, or none.
+        """
+        wanted = Glob(glob)
+        found = [name for name in self.servers if wanted.matches(name)]
+        if not found:
+            near = _nearest(glob, self.servers)
+            looked = ", ".join(map(str, self.looked_in)) or f"no {FILE_NAME} found"
+            raise UsageError(
+                f"no server in {FILE_NAME} has a name like {glob!r}",
+                f"{near}the tables [servers.NAME] name servers:  omptool config show\nread: {looked}",
+            )
+        return [self.server(name) for name in found]
 
     def cloud(self, name: str) -> CloudConfig:
         """The cloud API called so in a `[cloud.NAME]` table.
@@ -140,13 +162,36 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], files: Sequence[F
         _check_keys(file, table)
     _check_variables(environ)
     values = {setting.key: _resolve(setting, flags, environ, parsed) for setting in SETTINGS}
-    servers, clouds = _tables("servers", parsed), _tables("cloud", parsed)
+    servers, clouds, rules = _tables("servers", parsed), _tables("cloud", parsed), _node_rules(parsed)
     return Config(
         values,
-        {name: ServerConfig(name=name, **_fields(found)) for name, (_, found) in servers.items()},
+        {name: _server(file, name, found) for name, (file, found) in servers.items()},
         {name: _cloud(file, name, found) for name, (file, found) in clouds.items()},
-        tuple(value for _, found in [*servers.values(), *clouds.values()] for value in found),
+        tuple(value for found in (*servers.values(), *clouds.values()) for value in found[1])
+        + tuple(value for rule in rules for value in rule),
         tuple(file.path for file in files),
+        node_rules=tuple(rule_of({value.key.rsplit(".", 1)[1]: value.value for value in rule}) for rule in rules),
+    )
+
+
+def _node_rules(parsed: Sequence[tuple[File, Mapping[str, Any]]]) -> list[tuple[Value, ...]]:
+    """The values of each `[[capture.nodes]]` of the first file that has any."""
+    for file, table in parsed:
+        tables = table.get("capture", {}).get("nodes")
+        if tables is not None:
+            return [_node_rule(file, number, entry) for number, entry in enumerate(tables, 1)]
+    return []
+
+
+def _node_rule(file: File, number: int, entry: Mapping[str, Any]) -> tuple[Value, ...]:
+    lines = [at for at, line in enumerate(file.text.splitlines(), 1) if _RULE.match(line)]
+    where = f"{file.path}:{lines[number - 1]}" if number <= len(lines) else str(file.path)
+    if "match" not in entry:
+        raise ConfigError(f"{where}: [[capture.nodes]] number {number} has no match", 'add match = "**/Temperature*"')
+    return tuple(
+        _value(each, f"capture.nodes.{number}.{each.key}", entry[each.key], where)
+        for each in NODE_SETTINGS
+        if each.key in entry
     )
 
 
@@ -187,8 +232,21 @@ def _check_keys(file: File, table: Mapping[str, Any]) -> None:
                 f"{_where(file, (), section)}: {section} must be a table", f"write [{section}] on a line of its own"
             )
         for name in entries:
-            if name not in sections[section]:
+            if (section, name) == ("capture", "nodes"):
+                _check_rules(file, entries[name])
+            elif name not in sections[section]:
                 raise _unknown(file, (section,), name, sections[section])
+
+
+def _check_rules(file: File, tables: Any) -> None:
+    if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
+        where = _where(file, ("capture",), "nodes")
+        raise ConfigError(f"{where}: capture.nodes must be tables", "write [[capture.nodes]] and below it match = …")
+    known = [setting.key for setting in NODE_SETTINGS]
+    for entry in tables:
+        for key in entry:
+            if key not in known:
+                raise _unknown(file, ("capture", "nodes"), key, known)
 
 
 def _check_named(file: File, section: str, tables: Any) -> None:
@@ -299,6 +357,12 @@ def _fields(values: Sequence[Value]) -> dict[str, Any]:
     return {_FIELDS.get(key, key): value.value for value in values for key in [value.key.rsplit(".", 1)[1]]}
 
 
+def _server(file: File, name: str, values: Sequence[Value]) -> ServerConfig:
+    fields = _fields(values)
+    nodes = fields.get("nodes")
+    return ServerConfig(name=name, **fields | ({"nodes": str(file.path.parent / nodes)} if nodes else {}))
+
+
 def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:
     fields = _fields(values)
     if "token_file" not in fields:
@@ -316,18 +380,19 @@ def _where(file: File, table: tuple[str, ...], key: str | None) -> str:
 
 def _line_of(text: str, table: tuple[str, ...], key: str | None) -> int | None:
     """Line of `key` in `[table]`, or of the header of the table; None where it is written in some other TOML way."""
-    return _lines(text).get(table if key is None else (*table, key))
+    return _lines(text).get((table, key))
 
 
-@lru_cache(maxsize=4)
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """Where each table and each key in one begins; looked up for every server of a file that may name thousands."""
+@cache
+def _lines(text: str) -> dict[tuple[tuple[str, ...], str | None], int]:
+    """Where the keys and headers of a file stand; of several the first. Once per file: it may name 3,000 servers."""
+    found: dict[tuple[tuple[str, ...], str | None], int] = {}
     current: tuple[str, ...] = ()
-    found: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
             current = tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", header[1]))
-            found.setdefault(current, number)
-        elif key := re.match(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([A-Za-z0-9_-]+))\s*[.=]", line):
-            found.setdefault((*current, next(filter(None, key.groups()), "")), number)
+            found.setdefault((current, None), number)
+            found.setdefault((current[:-1], current[-1]), number)
+        elif key := re.match(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'.=#]+))\s*[.=]", line):
+            found.setdefault((current, key[1] or key[2] or key[3] or ""), number)
     return found

@@ -42,7 +42,8 @@ class ServerConfig:
     """How to reach one server, and what the user says about its place.
 
     `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
-    of certificates, None = the user's own.
+    of certificates, None = the user's own. `select` and `nodes` are what to capture of it, where nothing is typed: path
+    globs, and the file of a list.
     """
 
     url: str
@@ -55,6 +56,8 @@ class ServerConfig:
     sampling_ms: float | None = None
     timeout_s: float = 10.0
     pki: Path | None = None
+    select: tuple[str, ...] = ()
+    nodes: str | None = None
 
 
 def text(value: object) -> str:
@@ -79,6 +82,17 @@ def _sampling(value: object) -> float:
 def seconds(value: object) -> float:
     """A setting that is a duration."""
     return _milliseconds(value) / 1000
+
+
+def globs(value: object) -> tuple[str, ...]:
+    """A setting that is a path glob or a list of them."""
+    from omptool.model.path import Glob
+
+    given = value if isinstance(value, list) else [value]
+    try:
+        return tuple(Glob(text(each)).pattern for each in given)
+    except (ValueError, UsageError):
+        raise ValueError('a path glob such as "Line1/**", or a list of them') from None
 
 
 def _format(value: object) -> str:
@@ -148,6 +162,8 @@ SERVER_SETTINGS = (
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
     Setting("timeout", seconds, "10s", "How long to wait for an answer of the server."),
+    Setting("select", globs, None, "What to capture where nothing is typed: a path glob or a list of them."),
+    Setting("nodes", text, None, "What to capture where nothing is typed: the file of a list, as --nodes."),
 )
 """Keys of a `[servers.NAME]` table, in the order of the reference."""
 

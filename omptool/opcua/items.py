@@ -15,6 +15,7 @@ from asyncua import ua
 
 from omptool.errors import NotFound
 from omptool.model import status
+from omptool.model.monitoring import Deadband, Discard, Monitoring, Trigger
 from omptool.opcua import hooks
 from omptool.opcua.batch import TOO_MUCH
 from omptool.opcua.faults import ServiceRefused
@@ -35,6 +36,21 @@ _UNKNOWN = status.code_of("BadNodeIdUnknown")
 _VALUE = 13
 """AttributeId Value (Part 6, A.1)."""
 
+_TRIGGERS = {
+    Trigger.STATUS: ua.DataChangeTrigger.Status,
+    Trigger.STATUS_VALUE: ua.DataChangeTrigger.StatusValue,
+    Trigger.STATUS_VALUE_TIMESTAMP: ua.DataChangeTrigger.StatusValueTimestamp,
+}
+
+_NO_FILTER = frozenset(
+    status.code_of(name)
+    for name in (
+        "BadFilterNotAllowed", "BadMonitoredItemFilterInvalid", "BadMonitoredItemFilterUnsupported",
+        "BadDeadbandFilterInvalid",
+    )
+)  # fmt: skip
+"""The server does not take a filter, or not for this node."""
+
 _HOPELESS = frozenset(status.code_of(name) for name in ("BadTooManyMonitoredItems", "BadSubscriptionIdInvalid"))
 
 
@@ -46,11 +62,26 @@ class RequestedItem:
         node_id: C1 text.
         handle: ClientHandle, unique in its subscription; comes back with every value.
         sampling_ms: 0 asks for the fastest the server has.
+        queue_size: None computes it from the intervals.
+        trigger, deadband: what the server is to report; None = every change of value or status.
     """
 
     node_id: str
     handle: int
     sampling_ms: float = 0.0
+    queue_size: int | None = None
+    discard: Discard = Discard.OLDEST
+    trigger: Trigger | None = None
+    deadband: Deadband | None = None
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether the server is asked to leave out changes."""
+        return self.trigger is not None or self.deadband is not None
+
+    def depth(self, publishing_ms: float) -> int:
+        """Queue size to ask for."""
+        return self.queue_size or queue_size(publishing_ms, self.sampling_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +94,7 @@ class MonitoredItem:
         asked_queue_size: what was requested.
         created_ns: the server's clock when it answered, Unix nanoseconds; None when it did not say. Every change
             since then is queued.
+        unfiltered: why it is monitored without the filter that was asked for: every change is reported. 0 = it is not.
     """
 
     requested: RequestedItem
@@ -72,6 +104,7 @@ class MonitoredItem:
     sampling_ms: float | None = None
     queue_size: int | None = None
     created_ns: int | None = None
+    unfiltered: int = 0
 
     @property
     def is_monitored(self) -> bool:
@@ -86,7 +119,20 @@ class MonitoredItem:
         if not self.is_monitored:
             return False
         slower = (self.sampling_ms or 0.0) > self.requested.sampling_ms
-        return slower or (self.queue_size is not None and self.queue_size <= 1 < self.asked_queue_size)
+        return slower or (self.queue_size is not None and self.queue_size <= 1)
+
+
+def requested(node_id: str, handle: int, said: Monitoring, sampling_ms: float) -> RequestedItem:
+    """A node to be monitored as `said`, and at `sampling_ms` where nothing is."""
+    return RequestedItem(
+        node_id,
+        handle,
+        sampling_ms if said.sampling_ms is None else said.sampling_ms,
+        said.queue_size,
+        said.discard or Discard.OLDEST,
+        said.trigger,
+        said.deadband,
+    )
 
 
 def queue_size(publishing_ms: float, sampling_ms: float) -> int:
@@ -108,8 +154,7 @@ async def create_items(
     Raises:
         Unreachable: the connection is gone, or the server did not answer in time.
     """
-    asked = [queue_size(publishing_ms, item.sampling_ms) for item in items]
-    pairs = list(zip(items, asked, strict=True))
+    pairs = [(item, item.depth(publishing_ms)) for item in items]
 
     async def create(batch: Sequence[tuple[RequestedItem, int]]) -> list[MonitoredItem]:
         parameters = ua.CreateMonitoredItemsParameters(
@@ -127,10 +172,31 @@ async def create_items(
     limit = session.limits.chunk(session.limits.max_monitored_items_per_call)
     known = [pair for pair in pairs if _has_namespace(session, pair[0])]
     created = await _in_batches(known, limit, create, refused)
+    created = await _without_filter(created, limit, create, refused)
     if len(known) < len(pairs):
         by_handle = {item.requested.handle: item for item in created}
         created = [by_handle.get(pair[0].handle) or refused(pair, _UNKNOWN) for pair in pairs]
     return await _deepen(session, sub, created, publishing_ms, limit)
+
+
+async def _without_filter(
+    created: list[MonitoredItem],
+    limit: int,
+    create: Callable[[Sequence[tuple[RequestedItem, int]]], Awaitable[list[MonitoredItem]]],
+    refused: Callable[[tuple[RequestedItem, int], int], MonitoredItem],
+) -> list[MonitoredItem]:
+    """Ask again for items whose filter the server does not take: rather every change than none."""
+    odd = {item.requested.handle: item for item in created if item.status in _NO_FILTER and item.requested.has_filter}
+    if not odd:
+        return created
+    plain = [(replace(item.requested, trigger=None, deadband=None), item.asked_queue_size) for item in odd.values()]
+    again = {item.requested.handle: item for item in await _in_batches(plain, limit, create, refused)}
+    return [
+        replace(again[handle], requested=item.requested, unfiltered=item.status)
+        if (handle := item.requested.handle) in odd and again[handle].is_monitored
+        else item
+        for item in created
+    ]
 
 
 def _has_namespace(session: Session, item: RequestedItem) -> bool:
@@ -162,7 +228,9 @@ async def _deepen(
 
 def _wanted_depth(item: MonitoredItem, publishing_ms: float) -> int:
     """Queue size for the revised sampling interval; 0 where the server already gave less than it was asked for."""
-    if not item.is_monitored or not item.sampling_ms or (item.queue_size or 0) < item.asked_queue_size:
+    if not item.is_monitored or not item.sampling_ms or item.requested.queue_size is not None:
+        return 0
+    if (item.queue_size or 0) < item.asked_queue_size:
         return 0
     return queue_size(publishing_ms, item.sampling_ms)
 
@@ -206,13 +274,35 @@ def _create_request(session: Session, item: RequestedItem, depth: int) -> Any:
 
 def _modify_request(item: MonitoredItem, depth: int) -> Any:
     return ua.MonitoredItemModifyRequest(
-        MonitoredItemId=item.item_id, RequestedParameters=_parameters(item.requested, depth)
+        MonitoredItemId=item.item_id, RequestedParameters=_parameters(_granted(item), depth)
     )
+
+
+def _granted(item: MonitoredItem) -> RequestedItem:
+    """What was asked for, without a filter that the server refused."""
+    return replace(item.requested, trigger=None, deadband=None) if item.unfiltered else item.requested
 
 
 def _parameters(item: RequestedItem, depth: int) -> Any:
     return ua.MonitoringParameters(
-        ClientHandle=item.handle, SamplingInterval=item.sampling_ms, QueueSize=depth, DiscardOldest=True
+        ClientHandle=item.handle,
+        SamplingInterval=item.sampling_ms,
+        Filter=_filter(item),
+        QueueSize=depth,
+        DiscardOldest=item.discard is Discard.OLDEST,
+    )
+
+
+def _filter(item: RequestedItem) -> Any:
+    """DataChangeFilter (Part 4, 7.22.2); None where it would say what holds without one."""
+    if not item.has_filter:
+        return None
+    deadband = item.deadband or Deadband(0.0)
+    kind = ua.DeadbandType.Percent if deadband.is_percent else ua.DeadbandType.Absolute
+    return ua.DataChangeFilter(
+        Trigger=_TRIGGERS[item.trigger or Trigger.STATUS_VALUE],
+        DeadbandType=ua.UInt32(kind if item.deadband else ua.DeadbandType.None_),
+        DeadbandValue=deadband.value,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from omptool.capture import participant
+from omptool.capture import choosing
 from omptool.capture.evidence import newest
 from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
@@ -186,7 +186,7 @@ def test_what_could_not_be_browsed_is_in_the_journal(
         on_problem("nsu=urn:test;s=Secret", code_of("BadUserAccessDenied"))
         return await crawl(session, on_problem=on_problem, **options)
 
-    monkeypatch.setattr(participant, "crawl", half_blind)
+    monkeypatch.setattr(choosing, "crawl", half_blind)
     run(server.url, tmp_path / "x.omcap", limits=Limits(count=1))
     entry = next(e for e in Capture.open(tmp_path / "x.omcap").journal_entries if e.kind == "browse_failed")
     assert entry.detail == {

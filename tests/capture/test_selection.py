@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.selection import read_list, select
+from omptool.capture.nodelist import Listed, of_text
+from omptool.capture.selection import choose, select
 from omptool.errors import NotFound, UsageError
 from omptool.model import path as paths
 from omptool.model.nodes import Node
@@ -58,7 +59,8 @@ def test_a_glob_without_a_match_names_the_nearest() -> None:
 
 
 def test_a_list_holds_node_ids_and_paths() -> None:
-    listed = read_list(["# shift", "", " ns=1;s=P ", "Line1/Press7/Speed\n", "nsu=urn:plant;s=T", "i=2258", "i=2258"])
+    text = "# shift\n\n ns=1;s=P \nLine1/Press7/Speed\nnsu=urn:plant;s=T\ni=2258\ni=2258"
+    listed = of_text(text, "list").nodes
     assert chosen(listed=listed) == [
         "Line1/Press7/Temperature", "Line1/Press7/Speed", "Line2/Oven/Power", "Server/ServerStatus/CurrentTime",
     ]  # fmt: skip
@@ -66,7 +68,7 @@ def test_a_list_holds_node_ids_and_paths() -> None:
 
 def test_unknown_listed_nodes_are_all_named_with_their_nearest() -> None:
     with pytest.raises(NotFound) as error:
-        chosen(listed=["nsu=urn:plant;s=TT", "Line1/Press7/Sped", "Line2/Oven/Power"])
+        chosen(listed=[Listed(text) for text in ("nsu=urn:plant;s=TT", "Line1/Press7/Sped", "Line2/Oven/Power")])
     assert error.value.message == "2 listed nodes are not on this server"
     assert "nearest: nsu=urn:plant;s=T" in error.value.hint
     assert "nearest: Line1/Press7/Speed" in error.value.hint
@@ -75,8 +77,22 @@ def test_unknown_listed_nodes_are_all_named_with_their_nearest() -> None:
 @pytest.mark.parametrize("line", ["Line1", "Line1/Press7/Setpoint", "Line1/Press7/Start"])
 def test_a_listed_node_must_have_a_readable_value(line: str) -> None:
     with pytest.raises(UsageError) as error:
-        chosen(listed=[line])
+        chosen(listed=[Listed(line)])
     assert line in error.value.hint
+
+
+def test_a_node_that_has_another_id_now_is_what_stands_where_it_stood() -> None:
+    moved = [Listed("nsu=urn:plant;s=4711", path="Line2/Oven/Power"), Listed("i=2258", path="Line2/Oven/Power")]
+    assert chosen(listed=moved) == ["Line2/Oven/Power", "Server/ServerStatus/CurrentTime"]
+
+
+def test_of_several_servers_each_gives_what_it_has() -> None:
+    listed = [Listed("Line2/Oven/Power"), *(Listed(f"Line9/Oven/Power{number}") for number in range(30))]
+    choice = choose(NODES, globs=["Line1/**", "Line9/**"], listed=listed, namespaces=NAMESPACES)
+    assert [node.path for node in choice.nodes][-1] == "Line2/Oven/Power" and len(choice.nodes) == 3
+    assert len(choice.missing) == 31 and "nearest: Line2/Oven/Power" in choice.missing["Line9/Oven/Power0"].hint
+    with pytest.raises(UsageError, match="another node on each server"):
+        choose(NODES, listed=[Listed("ns=1;s=P")], namespaces=NAMESPACES)
 
 
 def test_an_empty_list_or_server_is_an_error() -> None:
@@ -89,7 +105,7 @@ def test_an_empty_list_or_server_is_an_error() -> None:
 @pytest.mark.parametrize("line", ["ns=9;i=1", "i=word", "g=no-guid"])
 def test_what_looks_like_a_node_id_must_be_one(line: str) -> None:
     with pytest.raises(UsageError):
-        chosen(listed=[line])
+        chosen(listed=[Listed(line)])
 
 
 NAMES = st.text(min_size=1, max_size=8)

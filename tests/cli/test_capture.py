@@ -95,6 +95,9 @@ def test_a_dry_run_shows_the_plan_and_creates_nothing(invoke: Run, server: Count
             "sampling_ms": 100,
             "queue_size": 40,
             "server": "urn:test:counting:server",
+            "discard": "oldest",
+            "deadband": None,
+            "trigger": "status-value",
         }
     ]
     assert list(tmp_path.glob("*.omcap")) == []

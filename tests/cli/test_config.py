@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool import config
+from omptool.cli import settings
 from omptool.config import File, ServerConfig, load
 from omptool.errors import ConfigError, UsageError
 from tests.conftest import Result
@@ -50,6 +51,33 @@ def test_a_server_table_is_taken_whole_from_one_file() -> None:
     loaded = load({}, {}, [project, user])
     assert loaded.server("press7") == ServerConfig(url="opc.tcp://new:4840", name="press7")
     assert loaded.server("oven").url == "opc.tcp://o"
+
+
+def _named(*texts: str) -> list[str | None]:
+    tables = "".join(
+        f'[servers.{name}]\nurl = "opc.tcp://{name}"\n' for name in ("hall2-b", "hall2-a", "oven1", "oven2")
+    )
+    return [server.name or server.url for server in settings.servers(load({}, {}, [_file(tables)]), texts)]
+
+
+def test_globs_name_servers_each_once_in_the_order_of_the_file() -> None:
+    assert _named("hall2-*") == ["hall2-b", "hall2-a"]
+    assert _named("oven2", "*", "oven{1,2}", "oven1", "opc.tcp://x") == [
+        "oven2", "hall2-b", "hall2-a", "oven1", "opc.tcp://x",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match=r"opc.tcp://oven1, which is oven1, is named twice"):
+        _named("oven1", "oven1")
+    with pytest.raises(UsageError, match="named twice"):
+        _named("oven*", "opc.tcp://oven1")  # another name, so other rows: which one is meant?
+    with pytest.raises(UsageError, match=r"no server in omptool.toml has a name like 'ofen\*'") as caught:
+        _named("ofen*")
+    assert "did you mean oven" in caught.value.hint
+
+
+def test_three_thousand_servers_are_read_at_once_and_each_value_has_its_line() -> None:
+    tables = [f'[servers."line {number}"]\nurl = "opc.tcp://m{number}"\n\n' for number in range(3000)]
+    values = load({}, {}, [_file("".join(tables))]).table_values
+    assert [value.origin for value in values] == [f"omptool.toml:{3 * number + 2}" for number in range(3000)]
 
 
 def test_a_server_has_all_its_settings() -> None:

@@ -75,11 +75,17 @@ READ = (
 )
 
 _RECORD = "capture opc.tcp://press7:4840 -o new.omcap"
+_OBJECT = '[{"node_id": "i=85", "node_class": "Object", "path": ""}]'
+_NO_ID = '[{"EndpointUrl": "opc.tcp://press7:4840", "OpcNodes": [{"DisplayName": "Speed"}]}]'
+_OTHERS = """[{"EndpointUrl": "opc.tcp://press1:4840", "OpcNodes": [{"Id": "i=2258"}]},
+{"EndpointUrl": "opc.tcp://press2:4840", "OpcNodes": [{"Id": "i=2258"}]}]"""
+
 CAPTURE = (
     Case("no SERVER", "capture -o new.omcap", 2),
     Case("no `-o`", "capture opc.tcp://press7:4840", 2),
     *_addresses("capture", " -o new.omcap --for 1s"),
     *_sessions("capture", " -o new.omcap --for 1s"),
+    Case("a glob of names that no server has", "capture 'hall2-*' -o new.omcap", 2),
     Case("a server twice", "capture opc.tcp://press7:4840 opc.tcp://press7:4840 -o new.omcap", 2),
     Case("`-o`: a capture is there", "capture opc.tcp://press7:4840 -o shift.omcap", 1),
     Case("`-o`: a file is there", "capture opc.tcp://press7:4840 -o orders.csv", 1),
@@ -100,6 +106,10 @@ CAPTURE = (
     Case("`--count` is too small", f"{_RECORD} --count 0", 2),
     Case("`--publishing-interval` is no duration", f"{_RECORD} --publishing-interval fast", 2),
     Case("`--sampling-interval` is no duration", f"{_RECORD} --sampling-interval 10", 2),
+    Case("`--log-file` is a folder", f"{_RECORD} --log-file lake", 1, given=("lake",)),
+    Case("`--log-format` is none of the two", f"{_RECORD} --log-format xml", 2),
+    Case("`--metrics` is no address", f"{_RECORD} --metrics here", 2),
+    Case("`--metrics`: a port that cannot be", f"{_RECORD} --metrics 127.0.0.1:99999", 2),
     Case("`--select` matches nothing", f"{_RECORD} --select '**/Powr'", 1),
     Case("`--nodes`: no such file", f"{_RECORD} --nodes list.txt", 1),
     Case("`--nodes`: a folder", f"{_RECORD} --nodes lake", 1),
@@ -119,6 +129,20 @@ CAPTURE = (
         2,
         files={"list.txt": "Riverside/Stamping\n"},
     ),
+    Case(
+        "`--nodes`: CSV with an unknown column", f"{_RECORD} --nodes n.csv", 2, files={"n.csv": "node,smpling\na,1s\n"}
+    ),
+    Case("`--nodes`: CSV with a bad cell", f"{_RECORD} --nodes n.csv", 2, files={"n.csv": "node,queue\ni=2258,0\n"}),
+    Case("`--nodes`: JSON of another kind", f"{_RECORD} --nodes n.json", 2, files={"n.json": '[{"a": 1}]'}),
+    Case("`--nodes`: broken JSON", f"{_RECORD} --nodes n.json", 2, files={"n.json": '[{"EndpointUrl": '}),
+    Case("`--nodes`: Parquet of another kind", f"{_RECORD} --nodes n.parquet", 2, files={"n.parquet": b"PAR1"}),
+    Case("`--nodes`: a snapshot without Variables", f"{_RECORD} --nodes n.json", 2, files={"n.json": _OBJECT}),
+    Case("`--nodes`: publishednodes.json without an Id", f"{_RECORD} --nodes pn.json", 2, files={"pn.json": _NO_ID}),
+    Case("`--nodes`: publishednodes.json of others", f"{_RECORD} --nodes pn.json", 2, files={"pn.json": _OTHERS}),
+    Case("`--queue-size` is none", f"{_RECORD} --queue-size 0", 2),
+    Case("`--discard` is neither", f"{_RECORD} --discard all", 2),
+    Case("`--deadband` is no number", f"{_RECORD} --deadband 200%", 2),
+    Case("`--trigger` is none of the three", f"{_RECORD} --trigger always", 2),
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 

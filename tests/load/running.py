@@ -39,6 +39,14 @@ class LoadServer:
         names = map(machine_name, range(self.options.machines))
         return "".join(f'[servers.{name}]\nurl = "{self.url}/{name}"\n\n' for name in names)
 
+    def all_items(self) -> float:
+        """Wait until every item of every machine is monitored; when that was, in Unix seconds."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load server ended")
+        return float(json.loads(line)["all_items"])
+
     def end(self) -> dict[str, Any]:
         """Stop it; what it says."""
         self.process.terminate()

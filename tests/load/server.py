@@ -3,8 +3,8 @@
     python -m tests.load.server '{"machines": 3000, "items": 10}'
 
 Machine n is `opc.tcp://127.0.0.1:PORT/m00000…`, with an ApplicationUri of its own. Prints one JSON line with `url` when
-it listens, and one with what it queued, sent and discarded when it ends (SIGTERM, or end of stdin). Not a server for
-anything else: SecurityPolicy None, no history, no methods, nobody can write.
+it listens, one when all items of all machines are monitored, and one with what it queued, sent and discarded when it
+ends (SIGTERM). Not a server for anything else: SecurityPolicy None, no history, no methods, nobody can write.
 """
 
 from __future__ import annotations
@@ -117,8 +117,12 @@ class Server:
 
     async def _watch(self) -> None:
         """Keep-alives, and the end of subscriptions that nobody asks for any more."""
+        wanted: int | None = self.plan.machines * self.plan.items
         while True:
             await asyncio.sleep(0.25)
+            if wanted is not None and self.counted["items"] >= wanted:
+                wanted = None
+                say({"all_items": time.time()})
             for machine in self.machines:
                 machine.look_after(time.monotonic())
 
