@@ -72,7 +72,8 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
+        shared = recording.flusher, recording.gate
+        self.link = Link(wanted.server, self, *shared, publishing_ms=wanted.intervals.publishing_ms)
         self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
@@ -106,7 +107,8 @@ class Participant:
         self._startup.introduced(self.number, session.application_uri)
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
-            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
+            async with self._recording.gate.turn():
+                found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")

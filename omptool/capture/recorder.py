@@ -39,6 +39,7 @@ from omptool.errors import DiskFull, OutputFailed
 from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 from omptool.opcua.session import connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
@@ -138,6 +139,7 @@ class Recording:
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self.gate = Gate()
         self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
