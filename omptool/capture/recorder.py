@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from omptool.capture.choosing import browse, requests
 from omptool.capture.commitline import CommitLine
+from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
@@ -106,6 +107,7 @@ async def record(
         Unreachable, ServerRefused: likewise; none of the servers could be recorded.
         DiskFull: everything acknowledged is in the capture.
     """
+    make_room(len(servers))
     refuse_if_held(output)
     standing = None
     if resume and not is_free(output):
@@ -160,6 +162,7 @@ class Recording:
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
+        self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
@@ -258,7 +261,7 @@ class Recording:
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
-        standing, session = self._standing, {"servers": asked}
+        standing, session = self._standing, {"servers": asked, "event_loop": self._event_loop}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
             writer = CaptureWriter.create(self._output, force=self._force, session=session)

@@ -152,7 +152,8 @@ def capture(
                 mode=progress,
                 format=format,
                 order=order,
-            )
+            ),
+            is_busy=True,
         )
 
 
