@@ -116,7 +116,8 @@ class Subscriber:
         self._in_flight = in_flight
         self._watch: Watch | None = None
         self._paused: float | None = None
-        self._is_open = self._is_closing = self._has_hole = False
+        self._is_open = self._is_closing = self._has_hole = self._is_being_told = False
+        self._opening: asyncio.Task[None] | None = None
         self._stated: Statement | None = None
         self._stated_s = 0.0
         self._held = 0
@@ -152,12 +153,13 @@ class Subscriber:
             self._start(self._obey(stop))
             self._start_lanes()
             if self._before is None:
-                self._start(self._open())
+                self._opening = self._start(self._open())
             else:
                 self._opened()
             ending = await self._end
             if ending.kind is EndKind.STOPPED:
                 await self._delete()
+            await self._told()
             await self._end_works()
             if self._is_open:
                 if ending.kind is EndKind.STOPPED:
@@ -236,8 +238,14 @@ class Subscriber:
         granted = self._granted
         items = await create_items(self._session, granted.sub, self._items, granted.publishing_ms)
         self._granted = replace(granted, items=tuple(items))
+        self._is_being_told = True
         await self._on_created(self._granted)
         self._opened()
+
+    async def _told(self) -> None:
+        """Where whoever stores is just being told of the items, wait for it: what came meanwhile is theirs."""
+        if self._opening is not None and self._is_being_told and not self._is_open:
+            await asyncio.wait({self._opening})
 
     def _opened(self) -> None:
         """The items exist, and whoever stores knows it: what comes, and came, may be taken."""

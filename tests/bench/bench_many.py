@@ -106,6 +106,7 @@ def report(arguments: argparse.Namespace, run: Run, folder: Path, server: LoadSe
         entry.kind for entry in capture.journal_entries if entry.kind in ("client_slow", "slow_disk", "lost")
     )
     core, servers_core = run.client_cpu_s / run.steady_s, run.server_cpu_s / run.steady_s
+    outcome = check(folder / "x.omcap", server.story)
     say(
         f"{arguments.machines:,} servers x {arguments.items} {arguments.mix} every {arguments.period_ms:g} ms "
         f"({rate:,.0f} values/s) for {run.steady_s:.0f} s"
@@ -114,11 +115,13 @@ def report(arguments: argparse.Namespace, run: Run, folder: Path, server: LoadSe
         f"  client {core:.2f} core ({run.client_cpu_s * 1e6 / publishes:.0f} µs a publish), peak {run.peak_mb:.0f} MB; "
         f"server {servers_core:.2f} core, at most {server.story['late_s']:.2f} s late",
         f"  memory {' '.join(f'{mb:.0f}' for mb in run.memory[:: max(len(run.memory) // 15, 1)])} MB",
-        f"  {check(folder / 'x.omcap', server.story)}",
+        f"  {outcome}",
         f"  verify: {', '.join(f'{count:,} {word}' for word, count in verdicts.items())}; exit {run.exit_code}; "
         f"journal: {dict(notes) or 'nothing of note'}",
         f"  server: {json.dumps(dict(sorted(counted.items())))}",
     )
+    if outcome.wrong:
+        say(*("  said: " + line for line in (folder / "said").read_text(encoding="utf-8").splitlines()[:20]))
 
 
 def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:

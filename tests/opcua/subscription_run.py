@@ -26,6 +26,8 @@ class Run:
         self.stop = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
+        self.told = asyncio.Event()
+        self.told.set()
         self.failure: Exception | None = None
         self._changed = asyncio.Condition()
         self.subscriber = Subscriber(
@@ -45,6 +47,7 @@ class Run:
 
     async def _on_created(self, subscription: Subscription) -> None:
         self.created = subscription
+        await self.told.wait()
 
     async def _on_items(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         self.came += [(item.requested.handle, len(subscription.items)) for item in items]

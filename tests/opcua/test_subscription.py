@@ -50,6 +50,21 @@ def test_nothing_is_acknowledged_before_it_is_committed() -> None:
     asyncio.run(scripted(script))
 
 
+def test_what_came_while_the_items_were_being_written_down_is_handed_on_though_it_is_stopped() -> None:
+    async def script(run: Run) -> None:
+        run.told.clear()
+        for number in range(1, 4):
+            await run.server.send(number)
+        run.stop.set()
+        await run.server.deleted.wait()
+        assert run.numbers == []
+        run.told.set()
+        await run.task
+        assert run.numbers == [1, 2, 3]
+
+    asyncio.run(scripted(script))
+
+
 def test_acknowledgements_of_a_request_without_an_answer_are_sent_again() -> None:
     async def script(run: Run) -> None:
         await run.server.send(1)
