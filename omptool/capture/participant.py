@@ -112,7 +112,7 @@ class Participant:
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = found
+            self._found = self._recording.pool.shared(found)
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse, requests
+from omptool.capture.choosing import Pool, browse, requests
 from omptool.capture.commitline import CommitLine
 from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
@@ -142,6 +142,7 @@ class Recording:
         self._line = CommitLine(self._sync)
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self.gate = Gate()
+        self.pool = Pool()
         self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None

@@ -60,8 +60,10 @@ class RowClock:
         """A message arrived. Initial values may be as old as the machine: they count only where all stamps are odd."""
         if is_initial:
             self._initial = Anchor(published_ns, rows_ns)
-        else:
-            self._changes.append(Anchor(published_ns, rows_ns))
+            return
+        self._changes.append(Anchor(published_ns, rows_ns))
+        if len(self._changes) > 2 and not self.is_foreign:
+            self._changes.popleft()  # on the server's clock the last one tells all
 
     def since(self, publish_ns: int | None) -> int:
         """Where a window begins that begins after this PublishTime (None = before the first message)."""

@@ -47,6 +47,7 @@ class ScriptedServer:
 
     url = "opc.tcp://scripted"
     application_uri = "urn:scripted"
+    lacks: Sequence[str] = ()
 
     def __init__(self, *, publishing_ms: float = 20.0, keep_alive_count: int = 1000, timeout_s: float = 30.0) -> None:
         self.publishing_ms = publishing_ms
