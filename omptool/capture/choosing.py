@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from omptool.capture.asked import settings
+from omptool.capture.notifiers import watched
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
 from omptool.model.monitoring import AS_ALL, Monitoring
@@ -21,7 +22,7 @@ class Found(NamedTuple):
 
     Attributes:
         nodes: every one below Objects.
-        chosen: the Variables to monitor.
+        chosen: the Variables to monitor, and behind them the objects whose events are wanted.
         unbrowsable: nodes (with StatusCode) below which nobody can look.
         asked: by NodeId how a Variable is to be monitored, where something is said of it.
     """
@@ -62,11 +63,18 @@ async def browse(
     refused: dict[str, int] = {}
     nodes = await enrich(session, await crawl(session, on_progress=count, on_problem=refused.__setitem__))
     globs, listed = selection.globs, selection.listed
-    if is_alone:
+    if selection.events is not None and listed == () and not globs:
+        choice = Choice([], {})
+    elif is_alone:
         choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
     else:
         choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
     asked = settings(selection, choice.nodes, nodes, session.namespaces)
+    if selection.events is not None:
+        notifiers, wishes = await watched(session, selection.events, nodes)
+        choice, asked = Choice([*choice.nodes, *notifiers], choice.missing), asked | wishes
+        known = {node.node_id for node in nodes}
+        nodes += [node for node in notifiers if node.node_id not in known]
     return Found(nodes, choice.nodes, refused, asked), choice
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from omptool.errors import UsageError
 from omptool.model import monitoring as words
+from omptool.model.eventfields import EventWish
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import NodeId
@@ -55,6 +56,20 @@ class Notifier:
     text: str
     fields: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+
+
+class EventsOf(NamedTuple):
+    """What is asked of events.
+
+    Attributes:
+        sources: path globs of objects that send events; none and no `listed` = the Server object, which sends all.
+        wish: of each of them.
+        listed: objects of a list, each with fields and types of its own.
+    """
+
+    sources: tuple[str, ...] = ()
+    wish: EventWish = EventWish()
+    listed: tuple[Notifier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

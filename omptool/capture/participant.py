@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omptool.capture import oplog
+from omptool.capture.alarms import Alarms
 from omptool.capture.choosing import Found, browse, moved_settings, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
@@ -28,6 +29,7 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused
 from omptool.model import status
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
+from omptool.opcua.events import refresh_conditions
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
@@ -90,6 +92,7 @@ class Participant:
         self._was_reached = False
         self._left: Left | None = None
         self.filling = Filling(recording)
+        self.alarms = Alarms()
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -134,15 +137,22 @@ class Participant:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise _nothing(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns()
+        now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
+        await self._refresh(session, subscription)
         by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._items if item.is_monitored}
+        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._values() if item.is_monitored}
         await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+
+    async def _refresh(self, session: Session, subscription: Subscription) -> None:
+        """Have the server say what is active already: an alarm that stands sends no event until it changes."""
+        if any(item.is_monitored and item.requested.events for item in subscription.items):
+            said = await refresh_conditions(session, subscription.sub)
+            self.event(Event("condition_refresh", subscription.sub, {"status_name": said}))
 
     async def items_came(self, subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
         now_ns = time.time_ns()
@@ -154,6 +164,7 @@ class Participant:
             for item in items:
                 self._opened.note("item_created", revision(self._handle(item), item))
                 self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+            self._watch(subscription, self._identity.namespaces, now_ns)
 
         await self._recording.in_thread(write)
         self.progress.nodes = sum(item.is_monitored for item in self._items)
@@ -235,8 +246,8 @@ class Participant:
         if self.store is not None:
             self.store.stopped_early(reason, cause)
 
-    def _open(self, session: Session, subscription: Subscription, now_ns: int) -> None:
-        self._recording.open(now_ns)
+    def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        self._recording.open(now_ns[0])
         store, found = self._opened, self._found
         assert found is not None
         identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
@@ -248,11 +259,11 @@ class Participant:
         store.name = identity.server
         facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
-        self._describe(identity, found, subscription, now_ns)
+        self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
         self._identity, self._items, self._was_reached = identity, subscription.items, True
-        created_ns = subscription.created_ns or (now_ns, now_ns)
+        created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
             handles=self._handles,
@@ -261,6 +272,7 @@ class Participant:
             publishing_ms=subscription.publishing_ms,
             facts=self._facts(subscription),
         )
+        self._watch(subscription, identity.namespaces, created_ns[0])
         store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
         for item in subscription.items:
             handle = self._handle(item)
@@ -268,6 +280,11 @@ class Participant:
                 store.item_created(handle, created_ns[1])
             else:
                 store.item_failed(handle, item.requested.node_id, item.status, created_ns[0])
+
+    def _watch(self, subscription: Subscription, namespaces: Sequence[str], since_ns: int) -> None:
+        """From here on events of this subscription may come."""
+        items = {self._handle(item): item for item in subscription.items if item.is_monitored}
+        self.alarms.subscribed(items, sub=self._opened.sub or 0, namespaces=namespaces, started_ns=since_ns)
 
     def _describe(self, identity: ServerIdentity, found: Found, subscription: Subscription, now_ns: int) -> None:
         """Write the node table where it says something new."""
@@ -292,6 +309,7 @@ class Participant:
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
+        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
         holes = [hole(gap) for gap in batch.gaps]
         return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
@@ -336,13 +354,15 @@ class Participant:
         """What became of it."""
         store = self._opened
         failed = [item for item in self._items if not item.is_monitored]
+        values = [item for item in self._values() if item.is_monitored]
         paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
         rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
         return ServerResult(
             server=store.name,
             label=self.wanted.label,
             rows=store.rows + (store.filler.rows if store.filler else 0),
-            nodes=len(self._items) - len(failed),
+            nodes=len(values),
+            events=self.alarms.rows,
             gaps=dict(+store.gaps),
             was_reached=self._was_reached,
             cause=store.last_cause,
@@ -362,6 +382,10 @@ class Participant:
             ),
             filled=store.filler.windows if store.filler else 0,
         )
+
+    def _values(self) -> list[MonitoredItem]:
+        """The items whose values are recorded."""
+        return [item for item in self._items if item.requested.events is None]
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""

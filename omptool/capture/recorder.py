@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,7 @@ from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
 from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
+from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.gate import Gate
 from omptool.opcua.session import connect
@@ -140,6 +142,7 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self.gate = Gate()
         self.pool = Pool()
@@ -165,6 +168,7 @@ class Recording:
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
             await self._until_done(links)
@@ -175,6 +179,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
@@ -257,6 +262,12 @@ class Recording:
 
     # what participants use in the worker thread
 
+    @property
+    def writer(self) -> CaptureWriter:
+        """Of the capture, once it exists."""
+        assert self._writer is not None
+        return self._writer
+
     def open(self, now_ns: int) -> None:
         """Create the capture, once; values count from `now_ns`, when the first items existed."""
         if self._writer is not None:
@@ -301,7 +312,18 @@ class Recording:
 
     def _sync(self) -> None:
         if self._writer is not None:
+            self._note_stalls(self._writer)
             self._writer.commit()
+
+    def _note_stalls(self, writer: CaptureWriter) -> None:
+        """This process stood still: it asked no server for anything."""
+        while self._stalls:
+            at_ns, seconds = self._stalls.popleft()
+            detail = {"seconds": round(seconds, 3), "stalled": True}
+            writer.journal("client_slow", server=None, sub=None, detail=detail, time_ns=at_ns)
+            for each in self._participants:
+                if each.store is not None:
+                    each.store.paused(at_ns, seconds)
 
     def _finish(self) -> None:
         assert self._writer is not None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from omptool.capture.naming import Shared
-from omptool.capture.nodelist import Listed
+from omptool.capture.nodelist import EventsOf, Listed
 from omptool.config import ServerConfig
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
@@ -30,6 +30,7 @@ class Selection:
     """What to capture, and how; see `selection.select` and `asked.settings`.
 
     Attributes:
+        events: None = none are wanted.
         monitoring: for all nodes; what stands beside a node in the list wins, `rules` come last.
     """
 
@@ -37,6 +38,7 @@ class Selection:
     listed: tuple[Listed, ...] | None = None
     monitoring: Monitoring = AS_ALL
     rules: tuple[Rule, ...] = ()
+    events: EventsOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ class ServerResult:
     unknown_types: tuple[str, ...] = ()
     filled: int = 0
     unfiltered: tuple[FailedItem, ...] = ()
+    events: int = 0
 
     @property
     def is_complete(self) -> bool:
@@ -260,6 +263,11 @@ class RecordingResult:
     @property
     def nodes(self) -> int:
         return sum(server.nodes for server in self.servers)
+
+    @property
+    def events(self) -> int:
+        """OPC UA events stored."""
+        return sum(server.events for server in self.servers)
 
     @property
     def gaps(self) -> dict[str, int]:

@@ -7,9 +7,17 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from omptool.capture.rows import Block
 
 STEP_NS = 1_000_000_000
 """Smaller ones pass for delays and for a clock that is being corrected slowly."""
+
+AWAY_STEP_NS = 5_000_000_000
+"""The same while a server was away: what it says when it is back may have been on its way for some seconds."""
 
 _SETTLED = 8
 """Messages in a row that must agree before they count as a clock that went back, not as messages that came late."""
@@ -59,3 +67,52 @@ class ServerClock:
         self._lead = new
         self._recent.clear()
         return new - known
+
+    def back(self, stated_ns: int, mono_ns: int) -> int:
+        """The server is back and states its clock; returns by how much that was set while it was away, mostly 0."""
+        lead, known = stated_ns - mono_ns, self._lead
+        if known is None or abs(lead - known) < AWAY_STEP_NS:
+            return 0
+        self._lead, self._count = lead, 0
+        self._recent.clear()
+        return lead - known
+
+
+class Clocks:
+    """The server's clock and ours.
+
+    Args:
+        on_step: told whose was set (`server`, `client`) and by how many nanoseconds.
+
+    Attributes:
+        ahead_ns: how far the server's is ahead of ours; a message is on its way for a while, never less than that.
+    """
+
+    def __init__(self, on_step: Callable[[str, int], None]) -> None:
+        self.ahead_ns = 0
+        self._on_step = on_step
+        self._own, self._server = OwnClock(), ServerClock()
+
+    def back(self, stated_ns: int, now_ns: int, mono_ns: int) -> int:
+        """There is a subscription: what the server's clock said then, and ours; see `ServerClock.back`."""
+        self.ahead_ns = stated_ns - now_ns
+        if stated_ns == now_ns:  # it said nothing: ours stands for it
+            return 0
+        return self._told("server", self._server.back(stated_ns, mono_ns))
+
+    def note(self, blocks: Iterable[Block]) -> int | None:
+        """Messages arrived; the newest PublishTime of those that came in their order."""
+        newest = None
+        for block in blocks:
+            own = self._told("client", self._own.note(block.receive_ns, block.receive_mono))
+            if block.publish_ns is not None and not block.is_republished:
+                theirs = self._told("server", self._server.note(block.publish_ns, block.receive_mono))
+                newest = block.publish_ns
+                ahead = newest - block.receive_ns
+                self.ahead_ns = ahead if own or theirs else max(self.ahead_ns, ahead)
+        return newest
+
+    def _told(self, clock: str, step_ns: int) -> int:
+        if step_ns:
+            self._on_step(clock, step_ns)
+        return step_ns

@@ -18,7 +18,7 @@ from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
 from omptool.capture.rows import Block, Encoded, RowEncoder
-from omptool.capture.steps import OwnClock, ServerClock
+from omptool.capture.steps import Clocks
 from omptool.capture.together import Books, Entry, append_together
 from omptool.capture.typechanges import TypeChange
 from omptool.model import status
@@ -68,7 +68,7 @@ class RecordingStore:
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._published_ns: int | None = None
-        self._ahead_ns = self._created_ns = 0
+        self._created_ns = 0
         self._outage: Outage | None = None
         self._outages = 0
         self._failed: dict[int, Outage] = {}
@@ -77,7 +77,7 @@ class RecordingStore:
         self.last_cause = ""
         self.gaps: Counter[str] = Counter()
         self.unknown_types: tuple[str, ...] = ()
-        self._own_clock, self._server_clock = OwnClock(), ServerClock()
+        self._clocks = Clocks(self._clock_set)
         self._pauses = Pauses()
 
     def adopt(self, left: Left) -> None:
@@ -118,7 +118,7 @@ class RecordingStore:
         subscription_id: int,
         handles: range,
         created_ns: tuple[int, int],
-        now_ns: int,
+        now_ns: tuple[int, int],
         publishing_ms: float,
         facts: Mapping[str, Any],
     ) -> None:
@@ -126,7 +126,8 @@ class RecordingStore:
 
         Args:
             handles: of the nodes in the capture; ClientHandles count from 1.
-            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that.
+            created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that, and
+                one that nobody sets.
         """
         before = self._encoder
         if self.filler is not None:
@@ -149,11 +150,11 @@ class RecordingStore:
         self._published_ns = None
         self._writer.mark(self._sub, max(self._since(None), 0))
         self._created_ns = created_ns[1]
-        self._ahead_ns = created_ns[1] - now_ns
+        step_ns = self._clocks.back(created_ns[1], *now_ns)
         for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
             self.item_created(handle, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
-            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1])
+            self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1], step_ns)
 
     @property
     def sub(self) -> int | None:
@@ -163,8 +164,12 @@ class RecordingStore:
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
-            self._pauses.note(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
+            self.paused(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
         self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
+
+    def paused(self, end_ns: int, seconds: float) -> None:
+        """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
+        self._pauses.note(end_ns, seconds)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -221,7 +226,7 @@ class RecordingStore:
             detail = {"cause": "undecodable", "error": bad.error, "sequence": bad.block.sequence}
             self.note("undecodable", detail)
             self._lost(Hole(self._published_ns, bad.block.publish_ns, bad.values, detail))
-        self._note_clocks(blocks)
+        self._published_ns = self._clocks.note(blocks) or self._published_ns
         self._write_account()
         is_open = self._outage is not None and not self._outage.is_held
         if is_open and self.encoder.clock.has_changes:  # rows on a clock of their own say when it was
@@ -283,7 +288,7 @@ class RecordingStore:
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
-            self._end_outage(time.time_ns() + self._ahead_ns)
+            self._end_outage(time.time_ns() + self._clocks.ahead_ns)
 
     def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
@@ -304,21 +309,20 @@ class RecordingStore:
         self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
         self._sub = None
 
-    def _end_outage(self, end_ns: int | None) -> None:
-        """Write the window again, with its end."""
+    def _end_outage(self, end_ns: int | None, step_ns: int = 0) -> None:
+        """Write the window again, with its end; twice, by the old clock and by the new, where the server's was set."""
         outage = self._outage
         if outage is None or end_ns is None:
             return
         self._outage = None
-        start = outage.start_ns + (self._ahead_ns if outage.by_our_clock else 0)
+        start_ns = outage.start_ns + (self._clocks.ahead_ns if outage.by_our_clock else 0)
         self.gaps[outage.reason] -= 1
-        self._gap(
-            outage.reason, min(start, end_ns), max(start, end_ns), detail=outage.evidence, key=outage.key,
-            sub=outage.sub,
-        )  # fmt: skip
-        if self.filler is not None:
-            ends = min(start, end_ns), max(start, end_ns)
-            self.filler.ended(Window(outage.key, outage.sub, outage.reason, outage.evidence, *ends))
+        spans = [(start_ns, end_ns - step_ns), (start_ns + step_ns, end_ns)] if step_ns else [(start_ns, end_ns)]
+        for number, span in enumerate(spans):
+            key, ends = outage.key + number * ".new", (min(span), max(span))
+            self._gap(outage.reason, *ends, detail=outage.evidence, key=key, sub=outage.sub)
+            if self.filler is not None:
+                self.filler.ended(Window(key, outage.sub, outage.reason, outage.evidence, *ends))
 
     def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
@@ -327,20 +331,8 @@ class RecordingStore:
             return None
         return self._sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
 
-    def _note_clocks(self, blocks: Sequence[Block]) -> None:
-        """How far the server's clock is ahead of ours: a message is on its way for a while, never less than that."""
-        for block in blocks:
-            own = self._step("client", self._own_clock.note(block.receive_ns, block.receive_mono))
-            if block.publish_ns is not None and not block.is_republished:
-                theirs = self._step("server", self._server_clock.note(block.publish_ns, block.receive_mono))
-                ahead = block.publish_ns - block.receive_ns
-                self._published_ns = block.publish_ns
-                self._ahead_ns = ahead if own or theirs else max(self._ahead_ns, ahead)
-
-    def _step(self, clock: str, step_ns: int) -> int:
-        if step_ns:
-            self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
-        return step_ns
+    def _clock_set(self, clock: str, step_ns: int) -> None:
+        self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
         if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
@@ -358,8 +350,9 @@ class RecordingStore:
         self.overflows += len(encoded.overflows)
         nodes = sorted({overflow.node for overflow in encoded.overflows})
         self.note("overflow", {"values": len(encoded.overflows), "handles": nodes[:_NAMED], "nodes": len(nodes)})
+        ahead_ns = self._clocks.ahead_ns
         for overflow in encoded.overflows:
-            seconds = self._pauses.seconds(overflow.start_ns - self._ahead_ns, overflow.end_ns - self._ahead_ns)
+            seconds = self._pauses.seconds(overflow.start_ns - ahead_ns, overflow.end_ns - ahead_ns)
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None

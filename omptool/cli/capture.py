@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import operating, settings
+from omptool.cli.capture_events import (
+    EventFieldOption,
+    EventSeverityOption,
+    EventsOption,
+    EventSourceOption,
+    EventTypeOption,
+    TypedEvents,
+)
 from omptool.cli.capture_nodes import (
     DeadbandOption,
     DiscardOption,
@@ -83,6 +91,11 @@ def capture(
     discard: DiscardOption = None,
     deadband: DeadbandOption = None,
     trigger: TriggerOption = None,
+    events: EventsOption = False,
+    event_source: EventSourceOption = None,
+    event_field: EventFieldOption = None,
+    event_type: EventTypeOption = None,
+    event_severity: EventSeverityOption = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the capture in X.omcap, or begin it; what lies between is a gap."),
@@ -117,6 +130,7 @@ def capture(
       omptool capture press7 -o oil.omcap --select 'Line1/**/Temperature*' --count 10000
       omptool browse press7 --select '**/Speed' --format csv | omptool capture press7 -o speed.omcap --nodes -
       omptool capture --nodes publishednodes.json -o plant.omcap
+      omptool capture press7 -o shift.omcap --events --event-severity 500
       omptool capture press7 --dry-run
       omptool capture press7 -o day.omcap --resume --lock press7.lock --for 8h
     """
@@ -124,7 +138,10 @@ def capture(
     loaded = settings.load(config, intervals)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
-    typed = Typed(select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval)
+    alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
+    typed = Typed(
+        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval, alarms
+    )
     what = asked(loaded, servers or (), typed, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:

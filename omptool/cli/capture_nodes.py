@@ -11,6 +11,7 @@ import typer
 
 from omptool.capture.nodelist import EndpointNodes
 from omptool.cli import diagnostics, nodefile, settings
+from omptool.cli.capture_events import TypedEvents
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NO_EVENTS = TypedEvents()
 EMPTY = EndpointNodes()
 """Nothing is asked of a server in particular."""
 
@@ -72,6 +74,7 @@ class Typed:
     deadband: str | None = None
     trigger: str | None = None
     publishing: str | None = None
+    events: TypedEvents = NO_EVENTS
 
     def monitoring(self) -> Monitoring:
         """For all nodes.
@@ -108,7 +111,7 @@ def asked(config: Config, servers: Sequence[str], typed: Typed, timeout_s: float
     from omptool.capture.recording import Rule, Selection, Wanted
 
     rules = tuple(Rule(rule.match, rule.monitoring) for rule in config.node_rules)
-    plain = Selection(tuple(typed.select), None, typed.monitoring(), rules)
+    plain = Selection(tuple(typed.select), None, typed.monitoring(), rules, typed.events.asked())
     listed = _read_list(typed.nodes) if typed.nodes is not None else None
     named = settings.servers(config, servers) if servers else _servers_of(config, listed)
     if listed is not None and listed.endpoints:
@@ -121,10 +124,17 @@ def asked(config: Config, servers: Sequence[str], typed: Typed, timeout_s: float
     for server in named:
         endpoint, globs = own.get(server.url, EMPTY), () if typed.select or listed else server.select
         is_own = endpoint is not EMPTY or bool(globs)
-        selection = replace(plain, globs=plain.globs or globs, listed=endpoint.nodes or None) if is_own else None
+        selection = _own(plain, endpoint, globs, typed) if is_own else None
         with_timeout = server if timeout_s is None else replace(server, timeout_s=timeout_s)
         found.append(Wanted(with_timeout, _intervals(config, server, endpoint, typed), selection))
     return Asked(found, plain)
+
+
+def _own(plain: Selection, endpoint: EndpointNodes, globs: Sequence[str], typed: Typed) -> Selection:
+    """The selection of one server; a list that names objects for their events, and no node, means no node."""
+    listed = endpoint.nodes if endpoint.nodes or endpoint.notifiers else None
+    events = typed.events.asked(endpoint.notifiers)
+    return replace(plain, globs=plain.globs or tuple(globs), listed=listed, events=events)
 
 
 def _intervals(config: Config, server: ServerConfig, endpoint: EndpointNodes, typed: Typed) -> Intervals:

@@ -41,8 +41,9 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
         return
     per_row = f" ({result.bytes / result.rows:.1f} B/row)" if result.rows >= _TELLING_ROWS else ""
     several = f" from {result.reached:,} of {len(result.servers):,} servers" if len(result.servers) > 1 else ""
+    events = f" and {result.events:,} event{'s' * (result.events != 1)}" if result.events else ""
     diagnostics.note(
-        f"{result.rows:,} rows of {result.nodes:,} nodes{several} in {clock(result.seconds)}, "
+        f"{result.rows:,} rows{events} of {result.nodes:,} nodes{several} in {clock(result.seconds)}, "
         f"{size(result.bytes)}{per_row}"
     )
     for uri, names in result.shared:
@@ -97,8 +98,8 @@ def _unfiltered(server: ServerResult) -> str:
     named = ", ".join(f"{node.path} ({node.status_name})" for node in server.unfiltered[:_FAILED])
     more = f" and {count - _FAILED:,} more" if count > _FAILED else ""
     return (
-        f"{short(server.label)} takes no deadband or trigger of {count:,} node{'s' * (count > 1)}: {named}{more}; "
-        "every change is recorded"
+        f"{short(server.label)} does not take what was asked to be left out of {count:,} node{'s' * (count > 1)}: "
+        f"{named}{more}; all of it is recorded"
     )
 
 

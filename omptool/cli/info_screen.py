@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from omptool.capture import evidence
 from omptool.capture.reader import Capture
+from omptool.capture.remarks import remarks
 from omptool.cli import settings, terminal
 from omptool.cli.diagnostics import typed
 from omptool.model.times import datetime_of
@@ -17,6 +18,7 @@ def draw(capture: Capture, source: str, tz: str | None) -> str:
     """The screen, escaped."""
     lines = [f"{source}  {capture.state}", ("capture", capture.id), *_servers(capture), ("rows", _rows(capture))]
     lines += [("time", _span(capture, tz)), ("gaps", _gaps(capture))]
+    lines += [("note", sentence) for sentence in remarks(capture).get("", ())]
     lines += [("damage", _damage(capture))] if capture.damage else []
     lines += [("torn", f"{capture.torn_bytes:,} bytes behind the last commit, never acknowledged")] * bool(
         capture.torn_bytes
@@ -28,11 +30,12 @@ def draw(capture: Capture, source: str, tz: str | None) -> str:
 
 def _servers(capture: Capture) -> list[tuple[str, str]]:
     items = Counter(node.server for node in capture.nodes() if node.handle)
-    found, told = [], evidence.told(capture)
+    found, told, said = [], evidence.told(capture), remarks(capture)
     for server in capture.servers:
         name = f"{server.name}  {server.server}" if server.name else server.server
         found.append(("server", f"{name}  {server.url}  {items[server.server]:,} items"))
         found += [("", told[server.server])] if server.server in told else []
+        found += [("", sentence) for sentence in said.get(server.server, ())]
     known = {server.server for server in capture.servers}
     away = dict.fromkeys(gap.server for gap in capture.gap_entries if gap.server not in known)
     found += [("server", f"{name}  never reached") for name in away]

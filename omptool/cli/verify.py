@@ -90,8 +90,19 @@ def _time(ns: int | None) -> Any:
     return None if ns is None else datetime_of(ns // 1000)
 
 
+def _remark(capture: Capture) -> None:
+    """What cost no value, and yet should be known."""
+    from omptool.capture.remarks import remarks
+
+    names = {server.server: server.name or server.server for server in capture.servers}
+    for server, sentences in remarks(capture).items():
+        for sentence in sentences:
+            diagnostics.note(f"{names.get(server, server)}: {sentence}" if server else sentence)
+
+
 def _last_word(capture: Capture, result: Verification, path: Path) -> ExitCode:
     """What it comes to, on stderr."""
+    _remark(capture)
     if result.damage:
         lost = [damage.rows for damage in result.damage]
         count = "an unknown number of rows is" if None in lost else f"{sum(n or 0 for n in lost):,} rows are"

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from omptool.errors import UsageError
+from omptool.model.eventfields import EventWish
 from omptool.model.times import parse_duration
 
 MOST_MS = 24 * 3600 * 1000.0
@@ -54,6 +55,7 @@ class Monitoring:
         sampling_ms: how often the server looks; 0 is the fastest it has.
         queue_size: values that wait at the server; None is computed from the intervals.
         poll_ms: read it so often instead of subscribing; 0 = do subscribe.
+        events: it is an object, and these events of it are wanted instead of a value.
         heartbeat_ms: repeat the last value when nothing came for so long; 0 = never.
     """
 
@@ -64,6 +66,7 @@ class Monitoring:
     deadband: Deadband | None = None
     poll_ms: float | None = None
     heartbeat_ms: float | None = None
+    events: EventWish | None = None
 
     def over(self, below: Monitoring) -> Monitoring:
         """These settings, and those of `below` for what they leave open."""

@@ -151,7 +151,7 @@ def silent(url: str, stage: str, seconds: float) -> Unreachable:
 
 def ended(url: str, stage: str, fault: str, garbage: bytes) -> Unreachable:
     """The error for a connection that the peer ended, or that we ended because of what it sent."""
-    if garbage:
+    if garbage and stage in _FIRST_STAGES:
         return Unreachable(
             f"{url} is not an OPC UA server: it answers {_spoken(garbage)}", "is this the port of the OPC UA server?"
         )
@@ -159,7 +159,11 @@ def ended(url: str, stage: str, fault: str, garbage: bytes) -> Unreachable:
         return Unreachable(
             f"{url}: {fault} before it answered in OPC UA", "is this the port of the OPC UA server, and is it ready?"
         )
-    return Unreachable(f"{url}: {fault} during {stage}", "run the command again")
+    return Unreachable(f"{url}: {fault or 'what it sends is not OPC UA'} during {stage}", "run the command again")
+
+
+_FIRST_STAGES = frozenset(("connect", "hello"))
+"""Whoever came further speaks OPC UA: bytes that are none were cut off or changed on the way."""
 
 
 def _spoken(garbage: bytes) -> str:

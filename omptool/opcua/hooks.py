@@ -78,6 +78,10 @@ ALLOWED_SERVICES: frozenset[int] = frozenset(
 )
 """Services that read, watch, or keep the connection: nothing that changes a value, a node or a machine."""
 
+CALL = int(ObjectIds.CallRequest_Encoding_DefaultBinary)
+CONDITION_TYPE, CONDITION_REFRESH = int(ObjectIds.ConditionType), int(ObjectIds.ConditionType_ConditionRefresh)
+"""The one method that may be called: it makes a server repeat what it said of its conditions (Part 9, 5.5.7)."""
+
 MAX_CHUNK = 64 * 1024 * 1024
 """Largest chunk taken from a server: far above what servers send (64 KB), far below what would hurt."""
 
@@ -89,8 +93,7 @@ _HEADER = struct.Struct("<3scI")
 _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
 _TYPE_ID = struct.Struct("<BBH")
 _REQUEST_HEADER = struct.Struct("<qIIiI3x")
-"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, no diagnostics, no AuditEntryId,
-TimeoutHint, no additional header."""
+"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, and nothing else."""
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
 _BODY_AFTER_HEADERS = 24
@@ -102,10 +105,7 @@ class ForbiddenServiceError(AssertionError):
 
 
 class RawRequest:
-    """A request whose parameters are encoded already; asyncua's encoder costs more than a server needs for the answer.
-
-    `parameters` is everything behind the RequestHeader.
-    """
+    """A request that is encoded behind its RequestHeader: asyncua's encoder costs more than a server needs to answer."""
 
     __slots__ = ("parameters", "service_id")
 
@@ -136,8 +136,8 @@ class GuardedProtocol(UASocketProtocol):
         self._head = b""
 
     def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
-        service = service_id(request)
-        if service not in ALLOWED_SERVICES:
+        if not is_allowed(request):
+            service = service_id(request)
             raise ForbiddenServiceError(f"{type(request).__name__} (service {service}) is not a reading service")
         if not isinstance(request, RawRequest):
             return super()._send_request(request, timeout, message_type)
@@ -249,6 +249,19 @@ class GuardedProtocol(UASocketProtocol):
         self._fail_all_pending(ConnectionError(fault))
         if self.transport is not None:
             self.transport.abort()
+
+
+def is_allowed(request: Any) -> bool:
+    """Whether a request may go onto the wire: a reading service, or a Call of nothing but ConditionRefresh."""
+    service = service_id(request)
+    if service != CALL or not isinstance(request, ua.CallRequest):
+        return service in ALLOWED_SERVICES
+    methods = request.Parameters.MethodsToCall or ()
+    return len(methods) > 0 and all(
+        method.ObjectId == ua.NodeId(ua.Int32(CONDITION_TYPE))
+        and method.MethodId == ua.NodeId(ua.Int32(CONDITION_REFRESH))
+        for method in methods
+    )
 
 
 def install(client: Client, kind: type[GuardedProtocol] = GuardedProtocol) -> None:

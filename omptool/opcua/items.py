@@ -15,9 +15,11 @@ from asyncua import ua
 
 from omptool.errors import NotFound
 from omptool.model import status
+from omptool.model.eventfields import EventWish
 from omptool.model.monitoring import Deadband, Discard, Monitoring, Trigger
 from omptool.opcua import hooks
 from omptool.opcua.batch import TOO_MUCH
+from omptool.opcua.events import EVENT_NOTIFIER, event_filter
 from omptool.opcua.faults import ServiceRefused
 from omptool.opcua.session import Session
 
@@ -28,6 +30,9 @@ MARGIN = 4
 
 FASTEST_MS = 1.0
 """Time between changes assumed where the server reports each one (interval 0)."""
+
+EVENT_QUEUE = 10_000
+"""Events that may wait at the server: alarms come in floods."""
 
 LEAST_QUEUE, MOST_QUEUE = 10, 10_000
 
@@ -46,7 +51,8 @@ _NO_FILTER = frozenset(
     status.code_of(name)
     for name in (
         "BadFilterNotAllowed", "BadMonitoredItemFilterInvalid", "BadMonitoredItemFilterUnsupported",
-        "BadDeadbandFilterInvalid",
+        "BadDeadbandFilterInvalid", "BadEventFilterInvalid", "BadContentFilterInvalid", "BadTypeDefinitionInvalid",
+        "BadFilterOperatorUnsupported", "BadFilterOperatorInvalid",
     )
 )  # fmt: skip
 """The server does not take a filter, or not for this node."""
@@ -73,14 +79,25 @@ class RequestedItem:
     discard: Discard = Discard.OLDEST
     trigger: Trigger | None = None
     deadband: Deadband | None = None
+    events: EventWish | None = None
 
     @property
     def has_filter(self) -> bool:
-        """Whether the server is asked to leave out changes."""
+        """Whether the server is asked to leave something out; of events, whether it could be asked for less."""
+        if self.events is not None:
+            return not self.events.is_basic
         return self.trigger is not None or self.deadband is not None
+
+    @property
+    def plain(self) -> RequestedItem:
+        """The same without a filter that not every server takes."""
+        events = None if self.events is None else EventWish(is_basic=True)
+        return replace(self, trigger=None, deadband=None, events=events)
 
     def depth(self, publishing_ms: float) -> int:
         """Queue size to ask for."""
+        if self.queue_size is None and self.events is not None:
+            return EVENT_QUEUE
         return self.queue_size or queue_size(publishing_ms, self.sampling_ms)
 
 
@@ -116,7 +133,7 @@ class MonitoredItem:
 
         Asked for 0, a server that reports every change says 0 (Part 4, 5.13.1.2); any other answer is a sampling rate.
         """
-        if not self.is_monitored:
+        if not self.is_monitored or self.requested.events is not None:
             return False
         slower = (self.sampling_ms or 0.0) > self.requested.sampling_ms
         return slower or (self.queue_size is not None and self.queue_size <= 1)
@@ -132,6 +149,7 @@ def requested(node_id: str, handle: int, said: Monitoring, sampling_ms: float) -
         said.discard or Discard.OLDEST,
         said.trigger,
         said.deadband,
+        said.events,
     )
 
 
@@ -189,7 +207,7 @@ async def _without_filter(
     odd = {item.requested.handle: item for item in created if item.status in _NO_FILTER and item.requested.has_filter}
     if not odd:
         return created
-    plain = [(replace(item.requested, trigger=None, deadband=None), item.asked_queue_size) for item in odd.values()]
+    plain = [(item.requested.plain, item.asked_queue_size) for item in odd.values()]
     again = {item.requested.handle: item for item in await _in_batches(plain, limit, create, refused)}
     return [
         replace(again[handle], requested=item.requested, unfiltered=item.status)
@@ -214,7 +232,7 @@ async def _deepen(
     shallow = [item for item in items if _wanted_depth(item, publishing_ms) > (item.queue_size or 0)]
 
     async def modify(batch: Sequence[MonitoredItem]) -> list[MonitoredItem]:
-        requests = [_modify_request(item, _wanted_depth(item, publishing_ms)) for item in batch]
+        requests = [_modify_request(session, item, _wanted_depth(item, publishing_ms)) for item in batch]
         parameters = ua.ModifyMonitoredItemsParameters(
             SubscriptionId=sub, TimestampsToReturn=ua.TimestampsToReturn.Both, ItemsToModify=requests
         )
@@ -228,7 +246,7 @@ async def _deepen(
 
 def _wanted_depth(item: MonitoredItem, publishing_ms: float) -> int:
     """Queue size for the revised sampling interval; 0 where the server already gave less than it was asked for."""
-    if not item.is_monitored or not item.sampling_ms or item.requested.queue_size is not None:
+    if not item.is_monitored or not item.sampling_ms or item.requested.queue_size or item.requested.events:
         return 0
     if (item.queue_size or 0) < item.asked_queue_size:
         return 0
@@ -266,28 +284,30 @@ async def _in_batches(
 
 def _create_request(session: Session, item: RequestedItem, depth: int) -> Any:
     return ua.MonitoredItemCreateRequest(
-        ItemToMonitor=ua.ReadValueId(NodeId=session.to_ua(item.node_id), AttributeId=_VALUE),
+        ItemToMonitor=ua.ReadValueId(
+            NodeId=session.to_ua(item.node_id), AttributeId=_VALUE if item.events is None else EVENT_NOTIFIER
+        ),
         MonitoringMode=ua.MonitoringMode.Reporting,
-        RequestedParameters=_parameters(item, depth),
+        RequestedParameters=_parameters(session, item, depth),
     )
 
 
-def _modify_request(item: MonitoredItem, depth: int) -> Any:
+def _modify_request(session: Session, item: MonitoredItem, depth: int) -> Any:
     return ua.MonitoredItemModifyRequest(
-        MonitoredItemId=item.item_id, RequestedParameters=_parameters(_granted(item), depth)
+        MonitoredItemId=item.item_id, RequestedParameters=_parameters(session, _granted(item), depth)
     )
 
 
 def _granted(item: MonitoredItem) -> RequestedItem:
     """What was asked for, without a filter that the server refused."""
-    return replace(item.requested, trigger=None, deadband=None) if item.unfiltered else item.requested
+    return item.requested.plain if item.unfiltered else item.requested
 
 
-def _parameters(item: RequestedItem, depth: int) -> Any:
+def _parameters(session: Session, item: RequestedItem, depth: int) -> Any:
     return ua.MonitoringParameters(
         ClientHandle=item.handle,
         SamplingInterval=item.sampling_ms,
-        Filter=_filter(item),
+        Filter=_filter(item) if item.events is None else event_filter(session, item.events),
         QueueSize=depth,
         DiscardOldest=item.discard is Discard.OLDEST,
     )

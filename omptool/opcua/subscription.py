@@ -278,7 +278,6 @@ class Subscriber:
             1.5 * granted.keep_alive_s + min(GRACE_S, self._session.timeout_s),
             is_asked=lambda: self._paused is None,
             on_silence=self._silent,
-            on_stall=self._stalled,
         )
         self._lanes = Lanes(
             self._session, self._intake, self, self._on_event,
@@ -320,9 +319,6 @@ class Subscriber:
 
     def _silent(self, seconds: float) -> None:
         self._finish(EndKind.STALE, f"no message for {seconds:.1f} s, not even a keep-alive")
-
-    def _stalled(self, seconds: float) -> None:
-        self._on_event(Event("client_slow", self._granted.sub, {"seconds": round(seconds, 3), "stalled": True}))
 
     def _look(self) -> None:
         """Where nothing but keep-alives comes an account is written all the same, now and then."""

@@ -9,8 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-STALLED_S = 1.0
-"""A timer that fires so late says that this process did not run."""
+from omptool.opcua.stalls import STALLED_S
 
 
 class Watch:
@@ -20,7 +19,6 @@ class Watch:
         limit_s: longest silence.
         is_asked: whether anything was asked of the server, so that an answer is due.
         on_silence: called once, with the seconds.
-        on_stall: called when this process did not run, with the seconds.
 
     Attributes:
         heard: monotonic seconds.
@@ -32,12 +30,11 @@ class Watch:
         *,
         is_asked: Callable[[], bool],
         on_silence: Callable[[float], None],
-        on_stall: Callable[[float], None],
     ) -> None:
         self.heard = time.monotonic()
         self._limit_s = limit_s
         self._is_asked = is_asked
-        self._on_silence, self._on_stall = on_silence, on_stall
+        self._on_silence = on_silence
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -59,10 +56,8 @@ class Watch:
 
     def _look(self, due: float) -> None:
         now = time.monotonic()
-        late = now - due
-        if late > STALLED_S:
+        if now - due > STALLED_S:
             self.heard = now
-            self._on_stall(late)
         if not self._is_asked():
             self.heard = now
         if now - self.heard >= self._limit_s:

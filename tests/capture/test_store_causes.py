@@ -14,20 +14,23 @@ from omptool.capture.rows import Block
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books
 from omptool.capture.writer import CaptureWriter
-from omptool.model.times import datetime_of
+from omptool.model.times import datetime_of, unix_us
+from omptool.model.vocabulary import GapReason
 from tests.capture import build
 
 S = 1_000_000_000
 OVERFLOW = 0x480
 
 
-def block(number: int, at_ns: int, *, received_ns: int | None = None, status: int = 0) -> Block:
+def block(
+    number: int, at_ns: int, *, received_ns: int | None = None, mono_ns: int | None = None, status: int = 0
+) -> Block:
     """One value, stamped when it was sent."""
     stamp = datetime_of(at_ns // 1000)
     value = ua.DataValue(ua.Variant(float(number), ua.VariantType.Double), ua.StatusCode(status), SourceTimestamp=stamp)
     items = bytes(struct_to_binary(ua.MonitoredItemNotification(ClientHandle=1, Value=value)))
     received = at_ns if received_ns is None else received_ns
-    return Block(1, items, received, number * S, number, at_ns)
+    return Block(1, items, received, number * S if mono_ns is None else mono_ns, number, at_ns)
 
 
 class Stored:
@@ -38,9 +41,13 @@ class Stored:
         self.writer = CaptureWriter.create(path)
         self.store = RecordingStore(Books(self.writer), 0, "press")
         self.store.describe(build.SERVER, build.nodes())
+        self.subscribed(build.T0, build.T0)
+
+    def subscribed(self, server_ns: int, own_ns: int) -> None:
+        """There are items, at this moment of the server's clock and of ours."""
         self.store.subscribed(
-            subscription_id=4711, handles=range(1, 5), created_ns=(build.T0, build.T0), now_ns=build.T0,
-            publishing_ms=500.0, facts={},
+            subscription_id=4711, handles=range(1, 5), created_ns=(server_ns, server_ns),
+            now_ns=(own_ns, own_ns - build.T0), publishing_ms=500.0, facts={},
         )  # fmt: skip
 
     def close(self) -> Capture:
@@ -90,3 +97,25 @@ def test_a_queue_that_ran_over_while_we_asked_for_nothing_is_our_doing(
     [window] = stored.close().gaps().to_pylist()
     assert window["reason"] == reason
     assert ("asked for nothing for 2.0 s" in window["detail"]) == (reason == "client_slow")
+
+
+@pytest.mark.parametrize(("set_s", "seconds"), [(0, []), (2, [2.0]), (30, [30.0]), (-3600, [-3600.0])])
+def test_a_server_that_comes_back_with_another_clock_has_a_window_by_each(
+    stored: Stored, set_s: int, seconds: list[float]
+) -> None:
+    """Lost at 9 s, back at 14 s: what was missed is stamped by the old clock, by the new one, or by both. A few seconds
+    may be the time that an answer took, so that they are one window."""
+    for number in range(1, 10):
+        stored.store.append([block(number, build.T0 + number * S)])
+    stored.store.lost(GapReason.CONNECTION_LOST, build.T0 + 9 * S, "reset")
+    stored.store.ended(GapReason.SERVER_RESTART)
+    back = build.T0 + (14 + set_s) * S
+    stored.subscribed(back, build.T0 + 14 * S)
+    for number in range(1, 4):
+        at = build.T0 + (14 + number) * S
+        stored.store.append([block(number, at + set_s * S, received_ns=at, mono_ns=(14 + number) * S)])
+    capture = stored.close()
+    assert [each["seconds"] for each in steps(capture)] == seconds
+    ends = [(unix_us(gap["start_time"]), unix_us(gap["end_time"])) for gap in capture.gaps().to_pylist()]
+    spans = {(start / 1e6 - build.T0 / S, end / 1e6 - build.T0 / S) for start, end in ends}
+    assert spans == ({(8.5, 14.0), (8.5 + set_s, 14.0 + set_s)} if abs(set_s) > 5 else {(8.5, 14.0 + set_s)})

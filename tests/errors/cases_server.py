@@ -143,6 +143,10 @@ CAPTURE = (
     Case("`--discard` is neither", f"{_RECORD} --discard all", 2),
     Case("`--deadband` is no number", f"{_RECORD} --deadband 200%", 2),
     Case("`--trigger` is none of the three", f"{_RECORD} --trigger always", 2),
+    Case("`--event-source` matches nothing", f"{_RECORD} --event-source 'Riverside/**'", 1),
+    Case("`--event-type` is no NodeId", f"{_RECORD} --event-type Alarm", 2),
+    Case("`--event-field` is none", f"{_RECORD} --event-field a//b", 2),
+    Case("`--event-severity` is out of range", f"{_RECORD} --event-severity 1001", 2),
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from tests.faults.chunks import HEADER, REQUEST_ID, SERVICE_RESULT, TYPE_ID
@@ -14,6 +14,7 @@ from tests.faults.clients import (
     killed_and_resumed,
     starved,
     starved_and_resumed,
+    stood_still,
 )
 from tests.faults.faults import Fault, Kind, Way
 from tests.faults.scenario import Capturing, in_process
@@ -104,47 +105,45 @@ class Harm:
     Attributes:
         capturing: a process of its own where the harm is done to that.
         is_of_server: it needs a server of its own.
+        told: kind of journal entry that must tell of it; empty = none.
     """
 
     step: Step
     windows: Windows = Windows.NONE
     capturing: Capturing = in_process
     is_of_server: bool = False
+    told: str = ""
 
 
 HARMS: dict[str, Harm] = {
     "server killed": Harm(server_killed(1.0), Windows.SOME, is_of_server=True),
     "client killed": Harm(killed_and_resumed(0.5), Windows.PERHAPS, as_process()),
     "disk full": Harm(starved, Windows.SOME, as_process()),
-    "disk stalled": Harm(disk_stalled(3.0)),
-    "server's clock": Harm(server_clock_set(30.0, -30.0, 0.0), is_of_server=True),
-    "own clock": Harm(clock_set(3600.0, -30.0, 0.0), capturing=as_process()),
+    "disk stalled": Harm(disk_stalled(3.0), told="slow_disk"),
+    "server's clock": Harm(server_clock_set(30.0, -30.0, 0.0), is_of_server=True, told="clock_step"),
+    "own clock": Harm(clock_set(3600.0, -30.0, 0.0), capturing=as_process(), told="clock_step"),
 }
 
 
 @dataclass(frozen=True)
 class Case:
-    """One capture: what goes wrong in it, one after the other, each shifted by chance.
-
-    Attributes:
-        stacks: on which it is tried; empty = all.
-    """
+    """One capture: what goes wrong in it, one after the other, each shifted by chance; the rest as in `Harm`."""
 
     steps: tuple[Step, ...]
     windows: Windows = Windows.NONE
     capturing: Capturing = in_process
     is_of_server: bool = False
-    stacks: tuple[str, ...] = field(default=())
+    told: str = ""
 
 
 def _alone(harm: Harm) -> Case:
-    return Case((harm.step,), harm.windows, harm.capturing, harm.is_of_server)
+    return Case((harm.step,), harm.windows, harm.capturing, harm.is_of_server, harm.told)
 
 
 def both(kind: str, harm: str) -> Case:
     """A fault of the connection, and a harm while it goes on."""
     its = HARMS[harm]
-    return Case((during(KINDS[kind], its.step),), its.windows, its.capturing, its.is_of_server)
+    return Case((during(KINDS[kind], its.step),), its.windows, its.capturing, its.is_of_server, its.told)
 
 
 def _again(first: str, make: Callable[[str], Fault], messages: Sequence[tuple[str, str]]) -> dict[str, Case]:
@@ -173,8 +172,12 @@ CASES: dict[str, Case] = {
     "disk-full-and-resumed": Case((starved_and_resumed,), Windows.PERHAPS, as_process()),
     "server-stopped": Case((server_stopped(6.0),), is_of_server=True),
     "server-killed-and-stopped": Case((server_killed(0.0), server_stopped(6.0)), Windows.SOME, is_of_server=True),
-    "server-back-ahead": Case((server_killed(0.5, ahead_s=30.0),), Windows.SOME, is_of_server=True),
-    "server-back-behind": Case((server_killed(0.5, ahead_s=-30.0),), Windows.SOME, is_of_server=True),
+    "client-stood-still": Case((stood_still(2.5),), capturing=as_process(), told="client_slow"),
+    "client-stood-still-for-long": Case((stood_still(6.0),), capturing=as_process(), told="client_slow"),
+    "server-back-behind": Case(
+        (server_killed(0.5, ahead_s=-30.0),), Windows.SOME, is_of_server=True, told="clock_step"
+    ),
+    "server-back-ahead": Case((server_killed(0.5, ahead_s=30.0),), Windows.SOME, is_of_server=True, told="clock_step"),
     "expired": Case((volley(ONE["long-hole"]),), Windows.SOME, _EXPIRING),
     "expired-then-cut-history": Case((volley(ONE["long-hole"], _cut("HistoryReadResponse")),), Windows.SOME, _EXPIRING),
     "expired-then-hole-history": Case(

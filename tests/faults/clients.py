@@ -52,14 +52,21 @@ class Client:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
             env=clean_environment(self.folder.parent) | {"PYTHONPATH": str(SCRIPT.parents[2])}, cwd=self.folder.parent,
         )  # fmt: skip
-        self._is_ending = False
+        self._is_ending, self._is_resumed = False, "--resume" in more
 
     async def flow(self, since_ns: int, what: str) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not has_come(newest_ns(self.folder), since_ns):
                 if self.process.poll() is not None and not self._is_ending:
-                    self._ended(what)
+                    self._again_or_ended(what)
                 await asyncio.sleep(0.5)
+
+    def _again_or_ended(self, what: str) -> None:
+        """Whoever starts it again starts it once more when it says that a retry may help."""
+        if not (self._is_resumed and self.process.returncode == ExitCode.UNREACHABLE):
+            self._ended(what)
+        self.process.communicate()
+        self.start("--resume")
 
     def _ended(self, what: str) -> None:
         error = f"{what}: {self.process.communicate()[1]}"
@@ -142,6 +149,19 @@ def killed_and_resumed(seconds: float) -> Step:
         client.kill()
         await asyncio.sleep(seconds)
         client.start("--resume")
+        return Trouble(begun_ns, time.time_ns())
+
+    return suffer
+
+
+def stood_still(seconds: float) -> Step:
+    """Its process does nothing for so long, as when its computer is overloaded or asleep; its connection stands."""
+
+    async def suffer(stage: Stage) -> Trouble:
+        process, begun_ns = _client(stage).process, time.time_ns()
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
         return Trouble(begun_ns, time.time_ns())
 
     return suffer

@@ -86,6 +86,8 @@ def charges_of(key: Key, outcome: Outcome | BaseException) -> list[str]:
         found.append("values came again too late")
     if case.windows is not Windows.PERHAPS and bool(outcome.windows) is (case.windows is Windows.NONE):
         found.append(f"{len(outcome.windows)} windows")
+    if case.told and case.told not in outcome.journal:
+        found.append(f"its journal has no {case.told}")
     if outcome.verification.damage or outcome.verification.has_unexplained:
         found.append("verify does not agree")
     return found

@@ -43,7 +43,7 @@ class Outcome:
     """What became of one capture; times Unix nanoseconds.
 
     Attributes:
-        shown: what the server gave out while it went on, and just before.
+        place: of the first value in what the server ever gave out that concerns it; `shown` is all from there on.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Outcome:
     interval_ns: int = round(PUBLISHING_S * S)
     troubles: list[Trouble] = field(default_factory=list)
     stuck: str = ""
+    place: int = 0
     shown: list[Tick] = field(default_factory=list)
 
     @cached_property
@@ -61,6 +62,11 @@ class Outcome:
     @cached_property
     def windows(self) -> list[Window]:
         return windows_of(self.folder)
+
+    @cached_property
+    def journal(self) -> set[str]:
+        """Kinds of its entries."""
+        return {entry.kind for entry in Capture.open(self.folder).journal_entries}
 
     @cached_property
     def verification(self) -> Verification:
@@ -156,18 +162,22 @@ class Troupe:
     async def run(self, name: str, server: TickingServer, steps: Sequence[Step], capturing: Capturing) -> Outcome:
         """Capture through a proxy of its own while these things go wrong, one after the other."""
         outcome = Outcome(name, server, self.home / f"{name}-{server.name}.omcap".replace(" ", "-"))
-        place = max(server.place - EARLIER, 0)
         with self.workshop.proxy(server.url) as proxy:
             try:
                 await self._capture(outcome, proxy, steps, capturing)
             except TimeoutError as error:
                 outcome.stuck = str(error) or "it did not begin"
-        outcome.shown = server.shown()[place:]
+        outcome.shown = server.shown()[outcome.place :]
         return outcome
 
     async def _capture(self, outcome: Outcome, proxy: Proxy, steps: Sequence[Step], capturing: Capturing) -> None:
         async with contextlib.AsyncExitStack() as stack:
-            subject = await self._begin(lambda: stack.enter_async_context(capturing(proxy.url, outcome.folder)))
+
+            async def begin() -> Subject:
+                outcome.place = max(outcome.server.place - EARLIER, 0)
+                return await stack.enter_async_context(capturing(proxy.url, outcome.folder))
+
+            subject = await self._begin(begin)
             stage = Stage(outcome.server, proxy, outcome.folder, subject)
             for step in steps:
                 trouble = await step(stage)

@@ -22,6 +22,9 @@ GOAL_S = 10.0
 
 PATIENCE_S = 5 * GOAL_S
 
+WAY_BACK_S = 1.0
+"""So long after the first values a client may still be on its way back: it asks for history then."""
+
 
 class Subject(Protocol):
     """A capture under way."""
@@ -84,8 +87,9 @@ def volley(*faults: Fault) -> Step:
             ended_ns = max(end.unix_ns for end in ends)
             if over < len(incidents):
                 await stage.flow(ended_ns, f"no data after {' + '.join(map(str, faults))}")
-        for incident in incidents:
-            await asyncio.to_thread(stage.proxy.withdraw, incident)
+                await asyncio.sleep(WAY_BACK_S)
+                for incident in incidents:
+                    await asyncio.to_thread(stage.proxy.withdraw, incident)
         return Trouble(incidents[0].begun.result().unix_ns, ended_ns)
 
     return suffer

@@ -231,7 +231,8 @@ class Connection(asyncio.Protocol):
         tick = time.time_ns() // plan.period_ns
         tick -= int(plan.due_ns(self._machine.number, tick)) > time.time_ns()
         for queue, items, handles in granted.groups:
-            found[1].groups.append(group(items, handles, queue, tick, self._machine.layout))
+            made = group(items, handles, queue, tick, self._machine.layout)
+            found[1].add(made, merges=self._machine.pace.is_at_once)
             self._counted["items"] += len(items)
             self._counted["queued"] += len(items)
         found[1].is_due = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,11 +42,21 @@ class LoadServer:
 
     def all_items(self) -> float:
         """Wait until every item of every machine is monitored; when that was, in Unix seconds."""
+        return float(self._said()["all_items"])
+
+    def counted(self) -> dict[str, int]:
+        """What it counted so far."""
+        self.process.send_signal(signal.SIGUSR1)
+        counted: dict[str, int] = self._said()["counted"]
+        return counted
+
+    def _said(self) -> dict[str, Any]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError("the load server ended")
-        return float(json.loads(line)["all_items"])
+        said: dict[str, Any] = json.loads(line)
+        return said
 
     def end(self) -> dict[str, Any]:
         """Stop it; what it says."""

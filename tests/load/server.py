@@ -3,8 +3,9 @@
     python -m tests.load.server '{"machines": 3000, "items": 10}'
 
 Machine n is `opc.tcp://127.0.0.1:PORT/m00000…`, with an ApplicationUri of its own. Prints one JSON line with `url` when
-it listens, one when all items of all machines are monitored, and one with what it queued, sent and discarded when it
-ends (SIGTERM). Not a server for anything else: SecurityPolicy None, no history, no methods, nobody can write.
+it listens, one when all items of all machines are monitored, one with what it counted so far at SIGUSR1, and one with
+what it queued, sent and discarded when it ends (SIGTERM). Not a server for anything else: SecurityPolicy None, no
+history, no methods, nobody can write.
 """
 
 from __future__ import annotations
@@ -149,6 +150,7 @@ async def main(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     server = Server(options)
+    loop.add_signal_handler(signal.SIGUSR1, lambda: say({"counted": dict(server.counted)}))
     gc.freeze()
     await server.run(stop)
     say(server.story())

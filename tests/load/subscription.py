@@ -143,6 +143,15 @@ class Subscription:
         """The group, where it is the only one and has all items in their order."""
         return self.groups[0] if len(self.groups) == 1 and self.groups[0].is_whole else None
 
+    def add(self, new: Group, *, merges: bool) -> None:
+        """Items of another request; `merges` them with those before, where nothing was sent yet."""
+        if merges and self.groups and self.groups[0].reached < 0:
+            before = self.groups.pop()
+            new = group(
+                [*before.items, *new.items], [*before.handles, *new.handles], new.queue, new.first, self._layout
+            )
+        self.groups.append(new)
+
     def sample(self, tick: int, counted: Counter[str]) -> None:
         """One more tick for every queue."""
         for group in self.groups:

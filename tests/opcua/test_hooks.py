@@ -80,6 +80,46 @@ def test_a_changing_request_never_reaches_the_wire(with_session, request_) -> No
     with_session(work)
 
 
+REFRESH = ua.CallMethodRequest(ObjectId=ua.NodeId(2782), MethodId=ua.NodeId(3875))
+
+
+def call(*methods: ua.CallMethodRequest) -> ua.CallRequest:
+    request = ua.CallRequest()
+    request.Parameters.MethodsToCall = list(methods)
+    return request
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        call(),
+        call(ua.CallMethodRequest(ObjectId=ua.NodeId(2782), MethodId=ua.NodeId(3876))),  # Enable is no refresh
+        call(ua.CallMethodRequest(ObjectId=ua.NodeId(2253), MethodId=ua.NodeId(3875))),
+        call(ua.CallMethodRequest(ObjectId=ua.NodeId(2782, 1), MethodId=ua.NodeId(3875))),
+        call(ua.CallMethodRequest(ObjectId=ua.NodeId(2782), MethodId=ua.NodeId(3875, 1))),
+        call(ua.CallMethodRequest(ObjectId=ua.NodeId(2782), MethodId=ua.NodeId("3875"))),
+        call(REFRESH, ua.CallMethodRequest(ObjectId=ua.NodeId(2782), MethodId=ua.NodeId(11492))),
+        hooks.RawRequest(encoding_id("Call"), b""),
+    ],
+)
+def test_no_method_but_condition_refresh_is_ever_called(with_session, request_) -> None:
+    assert not hooks.is_allowed(request_)
+
+    async def work(session: Session) -> None:
+        with pytest.raises(hooks.ForbiddenServiceError):
+            await session.call(request_)
+
+    with_session(work)
+
+
+def test_condition_refresh_may_be_called_and_nothing_else_that_looks_like_it() -> None:
+    assert hooks.is_allowed(call(REFRESH)) and hooks.is_allowed(call(REFRESH, REFRESH))
+    look_alike = call(REFRESH)
+    look_alike.TypeId = ua.NodeId(encoding_id("Write"))
+    assert not hooks.is_allowed(look_alike)
+    assert (hooks.CONDITION_TYPE, hooks.CONDITION_REFRESH) == (2782, 3875)
+
+
 def test_asyncuas_own_methods_cannot_write_either(with_session) -> None:
     async def work(session: Session) -> None:
         node = session._client.get_node(session.to_ua("nsu=urn:test:plant;s=Temp"))

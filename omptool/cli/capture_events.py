@@ -1,0 +1,71 @@
+"""The options of `capture` about OPC UA events and alarms, and what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from omptool.capture.nodelist import EventsOf, Notifier, check, is_node_id
+from omptool.errors import UsageError
+from omptool.model.eventfields import MOST_FIELDS, EventWish, check_field
+from omptool.model.path import Glob
+
+EventsOption = Annotated[bool, typer.Option("--events", help="Record events and alarms too, all of each server.")]
+EventSourceOption = Annotated[
+    list[str] | None,
+    typer.Option("--event-source", help="Events of objects whose path matches only; repeatable.", metavar="GLOB"),
+]
+EventFieldOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event-field", help="One more field of each event: a path such as LimitState/CurrentState.", metavar="PATH"
+    ),
+]
+EventTypeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--event-type", help="Only events of this type and its subtypes: a NodeId; repeatable.", metavar="NODEID"
+    ),
+]
+EventSeverityOption = Annotated[
+    int | None,
+    typer.Option("--event-severity", help="Only events of at least this severity.", metavar="N", min=1, max=1000),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedEvents:
+    """What was typed about events."""
+
+    is_wanted: bool = False
+    sources: Sequence[str] = ()
+    fields: Sequence[str] = ()
+    types: Sequence[str] = ()
+    severity: int | None = None
+
+    def asked(self, listed: Sequence[Notifier] = ()) -> EventsOf | None:
+        """What to watch; None where nothing asks for events.
+
+        Raises:
+            UsageError: a field, type or glob that is none.
+        """
+        if not (self.is_wanted or self.sources or self.fields or self.types or self.severity or listed):
+            return None
+        if len(self.fields) > MOST_FIELDS:
+            raise UsageError(f"--event-field: more than {MOST_FIELDS} fields", "ask for fewer")
+        for node_id in self.types:
+            _check_type(node_id)
+        for glob in self.sources:
+            Glob(glob)
+        fields = tuple(check_field(field) for field in self.fields)
+        return EventsOf(tuple(self.sources), EventWish(fields, tuple(self.types), self.severity or 0), tuple(listed))
+
+
+def _check_type(node_id: str) -> None:
+    if not is_node_id(node_id) or node_id.startswith("ns="):
+        hint = "write i=2915 for alarms, or nsu=<namespace uri>;i=<number>"
+        raise UsageError(f"--event-type: {node_id!r} is no NodeId", hint)
+    check(node_id)
