@@ -93,7 +93,7 @@ _HEADER = struct.Struct("<3scI")
 _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
 _TYPE_ID = struct.Struct("<BBH")
 _REQUEST_HEADER = struct.Struct("<qIIiI3x")
-"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, and nothing else."""
+"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
 _BODY_AFTER_HEADERS = 24
@@ -105,7 +105,7 @@ class ForbiddenServiceError(AssertionError):
 
 
 class RawRequest:
-    """A request that is encoded behind its RequestHeader: asyncua's encoder costs more than a server needs to answer."""
+    """A request that is encoded behind its RequestHeader: asyncua's encoder costs more than the server's answer."""
 
     __slots__ = ("parameters", "service_id")
 
