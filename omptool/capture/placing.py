@@ -46,8 +46,8 @@ class SegmentLine:
     done: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def bytes(self) -> int:
-        """Acknowledged, of all segments that this writer began."""
+    def written(self) -> int:
+        """Acknowledged bytes of all segments that this writer began."""
         done: int = sum(entry["bytes"] for entry in self.done)
         return done + (self.file.good if self.file else 0)
 

@@ -181,7 +181,7 @@ class CaptureWriter:
     def bytes_written(self) -> int:
         """Acknowledged bytes of all segments that this writer began."""
         kinds = (self._telemetry, self._events)
-        return sum(kind.bytes for kind in kinds)
+        return sum(kind.written for kind in kinds)
 
     def put_nodes(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record a server and its nodes; before the first row that uses their handles.
