@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -194,6 +195,8 @@ async def _record(
     from omptool.cli.capture_words import last_word, summary
     from omptool.cli.metrics import Metrics
 
+    gc.freeze()  # what was imported stays; looking through it again and again costs, with thousands of connections
+    gc.set_threshold(20_000, 20, 20)
     facts = Progress()
     async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
