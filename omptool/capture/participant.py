@@ -8,7 +8,6 @@ own; only a capture that cannot be written ends the others too.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -87,7 +86,7 @@ class Participant:
         self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
-        self._events: deque[tuple[int, Event]] = deque()
+        self._events: list[tuple[int, Event]] = []
         self._away = ""
         self._was_reached = False
         self._left: Left | None = None
@@ -315,7 +314,7 @@ class Participant:
 
     def _write_events(self) -> None:
         while self._events:
-            at, event = self._events.popleft()
+            at, event = self._events.pop(0)
             self._opened.note(event.kind, event.detail, at)
 
     def _write_away(self) -> None:

@@ -6,7 +6,6 @@ No waiting and no clock: whoever receives hands in the message and the time it c
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from omptool.protocol.ledger import Arrival, Ledger, Range, step
 from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange, tells_overflow
 from omptool.protocol.statement import Account, Open, Statement
 
-_REMEMBERED = 256
+_REMEMBERED = 128
 """Messages whose content is known again: a number that comes twice is a repetition only with the same content."""
 
 _TRANSFERRED = status.code_of("GoodSubscriptionTransferred")
@@ -33,7 +32,7 @@ class _Hole:
 
 
 class _Contents:
-    """What the last messages held, by number, as hashes: 3 KB, for there may be thousands of subscriptions."""
+    """What the last messages held, by number, as hashes: 1.5 KB, for there may be thousands of subscriptions."""
 
     def __init__(self) -> None:
         self._numbers = array("I", bytes(4 * _REMEMBERED))
@@ -63,7 +62,7 @@ class Intake:
         self.last_ticks = 0
         self.ended = ""
         self._on_event = on_event
-        self._holes: deque[_Hole] = deque()
+        self._holes: list[_Hole] = []
         self._account = Account()
         self._contents = _Contents()
         self._unreadable = 0
@@ -128,8 +127,12 @@ class Intake:
                 SequenceGap(self.sub, lost.first, lost.last, lost.count, hole.before_ticks, hole.after_ticks, answer)
             )
         missing = self.ledger.missing
-        while self._holes and not (missing and missing[0].first in self._holes[0].numbers):
-            self._holes.popleft()
+        if not missing:
+            self._holes.clear()
+            return
+        first = missing[0].first
+        kept = next((at for at, hole in enumerate(self._holes) if first in hole.numbers), len(self._holes))
+        del self._holes[:kept]
 
     def _with_holes(self, ranges: Iterable[Range]) -> Iterator[tuple[Range, _Hole]]:
         """Missing ranges, oldest first, each with the hole that it is what is left of; holes are in the same order."""
