@@ -40,6 +40,7 @@ DISCOVER = (
     *_addresses("discover"),
 )
 
+_SNAPSHOT = '[{"node_id":"i=1","path":"Press","browse_name":"Press","node_class":"Object"}]'
 _PRESS = "browse opc.tcp://press7:4840"
 BROWSE = (
     Case("no SERVER", "browse", 2),
@@ -55,6 +56,18 @@ BROWSE = (
     Case("`--type`: no node is one", f"{_PRESS} --type Doubel", 1),
     Case("`--depth` is no number", f"{_PRESS} --depth deep", 2),
     Case("`--depth` is too small", f"{_PRESS} --depth 0", 2),
+    Case("`--regex` is none", f"{_PRESS} --regex 'Press['", 2),
+    Case("`--regex` matches nothing", f"{_PRESS} --regex press9", 1),
+    Case("`--namespace`: no node is of it", f"{_PRESS} --namespace urn:omptool:dmo", 1),
+    Case("`--unit`: no node has it", f"{_PRESS} --unit kw", 1),
+    Case("`--save`: no snapshot has this suffix", f"{_PRESS} --save plant.xls", 2),
+    Case("`--save`: a file is there", f"{_PRESS} --save plant.json", 1, files={"plant.json": "[]"}),
+    Case("a snapshot that is not there", "browse plnt.json", 1, files={"plant.json": "[]"}),
+    Case("a file that is no snapshot", "browse plant.json", 1, files={"plant.json": '{"a": 1}'}),
+    Case("a table without nodes", "browse orders.csv", 1),
+    Case("`--save` of a snapshot", "browse plant.json --save plant.csv", 2, files={"plant.json": _SNAPSHOT}),
+    Case("a snapshot: `--root` is not there", "browse plant.json --root Presss", 1, files={"plant.json": _SNAPSHOT}),
+    Case("a snapshot: no values were saved", "browse plant.json --values", 1, files={"plant.json": _SNAPSHOT}),
 )
 
 _READ = "read opc.tcp://press7:4840"
