@@ -7,8 +7,6 @@ rows mean is none of its business. docs/reference/capture-format.md describes th
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from omptool import __version__
 from omptool.capture import batches, cache, encode, oplog
 from omptool.capture.carried import LastValues
 from omptool.capture.commits import Commit
@@ -34,7 +31,7 @@ from omptool.capture.format import (
 from omptool.capture.fresh import FreshFiles
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
-from omptool.capture.placing import SegmentLine, check_free, new_id
+from omptool.capture.placing import SegmentLine, check_free, new_id, session_facts
 from omptool.capture.segment import Encoder, SegmentFile, sync_folder
 from omptool.errors import OutputFailed
 from omptool.model.nodes import MonitoredNode
@@ -69,9 +66,7 @@ class CaptureWriter:
         self._lock = lock
         self._clock, self._mono = clock, mono
         self._rotate_bytes, self._rotate_ns = rotate[0], int(rotate[1] * 1e9)
-        started = clock()
-        self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
-        self._session |= session
+        self._session = session_facts(clock()) | session
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self._entries = Entries()
         self._fresh = FreshFiles(path)
@@ -174,14 +169,12 @@ class CaptureWriter:
     @property
     def pending_bytes(self) -> int:
         """Encoded bytes in memory that no commit has acknowledged."""
-        files = (self._telemetry.file, self._events.file)
-        return sum(file.pending_bytes for file in files if file is not None)
+        return sum(kind.file.pending_bytes for kind in (self._telemetry, self._events) if kind.file is not None)
 
     @property
     def bytes_written(self) -> int:
         """Acknowledged bytes of all segments that this writer began."""
-        kinds = (self._telemetry, self._events)
-        return sum(kind.written for kind in kinds)
+        return self._telemetry.written + self._events.written
 
     def put_nodes(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record a server and its nodes; before the first row that uses their handles.
