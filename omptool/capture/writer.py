@@ -66,7 +66,7 @@ class CaptureWriter:
         self._lock = lock
         self._clock, self._mono = clock, mono
         self._rotate_bytes, self._rotate_ns = rotate[0], int(rotate[1] * 1e9)
-        self._session = session_facts(clock()) | session
+        self._session = {**session_facts(clock()), **session}
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self._entries = Entries()
         self._fresh = FreshFiles(path)
