@@ -108,6 +108,7 @@ KEY_SEGMENT: Final = b"omp.segment"
 KEY_FIRST_ROW: Final = b"omp.first_row"
 KEY_NODES: Final = b"omp.nodes"
 KEY_SESSION: Final = b"omp.session"
+KEY_RETIRED: Final = b"omp.retired"
 KEY_SERVER: Final = b"omp.server"
 KEY_TYPES: Final = b"omp.types"
 

@@ -105,8 +105,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._check_same(session)
-        self._startup.introduced(self.number, session.application_uri)
+        self._startup.introduced(self.number, self._same(session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             async with self._recording.gate.turn():
@@ -249,14 +248,15 @@ class Participant:
         self._recording.open(now_ns[0])
         store, found = self._opened, self._found
         assert found is not None
-        identity = replace(ServerIdentity.of(self.wanted.server, session), server=self._startup.name(self.number))
+        identity = ServerIdentity.of(self.wanted.server, session)
+        identity = replace(identity, server=self._startup.name(self.number), application_uri=self._same(session))
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
             self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
         store.name = identity.server
-        facts = {"url": self.wanted.server.url, "application_uri": session.application_uri}
+        facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self._was_reached:
@@ -327,14 +327,17 @@ class Participant:
 
     # in the event loop
 
-    def _check_same(self, session: Session) -> None:
-        """Another server at the same address is not this one: its rows must not go by this one's name."""
+    def _same(self, session: Session) -> str:
+        """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it."""
         before = self._identity
+        if before is not None and len(self.wanted.server.addresses) > 1:
+            return before.application_uri
         if before is not None and before.application_uri != session.application_uri:
             raise ServerRefused(
                 f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
                 f"where {before.application_uri or 'a nameless one'} was"
             )
+        return session.application_uri
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
@@ -391,7 +394,6 @@ class Participant:
         return self._handles.start - 1 + item.requested.handle
 
 
-def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
-    """An empty capture that looks like success helps nobody."""
+def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:  # empty, it would look like success
     names = sorted({status.name(item.status) for item in items})
     return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")

@@ -30,9 +30,11 @@ from omptool.capture.recording import (
     RecordingResult,
     Selection,
     ServerProgress,
+    Upkeep,
     Wanted,
 )
 from omptool.capture.resume import Standing, take_up
+from omptool.capture.retention import Keeper
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
@@ -88,6 +90,7 @@ async def record(
     force: bool = False,
     resume: bool = False,
     backfill: bool = False,
+    upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     progress: Progress | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
@@ -97,6 +100,7 @@ async def record(
         force: replace a capture that is there.
         resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
         backfill: fill windows from the history of the servers.
+        upkeep: when segments end, and which may stay.
         progress: kept up to date, for whoever shows it.
 
     Returns:
@@ -116,7 +120,7 @@ async def record(
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill)
+    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep)
     return await recording.run(stop)
 
 
@@ -133,6 +137,7 @@ class Recording:
         force: bool,
         standing: Standing | None = None,
         backfill: bool = False,
+        upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     ) -> None:
         self._output = output
         self._standing = standing
@@ -142,6 +147,8 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._upkeep = upkeep
+        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self.gate = Gate()
@@ -168,6 +175,7 @@ class Recording:
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
@@ -179,6 +187,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            keeping.cancel()
             watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
@@ -274,11 +283,12 @@ class Recording:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
         standing, session = self._standing, {"servers": asked, "event_loop": self._event_loop}
+        more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
-            writer = CaptureWriter.create(self._output, force=self._force, session=session)
+            writer = CaptureWriter.create(self._output, force=self._force, session=session, **more)
         else:
-            writer = CaptureWriter.resume(standing, session=session)
+            writer = CaptureWriter.resume(standing, session=session, **more)
             self._handles = standing.next_handle
         self._writer = writer
         self.begun_ns = now_ns

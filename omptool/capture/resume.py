@@ -24,6 +24,7 @@ from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
+from omptool.capture.segment import remove
 from omptool.capture.story import last_recorded
 from omptool.config import ServerConfig
 from omptool.errors import Damaged, NotACapture
@@ -116,11 +117,12 @@ class Standing:
         return next((left for left in self.left.values() if left.is_of(server)), None)
 
     def cut_tails(self) -> int:
-        """Cut off what was never acknowledged; returns its bytes.
+        """Cut off what was never acknowledged, and delete what retention had given up; returns bytes cut.
 
         Raises:
             DiskFull, OutputFailed: not (all) cut; call again.
         """
+        remove([self.capture.path / name for name in self.capture.leftover])
         numbers = {(part.kind, part.number) for part in self.capture.parts}
         return sum(
             recover.cut(part.index, is_last=(part.kind, part.number + 1) not in numbers) for part in self.capture.parts
@@ -190,7 +192,8 @@ def _line(capture: Capture, kind: str) -> SegmentLine:
         for part in parts
         for end in part.index.good[-1:]
     ]
-    return SegmentLine(kind, parts[-1].number, last.sequence + 1, last.end_row, earlier=closed)
+    start = capture.starts[kind]
+    return SegmentLine(kind, parts[-1].number, last.sequence + 1, last.end_row, start=start, earlier=closed)
 
 
 def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:

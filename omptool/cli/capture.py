@@ -30,7 +30,18 @@ from omptool.cli.capture_nodes import (
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
-from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
+from omptool.cli.operating import (
+    KeepForOption,
+    KeepFreeOption,
+    KeepSizeOption,
+    LogFileOption,
+    LogFormat,
+    LogFormatOption,
+    MetricsOption,
+    Operating,
+    RotateEveryOption,
+    RotateSizeOption,
+)
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -50,7 +61,7 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
-    from omptool.capture.recording import Limits
+    from omptool.capture.recording import Limits, Upkeep
     from omptool.cli.capture_nodes import Asked
     from omptool.model.monitoring import Monitoring
 
@@ -104,6 +115,11 @@ def capture(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Fill gaps from the server's history, where it keeps one.")
     ] = False,
+    rotate_size: RotateSizeOption = None,
+    rotate_every: RotateEveryOption = None,
+    keep_for: KeepForOption = None,
+    keep_size: KeepSizeOption = None,
+    keep_free: KeepFreeOption = None,
     lock: LockOption = None,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
@@ -152,6 +168,7 @@ def capture(
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     order = operating.read(log_file, log_format, metrics)
+    upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
 
     from omptool.cli.logfile import logging_to
 
@@ -170,6 +187,7 @@ def capture(
                 mode=progress,
                 format=format,
                 order=order,
+                upkeep=upkeep,
             ),
             is_busy=True,
         )
@@ -187,6 +205,7 @@ async def _record(
     mode: ProgressMode,
     format: str | None,
     order: Operating,
+    upkeep: Upkeep,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
@@ -208,6 +227,7 @@ async def _record(
             force=force,
             resume=resume,
             backfill=backfill,
+            upkeep=upkeep,
             progress=facts,
         )
     last_word(result, output)
