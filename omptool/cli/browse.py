@@ -117,7 +117,7 @@ def browse(
         Path | None,
         typer.Option(
             "--save",
-            help="Keep everything that is found in FILE: .parquet, .json, .jsonl or .csv.",
+            help="Keep everything that is found in FILE: .parquet, .json, .jsonl, .csv or .xml (NodeSet2).",
             metavar="FILE",
         ),
     ] = None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from omptool.opcua.survey import Wanted
     from omptool.sources.snapshot import Snapshot
 
-SUFFIXES = ".parquet, .json, .jsonl, .csv"
+SUFFIXES = ".parquet, .json, .jsonl, .csv, .xml"
 
 
 def check(path: Path, *, force: bool) -> None:
@@ -44,9 +44,33 @@ def save(
     """Write everything that was crawled, its types too; `explored.shown` are all nodes, described."""
     from omptool.cli.output import emit
 
-    emit(rows(explored, server, plant, values), format=path.suffix[1:].lower(), output=path, force=force)
     count = len(explored.shown)
+    if path.suffix.lower() == ".xml":
+        count = _save_nodeset(path, explored, server, force=force)
+    else:
+        emit(rows(explored, server, plant, values), format=path.suffix[1:].lower(), output=path, force=force)
     diagnostics.note(f"saved {count:,} {'node' if count == 1 else 'nodes'} in {path}")
+
+
+def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, force: bool) -> int:
+    """Write a NodeSet2 file; how many nodes are in it."""
+    import time
+
+    from omptool.cli.output import replacing
+    from omptool.model.nodeset import is_written, nodeset
+
+    written = sum(map(is_written, explored.shown))
+    if not written:
+        raise NotFound(
+            "none of the nodes is of the server's own namespaces: a NodeSet2 file would be empty",
+            "save them as .parquet, .json, .jsonl or .csv",
+        )
+    text = nodeset(explored.shown, explored.types, server=server.server, saved_ns=time.time_ns())
+    with replacing(path, force=force) as stream:
+        stream.write(text.encode())
+    if left := len(explored.shown) - written:
+        diagnostics.note(f"note: {left:,} nodes of namespace 0 are left to the standard NodeSet")
+    return written
 
 
 def rows(

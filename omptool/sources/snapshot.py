@@ -1,4 +1,4 @@
-"""A saved address space: what `browse --save` wrote, read back as nodes. Parquet, JSON, JSON Lines or CSV.
+"""A saved address space: what `browse --save` wrote, read back as nodes. Parquet, JSON, JSON Lines, CSV or NodeSet2.
 
 A snapshot is a table with a row per node, so that `query` and any other tool reads it; types of the nodes are rows
 with an empty path. Files come from anybody: what does not fit is refused, never guessed.
@@ -20,7 +20,7 @@ from omptool.model.contracts import NODES, TIME
 from omptool.model.nodes import Node
 from omptool.model.typetree import TYPE_CLASSES
 
-SUFFIXES = (".parquet", ".json", ".jsonl", ".csv")
+SUFFIXES = (".parquet", ".json", ".jsonl", ".csv", ".xml")
 MAX_BYTES = 2 << 30
 """More is no address space; 100,000 nodes are 60 MB of JSON."""
 
@@ -52,7 +52,7 @@ class Snapshot:
         nodes: in tree order, with what the server said about them.
         types: the types they are of, with everything above these.
         missing: NodeId → why what is below is not here.
-        rows: the table as saved.
+        rows: the table as saved; None for NodeSet2.
     """
 
     server: str
@@ -81,6 +81,11 @@ def read(path: Path) -> Snapshot:
     if path.stat().st_size > MAX_BYTES:
         raise Damaged(f"{path} is too large for a snapshot", _AGAIN)
     try:
+        if path.suffix.lower() == ".xml":
+            from omptool.model.nodeset_read import parse
+
+            found = parse(path.read_bytes())
+            return Snapshot(found.server, found.nodes, found.types)
         return _of_table(_READERS[path.suffix.lower()](path))
     except (pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
