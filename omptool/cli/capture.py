@@ -219,6 +219,7 @@ async def _record(
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
     from omptool.cli.metrics import Metrics
+    from omptool.config import sessions_folder
 
     gc.freeze()  # what was imported stays; looking through it again and again costs, with thousands of connections
     gc.set_threshold(20_000, 20, 20)
@@ -235,6 +236,7 @@ async def _record(
             backfill=backfill,
             upkeep=upkeep,
             progress=facts,
+            sessions=sessions_folder(),
         )
     last_word(result, output)
     logfile.summary(result) if result else None
