@@ -17,7 +17,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from omptool.errors import OmptoolError, UsageError
-from omptool.opcua import faults, hooks, hooks_publish, refusals
+from omptool.opcua import faults, hooks, hooks_framing, refusals
 
 if TYPE_CHECKING:
     from omptool.opcua.security import Plan
@@ -177,13 +177,14 @@ def host_and_port(url: str) -> tuple[str, int]:
 def _new_client(url: str, timeout_s: float, plan: Plan | None) -> Client:
     """An unconnected asyncua client with our protocol, our name and none of its background tasks."""
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
-    hooks.install(client, hooks_publish.PublishProtocol)
+    hooks.install(client, hooks_framing.FramingProtocol)
     client.name = client.description = "omptool"
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
     client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
+    client.nodes = None  # type: ignore[assignment]  # 27 objects that nobody uses, and there may be 3,000 clients
     if plan is not None:
         plan.secure(client)
     return client

@@ -20,7 +20,7 @@ from asyncua.crypto import security_policies
 
 from omptool.config.files import pki_folder
 from omptool.errors import NotFound, ServerRefused
-from omptool.opcua import channel, endpoints, hooks, identity, trust
+from omptool.opcua import channel, endpoints, hooks_session, identity, trust
 from omptool.opcua.certificate import Certificate, first, spaced
 from omptool.opcua.endpoints import NONE, Endpoint, Token
 from omptool.opcua.identity import Identity
@@ -159,7 +159,7 @@ async def activate(line: channel.Line, plan: Plan) -> None:
     """ActivateSession as the planned user, by the planned token policy."""
     line.stage = "ActivateSession"
     client, who = line.client, plan.identity
-    hooks.keep_token_policy(client, plan.token.policy_id)
+    hooks_session.keep_token_policy(client, plan.token.policy_id)
     if who.own is not None:
         from cryptography import x509
 

@@ -21,7 +21,7 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import faults, hooks, hooks_publish, requests, security
+from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
 from omptool.opcua.channel import Line
 from omptool.opcua.endpoints import NONE
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
@@ -88,13 +88,13 @@ class Session:
         return self.info.start_time
 
     @property
-    def key(self) -> hooks.SessionKey:
+    def key(self) -> hooks_session.SessionKey:
         """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
-        return hooks.session_key(self._client, self.application_uri, self.security)
+        return hooks_session.session_key(self._client, self.application_uri, self.security)
 
     def leave(self) -> None:
         """End the connection without CloseSession: session, subscriptions and queues wait for `connect(resume=…)`."""
-        hooks.leave_session(self._client)
+        hooks_session.leave_session(self._client)
 
     async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """Send one request; the raw body of the answer from its type NodeId on. The ServiceResult is not looked at.
@@ -118,7 +118,7 @@ class Session:
         except (UaStatusCodeError, ConnectionError) as error:
             raise self.unanswered(error, what) from None
 
-    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_publish.Slot) -> None:
+    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_framing.Slot) -> None:
         """Send a PublishRequest; the raw answer, or the reason why there is none, goes to `slot`, without a time limit.
 
         Args:
@@ -132,7 +132,7 @@ class Session:
         numbers = [each for number in acknowledged for each in (sub, number)]
         try:
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_publish.publish(self._client, parameters, slot)
+            hooks_framing.publish(self._client, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
@@ -145,7 +145,7 @@ class Session:
     @property
     def lacks(self) -> tuple[str, ...]:
         """Names that this asyncua lacks, so that PublishRequests go the long way."""
-        return hooks_publish.missing(self._client)
+        return hooks_framing.missing(self._client)
 
     async def checked(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """`call`, and raise when the ServiceResult is Bad.
@@ -213,7 +213,7 @@ async def connect(
     *,
     timeout_s: float | None = None,
     opening_s: float | None = None,
-    resume: hooks.SessionKey | None = None,
+    resume: hooks_session.SessionKey | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session, hand it out, and always close it again.
 
@@ -243,19 +243,19 @@ async def connect(
         yield session
 
 
-async def _resumed(line: Line, plan: security.Plan, key: hooks.SessionKey) -> bool:
+async def _resumed(line: Line, plan: security.Plan, key: hooks_session.SessionKey) -> bool:
     """Activate an older session on this channel; False when the server no longer has it.
 
     Raises:
         UaError: it cannot just now; the session, and what is queued in it, may still be there.
     """
-    hooks.adopt_session(line.client, key)
+    hooks_session.adopt_session(line.client, key)
     try:
         await security.activate(line, plan)
     except UaError as error:
         if int(getattr(error, "code", 0)) in faults.PASSING:
             raise
-        hooks.forget_session(line.client)
+        hooks_session.forget_session(line.client)
         return False
     return True
 
