@@ -154,19 +154,19 @@ def test_tokens_are_renewed_without_a_loss(secure: Peer, tmp_path: Path, monkeyp
 
     async def often(self: Client) -> None:
         while True:
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.5)
             await self.open_secure_channel(renew=True)
             self.uaclient.revolve_security_token()
             renewed.append(True)
 
     monkeypatch.setattr(Client, "_renew_channel_loop", often)
-    wanted, limits = Wanted(secure.server, Intervals(100.0, 0.0)), Limits(seconds=4.0)
+    wanted, limits = Wanted(secure.server, Intervals(100.0, 0.0)), Limits(seconds=5.0)
     asyncio.run(
         record(
             [wanted], tmp_path / "x.omcap", selection=Selection(("Plant/Counter",)), limits=limits, stop=asyncio.Event()
         )
     )
-    assert len(renewed) >= 3
+    assert len(renewed) >= 2
     capture = Capture.open(tmp_path / "x.omcap")
     assert capture.rows > 30 and capture.gap_entries == []
     assert "lost" not in [entry.kind for entry in capture.journal_entries]
