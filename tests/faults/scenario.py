@@ -27,8 +27,8 @@ KEEP_ALIVE_S = 1.0
 TIMEOUT_S = 1.5
 """Time-out of each request; with 1.5 keep-alive intervals more, silence is noticed after 3 s."""
 
-CHANNEL_S = 8.0
-"""Lifetime of secure channels: each is renewed after 6 s, whatever goes on then."""
+CHANNEL_S = 16.0
+"""Lifetime of secure channels: each is renewed after 12 s, whatever goes on then."""
 
 STEADY_ROWS = round(1.0 * 1000 / PERIOD_MS) * len(NODES)
 """A second's worth: so much must come before something is broken, and after it."""
