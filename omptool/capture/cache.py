@@ -7,13 +7,14 @@ to be there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from omptool.capture.batches import read_small_file
-from omptool.capture.format import CACHE_FILE, FORMAT, NODES_NAME, SEGMENT_NAME, TYPES_NAME
+from omptool.capture.format import CACHE_FILE, FORMAT, NODES_NAME, SCHEMAS, SEGMENT_NAME, TYPES_NAME
+from omptool.capture.retired import BEGINNING, Start, read_start
 from omptool.capture.segment import write_file
 from omptool.errors import OutputFailed
 from omptool.model import bounded_json
@@ -35,12 +36,19 @@ class Cached:
     capture_id: str
     format: int
     segments: dict[str, CachedSegment]
+    starts: dict[str, Start]
 
 
 def write(
-    folder: Path, capture_id: str, *, state: str, segments: Sequence[dict[str, Any]], nodes: Sequence[dict[str, Any]]
+    folder: Path,
+    capture_id: str,
+    *,
+    state: str,
+    segments: Sequence[dict[str, Any]],
+    nodes: Sequence[dict[str, Any]],
+    starts: Mapping[str, Start],
 ) -> None:
-    """Replace capture.json.
+    """Replace capture.json; `starts`: by kind, where the segments begin that retention has kept.
 
     Raises:
         DiskFull, OutputFailed: the old one stays.
@@ -52,6 +60,8 @@ def write(
         "segments": list(segments),
         "nodes": list(nodes),
     }
+    retired = {kind: start.facts() for kind, start in starts.items() if start != BEGINNING}
+    data |= {"retired": retired} if retired else {}
     write_file(folder / CACHE_FILE, json.dumps(data, indent=1).encode() + b"\n")
 
 
@@ -62,8 +72,10 @@ def read(folder: Path) -> Cached | None:
         data = bounded_json.loads(text or b"")
         entries = [CachedSegment(str(e["file"]), _count(e["bytes"]), _count(e["end_row"])) for e in data["segments"]]
         segments = {entry.file: entry for entry in entries if SEGMENT_NAME.fullmatch(entry.file)}
-        return Cached(str(data["capture"]), _count(data["omp.format"]), segments)
-    except (ValueError, TypeError, KeyError):
+        retired = data.get("retired")
+        starts = {kind: read_start(retired.get(kind)) for kind in SCHEMAS} if isinstance(retired, dict) else {}
+        return Cached(str(data["capture"]), _count(data["omp.format"]), segments, starts)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from omptool.capture.cache import CachedSegment
+from omptool.capture.cache import Cached, CachedSegment
 from omptool.capture.commits import Commit
-from omptool.capture.format import segment_file
+from omptool.capture.format import SCHEMAS, segment_file
 from omptool.capture.index import Broken, SegmentIndex
+from omptool.capture.retired import BEGINNING, Start, starts, stated
 
 _NAMED = 1000
 """Missing segments that are told one by one; a far number in a file's name is no reason to count up to it."""
@@ -52,15 +53,18 @@ class Segment:
     index: SegmentIndex
 
 
-def account(kind: str, segments: Sequence[Segment], cached: Mapping[str, CachedSegment]) -> list[Damage]:
+def account(
+    kind: str, segments: Sequence[Segment], cached: Mapping[str, CachedSegment], start: Start = BEGINNING
+) -> list[Damage]:
     """All damage in the segments of one kind.
 
     Args:
         segments: those found, by number.
         cached: what capture.json says of closed segments, by file name.
+        start: where the first one has to begin.
     """
-    state = _Account(kind)
-    number, named = 1, 0
+    state = _Account(kind, start)
+    number, named = start.number, 0
     for segment in segments:
         first = max(number, segment.number - (_NAMED - named))
         named += max(segment.number - first, 0)
@@ -76,6 +80,29 @@ def account(kind: str, segments: Sequence[Segment], cached: Mapping[str, CachedS
     return state.damage
 
 
+def retained(segments: Sequence[Segment], begins: Mapping[str, Start]) -> tuple[list[Segment], list[Segment]]:
+    """The segments that count, and those that retention gave up."""
+    kept = [segment for segment in segments if segment.number >= begins[segment.kind].number]
+    return kept, [segment for segment in segments if segment.number < begins[segment.kind].number]
+
+
+def beginnings(segments: Sequence[Segment], cached: Cached | None) -> dict[str, Start]:
+    """Where the kept segments begin: by the journal, by later segments, by capture.json where files are gone."""
+    found = starts([entry for segment in segments for entry in segment.index.journal])
+    for kind in SCHEMAS:
+        own = [segment for segment in segments if segment.kind == kind]
+        told = [found[kind], *(stated(segment.schema.metadata) for segment in own)]
+        first = min((segment.number for segment in own), default=0)
+        told += (
+            [cached.starts[kind]] if cached and kind in cached.starts and cached.starts[kind].number == first else []
+        )
+        newest = max((segment.number for segment in own), default=0)
+        found[kind] = max(
+            (start for start in told if start.number <= newest), key=lambda s: s.number, default=BEGINNING
+        )
+    return found
+
+
 def _following(kind: str, number: int, cached: Mapping[str, CachedSegment]) -> Iterator[CachedSegment]:
     """Closed segments behind the last one that was found."""
     while entry := cached.get(segment_file(kind, number)):
@@ -86,13 +113,13 @@ def _following(kind: str, number: int, cached: Mapping[str, CachedSegment]) -> I
 class _Account:
     """Where the numbering stands while the intervals go by."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, start: Start) -> None:
         self.kind = kind
         self.damage: list[Damage] = []
         self.open = 0
         """How many of the newest damages still wait to learn what they cost."""
-        self.next_row = 1
-        self.next_sequence: int | None = 1
+        self.next_row = start.row
+        self.next_sequence: int | None = start.sequence
         self.last_time: int | None = None
 
     def walk(self, index: SegmentIndex) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omptool.capture.format import KEY_GAP, KEY_JOURNAL, MAX_ENTRY, MAX_METADATA
 from omptool.model import bounded_json
+
+if TYPE_CHECKING:
+    from omptool.capture.retired import Story
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -47,20 +50,39 @@ class GapEntry:
 class Entries:
     """Collects entries between two batches of rows."""
 
-    def __init__(self, next_seq: int = 1) -> None:
+    def __init__(self, next_seq: int = 1, story: Story | None = None) -> None:
+        """`story`: where copies are kept of what is written, for whoever has to write it again."""
         self._journal: list[bytes] = []
         self._gaps: list[bytes] = []
         self._seq = next_seq
+        self.story = story
 
     def journal(
         self, kind: str, server: str | None, sub: int | None, detail: Mapping[str, Any] | None, time: int
     ) -> None:
-        entry = {"seq": self._seq, "time": time, "kind": kind, "server": server, "sub": sub}
-        self._journal.append(_encode(entry, detail))
+        self._put(JournalEntry(self._seq, time, kind, server, sub, dict(detail or {})))
         self._seq += 1
+
+    def _put(self, entry: JournalEntry) -> None:
+        facts = {name: getattr(entry, name) for name in ("seq", "time", "kind", "server", "sub")}
+        self._journal.append(_encode(facts, entry.detail))
+        if self.story is not None:
+            self.story.note(entry)
 
     def gap(self, *, detail: Mapping[str, Any] | None, **fields: Any) -> None:
         self._gaps.append(_encode(fields, detail))
+        if self.story is not None:
+            self.story.note_gap(
+                GapEntry(**{"node": None, "sub": None, "key": None, **fields}, detail=dict(detail or {}))
+            )
+
+    def again(self, journal: Iterable[JournalEntry], gaps: Iterable[GapEntry]) -> None:
+        """Write entries once more, as they were: where they stood is about to go."""
+        for entry in journal:
+            self._put(entry)
+        for gap in gaps:
+            fields = {name: getattr(gap, name) for name in GapEntry.__slots__ if name not in ("detail", "key")}
+            self.gap(detail=gap.detail, **fields, **({} if gap.key is None else {"key": gap.key}))
 
     def drain(self) -> Iterator[dict[bytes, bytes]]:
         """Custom metadata of as many zero-row batches as the entries need."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
-from omptool.capture import account
-from omptool.capture.format import Flag
+from omptool.capture import account, retired
+from omptool.capture.format import UNSENT
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason, GapState
 from omptool.protocol.ledger import LAST, distance, step
@@ -111,14 +111,15 @@ class Tally:
         self._capture = capture
         self._subscribed = promised(capture)
         self._entries = newest(capture)
-        self._rows: Counter[int] = Counter()
-        self._counted: Counter[int] = Counter()
+        self._gone = retired.counts(capture.journal_entries)
+        self._rows: Counter[int] = Counter({sub: gone.rows for sub, gone in self._gone.items()})
+        self._counted: Counter[int] = Counter(self._rows)
         self._numbers: dict[int, list[Span]] = defaultdict(list)
 
     def add(self, first: int, batch: Any) -> None:
-        """Take in rows, the first of which has this `seq`; what a history returned came with no message."""
+        """Take in rows, the first of which has this `seq`; others than notifications came with no message."""
         subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
-        sent = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) == 0
+        sent = (batch.column("flags").to_numpy() & UNSENT) == 0
         for sub in np.unique(subs).tolist():
             if sub not in self._subscribed:
                 continue
@@ -140,8 +141,14 @@ class Tally:
         return [
             self._window(sub, said, missing, cause)
             for sub, said in self._subscribed.items()
+            if not self._is_older(sub)
             for missing, cause in self._wrong(sub)
         ]
+
+    def _is_older(self, sub: int) -> bool:
+        """Whether rows behind the last account are gone already, so that it says nothing of those that are here."""
+        gone, entry = self._gone.get(sub), self._entries.get(sub)
+        return gone is not None and (entry is None or gone.row > entry.row)
 
     def _note(self, sub: int, numbers: Any, first: int) -> None:
         """Keep runs of numbers, not the numbers: hours of messages are one run."""
@@ -188,7 +195,10 @@ class Tally:
             yield count, f"{count:,} of messages {numbers} are neither here nor named as lost"
 
     def _told(self, sub: int, entry: Entry) -> Iterator[Span]:
-        """What is named as missing: in windows, and in the account."""
+        """What is named as missing: in windows, and in the account; and what retention deleted."""
+        gone = self._gone.get(sub)
+        if gone is not None:
+            yield from spans(entry.first, entry.first, gone.last)
         for gap in self._capture.gap_entries:
             if gap.sub == sub:
                 first, last = gap.detail.get("first"), gap.detail.get("last")

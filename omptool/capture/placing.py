@@ -18,12 +18,15 @@ from omptool.capture.format import (
     KEY_FORMAT,
     KEY_KIND,
     KEY_NODES,
+    KEY_RETIRED,
     KEY_SEGMENT,
     KEY_SESSION,
     LOCK_FILE,
+    segment_file,
 )
-from omptool.capture.segment import SegmentFile
-from omptool.errors import OutputExists
+from omptool.capture.retired import BEGINNING, Start
+from omptool.capture.segment import SegmentFile, sync_folder
+from omptool.errors import OutputExists, OutputFailed
 
 
 @dataclass(slots=True)
@@ -33,6 +36,7 @@ class SegmentLine:
     Attributes:
         number: of the newest segment, 0 before the first; `sequence` of the next commit, `next_row` of the next row.
         opened_mono: when the open one was begun.
+        start: where the segments begin that retention has kept; `gone_bytes` of this writer's it has not.
         earlier: segments of earlier runs, as capture.json names them; `done` those that this writer closed.
     """
 
@@ -42,6 +46,8 @@ class SegmentLine:
     next_row: int = 1
     file: SegmentFile | None = None
     opened_mono: int = 0
+    start: Start = BEGINNING
+    gone_bytes: int = 0
     earlier: list[dict[str, Any]] = field(default_factory=list)
     done: list[dict[str, Any]] = field(default_factory=list)
 
@@ -49,11 +55,38 @@ class SegmentLine:
     def closed(self) -> list[dict[str, Any]]:
         return [*self.earlier, *self.done]
 
+    @property
+    def written_bytes(self) -> int:
+        """Acknowledged bytes of segments that this writer began."""
+        done: int = sum(entry["bytes"] for entry in self.done)
+        return done + self.gone_bytes + (self.file.good if self.file is not None else 0)
+
+    @property
+    def held_bytes(self) -> int:
+        """Acknowledged bytes of segments that are there, whoever began them."""
+        earlier: int = sum(entry["bytes"] for entry in self.earlier)
+        return earlier + self.written_bytes - self.gone_bytes
+
+    def close(self) -> None:
+        """The open segment is finished."""
+        file, self.file = self.file, None
+        if file is not None:
+            entry = {"file": file.path.name, "kind": self.name, "bytes": file.good, "end_row": file.good_row}
+            self.done.append(entry)
+
+    def retire(self, start: Start) -> None:
+        """Forget closed segments before `start`."""
+        self.start, first = start, segment_file(self.name, start.number)
+        self.gone_bytes += sum(entry["bytes"] for entry in self.done if entry["file"] < first)
+        for entries in (self.earlier, self.done):
+            entries[:] = [entry for entry in entries if entry["file"] >= first]
+
     def metadata(
         self, capture_id: str, node_tables: Sequence[Mapping[str, Any]], session: Mapping[str, Any]
     ) -> dict[bytes, bytes]:
         """What the schema of the newest segment says, besides its columns."""
-        return {
+        retired = {} if self.start == BEGINNING else {KEY_RETIRED: json.dumps(self.start.facts()).encode()}
+        return retired | {
             KEY_FORMAT: str(FORMAT).encode(),
             KEY_CAPTURE: capture_id.encode(),
             KEY_KIND: self.name.encode(),
@@ -62,6 +95,21 @@ class SegmentLine:
             KEY_NODES: json.dumps(node_tables).encode(),
             KEY_SESSION: json.dumps(session, default=str).encode(),
         }
+
+
+def make_folder(path: Path) -> None:
+    """The folder of a capture, durably there.
+
+    Raises:
+        OutputFailed: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputFailed(
+            f"cannot make {path}: {(error.strerror or str(error)).lower()}", "record to a folder that you may write to"
+        ) from None
+    sync_folder(path.parent)
 
 
 def new_id(time_ns: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 from omptool.capture import batches as record_batches
 from omptool.capture import cache, commits, frames, story, tables
 from omptool.capture.commits import Commit
-from omptool.capture.damage import Damage, Segment, account
+from omptool.capture.damage import Damage, Segment, account, beginnings, retained
 from omptool.capture.entries import GapEntry, JournalEntry, current_gaps
 from omptool.capture.format import (
     EVENTS_KIND,
@@ -33,10 +33,14 @@ from omptool.capture.format import (
 from omptool.capture.index import File, SegmentIndex, index_segment, messages
 from omptool.capture.lock import is_held
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.retired import BEGINNING, Start, in_order
 from omptool.capture.tables import NodeTables
 from omptool.errors import Damaged, NotACapture, NotFound, UnsupportedFormat
 from omptool.model.nodes import MonitoredNode
 from omptool.protocol.structure import Kept
+
+_ATTEMPTS = 5
+_WHOLE = dict.fromkeys(SCHEMAS, BEGINNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class SegmentInfo:
 class Capture:
     """A capture at the moment it was opened. Use `open`."""
 
-    def __init__(self, path: Path, capture_id: str, segments: list[Segment], damage: list[Damage]) -> None:
+    def __init__(
+        self, path: Path, capture_id: str, segments: list[Segment], damage: list[Damage], starts: Mapping[str, Start]
+    ) -> None:
         self.path = path
         self.id = capture_id
         self.damage = damage
@@ -65,9 +71,14 @@ class Capture:
         self.kept: Kept = Counter()
         """Structures that stayed bytes when views were read."""
         self.is_being_written = is_held(path)
-        self._segments = segments
-        telemetry = [segment for segment in segments if segment.kind == TELEMETRY_KIND]
-        self.journal_entries: list[JournalEntry] = [e for segment in telemetry for e in segment.index.journal]
+        self.starts = starts
+        """By kind, where the segments begin that retention has kept."""
+        self._segments, given_up = retained(segments, starts)
+        self.leftover: list[str] = [segment.index.path.name for segment in given_up]
+        """Files that retention gave up and, killed meanwhile, did not delete; they are not read."""
+        telemetry = [segment for segment in self._segments if segment.kind == TELEMETRY_KIND]
+        entries = [entry for segment in telemetry for entry in segment.index.journal]
+        self.journal_entries: list[JournalEntry] = in_order(entries) if starts != _WHOLE else entries
         self.gap_entries: list[GapEntry] = current_gaps(e for segment in telemetry for e in segment.index.gaps)
         self.until: dict[int, int] = {sub: ns for segment in telemetry for sub, ns in segment.index.until.items()}
         """By capture-local subscription, up to when (Unix nanoseconds) nothing it sent was still to be written."""
@@ -77,7 +88,7 @@ class Capture:
 
     @classmethod
     def open(cls, path: Path) -> Capture:
-        """Open a capture folder.
+        """Open a capture folder; once more where retention deleted files meanwhile.
 
         Raises:
             NotFound: nothing is there.
@@ -85,6 +96,13 @@ class Capture:
             UnsupportedFormat: written in a newer format.
             Damaged: not one segment header and no capture.json tells what this is.
         """
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(FileNotFoundError):
+                return cls._open(path)
+        return cls._open(path)
+
+    @classmethod
+    def _open(cls, path: Path) -> Capture:
         _check_folder(path)
         cached = cache.read(path)  # before the names: a growing capture may have more files than it says, never fewer
         names = _segment_names(path)
@@ -111,11 +129,20 @@ class Capture:
                 break
         capture_id, indexes = best
         _check_format(path, indexes, heads)
-        segments = [_segment(index) for index in indexes]
+        segments = [segment_of(index) for index in indexes]
         known = cached.segments if cached is not None and cached.capture_id == capture_id else {}
-        damage = [found for kind in SCHEMAS for found in account(kind, [s for s in segments if s.kind == kind], known)]
+        starts = beginnings(segments, cached if known else None)
+        damage = [
+            found
+            for kind in SCHEMAS
+            for found in account(
+                kind, [s for s in retained(segments, starts)[0] if s.kind == kind], known, starts[kind]
+            )
+        ]
         damage += [Damage(name, "is a link or no file, and was not opened") for name in names if name not in heads]
-        return cls(path, capture_id, segments, damage)
+        if any(not (path / name).is_symlink() and not (path / name).exists() for name in names):
+            raise FileNotFoundError(path)
+        return cls(path, capture_id, segments, damage, starts)
 
     @property
     def rows(self) -> int:
@@ -170,7 +197,7 @@ class Capture:
         return [(segment.index.path.name, commit) for segment, commit in found if commit.lost is not None]
 
     @property
-    def parts(self) -> Sequence[Segment]:
+    def parts(self) -> list[Segment]:
         """The segments with their indexes, as `recover` needs them."""
         return self._segments
 
@@ -228,7 +255,10 @@ class Capture:
             ]
             if segment.kind != kind or segment.number < since or not wanted:
                 continue
-            file = File(segment.index.path)
+            try:
+                file = File(segment.index.path)
+            except FileNotFoundError:
+                raise Damaged(f"{segment.index.path.name} went while it was read", "run the command again") from None
             try:
                 for commit in wanted:
                     for first, batch in _decode(file, segment, commit, carried):
@@ -314,7 +344,17 @@ def _newer(path: Path, stated: int) -> UnsupportedFormat:
     )
 
 
-def _segment(index: SegmentIndex) -> Segment:
+def segment_rows(index: SegmentIndex) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The rows of one telemetry segment: (`seq` of the first row, batch)."""
+    segment, file = segment_of(index), File(index.path)
+    try:
+        for commit in index.good:
+            yield from _decode(file, segment, commit, carried=False)
+    finally:
+        file.close()
+
+
+def segment_of(index: SegmentIndex) -> Segment:
     match = SEGMENT_NAME.fullmatch(index.path.name)
     assert match is not None
     kind = EVENTS_KIND if match.group(1) == "evt" else TELEMETRY_KIND

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse, requests
+from omptool.capture.choosing import browse
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
@@ -29,9 +29,11 @@ from omptool.capture.recording import (
     RecordingResult,
     Selection,
     ServerProgress,
+    Upkeep,
     Wanted,
 )
 from omptool.capture.resume import Standing, take_up
+from omptool.capture.retention import Keeper
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
@@ -41,6 +43,7 @@ from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.items import requested
 from omptool.opcua.session import connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
@@ -63,12 +66,10 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
         startup.offer(number, choice)
         asked = wanted.intervals
-        items = requests(choice.nodes, found.asked, asked.sampling_ms)
+        said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]
+        items = [(node, how, requested(node.node_id, 0, how, asked.sampling_ms)) for node, how in said]
         return [
-            PlannedItem(
-                "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
-            )
-            for node, item in zip(choice.nodes, items, strict=True)
+            PlannedItem("", node, item.sampling_ms, item.depth(asked.publishing_ms), how) for node, how, item in items
         ]
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
@@ -86,6 +87,7 @@ async def record(
     force: bool = False,
     resume: bool = False,
     backfill: bool = False,
+    upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     progress: Progress | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
@@ -95,6 +97,7 @@ async def record(
         force: replace a capture that is there.
         resume: go on with a capture that is there; likewise, nothing is written to it before the first items exist.
         backfill: fill windows from the history of the servers.
+        upkeep: when segments end, and which may stay.
         progress: kept up to date, for whoever shows it.
 
     Returns:
@@ -113,7 +116,7 @@ async def record(
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill)
+    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep)
     return await recording.run(stop)
 
 
@@ -130,6 +133,7 @@ class Recording:
         force: bool,
         standing: Standing | None = None,
         backfill: bool = False,
+        upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     ) -> None:
         self._output = output
         self._standing = standing
@@ -139,6 +143,8 @@ class Recording:
         self._force = force
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
+        self._upkeep = upkeep
+        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self._books: Books | None = None
@@ -162,6 +168,7 @@ class Recording:
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
         stopper = asyncio.create_task(pass_on(stop, self._done))
+        keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
         links = [asyncio.create_task(each.link.run(self._done)) for each in self._participants]
         try:
@@ -173,6 +180,7 @@ class Recording:
             raise
         finally:
             stopper.cancel()
+            keeping.cancel()
             watching.cancel()
             await self._line.close()
             if self._writer is None and self._standing is not None:
@@ -199,7 +207,7 @@ class Recording:
         self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
         for each in self._participants:
-            await each.filling.stop()
+            await each.stop_errands()
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:
             raise next((error for error in errors if isinstance(error, OutputFailed)), errors[0])
@@ -268,11 +276,12 @@ class Recording:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
         standing, session = self._standing, {"servers": asked}
+        more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
-            writer = CaptureWriter.create(self._output, force=self._force, session=session)
+            writer = CaptureWriter.create(self._output, force=self._force, session=session, **more)
         else:
-            writer = CaptureWriter.resume(standing, session=session)
+            writer = CaptureWriter.resume(standing, session=session, **more)
             self._handles = standing.next_handle
         self._writer = writer
         self.begun_ns = now_ns

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from omptool.capture.naming import Shared
 from omptool.capture.nodelist import EventsOf, Listed
@@ -79,6 +80,40 @@ class Limits:
     seconds: float | None = None
     until_ns: int | None = None
     count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What may stay; None = no bound.
+
+    Attributes:
+        age_s: seconds since a segment was closed.
+        size: bytes of all segments of the capture.
+        free: bytes that must be free on its disk.
+    """
+
+    age_s: float | None = None
+    size: int | None = None
+    free: int | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        return any(bound is not None for bound in (self.age_s, self.size, self.free))
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How a capture is kept in order: when a segment ends (None: by the format's own measure), and what may stay."""
+
+    rotate_bytes: int | None = None
+    rotate_seconds: float | None = None
+    keep: Keep = Keep()
+
+    @property
+    def rotation(self) -> dict[str, Any]:
+        """As the writer takes it."""
+        asked = {"rotate_bytes": self.rotate_bytes, "rotate_seconds": self.rotate_seconds}
+        return {name: value for name, value in asked.items() if value is not None}
 
 
 class Quota:
@@ -211,6 +246,8 @@ class ServerResult:
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         filled: windows that the server's history returned whole.
+        events: OPC UA events stored.
+        polled: nodes that were read in cycles; `missed` ones of these.
         unfiltered: nodes whose deadband or trigger the server does not take: every change of them is recorded.
         sampled_ms: shortest and longest sampling interval of these.
         unknown_types: DataTypes that the server did not explain; their structures stay bytes.
@@ -232,6 +269,8 @@ class ServerResult:
     filled: int = 0
     unfiltered: tuple[FailedItem, ...] = ()
     events: int = 0
+    polled: int = 0
+    missed: int = 0
 
     @property
     def is_complete(self) -> bool:

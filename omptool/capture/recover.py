@@ -20,7 +20,7 @@ from omptool.capture.index import File, SegmentIndex
 from omptool.capture.lock import Lock, is_held
 from omptool.capture.reader import Capture
 from omptool.capture.repair import free_name, rewrite
-from omptool.capture.segment import Encoder, SegmentFile, sync, sync_folder, write_error, write_file
+from omptool.capture.segment import Encoder, SegmentFile, remove, sync, sync_folder, write_error, write_file
 from omptool.capture.story import last_recorded
 from omptool.errors import Busy
 
@@ -117,9 +117,19 @@ def _plan(capture: Capture, *, dry_run: bool) -> Iterator[Action]:
         elif part.index.torn:
             is_last = segment_file(part.kind, part.number + 1) not in parts
             yield _cut(part.index, is_last=is_last, dry_run=dry_run)
+    for name in capture.leftover:
+        yield _given_up(capture.path / name, dry_run=dry_run)
     for found in capture.damage:
         if found.file not in parts:
             yield _replace(capture, found, nodes, dry_run=dry_run)
+
+
+def _given_up(path: Path, *, dry_run: bool) -> Action:
+    """A segment that retention had given up, when it was killed."""
+    size = path.lstat().st_size
+    if not dry_run:
+        remove([path])
+    return Action(path.name, "removed", size, 0, "", "given up by retention, which did not end")
 
 
 def _rewritten(damage: Sequence[Damage], kept: str) -> Action:
@@ -228,4 +238,4 @@ def _renew_cache(capture: Capture) -> None:
         if part.index.good
     ]
     nodes = [{"file": t.file, "first_row": first, "server": t.server.server} for first, t in capture.tables.tables]
-    cache.write(capture.path, capture.id, state="recovered", segments=segments, nodes=nodes)
+    cache.write(capture.path, capture.id, state="recovered", segments=segments, nodes=nodes, starts=capture.starts)

@@ -18,12 +18,13 @@ from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
 from omptool.capture.entries import GapEntry
-from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, Flag, segment_file
+from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, UNSENT, Flag, segment_file
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
+from omptool.capture.segment import remove
 from omptool.capture.story import last_recorded
 from omptool.config import ServerConfig
 from omptool.errors import Damaged, NotACapture
@@ -116,11 +117,12 @@ class Standing:
         return next((left for left in self.left.values() if left.is_of(server)), None)
 
     def cut_tails(self) -> int:
-        """Cut off what was never acknowledged; returns its bytes.
+        """Cut off what was never acknowledged, and delete what retention had given up; returns bytes cut.
 
         Raises:
             DiskFull, OutputFailed: not (all) cut; call again.
         """
+        remove([self.capture.path / name for name in self.capture.leftover])
         numbers = {(part.kind, part.number) for part in self.capture.parts}
         return sum(
             recover.cut(part.index, is_last=(part.kind, part.number + 1) not in numbers) for part in self.capture.parts
@@ -190,7 +192,8 @@ def _line(capture: Capture, kind: str) -> SegmentLine:
         for part in parts
         for end in part.index.good[-1:]
     ]
-    return SegmentLine(kind, parts[-1].number, last.sequence + 1, last.end_row, earlier=closed)
+    start = capture.starts[kind]
+    return SegmentLine(kind, parts[-1].number, last.sequence + 1, last.end_row, start=start, earlier=closed)
 
 
 def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
@@ -200,7 +203,7 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
     for _, batch in capture.newest_batches():
         last_values.note(batch)
         flags = batch.column("flags").to_numpy()
-        live = np.flatnonzero((flags & int(Flag.INITIAL | Flag.CARRIED | Flag.HISTORY)) == 0)
+        live = np.flatnonzero((flags & (int(Flag.INITIAL | Flag.CARRIED) | UNSENT)) == 0)
         if len(live):
             received = batch.column("receive_time").cast("int64").to_numpy()[live]
             subs = batch.column("sub").to_numpy()[live]

@@ -10,7 +10,7 @@ import contextlib
 import errno
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -233,6 +233,21 @@ def write_error(path: Path, error: OSError) -> OutputFailed:
     if error.errno in NO_SPACE:
         return DiskFull(f"no space left for {path}", "everything acknowledged is on disk; free some space and go on")
     return OutputFailed(f"{path}: {error.strerror or error}")
+
+
+def remove(files: Sequence[Path]) -> None:
+    """Delete files of one folder, in order; what is gone already is fine.
+
+    Raises:
+        OutputFailed: one of them stays, and those behind it.
+    """
+    for path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise write_error(path, error) from None
+    if files:
+        sync_folder(files[0].parent)
 
 
 def write_file(path: Path, data: bytes) -> None:

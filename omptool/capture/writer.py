@@ -33,8 +33,9 @@ from omptool.capture.format import (
 )
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
-from omptool.capture.placing import SegmentLine, check_free, new_id
-from omptool.capture.segment import Encoder, SegmentFile, sync_folder
+from omptool.capture.placing import SegmentLine, check_free, make_folder, new_id
+from omptool.capture.retired import Start, Story
+from omptool.capture.segment import Encoder, SegmentFile
 from omptool.errors import OutputFailed
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason, GapState
@@ -48,8 +49,7 @@ Clock = Callable[[], int]
 class CaptureWriter:
     """An open capture.
 
-    Rows get `seq` in the order of `append`, dense from 1. Nothing is acknowledged before `commit` returned; after
-    `DiskFull` everything is still in memory and `commit` may be called again.
+    Rows get `seq` in the order of `append`, dense from 1. Nothing is acknowledged before `commit` returned.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class CaptureWriter:
         self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
         self._session |= session
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
-        self._entries = Entries()
+        self.entries = Entries()
         self._marks: dict[int, int] = {}
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
@@ -91,16 +91,17 @@ class CaptureWriter:
         clock: Clock = time.time_ns,
         mono: Clock = time.monotonic_ns,
         capture_id: str | None = None,
+        story: Story | None = None,
     ) -> CaptureWriter:
         """Start a capture in the folder `path` and write its `start` to the journal (with the first commit).
 
         Args:
-            path: folder to create; an empty one is fine.
-            force: replace a capture that is already there. Anything but a capture is never replaced.
-            session: facts for the session record, e.g. the command line; JSON.
+            force: replace a capture that is already there, never anything else.
+            session: facts for the session record; JSON.
             rotate_bytes, rotate_seconds: a segment ends when it is as large or as old.
-            clock, mono: Unix nanoseconds, and those of a clock that nobody sets.
+            clock, mono: Unix nanoseconds; of the wall, and of a clock that nobody sets.
             capture_id: C2 capture; default a new one. Two captures must never have the same.
+            story: keeps copies of all entries, so that segments can go; see `retired`.
 
         Raises:
             OutputExists: something is there and `force` does not apply.
@@ -108,21 +109,14 @@ class CaptureWriter:
             DiskFull, OutputFailed: the folder cannot be made or written.
         """
         check_free(path, force)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputFailed(
-                f"cannot make {path}: {(error.strerror or str(error)).lower()}",
-                "record to a folder that you may write to",
-            ) from None
-        sync_folder(path.parent)
+        make_folder(path)
         lock = Lock(path)
         try:
             check_free(path, force)  # another process may have been here in between
             cache.clear(path)
-            writer = cls(
-                path, capture_id or new_id(clock()), lock, session or {}, (rotate_bytes, rotate_seconds), clock, mono
-            )
+            rotate = (rotate_bytes, rotate_seconds)
+            writer = cls(path, capture_id or new_id(clock()), lock, session or {}, rotate, clock, mono)
+            writer.entries.story = story
             writer._write_cache("recording", strict=True)
         except BaseException:
             lock.release()
@@ -136,23 +130,26 @@ class CaptureWriter:
         standing: Standing,
         *,
         session: Mapping[str, Any] | None = None,
+        rotate_bytes: int = ROTATE_BYTES,
+        rotate_seconds: float = ROTATE_SECONDS,
         clock: Clock = time.time_ns,
         mono: Clock = time.monotonic_ns,
+        story: Story | None = None,
     ) -> CaptureWriter:
         """Go on with a capture: cut its torn tails, and write `resume` to its journal (with the first commit).
 
         Args:
             standing: of `take_up`; its lock is the writer's from now on, its numbering goes on.
-            session, clock, mono: as for `create`.
+            session and further: as for `create`; `story` with what the segments hold already.
 
         Raises:
             DiskFull, OutputFailed: a tail cannot be cut; the lock is still held.
         """
         cut = standing.cut_tails()
-        rotate = (ROTATE_BYTES, ROTATE_SECONDS)
+        rotate = (rotate_bytes, rotate_seconds)
         writer = cls(standing.path, standing.capture_id, standing.lock, session or {}, rotate, clock, mono)
         writer._telemetry, writer._events = standing.telemetry, standing.events
-        writer._entries = Entries(standing.next_entry)
+        writer.entries = Entries(standing.next_entry, story)
         writer._last_values = standing.last_values
         writer._node_tables = list(standing.node_tables)
         writer._subs = standing.subs
@@ -170,17 +167,25 @@ class CaptureWriter:
         return self._events.next_row - 1
 
     @property
+    def lines(self) -> tuple[SegmentLine, SegmentLine]:
+        """The segments of each kind."""
+        return self._telemetry, self._events
+
+    def forget_before(self, starts: Mapping[str, Start]) -> None:
+        """Closed segments before these are gone, by kind."""
+        for line in self.lines:
+            line.retire(starts[line.name])
+        self._write_cache("recording")
+
+    @property
     def pending_bytes(self) -> int:
         """Encoded bytes in memory that no commit has acknowledged."""
-        files = (self._telemetry.file, self._events.file)
-        return sum(file.pending_bytes for file in files if file is not None)
+        return sum(line.file.pending_bytes for line in self.lines if line.file is not None)
 
     @property
     def bytes_written(self) -> int:
         """Acknowledged bytes of all segments that this writer began."""
-        kinds = (self._telemetry, self._events)
-        done: int = sum(entry["bytes"] for kind in kinds for entry in kind.done)
-        return done + sum(kind.file.good for kind in kinds if kind.file is not None)
+        return sum(line.written_bytes for line in self.lines)
 
     def put_nodes(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record a server and its nodes; before the first row that uses their handles.
@@ -219,12 +224,10 @@ class CaptureWriter:
         """Add an entry, ordered with the rows around it; on disk with the next commit.
 
         Args:
-            kind: see the reference; unknown kinds are kept and shown.
-            sub: capture-local handle from `subscription`.
-            detail: JSON.
+            kind: see the reference; `sub` is the handle from `subscription`, `detail` JSON.
             time_ns: Unix nanoseconds; default now.
         """
-        self._entries.journal(kind, server, sub, detail, self._clock() if time_ns is None else time_ns)
+        self.entries.journal(kind, server, sub, detail, self._clock() if time_ns is None else time_ns)
         oplog.entry(kind, server, detail)
 
     def gap(
@@ -249,7 +252,7 @@ class CaptureWriter:
             key: names a window that is written again when more is known; the last one written holds.
         """
         again = {} if key is None else {"key": key}
-        self._entries.gap(
+        self.entries.gap(
             server=server, node=node, sub=sub, start_ns=start_ns, end_ns=end_ns, reason=str(reason), missing=missing,
             state=str(state), detail=detail, **again,
         )  # fmt: skip
@@ -329,7 +332,7 @@ class CaptureWriter:
             self.commit()
         finally:
             self._closed = True
-            for each in (self._events, self._telemetry):
+            for each in self.lines:
                 self._finish(each)
             self._write_cache("closed")
             self._lock.release()
@@ -348,8 +351,10 @@ class CaptureWriter:
         return first
 
     def _put_entries(self) -> None:
-        for custom in self._entries.drain():
+        for custom in self.entries.drain():
             self._open(self._telemetry).add(None, custom)
+        if self.entries.story is not None:
+            self.entries.story.settle(self._telemetry.number)
 
     def _open(self, kind: SegmentLine) -> SegmentFile:
         if kind.file is None:
@@ -378,21 +383,17 @@ class CaptureWriter:
             if file is not None and (file.good >= self._rotate_bytes or age >= self._rotate_ns):
                 self._finish(kind)
                 oplog.entry("rotated", None, kind.done[-1])
-                with contextlib.suppress(OutputFailed):
-                    self._write_cache("recording")
+                self._write_cache("recording")
 
     def _finish(self, kind: SegmentLine) -> None:
         file = kind.file
         if file is None:
             return
-        kind.file = None
         file.finish()
-        kind.done.append({"file": file.path.name, "kind": kind.name, "bytes": file.good, "end_row": file.good_row})
+        kind.close()
 
     def _write_cache(self, state: str, *, strict: bool = False) -> None:
-        segments = [*self._telemetry.closed, *self._events.closed]
-        try:
-            cache.write(self.path, self.id, state=state, segments=segments, nodes=self._node_tables)
-        except OutputFailed:
-            if strict:
-                raise
+        segments = [entry for line in self.lines for entry in line.closed]
+        starts = {line.name: line.start for line in self.lines}
+        with contextlib.suppress(*(() if strict else (OutputFailed,))):
+            cache.write(self.path, self.id, state=state, segments=segments, nodes=self._node_tables, starts=starts)

@@ -1,9 +1,10 @@
-"""`omptool browse`: every node below Objects, as a tree or as rows."""
+"""`omptool browse`: every node below Objects, of a server or of a snapshot, as a tree or as rows."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,7 @@ from omptool.cli.options import (
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
+from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +43,12 @@ class Asked:
     depth: int | None
     wanted: Wanted
     values: bool
+    save: Path | None
+    force: bool
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.wanted) or self.root is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +56,42 @@ class Answer:
     """What was found.
 
     Attributes:
+        source: the address, and how it was reached.
         table: a row per node to show.
         values: telemetry rows of those with a value; None when values were not asked for.
-        seconds: how long the server took.
+        seconds: how long it took.
     """
 
+    source: str
     explored: Explored
     table: pa.Table
-    values: pa.RecordBatch | None
+    values: pa.RecordBatch | pa.Table | None
     seconds: float
 
 
 def browse(
-    server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="opc.tcp://HOST:PORT, a name from omptool.toml, or a file that --save wrote.",
+            metavar="SERVER|SNAPSHOT",
+        ),
+    ],
     root: Annotated[
         str | None, typer.Option("--root", help="Start below this node: a path or a NodeId.", metavar="NODE")
     ] = None,
     select: SelectOption = None,
+    regex: Annotated[
+        list[str] | None,
+        typer.Option("--regex", help="Only nodes in whose path this is found (Python's re); repeatable.", metavar="RE"),
+    ] = None,
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", help="Only nodes of this DataType or type definition; repeatable.", metavar="NAME"),
+        typer.Option(
+            "--type",
+            help="Only nodes of this DataType or type definition, or of one derived from it; repeatable.",
+            metavar="NAME",
+        ),
     ] = None,
     class_: Annotated[
         list[str] | None,
@@ -75,8 +99,28 @@ def browse(
             "--class", help="Only nodes of this NodeClass (Object, Variable, Method); repeatable.", metavar="NAME"
         ),
     ] = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace",
+            help="Only nodes of this namespace: its URI, or a short name as DI; repeatable.",
+            metavar="URI",
+        ),
+    ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option("--unit", help="Only Variables with this unit, as °C; repeatable.", metavar="UNIT"),
+    ] = None,
     depth: Annotated[int | None, typer.Option("--depth", help="Only this many levels.", min=1, metavar="N")] = None,
     values: Annotated[bool, typer.Option("--values", help="Read the current values too.")] = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            help="Keep everything that is found in FILE: .parquet, .json, .jsonl, .csv or .xml (NodeSet2).",
+            metavar="FILE",
+        ),
+    ] = None,
     plant: PlantOption = None,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
@@ -88,92 +132,156 @@ def browse(
     """List every node below Objects with its type, unit, range and place in the plant.
 
     A tree on a terminal, rows in a pipe. Paths are browse names joined by "/"; in globs * stands for anything within
-    one name, ** for any number of names.
+    one name, ** for any number of names. Options that narrow have to hold together; of a repeated one, any.
 
     \b
     Examples:
       omptool browse opc.tcp://10.1.4.7:4840
       omptool browse press7 --select '**/Temperature*' --values
       omptool browse press7 --class Variable --format csv -o tags.csv
-      omptool browse press7 --root Leipzig/Hall2 --depth 2
-    """
+      omptool browse press7 --type Number --unit °C --regex 'Press[0-9]+/'
+      omptool browse press7 --save press7.parquet
+      omptool browse press7.parquet --root Leipzig/Hall2 --depth 2
+    """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
-    chosen = settings.server(settings.load(config), server)
+    loaded = settings.load(config)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
-    asked = Asked(root, depth, Wanted(tuple(select or ()), tuple(class_ or ()), tuple(type_ or ())), values)
-    asked.wanted.check()
-    if root is not None:
-        from omptool.opcua import locate
-
-        locate.check(root)
+    wanted = Wanted(*(tuple(some or ()) for some in (select, regex, class_, namespace, type_, unit)))
+    asked = Asked(root, depth, wanted, values, save, force)
+    _check(asked)
     model = settings.plant(plant)
+    if source not in loaded.servers and _is_snapshot(source):
+        return _show(_offline(Path(source), asked, model), asked, format, output)
+    chosen = settings.server(loaded, source)
 
     async def work() -> ExitCode:
-        answer = await _ask(chosen, asked, model, timeout, progress)
-        _say_refused(answer.explored)
-        if format is None and choose_format(format, output) == "table" and output is None:
-            print_text(_tree(answer, chosen, asked))
-        else:
-            emit(answer.table, format=format, output=output, force=force)
-        return ExitCode.OK
+        return _show(await _ask(chosen, asked, model, timeout, progress), asked, format, output)
 
     return run_async(work)
+
+
+def _check(asked: Asked) -> None:
+    """Find what is malformed before anyone connects."""
+    asked.wanted.check()
+    if asked.root is not None:
+        from omptool.opcua import locate
+
+        locate.check(asked.root)
+    if asked.save is not None:
+        from omptool.cli import snapshots
+
+        snapshots.check(asked.save, force=asked.force)
+
+
+def _is_snapshot(source: str) -> bool:
+    from omptool.sources.snapshot import is_snapshot
+
+    return is_snapshot(source)
+
+
+def _show(answer: Answer, asked: Asked, format: str | None, output: Path | None) -> ExitCode:
+    if format is None and choose_format(format, output) == "table" and output is None:
+        print_text(_tree(answer, asked))
+    else:
+        emit(answer.table, format=format, output=output, force=asked.force)
+    return _say_refused(answer.explored)
+
+
+def _offline(path: Path, asked: Asked, model: PlantModel | None) -> Answer:
+    from omptool.cli import snapshots
+    from omptool.sources import snapshot
+
+    if asked.save is not None:
+        raise UsageError("--save keeps what a server shows, and this is a snapshot", f"copy the file {path}")
+    started = time.monotonic()
+    saved = snapshot.read(path)
+    explored = snapshots.find(saved, root=asked.root, depth=asked.depth, wanted=asked.wanted)
+    table = snapshots.table(saved, explored, model, with_values=asked.values)
+    values = snapshots.values_of(saved) if asked.values else None
+    return Answer(f"{saved.server}  {path}", explored, table, values, time.monotonic() - started)
 
 
 async def _ask(
     chosen: ServerConfig, asked: Asked, model: PlantModel | None, timeout_s: float | None, progress: ProgressMode
 ) -> Answer:
     from omptool.capture.nodetable import ServerIdentity
-    from omptool.cli import noderows
+    from omptool.cli import noderows, snapshots
+    from omptool.model.typetree import names_of_types
     from omptool.opcua.explore import explore
     from omptool.opcua.session import connect
+    from omptool.opcua.survey import Wanted, narrow
 
     started = time.monotonic()
+    is_saved = asked.save is not None
     with diagnostics.Progress(progress.value) as bar:
         bar.update([f"connecting to {chosen.url}"])
         async with connect(chosen, timeout_s=timeout_s) as session:
+            rate = Rate(bar)
             explored = await explore(
                 session,
                 root=asked.root,
                 depth=asked.depth,
-                wanted=asked.wanted,
-                on_progress=lambda count: bar.update([f"{count:,} nodes"], {"nodes": count}),
+                wanted=Wanted() if is_saved else asked.wanted,
+                with_types=is_saved,
+                on_progress=rate,
             )
             identity = ServerIdentity.of(chosen, session)
             values = await noderows.read(session, identity, explored, model) if asked.values else None
+    if asked.save is not None:
+        snapshots.save(asked.save, explored, identity, model, values, force=asked.force)
+        from dataclasses import replace
+
+        explored = replace(explored, shown=narrow(explored.shown, asked.wanted, names_of_types(explored.types)))
     table = noderows.table(explored, identity, model, values)
-    return Answer(explored, table, values, time.monotonic() - started)
+    name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
+    return Answer(f"{name}  no security", explored, table, values, time.monotonic() - started)
 
 
-def _say_refused(explored: Explored) -> None:
+class Rate:
+    """Shows how many nodes are known and how many come in a second."""
+
+    def __init__(self, bar: diagnostics.Progress) -> None:
+        self._bar = bar
+        self._started = time.monotonic()
+
+    def __call__(self, count: int) -> None:
+        rate = round(count / max(time.monotonic() - self._started, 1e-3))
+        self._bar.update([f"{count:,} nodes, {rate:,}/s"], {"nodes": count, "nodes_per_s": rate})
+
+
+def _say_refused(explored: Explored) -> ExitCode:
+    """A part of the tree is never passed off as the whole."""
     from omptool.model import status
 
-    if explored.refused:
-        node_id, code = next(iter(explored.refused.items()))
-        diagnostics.note(
-            f"note: {len(explored.refused)} nodes cannot be browsed, first {node_id} ({status.name(code)})"
-        )
+    if not explored.refused:
+        return ExitCode.OK
+    node_id, code = next(iter(explored.refused.items()))
+    count = len(explored.refused)
+    noun = "node" if count == 1 else "nodes"
+    diagnostics.note(
+        f"note: this is not the whole tree: what is below {count:,} {noun} is missing, first {node_id}"
+        f" ({status.name(code)})"
+    )
+    return ExitCode.PARTIAL
 
 
-def _tree(answer: Answer, chosen: ServerConfig, asked: Asked) -> str:
+def _tree(answer: Answer, asked: Asked) -> str:
     import sys
 
     from omptool.cli import tree
+    from omptool.model.companions import companions
 
     explored = answer.explored
     total = sum(node.node_class == "Variable" for node in explored.known)
     count = sum(node.node_class == "Variable" for node in explored.shown)
     variables = f"{count:,} of {total:,} variables" if asked.wanted else f"{total:,} variables"
-    name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
-    head = f"{terminal.escape(name)}  no security  {variables} · {answer.seconds:.1f} s"
+    head = f"{terminal.escape(answer.source)}  {variables} · {answer.seconds:.1f} s"
     cells = tree.cells_of(answer.values)
     lines = tree.lines(
-        explored.shown,
-        explored.known,
-        cells,
-        root=asked.root or "Objects",
-        is_narrowed=bool(asked.wanted) or asked.root is not None,
+        explored.shown, explored.known, cells, root=asked.root or "Objects", is_narrowed=asked.is_narrowed
     )
+    if named := companions(one for node in explored.shown for one in (node.node_id, node.type_definition or "")):
+        lines.append("companion specifications: " + terminal.escape(", ".join(named)))
     return "\n".join([terminal.style(head, "bold", sys.stdout), *lines]) + "\n"

@@ -20,7 +20,9 @@ from omptool.cli.capture_events import (
 from omptool.cli.capture_nodes import (
     DeadbandOption,
     DiscardOption,
+    HeartbeatOption,
     NodesOption,
+    PollOption,
     QueueOption,
     TriggerOption,
     Typed,
@@ -29,7 +31,18 @@ from omptool.cli.capture_nodes import (
 from omptool.cli.exits import ExitCode
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
-from omptool.cli.operating import LogFileOption, LogFormat, LogFormatOption, MetricsOption, Operating
+from omptool.cli.operating import (
+    KeepForOption,
+    KeepFreeOption,
+    KeepSizeOption,
+    LogFileOption,
+    LogFormat,
+    LogFormatOption,
+    MetricsOption,
+    Operating,
+    RotateEveryOption,
+    RotateSizeOption,
+)
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -49,12 +62,13 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
-    from omptool.capture.recording import Limits
+    from omptool.capture.recording import Limits, Upkeep
     from omptool.cli.capture_nodes import Asked
     from omptool.model.monitoring import Monitoring
 
 PLAN_COLUMNS = (
-    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger"
+    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
+    "poll_ms", "heartbeat_ms",
 )  # fmt: skip
 
 
@@ -91,6 +105,8 @@ def capture(
     discard: DiscardOption = None,
     deadband: DeadbandOption = None,
     trigger: TriggerOption = None,
+    poll: PollOption = None,
+    heartbeat: HeartbeatOption = None,
     events: EventsOption = False,
     event_source: EventSourceOption = None,
     event_field: EventFieldOption = None,
@@ -103,6 +119,11 @@ def capture(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Fill gaps from the server's history, where it keeps one.")
     ] = False,
+    rotate_size: RotateSizeOption = None,
+    rotate_every: RotateEveryOption = None,
+    keep_for: KeepForOption = None,
+    keep_size: KeepSizeOption = None,
+    keep_free: KeepFreeOption = None,
     lock: LockOption = None,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
@@ -140,8 +161,9 @@ def capture(
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
     typed = Typed(
-        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval, alarms
-    )
+        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
+        poll, heartbeat, alarms,
+    )  # fmt: skip
     what = asked(loaded, servers or (), typed, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
@@ -151,6 +173,7 @@ def capture(
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     order = operating.read(log_file, log_format, metrics)
+    upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
 
     from omptool.cli.logfile import logging_to
 
@@ -169,6 +192,7 @@ def capture(
                 mode=progress,
                 format=format,
                 order=order,
+                upkeep=upkeep,
             )
         )
 
@@ -185,6 +209,7 @@ async def _record(
     mode: ProgressMode,
     format: str | None,
     order: Operating,
+    upkeep: Upkeep,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
@@ -204,6 +229,7 @@ async def _record(
             force=force,
             resume=resume,
             backfill=backfill,
+            upkeep=upkeep,
             progress=facts,
         )
     last_word(result, output)
@@ -227,10 +253,16 @@ async def _show_plan(what: Asked, format: str | None) -> ExitCode:
     return ExitCode.OK
 
 
-def _filters(monitoring: Monitoring) -> tuple[str, str | None, str]:
+def _filters(monitoring: Monitoring) -> tuple[object, ...]:
     """The last columns of the plan."""
     deadband = None if monitoring.deadband is None else str(monitoring.deadband)
-    return str(monitoring.discard or "oldest"), deadband, str(monitoring.trigger or "status-value")
+    return (
+        str(monitoring.discard or "oldest"),
+        deadband,
+        str(monitoring.trigger or "status-value"),
+        monitoring.poll_ms or None,
+        monitoring.heartbeat_ms or None,
+    )
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omptool.cli import diagnostics
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from omptool.capture.nodetable import ServerIdentity
     from omptool.model.nodes import Node
-    from omptool.model.plant import PlantModel
+    from omptool.model.plant import Place, PlantModel
     from omptool.opcua.explore import Explored
     from omptool.opcua.session import Session
     from omptool.protocol.structure import Kept
@@ -99,11 +99,16 @@ def say_kept(kept: Kept, *, counted: bool = True) -> None:
 
 
 def table(
-    explored: Explored, server: ServerIdentity, plant: PlantModel | None, values: pa.RecordBatch | None
+    explored: Explored,
+    server: ServerIdentity,
+    plant: PlantModel | None,
+    values: pa.RecordBatch | pa.Table | None,
+    placed: Mapping[str, Place] | None = None,
 ) -> pa.Table:
     """One row per node shown.
 
     Args:
+        placed: where the nodes stand, where that is known already; else it is worked out.
         values: telemetry rows of some of the nodes, found by their `node_id`; None when no values were asked for.
     """
     import pyarrow as pa
@@ -115,7 +120,7 @@ def table(
     around = {node.node_id: node for node in (*explored.above, *explored.known)} | {
         node.node_id: node for node in nodes
     }
-    found = places(server.server, list(around.values()), plant, server.settings, server.name)
+    found = placed or places(server.server, list(around.values()), plant, server.settings, server.name)
     columns: dict[str, pa.Array] = {}
     for name in (*FIRST, *_OF_NODES):
         columns[name] = pa.array([_plain(name, getattr(node, name)) for node in nodes], NODES.field(name).type)
@@ -126,7 +131,7 @@ def table(
     if values is not None:
         row_of = {node_id: row for row, node_id in enumerate(values.column("node_id").to_pylist())}
         rows = pa.array([row_of.get(node.node_id) for node in nodes], pa.int64())
-        columns |= {name: values.column(name).take(rows) for name in OF_VALUES}
+        columns |= {name: values.column(name).take(rows) for name in OF_VALUES}  # null where a node has no value
     return pa.table(columns)
 
 

@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
+from omptool.config.lines import line_of
 from omptool.config.noderules import NODE_SETTINGS, NodeRule, rule_of
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url, redacted
 from omptool.errors import ConfigError, UsageError
@@ -242,11 +242,8 @@ def _check_rules(file: File, tables: Any) -> None:
     if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
         where = _where(file, ("capture",), "nodes")
         raise ConfigError(f"{where}: capture.nodes must be tables", "write [[capture.nodes]] and below it match = …")
-    known = [setting.key for setting in NODE_SETTINGS]
     for entry in tables:
-        for key in entry:
-            if key not in known:
-                raise _unknown(file, ("capture", "nodes"), key, known)
+        _check_known(file, ("capture", "nodes"), entry, NODE_SETTINGS)
 
 
 def _check_named(file: File, section: str, tables: Any) -> None:
@@ -254,11 +251,15 @@ def _check_named(file: File, section: str, tables: Any) -> None:
         raise ConfigError(
             f"{_where(file, (), section)}: {section} must be tables", f"write [{section}.NAME] and below it url = …"
         )
-    known = [setting.key for setting in _NAMED[section]]
     for name, entry in tables.items():
-        for key in entry:
-            if key not in known:
-                raise _unknown(file, (section, name), key, known)
+        _check_known(file, (section, name), entry, _NAMED[section])
+
+
+def _check_known(file: File, table: tuple[str, ...], entry: Mapping[str, Any], settings: Sequence[Setting]) -> None:
+    known = [setting.key for setting in settings]
+    for key in entry:
+        if key not in known:
+            raise _unknown(file, table, key, known)
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
@@ -340,7 +341,10 @@ def _then_check(file: str) -> str:
 
 def _table_values(file: File, section: str, name: str, entry: Mapping[str, Any]) -> tuple[Value, ...]:
     table = (section, name)
-    if "url" not in entry:
+    if "urls" in entry and "url" in entry:
+        where = _where(file, table, "urls")
+        raise ConfigError(f"{where}: [{section}.{name}] has url and urls", "name every address in urls")
+    if "url" not in entry and "urls" not in entry:
         raise ConfigError(f"{_where(file, table, None)}: [{section}.{name}] has no url", _URLS[section])
     return tuple(
         _in_file(
@@ -359,8 +363,9 @@ def _fields(values: Sequence[Value]) -> dict[str, Any]:
 
 def _server(file: File, name: str, values: Sequence[Value]) -> ServerConfig:
     fields = _fields(values)
-    nodes = fields.get("nodes")
-    return ServerConfig(name=name, **fields | ({"nodes": str(file.path.parent / nodes)} if nodes else {}))
+    nodes, urls = fields.get("nodes"), fields.get("urls")
+    more = ({"nodes": str(file.path.parent / nodes)} if nodes else {}) | ({"url": urls[0]} if urls else {})
+    return ServerConfig(name=name, **fields | more)
 
 
 def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:
@@ -374,25 +379,5 @@ def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:
 
 
 def _where(file: File, table: tuple[str, ...], key: str | None) -> str:
-    line = _line_of(file.text, table, key)
+    line = line_of(file.text, table, key)
     return f"{file.path}:{line}" if line else str(file.path)
-
-
-def _line_of(text: str, table: tuple[str, ...], key: str | None) -> int | None:
-    """Line of `key` in `[table]`, or of the header of the table; None where it is written in some other TOML way."""
-    return _lines(text).get((table, key))
-
-
-@cache
-def _lines(text: str) -> dict[tuple[tuple[str, ...], str | None], int]:
-    """Where the keys and headers of a file stand; of several the first. Once per file: it may name 3,000 servers."""
-    found: dict[tuple[tuple[str, ...], str | None], int] = {}
-    current: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            current = tuple(part.strip().strip("\"'") for part in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", header[1]))
-            found.setdefault((current, None), number)
-            found.setdefault((current[:-1], current[-1]), number)
-        elif key := re.match(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'.=#]+))\s*[.=]", line):
-            found.setdefault((current, key[1] or key[2] or key[3] or ""), number)
-    return found

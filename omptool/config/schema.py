@@ -43,7 +43,7 @@ class ServerConfig:
 
     `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
     of certificates, None = the user's own. `select` and `nodes` are what to capture of it, where nothing is typed: path
-    globs, and the file of a list.
+    globs, and the file of a list. `urls` are all addresses of it where it has several; `url` is the first.
     """
 
     url: str
@@ -58,6 +58,12 @@ class ServerConfig:
     pki: Path | None = None
     select: tuple[str, ...] = ()
     nodes: str | None = None
+    urls: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it can be reached, the first choice first."""
+        return self.urls or (self.url,)
 
 
 def text(value: object) -> str:
@@ -127,6 +133,13 @@ def _url(value: object) -> str:
     return checked_url(text(value))
 
 
+def _urls(value: object) -> tuple[str, ...]:
+    found = tuple(map(_url, value)) if isinstance(value, list) else ()
+    if not found or len(set(found)) < len(found):
+        raise ValueError('a list of different addresses such as ["opc.tcp://A:4840", "opc.tcp://B:4840"]')
+    return found
+
+
 def checked_url(url: str) -> str:
     """`url` if it is one that may be used as a server's address.
 
@@ -152,7 +165,13 @@ def redacted(url: str) -> str:
 
 
 SERVER_SETTINGS = (
-    Setting("url", _url, None, "Address, opc.tcp://HOST:PORT; required."),
+    Setting("url", _url, None, "Address, opc.tcp://HOST:PORT; this or urls is required."),
+    Setting(
+        "urls",
+        _urls,
+        None,
+        "Several addresses instead of url: of a redundant server; when one is away the next is taken.",
+    ),
     Setting("site", text, None, "Site of all nodes of this server."),
     Setting("area", text, None, "Area of all nodes of this server."),
     Setting("line", text, None, "Line of all nodes of this server."),

@@ -165,7 +165,8 @@ class _Conversion:
         self._write_plain("journal", list(self._after_seq("journal")))
         self._write_plain("nodes", new_nodes(self._tables["nodes"], [r.table("nodes") for r in self._recordings]))
         for recording in self._recordings:
-            gaps = changed_gaps(self._tables["gaps"], recording.id, recording.table("gaps"))
+            done = self._tables["telemetry"].done(recording.id)
+            gaps = changed_gaps(self._tables["gaps"], recording.id, recording.table("gaps"), done)
             if gaps is not None:
                 self._replaced.append(recording.id)
                 if gaps.num_rows:

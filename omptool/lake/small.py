@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from omptool.capture import retired
 from omptool.errors import LakeError
 from omptool.lake import layout
 from omptool.lake.parquet import conform
 from omptool.lake.table import Table
 from omptool.model.contracts import VIEWS
+from omptool.model.times import datetime_of
+from omptool.model.vocabulary import GapReason
 
 _NODE_ROW = ["server", "node_id", "valid_from"]
 
@@ -31,14 +35,41 @@ def new_nodes(table: Table, found: Sequence[pa.Table]) -> list[pa.Table]:
     return fresh
 
 
-def changed_gaps(table: Table, capture: str, gaps: pa.Table) -> pa.Table | None:
-    """The gaps of a capture when the lake has others for it, None when it has the same."""
+def changed_gaps(table: Table, capture: str, gaps: pa.Table, done: int) -> pa.Table | None:
+    """The gaps of a capture when the lake has others for it, None when it has the same.
+
+    What retention deleted after the lake had it is missing in the capture only: of such windows the lake gets what it
+    lacks, and keeps what it lacked before.
+
+    Args:
+        done: `seq` up to which the lake has the rows already.
+    """
     folder = f"capture={layout.escape(capture)}"
     files = [path for path in table.files() if path.parent.name == folder]
     columns = [name for name in VIEWS["gaps"].names if name != "capture"]
     before = [row for path in files for part in _parts(path, columns) for row in part.to_pylist()]
-    after = conform(gaps, VIEWS["gaps"]).select(columns).to_pylist()
+    found = conform(gaps, VIEWS["gaps"])
+    if GapReason.RETENTION in found["reason"].to_pylist():
+        rows = list(_lacking(found.to_pylist(), done))
+        told = {(row["server"], row["start_time"]) for row in rows if row["reason"] == GapReason.RETENTION}
+        lacked = [row | {"capture": capture} for row in before if row["reason"] == GapReason.RETENTION]
+        rows += [row for row in lacked if (row["server"], row["start_time"]) not in told]
+        found = gaps = pa.Table.from_pylist(rows, schema=VIEWS["gaps"])
+    after = found.select(columns).to_pylist()
     return None if _canonical(before) == _canonical(after) else gaps
+
+
+def _lacking(gaps: list[dict[str, Any]], done: int) -> Iterator[dict[str, Any]]:
+    """The windows that concern somebody who has the rows up to `done`."""
+    for gap in gaps:
+        if gap["reason"] != GapReason.RETENTION:
+            yield gap
+            continue
+        since = retired.lacking_since(gap["detail"], done)
+        if since is None:
+            continue
+        start = gap["start_time"] if since == 0 else max(gap["start_time"], datetime_of(since // 1000))
+        yield gap | {"start_time": start}
 
 
 def _canonical(rows: list[dict[str, object]]) -> list[str]:

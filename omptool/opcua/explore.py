@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,13 +10,14 @@ from omptool.errors import ServerRefused
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
+from omptool.model.typetree import names_of_types, types_used
 from omptool.opcua.around import look_around
 from omptool.opcua.crawl import crawl
 from omptool.opcua.equipment import with_equipment
 from omptool.opcua.locate import is_node_id, resolve
-from omptool.opcua.metadata import BROWSE_NAME, describe, read_attribute
+from omptool.opcua.metadata import describe
 from omptool.opcua.survey import Wanted, in_tree_order, narrow
-from omptool.protocol.wire import WireNodeId
+from omptool.opcua.type_tree import types_above
 
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
@@ -31,12 +32,14 @@ class Explored:
         known: every node that was crawled; attributes only of those in `shown`.
         above: nodes on the way to the root and beside it, when one was named; places need them.
         refused: NodeId → StatusCode of nodes whose references the server would not give.
+        types: types of the nodes in `shown` and what is above them, where somebody asked.
     """
 
     shown: list[Node]
     known: list[Node]
     above: list[Node] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
+    types: list[Node] = field(default_factory=list)
 
 
 async def explore(
@@ -45,9 +48,13 @@ async def explore(
     root: str | None = None,
     depth: int | None = None,
     wanted: Wanted | None = None,
+    with_types: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Explored:
     """Crawl below `root` (a path or a NodeId) and keep what is wanted.
+
+    Args:
+        with_types: ask for the types of the nodes and what is above them, also when nobody narrows by type.
 
     Raises:
         NotFound: `root` is not there, or nothing matches.
@@ -70,19 +77,8 @@ async def explore(
         raise ServerRefused(f"{session.url} does not let this user browse ({why})")
     ordered = in_tree_order(list(known.values()))
     ordered = await with_equipment(session, ordered, ordered)
-    chosen = narrow(ordered, Wanted(wanted.globs, wanted.classes), {})
+    chosen = narrow(ordered, wanted.of_names, {})
     described = await describe(session, chosen, among=ordered)
-    if wanted.types:
-        described = narrow(described, Wanted(types=wanted.types), await _type_names(session, described))
-    return Explored(described, ordered, above, refused)
-
-
-async def _type_names(session: Session, nodes: Sequence[Node]) -> Mapping[str, str]:
-    """NodeId → name of every DataType and type definition of `nodes`."""
-    names = {node.data_type_id: node.data_type for node in nodes if node.data_type_id and node.data_type}
-    definitions = list(dict.fromkeys(node.type_definition for node in nodes if node.type_definition))
-    wires = [WireNodeId(*session.resolve(definition)) for definition in definitions]
-    for definition, name in zip(definitions, await read_attribute(session, wires, BROWSE_NAME), strict=True):
-        if name is not None:
-            names[definition] = name.Name
-    return names
+    types = await types_above(session, types_used(described)) if wanted.types or with_types else []
+    described = narrow(described, wanted.of_descriptions, names_of_types(types))
+    return Explored(described, ordered, above, refused, types)

@@ -28,6 +28,7 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.hooks import SessionKey
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.rejoin import delete, rejoin
+from omptool.opcua.route import Route
 from omptool.opcua.session import Session, connect
 from omptool.opcua.subscription import IN_FLIGHT, Kept, StoreFailed, Subscriber
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
@@ -143,7 +144,7 @@ class Link:
         publishing_ms: float,
         backoff: Backoff | None = None,
     ) -> None:
-        self.server = server
+        self._route = Route(server)
         self.state = LinkState.CONNECTING
         self.cause = ""
         self.retry_at = 0.0
@@ -216,15 +217,19 @@ class Link:
             return await self._receive(session, items, stop)
 
     def _connect(self, left: Left | None) -> contextlib.AbstractAsyncContextManager[Session]:
-        opening_s = self._backoff.opening_s(self.server.timeout_s) if self._was_there else None
-        return connect(self.server, opening_s=opening_s, resume=left.key if left else None)
+        server = self._route.server
+        opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
+        return connect(server, opening_s=opening_s, resume=left.key if left else None)
 
     async def _rejoin(self, session: Session, left: Left) -> bool:
         """Whether the subscription of before is this session's, and up to date; if not, its end is told."""
         intake = left.subscription.intake
         is_same = session.resumed or session.application_uri == left.key.application_uri
         if session.server_start_time != left.start_time and None not in (session.server_start_time, left.start_time):
+            is_elsewhere = session.url != self._route.taken
             refusal, kind = "the server began anew", EndKind.RESTARTED
+            if is_elsewhere:
+                refusal, kind = "another one answers at the other address", left.ending.kind
         elif not is_same:
             refusal, kind = "it is another server now", left.ending.kind
         else:
@@ -237,13 +242,20 @@ class Link:
             detail = {"session": "kept" if session.resumed else "new", "subscription_id": intake.sub}
             self._owner.event(Event("resumed", intake.sub, detail))
             await self._owner.resumed(session)
-            self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
+            self._stands(session)
             return True
         self._owner.event(Event("not_resumed", intake.sub, {"cause": refusal}))
         if session.resumed:
             await delete(session, intake.sub)
         await self._settle(kind)
         return False
+
+    def _stands(self, session: Session) -> None:
+        self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
+        before = self._route.stands()
+        if before:
+            found = {"url": session.url, "from": before, "application_uri": session.application_uri}
+            self._owner.event(Event("failover", None, found))
 
     async def _settle(self, kind: EndKind | None = None) -> None:
         """Give up what was left at the server: close its books and tell the owner."""
@@ -259,7 +271,7 @@ class Link:
     async def _receive(self, session: Session, items: Sequence[RequestedItem], stop: asyncio.Event) -> float | None:
         async def created(subscription: Subscription) -> None:
             await self._owned(self._owner.created(session, subscription))
-            self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
+            self._stands(session)
 
         async def items_came(subscription: Subscription, items: Sequence[MonitoredItem]) -> None:
             await self._owned(self._owner.items_came(subscription, items))
@@ -283,7 +295,7 @@ class Link:
         if ending.kind is EndKind.STOPPED:
             return None
         if not self._created:
-            address = f"{self.server.url}: "
+            address = f"{session.url}: "
             raise Unreachable(address + ending.cause.removeprefix(address), "run the command again")
         fruitless = 0 if subscriber.has_heard or before is None else before.fruitless + 1
         if subscriber.kept and fruitless < _FRUITLESS:
@@ -325,6 +337,7 @@ class Link:
         # a server that took us before and refuses now is most likely starting: no reason yet to stay away for long
         is_starting = self._was_there and self._backoff.attempts < STARTING
         pause = self._backoff.failed(refused=not is_starting and not isinstance(error, Unreachable))
+        pause = self._route.failed(pause)
         self.state, self.retry_at = LinkState.WAITING, time.monotonic() + pause
         if self._left is not None and self._left.is_over:
             await self._owned_at_last(self._settle())

@@ -40,6 +40,7 @@ class Options:
         prefix: of the identifiers of its counters.
         fillers: namespaces before its own, so that its indexes are others.
         port: to listen on; 0 is a free one.
+        uri: its ApplicationUri.
         truth: file for `NUMBER UNIX_NS`, a line per step.
         history: "" for none, `kept`, `sampled` every tenth value, `breaks` after the first page.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
@@ -58,6 +59,7 @@ class Options:
     fillers: int = 0
     port: int = 0
     truth: str = ""
+    uri: str = "urn:test:counting:server"
     acknowledged: str = ""
     history: str = ""
 
@@ -155,7 +157,7 @@ async def main(options: Options) -> None:
     server = Server()
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{options.port}/counting")
-    await server.set_application_uri("urn:test:counting:server")
+    await server.set_application_uri(options.uri)
     for number in range(options.fillers):
         await server.register_namespace(f"urn:test:filler:{number}")
     namespace = await server.register_namespace(NAMESPACE)

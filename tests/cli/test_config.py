@@ -107,6 +107,11 @@ def test_intervals_flag_then_server_then_general() -> None:
         (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "remove the line"),
         ('[servers.p]\nsite = "x"\n', "omptool.toml:1: [servers.p] has no url", "opc.tcp://HOST"),
         (
+            '[servers.p]\nurl = "opc.tcp://a:1"\nurls = ["opc.tcp://b:1"]\n',
+            "omptool.toml:3: [servers.p] has url and urls",
+            "name every address",
+        ),
+        (
             '[servers."a b"]\nurl = "http://x"\n',
             'omptool.toml:2: servers.a b.url: "http://x" is no OPC UA',
             "opc.tcp://HOST",

@@ -40,6 +40,7 @@ DISCOVER = (
     *_addresses("discover"),
 )
 
+_SNAPSHOT = '[{"node_id":"i=1","path":"Press","browse_name":"Press","node_class":"Object"}]'
 _PRESS = "browse opc.tcp://press7:4840"
 BROWSE = (
     Case("no SERVER", "browse", 2),
@@ -55,6 +56,19 @@ BROWSE = (
     Case("`--type`: no node is one", f"{_PRESS} --type Doubel", 1),
     Case("`--depth` is no number", f"{_PRESS} --depth deep", 2),
     Case("`--depth` is too small", f"{_PRESS} --depth 0", 2),
+    Case("`--regex` is none", f"{_PRESS} --regex 'Press['", 2),
+    Case("`--regex` matches nothing", f"{_PRESS} --regex press9", 1),
+    Case("`--namespace`: no node is of it", f"{_PRESS} --namespace urn:omptool:dmo", 1),
+    Case("`--unit`: no node has it", f"{_PRESS} --unit kw", 1),
+    Case("`--save`: no snapshot has this suffix", f"{_PRESS} --save plant.xls", 2),
+    Case("`--save`: a file is there", f"{_PRESS} --save plant.json", 1, files={"plant.json": "[]"}),
+    Case("a snapshot that is not there", "browse plnt.json", 1, files={"plant.json": "[]"}),
+    Case("a file that is no snapshot", "browse plant.json", 1, files={"plant.json": '{"a": 1}'}),
+    Case("a table without nodes", "browse orders.csv", 1),
+    Case("a NodeSet2 file that is none", "browse plant.xml", 1, files={"plant.xml": "<plant/>"}),
+    Case("`--save` of a snapshot", "browse plant.json --save plant.csv", 2, files={"plant.json": _SNAPSHOT}),
+    Case("a snapshot: `--root` is not there", "browse plant.json --root Presss", 1, files={"plant.json": _SNAPSHOT}),
+    Case("a snapshot: no values were saved", "browse plant.json --values", 1, files={"plant.json": _SNAPSHOT}),
 )
 
 _READ = "read opc.tcp://press7:4840"
@@ -72,6 +86,21 @@ READ = (
     Case("no namespace of this index", f"{_READ} 'ns=99;s=x'", 1),
     Case("a node without a value", f"{_READ} Riverside/Stamping", 1),
     Case("one of two is not there", f"{_READ} i=2258 i=99999", 1, out="rows"),
+)
+
+_WATCH = "watch opc.tcp://press7:4840"
+WATCH = (
+    Case("no SOURCE", "watch", 2),
+    Case("a name that omptool.toml does not have", "watch pres7", 2, files={"omptool.toml": _TOML}),
+    Case("nothing listens on the port", "watch opc.tcp://closed:4840", 4),
+    Case("the server does not answer", "watch opc.tcp://silent:4840 --timeout 0.3", 4),
+    Case("a folder with something else", "watch photos", 1, files={"photos/a.jpg": "x"}),
+    Case("a lake", "watch lake", 1),
+    Case("`--every` is no duration", f"{_WATCH} --every soon", 2),
+    Case("`--for` is nothing", f"{_WATCH} --for 0s", 2),
+    Case("`--count` is too small", f"{_WATCH} --count 0", 2),
+    Case("`--select` matches nothing on a server", f"{_WATCH} --select '**/Powr'", 1),
+    Case("`--select` matches nothing in a capture", "watch shift.omcap --select '**/Sped'", 1),
 )
 
 _RECORD = "capture opc.tcp://press7:4840 -o new.omcap"
@@ -110,6 +139,12 @@ CAPTURE = (
     Case("`--log-format` is none of the two", f"{_RECORD} --log-format xml", 2),
     Case("`--metrics` is no address", f"{_RECORD} --metrics here", 2),
     Case("`--metrics`: a port that cannot be", f"{_RECORD} --metrics 127.0.0.1:99999", 2),
+    Case("`--rotate-size` is no size", f"{_RECORD} --rotate-size much", 2),
+    Case("`--rotate-size` is too small", f"{_RECORD} --rotate-size 1kB", 2),
+    Case("`--rotate-every` is too short", f"{_RECORD} --rotate-every 1ms", 2),
+    Case("`--keep-for` is no duration", f"{_RECORD} --keep-for ever", 2),
+    Case("`--keep-size` is no size", f"{_RECORD} --keep-size 10apples", 2),
+    Case("`--keep-free` is nothing", f"{_RECORD} --keep-free 0GB", 2),
     Case("`--select` matches nothing", f"{_RECORD} --select '**/Powr'", 1),
     Case("`--nodes`: no such file", f"{_RECORD} --nodes list.txt", 1),
     Case("`--nodes`: a folder", f"{_RECORD} --nodes lake", 1),
@@ -150,4 +185,4 @@ CAPTURE = (
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 
-SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "capture": CAPTURE}
+SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "watch": WATCH, "capture": CAPTURE}

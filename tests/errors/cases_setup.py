@@ -67,6 +67,8 @@ CONFIG = (
     _bad("a duration that is none", '[capture]\npublishing_interval = "fast"\n'),
     _bad("`[servers]` without a name", '[servers]\nurl = "opc.tcp://press7:4840"\n'),
     _bad("a server without url", '[servers.press7]\nsite = "Leipzig"\n'),
+    _bad("a server with url and urls", '[servers.press7]\nurl = "opc.tcp://a:4840"\nurls = ["opc.tcp://b:4840"]\n'),
+    _bad("the addresses of a server are none", '[servers.press7]\nurls = "opc.tcp://press7:4840"\n'),
     _bad("a server with an unknown key", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nuser = "ann"\n'),
     _bad("a password in omptool.toml", '[servers.press7]\nurl = "opc.tcp://press7:4840"\npassword = "x"\n'),
     _bad("a password in a url", '[servers.press7]\nurl = "opc.tcp://ann:secret@press7:4840"\n'),

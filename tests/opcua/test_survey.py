@@ -38,6 +38,12 @@ NODES = [
     make("Plant/Line/Oven/Temp", "Variable", data_type="Int32", data_type_id="i=6", type_definition="i=63"),
 ]
 
+TYPES = {
+    "i=11": ("Double", "i=11", "Number", "i=26"),
+    "i=6": ("Int32", "i=6", "Integer", "i=27", "Number", "i=26"),
+    "i=63": ("BaseDataVariableType", "i=63"),
+}
+
 
 def test_children_follow_their_parent() -> None:
     assert [node.path for node in in_tree_order(NODES)] == [
@@ -67,12 +73,43 @@ def test_order_loses_no_node_of_a_cycle_with_the_start_above() -> None:
         (Wanted(globs=("**/Press/**",), classes=("Method", "Variable")), 3),
         (Wanted(types=("double",)), 1),
         (Wanted(types=("i=63",)), 1),
+        (Wanted(types=("number",)), 2),
+        (Wanted(types=("i=27",)), 1),
+        (Wanted(regexes=("Press/T",)), 2),
+        (Wanted(regexes=("^Serv", "Oven$")), 2),
+        (Wanted(units=("°C", "bar")), 1),
         (Wanted(types=("BaseDataVariableType",)), 1),
         (Wanted(), len(NODES)),
     ],
 )
 def test_narrowing(wanted: Wanted, found: int) -> None:
-    assert len(narrow(NODES, wanted, {"i=11": "Double", "i=6": "Int32", "i=63": "BaseDataVariableType"})) == found
+    assert len(narrow(NODES, wanted, TYPES)) == found
+
+
+@pytest.mark.parametrize("name", ["http://opcfoundation.org/UA/Machinery/", "machinery", "urn:Maker:press"])
+def test_a_namespace_by_uri_or_by_the_name_people_use(name: str) -> None:
+    nodes = [Node(f"nsu={uri};i=1", "a", "a") for uri in ("http://opcfoundation.org/UA/Machinery/", "urn:maker:press")]
+    assert len(narrow(nodes, Wanted(namespaces=(name,)), {})) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Wanted(regexes=("press/t",)), "(?i)"),
+        (Wanted(regexes=("nothing",)), "whole path"),
+        (Wanted(namespaces=("machinry",)), "http://opcfoundation.org/UA/"),
+        (Wanted(units=("°F",)), "°C"),
+    ],
+)
+def test_no_match_says_what_there_is(wanted: Wanted, words: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        narrow(NODES, wanted, {})
+    assert words in caught.value.hint
+
+
+def test_a_broken_regular_expression_is_found_before_anyone_connects() -> None:
+    with pytest.raises(UsageError, match="unterminated"):
+        Wanted(regexes=("a[",)).check()
 
 
 def test_no_match_says_what_would_match_deeper() -> None:
@@ -89,7 +126,7 @@ def test_no_match_names_the_nearest_paths() -> None:
 
 def test_no_match_of_a_type_names_the_types_there_are() -> None:
     with pytest.raises(NotFound) as caught:
-        narrow(NODES, Wanted(types=("Dobule",)), {"i=11": "Double", "i=6": "Int32"})
+        narrow(NODES, Wanted(types=("Dobule",)), TYPES)
     assert "Double" in caught.value.hint
 
 

@@ -1,0 +1,144 @@
+"""NodeSet2 files: whatever names a server has, the file is XML, and read again it is what was written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from omptool.model import path as paths
+from omptool.model.nodeid import NodeId, QualifiedName
+from omptool.model.nodes import Node
+from omptool.model.nodeset import nodeset, visible
+from omptool.model.nodeset_read import parse
+
+SAVED = 1_700_000_000 * 10**9
+_text = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+_hard = _text | st.sampled_from(
+    ["", " ", "\x00", "\x1b[31m", "]]>", "<b>&amp;", "1:x", "\r\n\t", "\ufffe", "\u2028", "a\x85"]
+)
+_uri = st.sampled_from(["urn:a", "urn:b;c%", "urn:\x01", "http://opcfoundation.org/UA/DI/"])
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[Node]:
+    """Nodes with distinct NodeIds, each below Objects or below an earlier one."""
+    ids = draw(st.lists(st.tuples(_uri, _hard | st.integers(1, 9)), min_size=1, max_size=6, unique=True))
+    nodes: list[Node] = []
+    ways: dict[str, tuple[str, ...]] = {"i=85": ()}
+    for uri, identifier in ids:
+        kind = "i" if isinstance(identifier, int) else "s"
+        above = draw(st.sampled_from([None, *nodes]))
+        name = draw(_hard)
+        is_variable = draw(st.booleans())
+        node = Node(
+            node_id=str(NodeId(uri, kind, identifier)),  # type: ignore[arg-type]
+            path=paths.join((*ways[above.node_id if above else "i=85"], name)),
+            browse_name=str(QualifiedName(draw(_uri | st.just("")), name)),
+            display_name=draw(_hard),
+            description=draw(st.none() | _hard.filter(bool)),
+            node_class="Variable" if is_variable else "Object",
+            type_definition="i=2368" if is_variable else "i=61",
+            parents=(above.node_id if above else "i=85",),
+        )
+        if is_variable:
+            node = replace(
+                node, data_type="Double", data_type_id="i=11", value_rank=draw(st.integers(-3, 2)),
+                access_level=draw(st.integers(0, 255)), array_dimensions=draw(st.none() | st.just((2, 3))),
+                enum_names=draw(st.none() | st.dictionaries(st.integers(0, 3), _hard, min_size=1, max_size=3)),
+            )  # fmt: skip
+        ways[node.node_id] = (*ways[node.parents[0]], name)
+        nodes.append(node)
+    return nodes
+
+
+def _places(nodes: list[Node]) -> dict[str, Node]:
+    return {node.node_id: node for node in nodes}
+
+
+@given(nodes=trees())
+def test_what_is_written_is_what_is_read(nodes: list[Node]) -> None:
+    types = [Node("i=11", "", "Double", display_name="Double", node_class="DataType", parents=("i=26",))]
+    found = parse(nodeset(nodes, types, server="urn:\x00server", saved_ns=SAVED).encode())
+    assert _places(found.nodes) == _places(nodes)
+    assert (found.server, found.types) == ("urn:\x00server", types)
+
+
+@given(text=st.text(max_size=20))
+def test_visible_text_is_what_xml_can_hold(text: str) -> None:
+    shown = visible(text)
+    assert ET.fromstring(f"<a>{''.join('x' if c in '<&' else c for c in shown)}</a>").tag == "a"
+    assert len(shown) == len(text)
+
+
+def test_units_and_ranges_stand_in_their_properties() -> None:
+    uri = "nsu=urn:a;"
+    temp = Node(
+        f"{uri}i=1", "T", f"{uri}T", display_name="T", data_type="Double", data_type_id="i=11", value_rank=-1,
+        access_level=1, type_definition="i=2368", unit="°C", unit_id=4408652, eu_low=-1.5, eu_high=float("inf"),
+        parents=("i=85",),
+    )  # fmt: skip
+    properties = [
+        Node(f"{uri}i={number}", f"T/{name}", name, display_name=name, data_type=kind, data_type_id=kind, value_rank=-1,
+             access_level=1, type_definition="i=68", parents=(temp.node_id,), is_property=True)
+        for number, name, kind in ((2, "EURange", "i=884"), (3, "EngineeringUnits", "i=887"))
+    ]  # fmt: skip
+    found = parse(nodeset([temp, *properties], [], server="urn:s", saved_ns=SAVED).encode())
+    assert found.nodes == [temp, *properties]
+
+
+def test_two_ids_that_differ_in_a_control_character_stay_two() -> None:
+    nodes = [
+        Node(f"nsu=urn:a;s={name}", name, "x", node_class="Object", type_definition="i=58", parents=("i=85",))
+        for name in ("a\x00", "a␀")
+    ]
+    root = ET.fromstring(nodeset(nodes, [], server="urn:s", saved_ns=SAVED))
+    assert len({element.get("NodeId") for element in root} - {None}) == 2
+
+
+def test_a_node_whose_parent_is_elsewhere_stands_below_objects_and_keeps_its_path() -> None:
+    node = Node("nsu=urn:a;i=1", "far/x", "x", node_class="Object", parents=("nsu=urn:a;i=99",))
+    (found,) = parse(nodeset([node], [], server="urn:s", saved_ns=SAVED).encode()).nodes
+    assert (found.path, found.parents) == ("far/x", ("i=85",))
+
+
+FOREIGN = """<UANodeSet xmlns="http://opcfoundation.org/UA/2011/03/UANodeSet.xsd">
+<NamespaceUris><Uri>urn:maker</Uri></NamespaceUris>
+<Aliases><Alias Alias="Organizes">i=35</Alias><Alias Alias="Feeds">ns=1;i=9</Alias>
+  <Alias Alias="Double">i=11</Alias></Aliases>
+<UAReferenceType NodeId="ns=1;i=9" BrowseName="1:Feeds"><DisplayName>Feeds</DisplayName>
+  <References><Reference ReferenceType="i=45" IsForward="false">i=35</Reference></References></UAReferenceType>
+<UAObject NodeId="ns=1;i=1" BrowseName="1:Plant"><DisplayName>Plant</DisplayName>
+  <References><Reference ReferenceType="Organizes" IsForward="false">i=85</Reference>
+  <Reference ReferenceType="Feeds">ns=1;i=2</Reference></References></UAObject>
+<UAVariable NodeId="ns=1;i=2" BrowseName="1:Temp" DataType="Double"><DisplayName>Temp</DisplayName></UAVariable>
+<UAObject NodeId="ns=1;i=3" BrowseName="1:Nowhere"><DisplayName>Nowhere</DisplayName></UAObject>
+</UANodeSet>"""
+
+
+def test_a_file_of_others_with_aliases_and_own_references() -> None:
+    found = parse(FOREIGN.encode())
+    assert [(node.path, node.data_type) for node in found.nodes] == [("Plant", None), ("Plant/Temp", "Double")]
+    assert found.server == "urn:maker"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "<a/>",
+        "<UANodeSet/>",
+        '<!DOCTYPE a [<!ENTITY x "y">]><UANodeSet xmlns="http://opcfoundation.org/UA/2011/03/UANodeSet.xsd"/>',
+        FOREIGN.replace('NodeId="ns=1;i=1"', 'NodeId="ns=7;i=1"'),
+        FOREIGN.replace('BrowseName="1:Plant"', 'BrowseName="7:Plant"'),
+        FOREIGN.replace('NodeId="ns=1;i=1"', 'NodeId="pump"'),
+    ],
+)
+def test_what_is_no_nodeset_is_refused(text: str) -> None:
+    from omptool.errors import UsageError
+
+    with pytest.raises((ValueError, UsageError)):
+        parse(text.encode())
