@@ -193,7 +193,7 @@ class Link:
         if isinstance(outcome, OwnerFault):
             raise outcome
         if isinstance(outcome, asyncio.CancelledError):  # nobody cancelled us: something below gave its own wait up
-            outcome = Unreachable(f"{self.server.url}: the attempt was given up", "run the command again")
+            outcome = Unreachable(f"{self._route.server.url}: the attempt was given up", "run the command again")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:
