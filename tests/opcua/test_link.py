@@ -13,6 +13,7 @@ from omptool.config import ServerConfig
 from omptool.errors import Unreachable
 from omptool.opcua import link
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 
 SERVER = ServerConfig("opc.tcp://somewhere")
 
@@ -48,7 +49,7 @@ def test_a_wait_that_something_below_gave_up_is_a_failed_attempt(
         stop = asyncio.Event()
         owner = Owner(stop)
         flusher = Flusher(nobody_stores)
-        await link.Link(SERVER, owner, flusher=flusher, publishing_ms=100.0).run(stop)  # type: ignore[arg-type]
+        await link.Link(SERVER, owner, flusher=flusher, gate=Gate(), publishing_ms=100.0).run(stop)  # type: ignore[arg-type]
         return owner.errors
 
     monkeypatch.setattr(link, "connect", connect)
