@@ -155,7 +155,7 @@ class Link:
         self._subscriber: Subscriber | None = None
         self._created = 0.0
         self._left: Left | None = None
-        self._was_there = False
+        self._was_there = self._has_stopped = False
 
     @property
     def attempts(self) -> int:
@@ -192,6 +192,8 @@ class Link:
         [outcome] = await asyncio.gather(self._session(stop), return_exceptions=True)
         if isinstance(outcome, OwnerFault):
             raise outcome
+        if self._has_stopped:  # all is stored; how the server took the goodbye is no loss
+            return None
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:
@@ -291,6 +293,7 @@ class Link:
         except StoreFailed as failure:
             raise self._blamed(failure.error) from None
         if ending.kind is EndKind.STOPPED:
+            self._has_stopped = True
             return None
         if not self._created:
             address = f"{session.url}: "

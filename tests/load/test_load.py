@@ -7,8 +7,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from omptool.capture.reader import Capture
 from omptool.capture.verify import COMPLETE, WINDOWS, verify
+from omptool.opcua import channel
 from tests.conftest import Result
 from tests.load.checker import check
 from tests.load.running import load_server
@@ -80,3 +83,14 @@ def test_a_machine_that_answers_at_once(run_cli: Callable[..., Result], tmp_path
     outcome = check(tmp_path / "x.omcap", story)
     assert not outcome.wrong, str(outcome)
     assert outcome.rows == story["counted"]["sent"] > 1000
+
+
+def test_servers_that_are_slow_to_say_goodbye_have_lost_nothing(
+    invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "CLOSE_TIMEOUT_S", 0.003)
+    with load_server(Options(machines=20)) as server:
+        (tmp_path / "omptool.toml").write_text(server.settings())
+        result = invoke("capture", "m000{0,1}*", "-o", "x.omcap", "--for", "1s")
+    assert result.code == 0, result.err
+    assert result.rows[0]["gaps"] == 0
