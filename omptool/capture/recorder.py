@@ -24,6 +24,7 @@ from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
     PlannedItem,
+    PlannedServer,
     Progress,
     Quota,
     RecordingResult,
@@ -43,6 +44,7 @@ from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.serverinfo import read_capacity
 from omptool.opcua.session import connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
@@ -50,7 +52,7 @@ from omptool.opcua.waiting import pass_on, unless
 T = TypeVar("T")
 
 
-async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedItem]:
+async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedServer]:
     """What `record` would monitor; creates nothing, on disk or at the servers.
 
     Raises:
@@ -58,24 +60,29 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
     """
     startup = Startup(servers)
 
-    async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
+    async def look(number: int, wanted: Wanted) -> PlannedServer:
         async with connect(wanted.server) as session:
             startup.introduced(number, session.application_uri)
             own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
+            capacity = await read_capacity(session)
         startup.offer(number, choice)
         asked = wanted.intervals
         items = requests(choice.nodes, found.asked, asked.sampling_ms)
-        return [
+        planned = [
             PlannedItem(
                 "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
             )
             for node, item in zip(choice.nodes, items, strict=True)
         ]
+        return PlannedServer(wanted.label, planned, asked.publishing_ms, capacity)
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
     startup.check()
-    return [replace(item, server=startup.name(number)) for number, items in enumerate(found) for item in items]
+    return [
+        one._replace(items=[replace(item, server=startup.name(number)) for item in one.items])
+        for number, one in enumerate(found)
+    ]
 
 
 async def record(
