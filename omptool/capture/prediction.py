@@ -16,11 +16,13 @@ BYTES_PER_VALUE = 20.0
 
 
 def most_values_per_s(server: PlannedServer) -> float:
-    """What the server may send at most: a value of each item whenever it looks, and no more than its queues hold."""
+    """What the server may send at most: a value of each item whenever it looks, or is read, and no more than its queues hold."""
     return sum(_most(item, server.publishing_ms, server.capacity) for item in server.items)
 
 
 def _most(item: PlannedItem, publishing_ms: float, capacity: Capacity) -> float:
+    if item.monitoring.poll_ms:
+        return 1000.0 / item.monitoring.poll_ms
     queue = min(item.queue_size, capacity.max_queue_size or item.queue_size)
     queued = max(queue, 1) * 1000.0 / publishing_ms
     looks_ms = max(item.sampling_ms, capacity.min_sampling_ms)

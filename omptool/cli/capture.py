@@ -20,7 +20,9 @@ from omptool.cli.capture_events import (
 from omptool.cli.capture_nodes import (
     DeadbandOption,
     DiscardOption,
+    HeartbeatOption,
     NodesOption,
+    PollOption,
     QueueOption,
     TriggerOption,
     Typed,
@@ -97,6 +99,8 @@ def capture(
     discard: DiscardOption = None,
     deadband: DeadbandOption = None,
     trigger: TriggerOption = None,
+    poll: PollOption = None,
+    heartbeat: HeartbeatOption = None,
     events: EventsOption = False,
     event_source: EventSourceOption = None,
     event_field: EventFieldOption = None,
@@ -151,8 +155,9 @@ def capture(
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
     typed = Typed(
-        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval, alarms
-    )
+        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
+        poll, heartbeat, alarms,
+    )  # fmt: skip
     what = asked(loaded, servers or (), typed, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:

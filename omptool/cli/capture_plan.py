@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from omptool.model.monitoring import Monitoring
 
 PLAN_COLUMNS = (
-    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger"
+    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
+    "poll_ms", "heartbeat_ms",
 )  # fmt: skip
 
 
@@ -74,7 +75,13 @@ def _room(bytes_per_s: float, output: Path | None) -> str:
     return f"; {size(free)} free, for {lasting(free / bytes_per_s)} or longer"
 
 
-def _filters(monitoring: Monitoring) -> tuple[str, str | None, str]:
+def _filters(monitoring: Monitoring) -> tuple[object, ...]:
     """The last columns of the plan."""
     deadband = None if monitoring.deadband is None else str(monitoring.deadband)
-    return str(monitoring.discard or "oldest"), deadband, str(monitoring.trigger or "status-value")
+    return (
+        str(monitoring.discard or "oldest"),
+        deadband,
+        str(monitoring.trigger or "status-value"),
+        monitoring.poll_ms or None,
+        monitoring.heartbeat_ms or None,
+    )
