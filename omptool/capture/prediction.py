@@ -16,7 +16,7 @@ BYTES_PER_VALUE = 20.0
 
 
 def most_values_per_s(server: PlannedServer) -> float:
-    """What the server may send at most: a value of each item whenever it looks, or is read, and no more than its queues hold."""
+    """What the server may send at most: a value of each item whenever it looks, and no more than its queues hold."""
     return sum(_most(item, server.publishing_ms, server.capacity) for item in server.items)
 
 
