@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -33,8 +33,10 @@ from omptool.capture.recording import (
     Upkeep,
     Wanted,
 )
+from omptool.capture.rejoining import keep, offer, purpose_of
 from omptool.capture.resume import Standing, take_up
 from omptool.capture.retention import Keeper
+from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
@@ -44,9 +46,10 @@ from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.granted import Subscription
 from omptool.opcua.items import requested
 from omptool.opcua.serverinfo import read_capacity
-from omptool.opcua.session import connect
+from omptool.opcua.session import Session, connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
@@ -96,6 +99,7 @@ async def record(
     backfill: bool = False,
     upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     progress: Progress | None = None,
+    sessions: Path | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
 
@@ -106,6 +110,7 @@ async def record(
         backfill: fill windows from the history of the servers.
         upkeep: when segments end, and which may stay.
         progress: kept up to date, for whoever shows it.
+        sessions: folder outside of any capture for what `resume` needs to take up sessions; None keeps nothing.
 
     Returns:
         None when it was stopped before anything could be captured; nothing is on disk then.
@@ -123,7 +128,9 @@ async def record(
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep)
+    recording = Recording(
+        servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep, sessions
+    )
     return await recording.run(stop)
 
 
@@ -141,8 +148,12 @@ class Recording:
         standing: Standing | None = None,
         backfill: bool = False,
         upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
+        sessions: Path | None = None,
     ) -> None:
         self._output = output
+        self._selection = selection
+        self._sessions_home = sessions
+        self._sessions = Sessions(sessions, output, standing.capture_id) if sessions and standing else None
         self._standing = standing
         self.fills = backfill
         self._limits = limits
@@ -168,9 +179,10 @@ class Recording:
         ]
         for each in self._participants:
             left = standing.left_of(each.wanted.server) if standing else None
-            if left is not None:
+            if standing is not None and left is not None:
                 each.take_up(left)
                 self._startup.names.keep(each.number, left.identity)
+                offer(each, standing, left, each.wanted.selection or selection, self._sessions)
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
@@ -192,6 +204,8 @@ class Recording:
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
+            if self._writer is not None and self._sessions is not None:
+                self._sessions.forget()
         return None if self._writer is None else self._result()
 
     async def _until_done(self, links: Sequence[asyncio.Task[None]]) -> None:
@@ -214,7 +228,7 @@ class Recording:
         self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
         for each in self._participants:
-            await each.stop_errands()
+            await each.errands.stop()
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:
             raise next((error for error in errors if isinstance(error, OutputFailed)), errors[0])
@@ -238,6 +252,11 @@ class Recording:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do work on the capture, and sync it; see `CommitLine.commit`."""
         return await self._line.commit(work)
+
+    async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
+        """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
+        purpose = purpose_of(wanted, wanted.selection or self._selection)
+        return await asyncio.to_thread(keep, self._sessions, store.name, store.epoch, session, granted, purpose)
 
     def arm(self) -> None:
         """Start the clocks, once: values count from here."""
@@ -291,6 +310,9 @@ class Recording:
             writer = CaptureWriter.resume(standing, session=session, **more)
             self._handles = standing.next_handle
         self._writer = writer
+        if self._sessions_home is not None:
+            self._sessions = Sessions(self._sessions_home, self._output, writer.id)
+            self._sessions.tidy()
         self.begun_ns = now_ns
         books = self._books = Books(writer, self._quota)
         run = standing.run if standing else 0
@@ -306,9 +328,16 @@ class Recording:
         for number, left in enumerate(others, len(self._participants)):
             RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
-    def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
-        """Node handles that nobody else has, for nodes that had others before."""
+    def take_handles(self, count: int, instead_of: range, *, grows: bool = False) -> range:
+        """Node handles that nobody else has, for nodes that had others before.
+
+        Args:
+            grows: the first of these nodes are those of before, which keep their handles where more can follow them.
+        """
         assert self._writer is not None
+        if grows and instead_of.stop == self._handles:
+            self._handles = instead_of.start + count
+            return range(instead_of.start, self._handles)
         self._writer.forget(instead_of)
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop

@@ -212,6 +212,7 @@ async def _record(
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
     from omptool.cli.metrics import Metrics
+    from omptool.config import sessions_folder
 
     facts = Progress()
     async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
@@ -226,6 +227,7 @@ async def _record(
             backfill=backfill,
             upkeep=upkeep,
             progress=facts,
+            sessions=sessions_folder(),
         )
     last_word(result, output)
     logfile.summary(result) if result else None

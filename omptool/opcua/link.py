@@ -69,17 +69,21 @@ class Left:
     Attributes:
         subscription: None when that is gone for certain.
         start_time: of the server; another one is another life, which knows nothing of this one.
+        namespaces: of the server; what the indexes in its values mean.
         since: monotonic seconds of the loss; after `lasts_s` nobody keeps a subscription any more.
         fruitless: lives in a row in which nothing came.
+        is_inherited: whether another process had it, so that nobody is told of its end what is on disk already.
     """
 
     key: SessionKey
     subscription: Kept
     start_time: int | None
+    namespaces: tuple[str, ...]
     ending: Ending
     since: float
     lasts_s: float
     fruitless: int = 0
+    is_inherited: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -167,6 +171,10 @@ class Link:
         """Seconds since the server was last heard; 0 while nothing is due."""
         return self._subscriber.silent_s if self._subscriber and self.state is LinkState.RECEIVING else 0.0
 
+    def inherit(self, left: Left) -> None:
+        """Before `run`: another process left this at the server, and it is asked for before anything is made anew."""
+        self._left = left
+
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set.
 
@@ -206,6 +214,8 @@ class Link:
                 if await unless(stop, self._rejoin(session, left)):
                     return await self._receive(session, (), stop)
             if stop.is_set():
+                if left is not None and left.is_inherited:
+                    session.leave()  # nothing was taken over yet: it stays there for the next one
                 return None
             self.state = LinkState.PREPARING
             items = await unless(stop, self._owner.prepare(session))
@@ -224,12 +234,14 @@ class Link:
         intake = left.subscription.intake
         is_same = session.resumed or session.application_uri == left.key.application_uri
         if session.server_start_time != left.start_time and None not in (session.server_start_time, left.start_time):
-            is_elsewhere = session.url != self._route.taken
+            is_elsewhere = session.url != self._route.taken and not left.is_inherited
             refusal, kind = "the server began anew", EndKind.RESTARTED
             if is_elsewhere:
                 refusal, kind = "another one answers at the other address", left.ending.kind
         elif not is_same:
             refusal, kind = "it is another server now", left.ending.kind
+        elif tuple(session.namespaces[: len(left.namespaces)]) != left.namespaces:
+            refusal, kind = "its namespaces have other indexes now", left.ending.kind
         else:
             try:
                 refusal, kind = await rejoin(session, intake), left.ending.kind
@@ -239,7 +251,7 @@ class Link:
         if not refusal:
             detail = {"session": "kept" if session.resumed else "new", "subscription_id": intake.sub}
             self._owner.event(Event("resumed", intake.sub, detail))
-            await self._owner.resumed(session)
+            await self._owned(self._owner.resumed(session))
             self._stands(session)
             return True
         self._owner.event(Event("not_resumed", intake.sub, {"cause": refusal}))
@@ -259,6 +271,9 @@ class Link:
         """Give up what was left at the server: close its books and tell the owner."""
         left, self._left = self._left, None
         if left is None:
+            return
+        if left.is_inherited:
+            await self._owner.ended(left.ending)
             return
         intake = left.subscription.intake
         intake.close()
@@ -353,9 +368,15 @@ class Link:
         return pause
 
 
+def lasts_s(granted: Subscription, timeout_s: float) -> float:
+    """How long a server may keep a subscription after the connection was lost, until nobody hopes any more."""
+    return granted.lifetime_s + IN_FLIGHT * granted.keep_alive_s + timeout_s
+
+
 def _left(session: Session, kept: Kept, ending: Ending, fruitless: int) -> Left:
-    lasts_s = kept.granted.lifetime_s + IN_FLIGHT * kept.granted.keep_alive_s + session.timeout_s
-    return Left(session.key, kept, session.server_start_time, ending, time.monotonic(), lasts_s, fruitless)
+    lasts = lasts_s(kept.granted, session.timeout_s)
+    namespaces, began = tuple(session.namespaces), session.server_start_time
+    return Left(session.key, kept, began, namespaces, ending, time.monotonic(), lasts, fruitless)
 
 
 def _words(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from omptool.model.vocabulary import Origin
 from omptool.opcua.subscription_batch import Batch, Buffer, Event, Received, SequenceGap
 from omptool.protocol.ledger import Arrival, Ledger, Range, step
 from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange, tells_overflow
-from omptool.protocol.statement import Account, Open, Statement
+from omptool.protocol.statement import Account, Open, Statement, ledger_of
 
 _REMEMBERED = 1024
 """Messages whose content is known again: a number that comes twice is a repetition only with the same content."""
@@ -51,6 +51,19 @@ class Intake:
         self._contents: dict[int, int] = {}
         self._unreadable = 0
         self._has_reused = False
+
+    @classmethod
+    def inherited(
+        cls, sub: int, on_event: Callable[[Event], None], said: Statement, lost: Iterable[Range] = ()
+    ) -> Intake:
+        """The books that go on where another process stated its own: all that it received is on disk."""
+        intake = cls(sub, on_event)
+        intake.ledger, intake._account = ledger_of(said, lost), Account(said)
+        intake.last_ticks = said.published_ticks
+        intake._holes.extend(
+            _Hole(Range(hole.first, hole.last), hole.before_ticks, hole.after_ticks) for hole in said.missing
+        )
+        return intake
 
     def published(self, answer: PublishAnswer, receive_ns: int, receive_mono: int) -> None:
         """Book an answer to a PublishRequest."""

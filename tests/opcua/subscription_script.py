@@ -169,9 +169,7 @@ class ScriptedServer:
         self.republished.append(number)
         if number not in self.kept:
             return fault("BadMessageNotAvailable")
-        response = ua.RepublishResponse()
-        response.NotificationMessage = _notification_message(number, self.kept[number])
-        return bytes(struct_to_binary(response))
+        return republication(number, self.kept[number])
 
     def _create_items(self, request: Any) -> Any:
         items = request.Parameters.ItemsToCreate
@@ -211,6 +209,13 @@ def fault(name: str) -> bytes:
     """A ServiceFault."""
     response = ua.ServiceFault()
     response.ResponseHeader.ServiceResult = ua.StatusCode(status.code_of(name))
+    return bytes(struct_to_binary(response))
+
+
+def republication(number: int, data: list[tuple[int, float]]) -> bytes:
+    """A RepublishResponse."""
+    response = ua.RepublishResponse()
+    response.NotificationMessage = _notification_message(number, data)
     return bytes(struct_to_binary(response))
 
 
