@@ -12,24 +12,19 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
-    PlannedItem,
-    PlannedServer,
     Progress,
     Quota,
     RecordingResult,
     Selection,
-    ServerProgress,
     Upkeep,
     Wanted,
 )
@@ -42,49 +37,15 @@ from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
-from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import requested
-from omptool.opcua.serverinfo import read_capacity
-from omptool.opcua.session import Session, connect
+from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
-
-
-async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedServer]:
-    """What `record` would monitor; creates nothing, on disk or at the servers.
-
-    Raises:
-        NotFound, UsageError, Unreachable, ServerRefused: as `record`; also when only one of them is away.
-    """
-    startup = Startup(servers)
-
-    async def look(number: int, wanted: Wanted) -> PlannedServer:
-        async with connect(wanted.server) as session:
-            startup.introduced(number, session.application_uri)
-            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
-            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
-            capacity = await read_capacity(session)
-        startup.offer(number, choice)
-        asked = wanted.intervals
-        said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]
-        items = [(node, how, requested(node.node_id, 0, how, asked.sampling_ms)) for node, how in said]
-        planned = [
-            PlannedItem("", node, item.sampling_ms, item.depth(asked.publishing_ms), how) for node, how, item in items
-        ]
-        return PlannedServer(wanted.label, planned, asked.publishing_ms, capacity)
-
-    found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
-    startup.check()
-    return [
-        one._replace(items=[replace(item, server=startup.name(number)) for item in one.items])
-        for number, one in enumerate(found)
-    ]
 
 
 async def record(

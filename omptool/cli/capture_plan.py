@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool.capture import prediction
-from omptool.capture.recorder import plan
+from omptool.capture.planning import plan
 from omptool.cli import diagnostics
 from omptool.cli.capture_words import lasting, short, size
 from omptool.cli.exits import ExitCode
@@ -30,7 +30,7 @@ async def show_plan(what: Asked, output: Path | None, format: str | None) -> Exi
 
     Raises:
         ServerRefused: more is asked of a server than it says that it takes.
-        NotFound, UsageError, Unreachable: see `recorder.plan`.
+        NotFound, UsageError, Unreachable: see `planning.plan`.
     """
     servers = await plan(what.servers, what.selection)
     prediction.check(servers)

@@ -12,8 +12,9 @@ import pytest
 from omptool.capture import choosing
 from omptool.capture.evidence import newest
 from omptool.capture.format import Flag
+from omptool.capture.planning import plan
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import plan, record
+from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
