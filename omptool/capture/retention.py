@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from omptool.capture import oplog, retired
 from omptool.capture.encode import trusted_times
-from omptool.capture.format import TELEMETRY_KIND
+from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND
 from omptool.capture.index import index_segment
 from omptool.capture.reader import Capture, segment_rows
 from omptool.capture.recording import Keep
@@ -76,7 +78,7 @@ def _broken(keep: Keep, age_s: float, size: int, free: int) -> str:
 
 
 class Looked(NamedTuple):
-    """What is in a segment: by kind the next `seq` and commit, and what was counted of each subscription."""
+    """What is in a segment: the next `seq` and commit of its kind, and what was counted of each subscription."""
 
     row: int
     sequence: int
@@ -90,16 +92,17 @@ def scan(folder: Path, capture_id: str, segment: Closed) -> Looked | None:
         return None
     last = index.good[-1]
     subs: dict[int, Counted] = {}
-    if segment.kind == TELEMETRY_KIND:
-        for first, batch in segment_rows(index):
-            for sub, counted in retired.count(first, batch, trusted_times(batch)):
-                subs[sub] = subs[sub].joined(counted) if sub in subs else counted
+    for first, batch in segment_rows(index):
+        times = trusted_times(batch) if segment.kind == TELEMETRY_KIND else batch.column("receive_time").cast("int64")
+        for sub, counted in retired.count(first, batch, np.asarray(times)):
+            subs[sub] = subs[sub].joined(counted) if sub in subs else counted
     return Looked(last.end_row, last.sequence + 1, subs)
 
 
 def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start]) -> Going | None:
     """What is in the chosen segments, up to the first that cannot be read; None when there is nothing to delete."""
-    files, size, subs = [], 0, dict[int, Counted]()
+    files, size = [], 0
+    counts: dict[str, dict[int, Counted]] = {kind: {} for kind in starts}
     starts = dict(starts)
     for segment in chosen.segments:
         looked = scan(folder, capture_id, segment)
@@ -108,9 +111,12 @@ def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start
         files.append(segment.file)
         size += segment.bytes
         starts[segment.kind] = Start(segment.number + 1, looked.row, looked.sequence)
+        subs = counts[segment.kind]
         for sub, counted in looked.subs.items():
             subs[sub] = subs[sub].joined(counted) if sub in subs else counted
-    return Going(tuple(files), size, starts, subs, chosen.cause) if files else None
+    if not files:
+        return None
+    return Going(tuple(files), size, starts, counts[TELEMETRY_KIND], counts[EVENTS_KIND], chosen.cause)
 
 
 def retire(writer: CaptureWriter, story: Story, gone: Going) -> None:
