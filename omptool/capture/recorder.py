@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from omptool.capture.choosing import Pool
 from omptool.capture.commitline import CommitLine
+from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
@@ -40,6 +42,7 @@ from omptool.errors import DiskFull, OutputFailed
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch
@@ -83,6 +86,7 @@ async def record(
         Unreachable, ServerRefused: likewise; none of the servers could be recorded.
         DiskFull: everything acknowledged is in the capture.
     """
+    make_room(len(servers))
     refuse_if_held(output)
     standing = None
     if resume and not is_free(output):
@@ -126,6 +130,8 @@ class Recording:
         self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self.gate = Gate()
+        self.pool = Pool()
         self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
@@ -147,6 +153,7 @@ class Recording:
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
+        self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
         keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
@@ -232,17 +239,12 @@ class Recording:
             loop.call_later(max(limits.until_ns - time.time_ns(), 0) / 1e9, self._end, "until")
 
     async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
-        """Write what came from several servers, and sync it; what went wrong with each.
-
-        Raises:
-            OutputFailed: the capture cannot be written.
-        """
+        """Write what came from several servers, and sync it; what went wrong with each. Raises OutputFailed for all."""
         begun = time.monotonic()
         outcomes = await self._line.commit(lambda: self._write(batches))
-        seconds = time.monotonic() - begun
         for (participant, batch), error in zip(batches, outcomes, strict=True):
             if error is None:
-                participant.committed(batch, seconds)
+                participant.committed(batch, time.monotonic() - begun)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
         if self._quota.is_full:
@@ -262,7 +264,7 @@ class Recording:
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
-        standing, session = self._standing, {"servers": asked}
+        standing, session = self._standing, {"servers": asked, "event_loop": self._event_loop}
         more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime

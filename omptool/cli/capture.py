@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -188,7 +189,8 @@ def capture(
                 format=format,
                 order=order,
                 upkeep=upkeep,
-            )
+            ),
+            is_busy=True,
         )
 
 
@@ -214,6 +216,8 @@ async def _record(
     from omptool.cli.metrics import Metrics
     from omptool.config import sessions_folder
 
+    gc.freeze()  # what was imported stays; looking through it again and again costs, with thousands of connections
+    gc.set_threshold(20_000, 20, 20)
     facts = Progress()
     async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
