@@ -127,7 +127,7 @@ class Recording:
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
         self._upkeep = upkeep
-        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
+        self._keeper = Keeper(upkeep.keep, self._line.commit, self._account, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self.gate = Gate()
@@ -311,6 +311,11 @@ class Recording:
         if self._quota.is_full:  # what arrives on the way out was not asked for
             return [None for _ in batches]
         return append_together(self._books, [participant.entry(batch) for participant, batch in batches])
+
+    def _account(self) -> None:
+        for each in self._participants:
+            if each.store is not None:
+                each.store.account_now()
 
     def _sync(self) -> None:
         if self._writer is not None:

@@ -164,13 +164,15 @@ class Recorder(Protocol):
 class Keeper:
     """Holds a capture within its bounds while it is recorded."""
 
-    def __init__(self, keep: Keep, in_thread: Recorder, before: Capture | None = None) -> None:
-        """`before`: the capture that is gone on with."""
+    def __init__(
+        self, keep: Keep, in_thread: Recorder, account: Callable[[], None], before: Capture | None = None
+    ) -> None:
+        """`account` brings the accounts of all subscriptions up to date; `before`: the capture that is gone on with."""
         self.story: Story | None = None
         if keep.is_bounded:
             self.story = Story() if before is None else story_of(before)
         self._keep = keep
-        self._in_thread = in_thread
+        self._in_thread, self._account = in_thread, account
         self._closed_s: dict[str, float] = {}
         self._is_short = False
 
@@ -202,7 +204,12 @@ class Keeper:
             starts = {line.name: line.start for line in writer.lines}
             gone = await asyncio.to_thread(going, writer.path, writer.id, chosen, starts)
             if gone is not None:
-                await self._in_thread(lambda: retire(writer, story, gone))
+                await self._in_thread(lambda: self._retire(writer, story, gone))
+
+    def _retire(self, writer: CaptureWriter, story: Story, gone: Going) -> None:
+        """Whoever goes on after a kill counts from the last account on: no row behind it may be gone."""
+        self._account()
+        retire(writer, story, gone)
 
     def _closed(self, writer: CaptureWriter) -> list[Closed]:
         """All closed segments but the newest of each kind."""
