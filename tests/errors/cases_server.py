@@ -170,4 +170,14 @@ CAPTURE = (
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 
-SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "capture": CAPTURE}
+_TWO = {"plant.json": _SNAPSHOT, "now.json": _SNAPSHOT}
+DIFF = (
+    Case("only one", "diff plant.json", 2, files=_TWO),
+    Case("a snapshot that is not there", "diff plnt.json now.json", 1, files=_TWO),
+    Case("a folder that is no capture", "diff lake now.json", 1, files=_TWO, given=("lake",)),
+    Case("nobody answers", "diff plant.json opc.tcp://closed:4840", 4, files=_TWO),
+    Case("`--ignore`: no such change", "diff plant.json now.json --ignore colour", 2, files=_TWO),
+    Case("`--select` matches nothing", "diff plant.json now.json --select Pres", 1, files=_TWO),
+)
+
+SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "diff": DIFF, "read": READ, "capture": CAPTURE}

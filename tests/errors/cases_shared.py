@@ -10,6 +10,7 @@ from tests.errors.case import Case
 BASES = {
     "discover": "discover opc.tcp://press7:4840",
     "browse": "browse opc.tcp://press7:4840",
+    "diff": "diff opc.tcp://press7:4840 opc.tcp://press7:4840",
     "read": "read opc.tcp://press7:4840 i=2258",
     "capture": "capture opc.tcp://press7:4840 -o new.omcap --for 1s",
     "info": "info shift.omcap",
