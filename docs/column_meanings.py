@@ -8,7 +8,7 @@ _PLACE = {
     "line": "Production line.",
     "machine": "Machine; the server's name where nobody says one.",
 }
-_ORIGIN = "How the row came: `live`, `initial`, `republished`, `history`, `polled`, `imported`."
+_ORIGIN = "How the row came: `live`, `initial`, `republished`, `history`, `polled`, `heartbeat`, `imported`."
 _CAPTURE = "Id of the capture the row is from."
 _SEQ = "Running number within the capture, dense from 1; with `capture` the identity of the row."
 _SERVER = "ApplicationUri of the server; where it states none, its name in omptool.toml, else its address."

@@ -80,6 +80,8 @@ PLAN = {
     "discard": "What the server would drop when the queue runs over: `oldest`, `newest`.",
     "deadband": "How far a number must move to be reported, `%` of its EURange; null = any change.",
     "trigger": "What would be reported: changes of `status`, `status-value`, `status-value-timestamp`.",
+    "poll_ms": "How often the value would be read instead, milliseconds; null = it is subscribed to.",
+    "heartbeat_ms": "After how long a silence the last value would be repeated, milliseconds; null = never.",
 }
 
 INFO = {

@@ -25,8 +25,9 @@ class LastValues:
         self._row = np.zeros(0, np.int64)
 
     def note(self, batch: pa.RecordBatch) -> None:
-        """Take in newly appended rows; later rows win, but for those of history, which are older than they come."""
-        from_history = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) != 0
+        """Take in newly appended rows; later rows win, but for those of history, which are older
+        than they come, and heartbeats, which are the last value already."""
+        from_history = (batch.column("flags").to_numpy() & int(Flag.HISTORY | Flag.HEARTBEAT)) != 0
         if from_history.any():
             batch = batch.filter(pa.array(~from_history))
         if not batch.num_rows:

@@ -65,11 +65,28 @@ async def browse(
 
 
 def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_ms: float) -> list[RequestedItem]:
-    """What to ask the server for, in the order of the nodes; ClientHandles count from 1."""
+    """What to ask the server for, in the order of the nodes; ClientHandles count from 1, and leave out
+    nodes that are read in cycles."""
     return [
         requested(node.node_id, handle, asked.get(node.node_id, AS_ALL), sampling_ms)
         for handle, node in enumerate(chosen, 1)
+        if not asked.get(node.node_id, AS_ALL).poll_ms
     ]
+
+
+def polled(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) -> dict[float, dict[int, str]]:
+    """What to read in cycles; see `polling.Groups`. The first node's handle is `base` + 1."""
+    groups: dict[float, dict[int, str]] = {}
+    for handle, node in enumerate(chosen, base + 1):
+        if interval_ms := asked.get(node.node_id, AS_ALL).poll_ms:
+            groups.setdefault(interval_ms, {})[handle] = node.node_id
+    return groups
+
+
+def beating(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) -> dict[int, float]:
+    """By handle, after how many milliseconds a value is repeated."""
+    said = ((handle, asked.get(node.node_id, AS_ALL)) for handle, node in enumerate(chosen, base + 1))
+    return {handle: each.heartbeat_ms for handle, each in said if each.heartbeat_ms and not each.poll_ms}
 
 
 def moved_settings(asked: Mapping[str, Monitoring], moved: Mapping[str, Node]) -> dict[str, Monitoring]:

@@ -81,9 +81,9 @@ def encode_items(
 def span(batch: pa.RecordBatch) -> tuple[int | None, int | None]:
     """First and last time of the rows, in Unix nanoseconds, as a commit states them.
 
-    Rows flagged initial may be as old as the machine and do not count.
+    Rows flagged initial or polled may be as old as the machine and do not count.
     """
-    counted = trusted_times(batch)[(batch.column("flags").to_numpy() & int(Flag.INITIAL)) == 0]
+    counted = trusted_times(batch)[(batch.column("flags").to_numpy() & int(Flag.INITIAL | Flag.POLLED)) == 0]
     return (int(counted.min()), int(counted.max())) if len(counted) else (None, None)
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 import numpy as np
 
 from omptool.capture import account, retired
-from omptool.capture.format import Flag
+from omptool.capture.format import UNSENT
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason, GapState
 from omptool.protocol.ledger import LAST, distance, step
@@ -117,9 +117,9 @@ class Tally:
         self._numbers: dict[int, list[Span]] = defaultdict(list)
 
     def add(self, first: int, batch: Any) -> None:
-        """Take in rows, the first of which has this `seq`; what a history returned came with no message."""
+        """Take in rows, the first of which has this `seq`; others than notifications came with no message."""
         subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
-        sent = (batch.column("flags").to_numpy() & int(Flag.HISTORY)) == 0
+        sent = (batch.column("flags").to_numpy() & UNSENT) == 0
         for sub in np.unique(subs).tolist():
             if sub not in self._subscribed:
                 continue

@@ -79,7 +79,7 @@ ARRAY: Final = 0x80
 
 
 class Flag(IntFlag):
-    """Bits of the column `flags`. Without INITIAL, REPUBLISHED, HISTORY, POLLED a row came live."""
+    """Bits of the column `flags`. Without INITIAL, REPUBLISHED, HISTORY, POLLED, HEARTBEAT a row came live."""
 
     INITIAL = 1
     REPUBLISHED = 2
@@ -87,6 +87,12 @@ class Flag(IntFlag):
     POLLED = 8
     CARRIED = 16
     """The last known value, repeated at the start of a segment: has no `seq`, is in no count and no view."""
+    HEARTBEAT = 32
+    """The last known value, repeated while the connection stood and nothing came."""
+
+
+UNSENT: Final = int(Flag.HISTORY | Flag.POLLED | Flag.HEARTBEAT)
+"""Rows that came with no message of the subscription."""
 
 
 TELEMETRY_KIND: Final = "telemetry"

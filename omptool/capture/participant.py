@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from omptool.capture import oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.choosing import Found, browse, moved_settings, requests
+from omptool.capture.choosing import Found, beating, browse, moved_settings, polled, requests
 from omptool.capture.described import node_table, unbrowsable
 from omptool.capture.filling import Filling
+from omptool.capture.heartbeats import Heartbeats
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.outcome import server_result, values_of
+from omptool.capture.polling import Polling
 from omptool.capture.received import blocks, hole, unix_ns
-from omptool.capture.recording import FailedItem, Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.revised import revision, was_revised
+from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
+from omptool.capture.revised import in_cycles, revision, was_revised
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
@@ -88,10 +91,12 @@ class Participant:
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: deque[tuple[int, Event]] = deque()
         self._away = ""
-        self._was_reached = False
+        self.was_reached = False
         self._left: Left | None = None
         self.filling = Filling(recording)
         self.alarms = Alarms()
+        self.polling = Polling(recording)
+        self.heartbeats = Heartbeats(recording, lambda: self.progress.phase == "capturing")
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -142,8 +147,25 @@ class Participant:
         self._recording.arm()
         await self._refresh(session, subscription)
         by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {self._handle(item): by_id[item.requested.node_id] for item in self._values() if item.is_monitored}
+        nodes = {
+            self._handle(item): by_id[item.requested.node_id] for item in values_of(self._items) if item.is_monitored
+        }
         await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
+        await self._start_cycles(session)
+
+    async def _start_cycles(self, session: Session) -> None:
+        """What is done beside the subscription, in this session."""
+        if self._found is not None:
+            what = self._found.chosen, self._found.asked, self._handles.start - 1
+            await self.polling.start(session, self._opened, polled(*what))
+            await self.heartbeats.start(self._opened, beating(*what))
+            self.progress.nodes = sum(item.is_monitored for item in values_of(self._items)) + self.polling.nodes
+
+    async def stop_errands(self) -> None:
+        """Nothing more is asked for beside the subscription."""
+        await self.filling.stop()
+        await self.polling.stop()
+        await self.heartbeats.stop()
 
     async def _refresh(self, session: Session, subscription: Subscription) -> None:
         """Have the server say what is active already: an alarm that stands sends no event until it changes."""
@@ -198,6 +220,7 @@ class Participant:
 
         await self._recording.in_thread(write)
         self._connected()
+        await self._start_cycles(session)
 
     async def ended(self, ending: Ending) -> None:
         def write() -> None:
@@ -258,9 +281,9 @@ class Participant:
         facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
         self._describe(identity, found, subscription, now_ns[0])
-        if found.unbrowsable and not self._was_reached:
+        if found.unbrowsable and not self.was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
-        self._identity, self._items, self._was_reached = identity, subscription.items, True
+        self._identity, self._items, self.was_reached = identity, subscription.items, True
         created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
@@ -271,7 +294,11 @@ class Participant:
             facts=self._facts(subscription),
         )
         self._watch(subscription, identity.namespaces, created_ns[0])
-        store.revised([revision(self._handle(item), item) for item in subscription.items if was_revised(item)])
+        cycles = polled(found.chosen, found.asked, self._handles.start - 1)
+        store.revised(
+            [revision(self._handle(item), item) for item in subscription.items if was_revised(item)]
+            + [in_cycles(*node, every) for every, nodes in cycles.items() for node in nodes.items()]
+        )
         for item in subscription.items:
             handle = self._handle(item)
             if item.is_monitored:
@@ -308,6 +335,7 @@ class Participant:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
         self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        self.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
         return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
@@ -353,40 +381,8 @@ class Participant:
 
     def result(self) -> ServerResult:
         """What became of it."""
-        store = self._opened
-        failed = [item for item in self._items if not item.is_monitored]
-        values = [item for item in self._values() if item.is_monitored]
         paths = {node.node_id: node.path for node in self._found.chosen} if self._found else {}
-        rates = [item.sampling_ms or 0.0 for item in self._items if item.is_sampled]
-        return ServerResult(
-            server=store.name,
-            label=self.wanted.label,
-            rows=store.rows + (store.filler.rows if store.filler else 0),
-            nodes=len(values),
-            events=self.alarms.rows,
-            gaps=dict(+store.gaps),
-            was_reached=self._was_reached,
-            cause=store.last_cause,
-            away=self.progress.cause if self.progress.phase == "waiting" else "",
-            failed=tuple(
-                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.status))
-                for item in failed
-            ),
-            sampled=len(rates),
-            sampled_ms=(min(rates, default=0.0), max(rates, default=0.0)),
-            overflows=store.overflows,
-            unknown_types=store.unknown_types,
-            unfiltered=tuple(
-                FailedItem(paths.get(item.requested.node_id, item.requested.node_id), status.name(item.unfiltered))
-                for item in self._items
-                if item.unfiltered
-            ),
-            filled=store.filler.windows if store.filler else 0,
-        )
-
-    def _values(self) -> list[MonitoredItem]:
-        """The items whose values are recorded."""
-        return [item for item in self._items if item.requested.events is None]
+        return server_result(self, self._items, paths)
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""

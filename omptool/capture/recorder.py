@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse, requests
+from omptool.capture.choosing import browse
 from omptool.capture.commitline import CommitLine
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
@@ -43,6 +43,7 @@ from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.items import requested
 from omptool.opcua.session import connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
@@ -65,12 +66,10 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedI
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
         startup.offer(number, choice)
         asked = wanted.intervals
-        items = requests(choice.nodes, found.asked, asked.sampling_ms)
+        said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]
+        items = [(node, how, requested(node.node_id, 0, how, asked.sampling_ms)) for node, how in said]
         return [
-            PlannedItem(
-                "", node, item.sampling_ms, item.depth(asked.publishing_ms), found.asked.get(node.node_id, AS_ALL)
-            )
-            for node, item in zip(choice.nodes, items, strict=True)
+            PlannedItem("", node, item.sampling_ms, item.depth(asked.publishing_ms), how) for node, how, item in items
         ]
 
     found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
@@ -208,7 +207,7 @@ class Recording:
         self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
         for each in self._participants:
-            await each.filling.stop()
+            await each.stop_errands()
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:
             raise next((error for error in errors if isinstance(error, OutputFailed)), errors[0])

@@ -246,6 +246,8 @@ class ServerResult:
         away: why it was not connected at the end; empty = it was.
         sampled: monitored nodes of which changes may go unseen: sampled more slowly than asked, or a queue of one.
         filled: windows that the server's history returned whole.
+        events: OPC UA events stored.
+        polled: nodes that were read in cycles; `missed` ones of these.
         unfiltered: nodes whose deadband or trigger the server does not take: every change of them is recorded.
         sampled_ms: shortest and longest sampling interval of these.
         unknown_types: DataTypes that the server did not explain; their structures stay bytes.
@@ -267,6 +269,8 @@ class ServerResult:
     filled: int = 0
     unfiltered: tuple[FailedItem, ...] = ()
     events: int = 0
+    polled: int = 0
+    missed: int = 0
 
     @property
     def is_complete(self) -> bool:

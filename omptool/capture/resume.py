@@ -18,7 +18,7 @@ from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
 from omptool.capture.entries import GapEntry
-from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, Flag, segment_file
+from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, UNSENT, Flag, segment_file
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
@@ -203,7 +203,7 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
     for _, batch in capture.newest_batches():
         last_values.note(batch)
         flags = batch.column("flags").to_numpy()
-        live = np.flatnonzero((flags & int(Flag.INITIAL | Flag.CARRIED | Flag.HISTORY)) == 0)
+        live = np.flatnonzero((flags & (int(Flag.INITIAL | Flag.CARRIED) | UNSENT)) == 0)
         if len(live):
             received = batch.column("receive_time").cast("int64").to_numpy()[live]
             subs = batch.column("sub").to_numpy()[live]

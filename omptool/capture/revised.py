@@ -38,6 +38,11 @@ def revision(handle: int, item: MonitoredItem) -> dict[str, Any]:
     }
 
 
+def in_cycles(handle: int, node_id: str, interval_ms: float) -> dict[str, Any]:
+    """The entry of a node that is read in cycles: nobody sees what lies between two of them."""
+    return {"handle": handle, "node_id": node_id, "poll_ms": interval_ms, "sampled": True}
+
+
 def asked_filter(item: RequestedItem) -> dict[str, Any]:
     """What the server was asked to leave out of a node, and to drop first; empty where all is asked for."""
     said = {

@@ -59,7 +59,7 @@ class RecordingStore:
     """
 
     def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
-        self._books = books
+        self.books = books
         self._writer = books.writer
         self._number = f"{run}.{number}" if run else str(number)
         self.name = label
@@ -83,7 +83,7 @@ class RecordingStore:
     def adopt(self, left: Left) -> None:
         """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
         self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
-        self._books.types.describe(left.identity, left.nodes)
+        self.books.types.describe(left.identity, left.nodes)
         start, by_our_clock = left.since_ns, left.by_our_clock
         for gap in left.windows:
             outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
@@ -105,7 +105,7 @@ class RecordingStore:
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
         self._writer.put_nodes(server, nodes)
-        self._books.types.describe(server, nodes)
+        self.books.types.describe(server, nodes)
         unknown = [kind for kind in server.data_types if kind.kind is Kind.UNKNOWN]
         self.unknown_types = tuple(kind.name for kind in unknown)
         if unknown:
@@ -145,10 +145,10 @@ class RecordingStore:
             started_ns=created_ns[0],
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
-            memory=self._books.nodes,
+            memory=self.books.nodes,
         )
         self._published_ns = None
-        self._writer.mark(self._sub, max(self._since(None), 0))
+        self._writer.mark(self._sub, max(self.since(None), 0))
         self._created_ns = created_ns[1]
         step_ns = self._clocks.back(created_ns[1], *now_ns)
         for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
@@ -203,7 +203,7 @@ class RecordingStore:
 
     def append(self, blocks: Sequence[Block], holes: Sequence[Hole] = (), statement: Statement | None = None) -> None:
         """Store what came from this server alone; see `append_together`."""
-        [error] = append_together(self._books, [Entry(self, blocks, holes, statement)])
+        [error] = append_together(self.books, [Entry(self, blocks, holes, statement)])
         if error is not None:
             raise error
 
@@ -259,7 +259,7 @@ class RecordingStore:
         """
         self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
-        start_ns = self._since(last_ns if last_ns is not None else self._published_ns)
+        start_ns = self.since(last_ns if last_ns is not None else self._published_ns)
         self._begin_outage(reason, start_ns, cause, is_held=True)
 
     def resumed(self) -> None:
@@ -280,7 +280,7 @@ class RecordingStore:
             self.ended(self._outage.reason)
         if self._encoder is not None:
             key = f"end {self._number}"
-            self._gap(reason, self._since(self._published_ns), None, detail={"cause": cause}, key=key)
+            self._gap(reason, self.since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
@@ -329,7 +329,7 @@ class RecordingStore:
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
         if self._sub is None or not (sent or self._published_ns):
             return None
-        return self._sub, max(self._since(sent[-1] if sent else self._published_ns), 0)
+        return self._sub, max(self.since(sent[-1] if sent else self._published_ns), 0)
 
     def _clock_set(self, clock: str, step_ns: int) -> None:
         self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
@@ -342,7 +342,7 @@ class RecordingStore:
     def _window(self, before_ns: int | None, after_ns: int | None) -> tuple[int, int | None]:
         """What lies between two PublishTimes, on the clock of the rows."""
         assert self._encoder is not None
-        return self._since(before_ns), self._encoder.clock.until(after_ns)
+        return self.since(before_ns), self._encoder.clock.until(after_ns)
 
     def _note_overflows(self, encoded: Encoded) -> None:
         if not encoded.overflows:
@@ -364,7 +364,7 @@ class RecordingStore:
             start, end = min(start, end), max(start, end)
         self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
 
-    def _since(self, publish_ns: int | None) -> int:
+    def since(self, publish_ns: int | None) -> int:
         """Where a window begins after this PublishTime."""
         if self._encoder is None:
             return time.time_ns() if publish_ns is None else publish_ns

@@ -243,6 +243,8 @@ def _sampled(capture: Capture) -> dict[tuple[str, str], str]:
 
 
 def _why_sampled(item: Mapping[str, Any]) -> str:
+    if isinstance(every := item.get("poll_ms"), int | float):
+        return f"read every {every:g} ms"
     asked, granted = item.get("asked_sampling_ms"), item.get("sampling_ms")
     if isinstance(asked, int | float) and isinstance(granted, int | float) and granted > asked:
         return f"server keeps one value per {granted:g} ms (asked {asked:g})"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from omptool.protocol.columns import ItemColumns
     from omptool.protocol.structure import Kept
 
-_ORIGINS = (Origin.LIVE, Origin.INITIAL, Origin.REPUBLISHED, Origin.HISTORY, Origin.POLLED)
+_ORIGINS = (Origin.LIVE, Origin.INITIAL, Origin.REPUBLISHED, Origin.HISTORY, Origin.POLLED, Origin.HEARTBEAT)
 _QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)
 
 
@@ -41,7 +41,7 @@ def _origin_table() -> npt.NDArray[np.int32]:
     """By `flags`, the position in `_ORIGINS`; how a row was fetched says more than that it was the first."""
     table = np.zeros(256, np.int32)
     flags = np.arange(256)
-    for position, flag in enumerate((Flag.INITIAL, Flag.REPUBLISHED, Flag.HISTORY, Flag.POLLED), 1):
+    for position, flag in enumerate((Flag.INITIAL, Flag.REPUBLISHED, Flag.HISTORY, Flag.POLLED, Flag.HEARTBEAT), 1):
         table[(flags & int(flag)) != 0] = position
     return table
 

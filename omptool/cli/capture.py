@@ -20,7 +20,9 @@ from omptool.cli.capture_events import (
 from omptool.cli.capture_nodes import (
     DeadbandOption,
     DiscardOption,
+    HeartbeatOption,
     NodesOption,
+    PollOption,
     QueueOption,
     TriggerOption,
     Typed,
@@ -65,7 +67,8 @@ if TYPE_CHECKING:
     from omptool.model.monitoring import Monitoring
 
 PLAN_COLUMNS = (
-    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger"
+    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
+    "poll_ms", "heartbeat_ms",
 )  # fmt: skip
 
 
@@ -102,6 +105,8 @@ def capture(
     discard: DiscardOption = None,
     deadband: DeadbandOption = None,
     trigger: TriggerOption = None,
+    poll: PollOption = None,
+    heartbeat: HeartbeatOption = None,
     events: EventsOption = False,
     event_source: EventSourceOption = None,
     event_field: EventFieldOption = None,
@@ -156,8 +161,9 @@ def capture(
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
     typed = Typed(
-        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval, alarms
-    )
+        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
+        poll, heartbeat, alarms,
+    )  # fmt: skip
     what = asked(loaded, servers or (), typed, timeout)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
@@ -247,10 +253,16 @@ async def _show_plan(what: Asked, format: str | None) -> ExitCode:
     return ExitCode.OK
 
 
-def _filters(monitoring: Monitoring) -> tuple[str, str | None, str]:
+def _filters(monitoring: Monitoring) -> tuple[object, ...]:
     """The last columns of the plan."""
     deadband = None if monitoring.deadband is None else str(monitoring.deadband)
-    return str(monitoring.discard or "oldest"), deadband, str(monitoring.trigger or "status-value")
+    return (
+        str(monitoring.discard or "oldest"),
+        deadband,
+        str(monitoring.trigger or "status-value"),
+        monitoring.poll_ms or None,
+        monitoring.heartbeat_ms or None,
+    )
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

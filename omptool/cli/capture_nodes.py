@@ -61,6 +61,17 @@ TriggerOption = Annotated[
     ),
 ]
 
+PollOption = Annotated[
+    str | None,
+    typer.Option("--poll", help="Read all values so often instead of subscribing to them: 5s.", metavar="DURATION"),
+]
+HeartbeatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--heartbeat", help="Repeat the last value of a node after so long a silence: 1m.", metavar="DURATION"
+    ),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Typed:
@@ -74,6 +85,8 @@ class Typed:
     deadband: str | None = None
     trigger: str | None = None
     publishing: str | None = None
+    poll: str | None = None
+    heartbeat: str | None = None
     events: TypedEvents = NO_EVENTS
 
     def monitoring(self) -> Monitoring:
@@ -90,6 +103,8 @@ class Typed:
             discard=_read("--discard", words.parse_discard, self.discard),
             deadband=_read("--deadband", words.parse_deadband, self.deadband),
             trigger=_read("--trigger", words.parse_trigger, self.trigger),
+            poll_ms=_read("--poll", words.parse_interval, self.poll),
+            heartbeat_ms=_read("--heartbeat", words.parse_interval, self.heartbeat),
         )
 
 

@@ -49,7 +49,7 @@ def last_word(result: RecordingResult | None, output: Path) -> None:
     for uri, names in result.shared:
         all_ = "both" if len(names) == 2 else "all"
         diagnostics.note(f"{' and '.join(names)} {all_} call themselves {uri}: their rows go by these names")
-    plain = [server for server in result.servers if server.is_complete and not server.sampled]
+    plain = [server for server in result.servers if server.is_complete and not server.sampled and not server.polled]
     diagnostics.note(_complete(plain)) if plain else None
     for server in result.servers:
         if server not in plain:
@@ -120,8 +120,12 @@ def _verdicts(server: ServerResult) -> list[str]:
         words.append("not connected at the end" + (f": {without_address(server.away)}" * (server.away != server.cause)))
     if failed:
         words.append(f"{failed:,} of {failed + server.nodes:,} nodes not monitored")
-    if not windows and server.sampled < server.nodes:
-        words.insert(0, "complete" if not server.sampled else f"{server.nodes - server.sampled:,} nodes complete")
+    complete = server.nodes - server.polled - server.sampled
+    if not windows and complete > 0:
+        words.insert(0, "complete" if complete == server.nodes else f"{complete:,} nodes complete")
+    if server.polled:
+        missed = f", {server.missed:,} cycles missed" if server.missed else ""
+        words.append(f"{server.polled:,} nodes read in cycles{missed}")
     if server.sampled:
         words.append(f"{server.sampled:,} nodes sampled: {_sampled_how(server)}")
     return words

@@ -67,6 +67,8 @@ NODE_SETTINGS = (
         "status-value",
         "What is reported: changes of status, of value too, of SourceTimestamp too.",
     ),
+    Setting("poll", _of(words.parse_interval, _DURATION), "0", "Read the value so often instead of subscribing to it."),
+    Setting("heartbeat", _of(words.parse_interval, _DURATION), "0", "Repeat the last value after so long a silence."),
 )
 """Keys of a `[[capture.nodes]]` table, in the order of the reference."""
 

@@ -13,6 +13,7 @@ class Origin(StrEnum):
     REPUBLISHED = "republished"
     HISTORY = "history"
     POLLED = "polled"
+    HEARTBEAT = "heartbeat"
     IMPORTED = "imported"
 
 

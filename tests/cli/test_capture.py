@@ -98,6 +98,8 @@ def test_a_dry_run_shows_the_plan_and_creates_nothing(invoke: Run, server: Count
             "discard": "oldest",
             "deadband": None,
             "trigger": "status-value",
+            "poll_ms": None,
+            "heartbeat_ms": None,
         }
     ]
     assert list(tmp_path.glob("*.omcap")) == []

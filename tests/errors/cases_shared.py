@@ -12,6 +12,7 @@ BASES = {
     "browse": "browse opc.tcp://press7:4840",
     "diff": "diff opc.tcp://press7:4840 opc.tcp://press7:4840",
     "read": "read opc.tcp://press7:4840 i=2258",
+    "watch": "watch opc.tcp://press7:4840 --for 1s",
     "capture": "capture opc.tcp://press7:4840 -o new.omcap --for 1s",
     "info": "info shift.omcap",
     "verify": "verify shift.omcap",
