@@ -43,6 +43,15 @@ _BROWSE = (
 )  # fmt: skip
 BROWSE = {name: NODES.get(name, "Whether it is a Property of its parent.") for name in _BROWSE}
 
+DOCTOR = {
+    "step": "`name`, `tcp`, `hello`, `endpoints`, `certificate`, `session`, `namespaces`, `read`, "
+    "`browse`, `subscribe`, `history`; then `limit` per OperationLimit.",
+    "state": "`ok`, `note` (goes on, but somebody should know), `failed` (the way ends here).",
+    "detail": "What was found, or what went wrong.",
+    "hint": "What to do about it.",
+    "milliseconds": "How long the step took; null for limits.",
+}
+
 DIFF = {
     "change": "`added`, `removed`, `moved`, `renumbered` (a new NodeId, same path), `retyped`, `re-united`, `changed`.",
     "path": "As it is now; as it was, where it was removed.",
@@ -186,6 +195,7 @@ ROWS = {
     "discover": DISCOVER,
     "browse": BROWSE,
     "diff": DIFF,
+    "doctor": DOCTOR,
     "values": VALUES,
     "status_name": STATUS_NAME,
     "capture": CAPTURE,

@@ -45,7 +45,17 @@ def server(loaded: Config, text: str) -> ServerConfig:
             f"{text} is a {'folder' if Path(text).is_dir() else 'file'}, not a server",
             f"give an address, opc.tcp://HOST:4840, or look into it:  omptool info {typed(text)}",
         )
-    return loaded.server(text)
+    return _profiled(loaded.server(text))
+
+
+def _profiled(chosen: ServerConfig) -> ServerConfig:
+    """The server with what `doctor --save` learned of it."""
+    import os
+    from dataclasses import replace
+
+    from omptool.config import profile
+
+    return replace(chosen, limits=profile.limits_of(chosen.url, os.environ))
 
 
 def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
@@ -60,7 +70,7 @@ def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
     by_glob: set[str] = set()
     for text in texts:
         is_glob = text not in loaded.servers and "://" not in text and not SPECIAL.isdisjoint(text)
-        for one in loaded.matching(text) if is_glob else [server(loaded, text)]:
+        for one in map(_profiled, loaded.matching(text)) if is_glob else [server(loaded, text)]:
             before = found.setdefault(one.url, one)
             if before is not one and not (before.name == one.name and (is_glob or one.url in by_glob)):
                 name = before.name or one.name

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
+from omptool.model.limits import ServerLimits
 from omptool.model.times import parse_duration
 
 _FORMATS = ("table", "jsonl", "json", "csv", "tsv", "arrow", "parquet")
@@ -44,6 +45,7 @@ class ServerConfig:
     `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
     of certificates, None = the user's own. `select` and `nodes` are what to capture of it, where nothing is typed: path
     globs, and the file of a list. `urls` are all addresses of it where it has several; `url` is the first.
+    `limits` are those of its profile (`doctor --save`).
     """
 
     url: str
@@ -59,6 +61,7 @@ class ServerConfig:
     select: tuple[str, ...] = ()
     nodes: str | None = None
     urls: tuple[str, ...] = ()
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
     @property
     def addresses(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -234,7 +235,8 @@ async def connect(
             session.resumed = resume is not None and await _resumed(line.client, resume)
             announced = resume.application_uri if resume and session.resumed else await _created(line)
         hooks.start_channel_renewal(line.client)
-        session.describe(await read_server_info(session, announced))
+        info = await read_server_info(session, announced)
+        session.describe(replace(info, limits=info.limits.within(server.limits)))
         yield session
 
 

@@ -9,6 +9,7 @@ from tests.errors.case import Case
 
 BASES = {
     "discover": "discover opc.tcp://press7:4840",
+    "doctor": "doctor opc.tcp://press7:4840",
     "browse": "browse opc.tcp://press7:4840",
     "diff": "diff opc.tcp://press7:4840 opc.tcp://press7:4840",
     "read": "read opc.tcp://press7:4840 i=2258",
