@@ -46,8 +46,8 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
         for k, v in os.environ.items()
         if not k.startswith(("OMPTOOL_", "COV_")) and k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TZ"}
     }
-    folders = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
-    return kept | folders | {"TZ": "UTC", "PYTHONUTF8": "1"} | dict(extra or {})
+    own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+    return kept | own | {"TZ": "UTC", "PYTHONUTF8": "1"} | dict(extra or {})
 
 
 @pytest.fixture(autouse=True)

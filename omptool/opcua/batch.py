@@ -118,6 +118,8 @@ async def run(
             return [result for piece in _cut(part, pace.most) for result in await chunk(piece)]
         return decode(body, part)
 
+    if len(items) <= size:
+        return await chunk(items) if items else []
     tasks = [asyncio.create_task(chunk(part)) for part in _cut(items, size)]
     try:
         return [result for task in tasks for result in await task]
