@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from omptool.config.files import sessions_folder
 from omptool.model import bounded_json
 from omptool.model.limits import ServerLimits
 
@@ -22,11 +22,7 @@ MAX_BYTES = 64 << 10
 
 def folder(environ: Mapping[str, str]) -> Path:
     """Where profiles lie; may not exist."""
-    if sys.platform == "win32" and "LOCALAPPDATA" in environ:
-        return Path(environ["LOCALAPPDATA"]) / "omptool" / "servers"
-    home = os.path.expanduser("~")  # noqa: PTH111  must not raise without a home
-    base = environ.get("XDG_STATE_HOME") or f"{home}/.local/state"
-    return Path(base) / "omptool" / "servers"
+    return sessions_folder(environ).with_name("servers")
 
 
 def path_of(url: str, environ: Mapping[str, str]) -> Path:
