@@ -240,8 +240,13 @@ async def connect(
             announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
         _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
-        info = await read_server_info(session, announced)
-        session.describe(replace(info, limits=info.limits.within(server.limits)))
+        try:
+            info = await read_server_info(session, announced)
+            session.describe(replace(info, limits=info.limits.within(server.limits)))
+        except BaseException:
+            if session.resumed:  # what is queued in it is still wanted: closing it would delete that
+                session.leave()
+            raise
         yield session
 
 
