@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
-from omptool.cli import capture, diff, discover, doctor, info, pki, recover, samples, verify
+from omptool.cli import capture_plan, diff, discover, doctor, info, pki, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
@@ -27,7 +27,7 @@ def test_what_commands_declare() -> None:
         "discover": discover.COLUMNS,
         "diff": diff.COLUMNS,
         "doctor": doctor.COLUMNS,
-        "plan": capture.PLAN_COLUMNS,
+        "plan": capture_plan.PLAN_COLUMNS,
         "info": info.COLUMNS,
         "info lake": info.LAKE_COLUMNS,
         "verify": verify.COLUMNS,
