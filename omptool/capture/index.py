@@ -165,6 +165,22 @@ def index_segment(path: Path, capture_id: str) -> SegmentIndex:
         file.close()
 
 
+def extend(index: SegmentIndex, capture_id: str) -> None:
+    """Walk on where an earlier walk ended: a segment that is being written has more by now.
+
+    Raises:
+        FileNotFoundError: it is gone.
+    """
+    if index.is_ended:
+        return
+    file = File(index.path)
+    try:
+        index.size = file.size
+        _Walk(file, index, commits.seed(capture_id, index.path.name)).run()
+    finally:
+        file.close()
+
+
 class _Walk:
     def __init__(self, file: File, index: SegmentIndex, seed: int) -> None:
         self.file = file

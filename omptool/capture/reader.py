@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +129,7 @@ class Capture:
                 break
         capture_id, indexes = best
         _check_format(path, indexes, heads)
-        segments = [_segment(index) for index in indexes]
+        segments = [segment_of(index) for index in indexes]
         known = cached.segments if cached is not None and cached.capture_id == capture_id else {}
         starts = beginnings(segments, cached if known else None)
         damage = [
@@ -197,7 +197,7 @@ class Capture:
         return [(segment.index.path.name, commit) for segment, commit in found if commit.lost is not None]
 
     @property
-    def parts(self) -> Sequence[Segment]:
+    def parts(self) -> list[Segment]:
         """The segments with their indexes, as `recover` needs them."""
         return self._segments
 
@@ -346,7 +346,7 @@ def _newer(path: Path, stated: int) -> UnsupportedFormat:
 
 def segment_rows(index: SegmentIndex) -> Iterator[tuple[int, pa.RecordBatch]]:
     """The rows of one telemetry segment: (`seq` of the first row, batch)."""
-    segment, file = _segment(index), File(index.path)
+    segment, file = segment_of(index), File(index.path)
     try:
         for commit in index.good:
             yield from _decode(file, segment, commit, carried=False)
@@ -354,7 +354,7 @@ def segment_rows(index: SegmentIndex) -> Iterator[tuple[int, pa.RecordBatch]]:
         file.close()
 
 
-def _segment(index: SegmentIndex) -> Segment:
+def segment_of(index: SegmentIndex) -> Segment:
     match = SEGMENT_NAME.fullmatch(index.path.name)
     assert match is not None
     kind = EVENTS_KIND if match.group(1) == "evt" else TELEMETRY_KIND

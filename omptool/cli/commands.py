@@ -21,6 +21,7 @@ COMMANDS = {
     "discover": "List the endpoints of a server, how safe each is, and which other servers it knows.",
     "browse": "List every node below Objects with its type, unit, range and place in the plant.",
     "read": "Read the current values of nodes, with status and both times.",
+    "watch": "Show values with unit, status, age and course, and go on as they change.",
     "capture": "Record the values that servers send, until you stop it.",
     "info": "Say what a capture holds.",
     "verify": "Prove whether a capture is complete.",

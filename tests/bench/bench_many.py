@@ -65,11 +65,14 @@ def record(server: LoadServer, folder: Path, arguments: argparse.Namespace) -> R
     with (folder / "said").open("w", encoding="utf-8") as said:
         client = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
     try:
-        run.setup_s = server.all_items() - started
+        run.setup_s = server.all_items(client) - started
         watch(client, server, run, arguments)
+    except RuntimeError as error:
+        sys.exit("\n".join([str(error), *(folder / "said").read_text(encoding="utf-8").splitlines()[:5]]))
     finally:
-        client.send_signal(signal.SIGINT)
-        run.exit_code = client.wait(timeout=120)
+        if client.poll() is None:
+            client.send_signal(signal.SIGINT)
+            run.exit_code = client.wait(timeout=300)
     return run
 
 
@@ -132,6 +135,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--period-ms", type=float, default=1000)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--stall", type=float, default=0.0, help="seconds that the disk stands still")
+    parser.add_argument("--folder", type=Path, help="keep the capture and the server's story here")
     return parser.parse_args(arguments)
 
 
@@ -139,9 +143,11 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = parsed(given)
     options = Options(arguments.machines, arguments.items, arguments.mix, arguments.period_ms)
     with tempfile.TemporaryDirectory() as name, load_server(options) as server:
-        run = record(server, Path(name), arguments)
-        server.end()
-        report(arguments, run, Path(name), server)
+        folder: Path = arguments.folder or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        run = record(server, folder, arguments)
+        (folder / "story.json").write_text(json.dumps(server.end()), encoding="utf-8")
+        report(arguments, run, folder, server)
 
 
 if __name__ == "__main__":

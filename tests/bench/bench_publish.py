@@ -83,7 +83,7 @@ def measured(client: str, load: Load, seconds: float) -> Cost:
                 stderr=said,
             )
         try:
-            server.all_items()
+            server.all_items(process)
             time.sleep(WARM_S)
             meter = Meter(process.pid)
             sent, cpu, begun = server.counted()["sent"], meter.cpu_s, time.monotonic()

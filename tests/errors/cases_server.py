@@ -88,6 +88,21 @@ READ = (
     Case("one of two is not there", f"{_READ} i=2258 i=99999", 1, out="rows"),
 )
 
+_WATCH = "watch opc.tcp://press7:4840"
+WATCH = (
+    Case("no SOURCE", "watch", 2),
+    Case("a name that omptool.toml does not have", "watch pres7", 2, files={"omptool.toml": _TOML}),
+    Case("nothing listens on the port", "watch opc.tcp://closed:4840", 4),
+    Case("the server does not answer", "watch opc.tcp://silent:4840 --timeout 0.3", 4),
+    Case("a folder with something else", "watch photos", 1, files={"photos/a.jpg": "x"}),
+    Case("a lake", "watch lake", 1),
+    Case("`--every` is no duration", f"{_WATCH} --every soon", 2),
+    Case("`--for` is nothing", f"{_WATCH} --for 0s", 2),
+    Case("`--count` is too small", f"{_WATCH} --count 0", 2),
+    Case("`--select` matches nothing on a server", f"{_WATCH} --select '**/Powr'", 1),
+    Case("`--select` matches nothing in a capture", "watch shift.omcap --select '**/Sped'", 1),
+)
+
 _RECORD = "capture opc.tcp://press7:4840 -o new.omcap"
 _OBJECT = '[{"node_id": "i=85", "node_class": "Object", "path": ""}]'
 _NO_ID = '[{"EndpointUrl": "opc.tcp://press7:4840", "OpcNodes": [{"DisplayName": "Speed"}]}]'
@@ -170,4 +185,4 @@ CAPTURE = (
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 
-SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "capture": CAPTURE}
+SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "watch": WATCH, "capture": CAPTURE}

@@ -85,11 +85,11 @@ class _Checker:
         self._machine, self._item = self._handles()
 
     def _handles(self) -> tuple[Integers, Integers]:
-        """Machine and item by handle; -1 for a handle of nobody."""
+        """Machine and item by handle, and one handle more; -1 for a handle of nobody."""
         machines = {application_uri(number): number for number in range(self._plan.machines)}
         items = {node_id(number): number for number in range(self._plan.items)}
         tables = [entry for _, table in self._capture.tables.tables for entry in table.nodes if entry.handle]
-        size = max((entry.handle for entry in tables), default=0) + 1
+        size = max((entry.handle for entry in tables), default=0) + 2
         machine, item = np.full(size, -1), np.full(size, -1)
         for entry in tables:
             machine[entry.handle] = machines.get(entry.server, -1)
@@ -101,7 +101,8 @@ class _Checker:
         for _, batch in self._capture.batches():
             self.outcome.rows += batch.num_rows
             handles = batch.column("node").to_numpy()
-            machine, item = self._machine[handles], self._item[handles]
+            known = np.minimum(handles, len(self._machine) - 1)  # the last entry is nobody's
+            machine, item = self._machine[known], self._item[known]
             is_known = (machine >= 0) & (item >= 0)
             self.outcome.note("rows of unknown nodes", int((~is_known).sum()))
             if not is_known.all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -40,8 +41,16 @@ class LoadServer:
         names = map(machine_name, range(self.options.machines))
         return "".join(f'[servers.{name}]\nurl = "{self.url}/{name}"\n\n' for name in names)
 
-    def all_items(self) -> float:
-        """Wait until every item of every machine is monitored; when that was, in Unix seconds."""
+    def all_items(self, client: subprocess.Popen[Any]) -> float:
+        """Wait until every item of every machine is monitored; when that was, in Unix seconds.
+
+        Raises:
+            RuntimeError: the client ended before.
+        """
+        assert self.process.stdout is not None
+        while not select.select([self.process.stdout], [], [], 0.5)[0]:
+            if client.poll() is not None:
+                raise RuntimeError("the client ended before it had monitored all")
         return float(self._said()["all_items"])
 
     def counted(self) -> dict[str, int]:
