@@ -46,7 +46,8 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
         for k, v in os.environ.items()
         if not k.startswith(("OMPTOOL_", "COV_")) and k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TZ"}
     }
-    return kept | {"XDG_CONFIG_HOME": str(home / "config"), "TZ": "UTC", "PYTHONUTF8": "1"} | dict(extra or {})
+    own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
+    return kept | own | {"TZ": "UTC", "PYTHONUTF8": "1"} | dict(extra or {})
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,7 @@ def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith("OMPTOOL_") or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TZ", "UTC")
 
 

@@ -34,8 +34,8 @@ class Account:
         undecodable: values that did not decode; `left_out`: values beyond the asked number of rows.
     """
 
-    def __init__(self) -> None:
-        self.rows = self.undecodable = self.left_out = 0
+    def __init__(self, rows: int = 0, undecodable: int = 0) -> None:
+        self.rows, self.undecodable, self.left_out = rows, undecodable, 0
         self._statement: Statement | None = None
         self._written: Statement | None = None
         self._written_s = 0.0

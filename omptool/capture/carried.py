@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from omptool.capture.format import SEGMENT, Flag
 
 _KEEP = 32
-_KEEP_ROWS = 1 << 16
+_KEEP_ROWS = 1 << 14
 """Batches, and rows beyond one for each node, that are held before their last values are copied together: bounds memory
 when many nodes rarely change, and when there are many."""
 
@@ -71,6 +71,12 @@ class LastValues:
         starts = np.cumsum([0] + [batch.num_rows for batch in self._batches])
         rows = pa.Table.from_batches(self._batches).take(pa.array(starts[self._batch[known]] + self._row[known]))
         return rows.combine_chunks().to_batches()[0]
+
+    def of(self, handles: Set[int]) -> pa.RecordBatch:
+        """The last known values of these nodes."""
+        rows = self._gather()
+        wanted = np.fromiter(handles, np.uint32, len(handles))
+        return rows.filter(pa.array(np.isin(rows.column("node").to_numpy(), wanted)))
 
     def rows(self) -> pa.RecordBatch:
         """The last known values, flagged carried (and nothing else of how they came)."""

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from omptool.capture.asked import settings
+from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.notifiers import watched
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
+from omptool.config import ServerConfig
+from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
+from omptool.model import status
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
 from omptool.opcua.crawl import crawl
-from omptool.opcua.items import RequestedItem, requested
+from omptool.opcua.items import MonitoredItem, RequestedItem, requested
 from omptool.opcua.metadata import enrich
+from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
+from omptool.opcua.subscription_batch import Event
+
+LOOK_S = 5.0
+"""Values wait for a look at all nodes of a server that began anew; no longer than this."""
+
+_NAMED = 20
+"""Nodes named in one journal entry."""
 
 
 class Found(NamedTuple):
@@ -31,6 +44,20 @@ class Found(NamedTuple):
     chosen: list[Node]
     unbrowsable: dict[str, int]
     asked: dict[str, Monitoring]
+
+
+class Pool:
+    """Nodes that several servers have alike, kept once: machines of one type describe themselves in the same words."""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, Node] = {}
+
+    def shared(self, found: Found) -> Found:
+        """The same, of nodes that others have too."""
+        return Found(self._alike(found.nodes), self._alike(found.chosen), found.unbrowsable, found.asked)
+
+    def _alike(self, nodes: Sequence[Node]) -> list[Node]:
+        return [node if node.enum_names else self._known.setdefault(node, node) for node in nodes]
 
 
 async def browse(
@@ -74,6 +101,59 @@ def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_m
     ]
 
 
+async def look_again(
+    session: Session, selection: Selection, found: Found, *, is_restarted: bool
+) -> tuple[Found, list[Event]]:
+    """On another session nodes may have other NodeIds, and after a restart there may be more of them.
+
+    What is known is recorded all the same when a look at the whole server takes too long, or fails at the selection.
+    """
+    events = []
+    relocated = await relocate(session, found.chosen)
+    if relocated is not None:
+        asked = _moved_settings(found.asked, relocated.moved)
+        found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
+        events.append(
+            _named("nodes_moved", [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()])
+        )
+    if is_restarted:
+        found, new = await _with_new_nodes(session, selection, found)
+        events += [_named("nodes_new", [node.node_id for node in new])] if new else []
+    return found, events
+
+
+async def _with_new_nodes(session: Session, selection: Selection, found: Found) -> tuple[Found, list[Node]]:
+    try:
+        async with asyncio.timeout(LOOK_S):
+            nodes = await enrich(session, await crawl(session))
+        choice = choose(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
+    except (TimeoutError, NotFound, UsageError):
+        return found, []
+    known = {node.node_id for node in found.chosen}
+    new = [node for node in choice.nodes if node.node_id not in known]
+    if not new:
+        return found, []
+    there = {node.node_id for node in nodes}
+    chosen = [*found.chosen, *new]
+    asked = settings(selection, new, nodes, session.namespaces)
+    nodes += [node for node in found.chosen if node.node_id not in there]
+    return Found(nodes, chosen, found.unbrowsable, found.asked | asked), new
+
+
+def _named(kind: str, nodes: Sequence[object]) -> Event:
+    return Event(kind, None, {"nodes": len(nodes), "named": nodes[:_NAMED]})
+
+
+def in_order(found: Found, numbered: Sequence[str]) -> Found:
+    """Those that have a handle already come first, so that they keep it; where one is gone, all get new ones."""
+    by_id = {node.node_id: node for node in found.chosen}
+    if not numbered or not by_id.keys() >= set(numbered):
+        return found
+    new = by_id.keys() - set(numbered)
+    chosen = [by_id[node_id] for node_id in numbered] + [node for node in found.chosen if node.node_id in new]
+    return found._replace(chosen=chosen)
+
+
 def polled(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) -> dict[float, dict[int, str]]:
     """What to read in cycles; see `polling.Groups`. The first node's handle is `base` + 1."""
     groups: dict[float, dict[int, str]] = {}
@@ -89,6 +169,28 @@ def beating(chosen: Sequence[Node], asked: Mapping[str, Monitoring], base: int) 
     return {handle: each.heartbeat_ms for handle, each in said if each.heartbeat_ms and not each.poll_ms}
 
 
-def moved_settings(asked: Mapping[str, Monitoring], moved: Mapping[str, Node]) -> dict[str, Monitoring]:
+def _moved_settings(asked: Mapping[str, Monitoring], moved: Mapping[str, Node]) -> dict[str, Monitoring]:
     """The settings of nodes by the NodeIds that they have now."""
     return {moved[old].node_id if old in moved else old: said for old, said in asked.items()}
+
+
+def nothing_monitored(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
+    """An empty capture that looks like success helps nobody."""
+    names = sorted({status.name(item.status) for item in items})
+    return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")
+
+
+def same_server(before: ServerIdentity | None, server: ServerConfig, session: Session) -> str:
+    """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it.
+
+    Raises:
+        ServerRefused: it is another one.
+    """
+    if before is not None and len(server.addresses) > 1:
+        return before.application_uri
+    if before is not None and before.application_uri != session.application_uri:
+        raise ServerRefused(
+            f"{server.url} is another server now: {session.application_uri or 'without a name'}, "
+            f"where {before.application_uri or 'a nameless one'} was"
+        )
+    return session.application_uri

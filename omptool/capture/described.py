@@ -10,6 +10,7 @@ from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
 
 if TYPE_CHECKING:
+    from omptool.capture.recording import Intervals
     from omptool.opcua.granted import Subscription
 
 _NAMED = 20
@@ -46,3 +47,15 @@ def node_table(
             )
         table.append(entry)
     return table
+
+
+def facts_of(asked: Intervals, subscription: Subscription) -> dict[str, Any]:
+    """What the journal says of a subscription beside its number and its nodes."""
+    return {
+        "asked_publishing_ms": asked.publishing_ms,
+        "asked_sampling_ms": asked.sampling_ms,
+        "keep_alive_count": subscription.keep_alive_count,
+        "lifetime_count": subscription.lifetime_count,
+        "items": len(subscription.items),
+        "failed": sum(not item.is_monitored for item in subscription.items),
+    }

@@ -8,40 +8,46 @@ own; only a capture that cannot be written ends the others too.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omptool.capture import oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.choosing import Found, beating, browse, moved_settings, polled, requests
-from omptool.capture.described import node_table, unbrowsable
-from omptool.capture.filling import Filling
-from omptool.capture.heartbeats import Heartbeats
+from omptool.capture.choosing import (
+    Found,
+    browse,
+    in_order,
+    look_again,
+    nothing_monitored,
+    polled,
+    requests,
+    same_server,
+)
+from omptool.capture.described import facts_of, node_table, unbrowsable
+from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outcome import server_result, values_of
-from omptool.capture.polling import Polling
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import in_cycles, revision, was_revised
+from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
-from omptool.errors import NotFound, OmptoolError, ServerRefused
-from omptool.model import status
+from omptool.errors import NotFound
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.events import refresh_conditions
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
-from omptool.opcua.relocate import relocate
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.rejoining import Heir
     from omptool.capture.resume import Left
     from omptool.model.datatypes import DataType
 
@@ -52,6 +58,7 @@ _REASONS = {
     EndKind.LOST: GapReason.CONNECTION_LOST,
     EndKind.STALE: GapReason.STALE,
     EndKind.RESTARTED: GapReason.SERVER_RESTART,
+    EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED,
 }
 
 
@@ -77,7 +84,8 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
+        shared = recording.flusher, recording.gate
+        self.link = Link(wanted.server, self, *shared, publishing_ms=wanted.intervals.publishing_ms)
         self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
@@ -89,14 +97,15 @@ class Participant:
         self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
-        self._events: deque[tuple[int, Event]] = deque()
+        self._events: list[tuple[int, Event]] = []
         self._away = ""
         self.was_reached = False
         self._left: Left | None = None
-        self.filling = Filling(recording)
+        self._heir: Heir | None = None
+        self._granted: Subscription | None = None
+        self._started: int | None = None
         self.alarms = Alarms()
-        self.polling = Polling(recording)
-        self.heartbeats = Heartbeats(recording, lambda: self.progress.phase == "capturing")
+        self.errands = Errands(recording, lambda: self.progress.phase == "capturing")
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -107,17 +116,23 @@ class Participant:
         self._handles = left.handle_range
         self._numbered = tuple(left.handles) if self._handles else ()
 
+    def inherit(self, heir: Heir) -> None:
+        """Its subscription may still be at the server: ask for it first."""
+        self._heir = heir
+        self.link.inherit(heir.inheritance.left(self.wanted.server.timeout_s, self.event))
+
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._startup.introduced(self.number, self._same(session))
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
-            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
+            async with self._recording.gate.turn():
+                found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = found
+            self._found = self._recording.pool.shared(in_order(found, self._numbered))
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
@@ -125,47 +140,39 @@ class Participant:
         return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: Found) -> None:
-        """On another session nodes may have other NodeIds, and what types mean must be known again."""
-        if self._data_types:
-            session.data_types.update(self._data_types)
-        relocated = await relocate(session, found.chosen)
-        if relocated is not None:
-            asked = moved_settings(found.asked, relocated.moved)
-            self._found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
-            named = [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()]
-            self.event(Event("nodes_moved", None, {"nodes": len(named), "named": named[:20]}))
+        """What types mean must be known again, and nodes may be others now."""
+        session.data_types.update(self._data_types)
+        is_restarted = self._started is None or session.server_start_time != self._started
+        self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
+        self._events.extend((time.time_ns(), event) for event in events)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
-            raise _nothing(subscription.items, self.wanted.server.url)
+            raise nothing_monitored(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
+        await self._begun(session, subscription)
+        await self._refresh(session, subscription)
+        every_ms = self.wanted.intervals.publishing_ms
+        await self.errands.fill(session, self._opened, self._found, self._items, self._handles.start - 1, every_ms)
+        await self._start_cycles(session)
+
+    async def _start_cycles(self, session: Session) -> None:
+        if self._found is not None:
+            await self.errands.start_cycles(session, self._opened, self._found, self._handles.start - 1)
+            values = sum(item.is_monitored for item in values_of(self._items))
+            self.progress.nodes = values + self.errands.polling.nodes
+
+    async def _begun(self, session: Session, subscription: Subscription) -> None:
+        """It is received from here on; whoever comes after us may go on with it."""
+        self._granted, self._started = subscription, session.server_start_time
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
         self._connected()
         self._recording.arm()
-        await self._refresh(session, subscription)
-        by_id = {node.node_id: node for node in self._found.chosen} if self._found else {}
-        nodes = {
-            self._handle(item): by_id[item.requested.node_id] for item in values_of(self._items) if item.is_monitored
-        }
-        await self.filling.start(session, self._opened, nodes, self.wanted.intervals.publishing_ms)
-        await self._start_cycles(session)
-
-    async def _start_cycles(self, session: Session) -> None:
-        """What is done beside the subscription, in this session."""
-        if self._found is not None:
-            what = self._found.chosen, self._found.asked, self._handles.start - 1
-            await self.polling.start(session, self._opened, polled(*what))
-            await self.heartbeats.start(self._opened, beating(*what))
-            self.progress.nodes = sum(item.is_monitored for item in values_of(self._items)) + self.polling.nodes
-
-    async def stop_errands(self) -> None:
-        """Nothing more is asked for beside the subscription."""
-        await self.filling.stop()
-        await self.polling.stop()
-        await self.heartbeats.stop()
+        if cause := await self._recording.keep(self._opened, session, subscription, self.wanted):
+            self.event(Event("session_not_kept", subscription.sub, {"cause": cause}))
 
     async def _refresh(self, session: Session, subscription: Subscription) -> None:
         """Have the server say what is active already: an alarm that stands sends no event until it changes."""
@@ -177,7 +184,7 @@ class Participant:
         now_ns = time.time_ns()
 
         def write() -> None:
-            self._items = subscription.items
+            self._items, self._granted = subscription.items, subscription
             assert self._identity is not None and self._found is not None
             self._describe(self._identity, self._found, subscription, now_ns)
             for item in items:
@@ -214,15 +221,35 @@ class Participant:
         await self._recording.in_thread(write)
 
     async def resumed(self, session: Session) -> None:
-        def write() -> None:
-            self._write_events()
-            self._opened.resumed()
-
-        await self._recording.in_thread(write)
-        self._connected()
+        if self._heir is not None:
+            await self._go_on(session, self._heir)
+        await self._recording.in_thread(self._write_events)
+        await self._recording.in_thread(self._opened.resumed)
+        assert self._granted is not None
+        await self._begun(session, self._granted)
         await self._start_cycles(session)
 
+    async def _go_on(self, session: Session, heir: Heir) -> None:
+        """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
+        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
+        await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
+        self._startup.name(self.number)
+
+        def write() -> None:
+            self._recording.open(time.time_ns())
+            self._opened.rejoined(heir.position)
+
+        await self._recording.in_thread(write)
+        assert self._identity is not None
+        self._heir, self._granted = None, heir.inheritance.granted
+        self._found, self._items, self.was_reached = heir.found, self._granted.items, True
+        self._data_types = {kind.node_id: kind for kind in self._identity.data_types}
+
     async def ended(self, ending: Ending) -> None:
+        self._heir = None
+        if self.store is None:
+            return  # of an earlier run, and this one has not begun: its window is opened when it does
+
         def write() -> None:
             self._write_events()
             self._opened.ended(_REASONS[ending.kind])
@@ -235,7 +262,7 @@ class Participant:
         self._not_connected(self.link.cause)
         await self._startup.failed(self.number, error)
         if self._recording.is_open:
-            await self._recording.in_thread(self._write_away)
+            await self._recording.in_thread(lambda: self._opened.away(self._recording.begun_ns, self._away))
             self._show()
         else:
             oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
@@ -252,7 +279,7 @@ class Participant:
         self.store = store
         self.progress.reasons = store.gaps
         if self._left is not None:
-            store.adopt(self._left)
+            store.adopt(self._left, is_held=self._heir is not None)
         if self._away:
             store.away(since_ns, self._away)
 
@@ -268,15 +295,22 @@ class Participant:
 
     def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
         self._recording.open(now_ns[0])
+        self._write_events()
         store, found = self._opened, self._found
         assert found is not None
         identity = ServerIdentity.of(self.wanted.server, session)
-        identity = replace(identity, server=self._startup.name(self.number), application_uri=self._same(session))
+        identity = replace(
+            identity,
+            server=self._startup.name(self.number),
+            application_uri=same_server(self._identity, self.wanted.server, session),
+        )
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         chosen = tuple(node.node_id for node in found.chosen)
         if is_new or self._numbered != chosen:
-            self._handles, self._numbered = self._recording.take_handles(len(chosen), self._handles), chosen
+            grows = not is_new and bool(self._numbered) and chosen[: len(self._numbered)] == self._numbered
+            self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
+            self._numbered = chosen
         store.name = identity.server
         facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
@@ -291,7 +325,7 @@ class Participant:
             created_ns=created_ns,
             now_ns=now_ns,
             publishing_ms=subscription.publishing_ms,
-            facts=self._facts(subscription),
+            facts=facts_of(self.wanted.intervals, subscription),
         )
         self._watch(subscription, identity.namespaces, created_ns[0])
         cycles = polled(found.chosen, found.asked, self._handles.start - 1)
@@ -321,31 +355,18 @@ class Participant:
             self._opened.describe(identity, table)
             self._table = table
 
-    def _facts(self, subscription: Subscription) -> dict[str, Any]:
-        return {
-            "asked_publishing_ms": self.wanted.intervals.publishing_ms,
-            "asked_sampling_ms": self.wanted.intervals.sampling_ms,
-            "keep_alive_count": subscription.keep_alive_count,
-            "lifetime_count": subscription.lifetime_count,
-            "items": len(subscription.items),
-            "failed": sum(not item.is_monitored for item in subscription.items),
-        }
-
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
         self.alarms.write(self._recording.writer, self._opened, batch.notifications)
-        self.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
+        self.errands.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
         return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
 
     def _write_events(self) -> None:
         while self._events:
-            at, event = self._events.popleft()
+            at, event = self._events.pop(0)
             self._opened.note(event.kind, event.detail, at)
-
-    def _write_away(self) -> None:
-        self._opened.away(self._recording.begun_ns, self._away)
 
     @property
     def _opened(self) -> RecordingStore:
@@ -353,18 +374,6 @@ class Participant:
         return self.store
 
     # in the event loop
-
-    def _same(self, session: Session) -> str:
-        """The ApplicationUri to go by: another server at this address is not this one, but may stand in for it."""
-        before = self._identity
-        if before is not None and len(self.wanted.server.addresses) > 1:
-            return before.application_uri
-        if before is not None and before.application_uri != session.application_uri:
-            raise ServerRefused(
-                f"{self.wanted.server.url} is another server now: {session.application_uri or 'without a name'}, "
-                f"where {before.application_uri or 'a nameless one'} was"
-            )
-        return session.application_uri
 
     def _connected(self) -> None:
         self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
@@ -387,9 +396,3 @@ class Participant:
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""
         return self._handles.start - 1 + item.requested.handle
-
-
-def _nothing(items: Sequence[MonitoredItem], url: str) -> OmptoolError:
-    """An empty capture that looks like success helps nobody."""
-    names = sorted({status.name(item.status) for item in items})
-    return ServerRefused(f"{url} monitors none of the {len(items):,} selected nodes ({', '.join(names)})")

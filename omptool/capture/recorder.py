@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse
+from omptool.capture.choosing import Pool, browse
 from omptool.capture.commitline import CommitLine
+from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
@@ -32,8 +33,10 @@ from omptool.capture.recording import (
     Upkeep,
     Wanted,
 )
+from omptool.capture.rejoining import keep, offer, purpose_of
 from omptool.capture.resume import Standing, take_up
 from omptool.capture.retention import Keeper
+from omptool.capture.sessions import Sessions
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
@@ -43,8 +46,10 @@ from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
+from omptool.opcua.granted import Subscription
 from omptool.opcua.items import requested
-from omptool.opcua.session import connect
+from omptool.opcua.session import Session, connect
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
@@ -89,6 +94,7 @@ async def record(
     backfill: bool = False,
     upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
     progress: Progress | None = None,
+    sessions: Path | None = None,
 ) -> RecordingResult | None:
     """Record until a limit is reached or `stop` is set.
 
@@ -99,6 +105,7 @@ async def record(
         backfill: fill windows from the history of the servers.
         upkeep: when segments end, and which may stay.
         progress: kept up to date, for whoever shows it.
+        sessions: folder outside of any capture for what `resume` needs to take up sessions; None keeps nothing.
 
     Returns:
         None when it was stopped before anything could be captured; nothing is on disk then.
@@ -110,13 +117,16 @@ async def record(
         Unreachable, ServerRefused: likewise; none of the servers could be recorded.
         DiskFull: everything acknowledged is in the capture.
     """
+    make_room(len(servers))
     refuse_if_held(output)
     standing = None
     if resume and not is_free(output):
         standing = await asyncio.to_thread(take_up, output)
     else:
         check_free(output, force, can_resume=True)  # before the long browse, not after it; the writer checks again
-    recording = Recording(servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep)
+    recording = Recording(
+        servers, output, selection, limits, progress or Progress(), force, standing, backfill, upkeep, sessions
+    )
     return await recording.run(stop)
 
 
@@ -134,8 +144,12 @@ class Recording:
         standing: Standing | None = None,
         backfill: bool = False,
         upkeep: Upkeep = Upkeep(),  # noqa: B008  frozen
+        sessions: Path | None = None,
     ) -> None:
         self._output = output
+        self._selection = selection
+        self._sessions_home = sessions
+        self._sessions = Sessions(sessions, output, standing.capture_id) if sessions and standing else None
         self._standing = standing
         self.fills = backfill
         self._limits = limits
@@ -147,6 +161,8 @@ class Recording:
         self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self.gate = Gate()
+        self.pool = Pool()
         self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
@@ -161,12 +177,14 @@ class Recording:
         ]
         for each in self._participants:
             left = standing.left_of(each.wanted.server) if standing else None
-            if left is not None:
+            if standing is not None and left is not None:
                 each.take_up(left)
                 self._startup.names.keep(each.number, left.identity)
+                offer(each, standing, left, each.wanted.selection or selection, self._sessions)
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
+        self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
         keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
@@ -185,6 +203,8 @@ class Recording:
             await self._line.close()
             if self._writer is None and self._standing is not None:
                 self._standing.lock.release()
+            if self._writer is not None and self._sessions is not None:
+                self._sessions.forget()
         return None if self._writer is None else self._result()
 
     async def _until_done(self, links: Sequence[asyncio.Task[None]]) -> None:
@@ -207,7 +227,7 @@ class Recording:
         self._startup.give_up()
         ended = await asyncio.gather(*links, return_exceptions=True)
         for each in self._participants:
-            await each.stop_errands()
+            await each.errands.stop()
         errors = [error for error in ended if isinstance(error, BaseException)]
         if errors and not suppress:
             raise next((error for error in errors if isinstance(error, OutputFailed)), errors[0])
@@ -232,6 +252,11 @@ class Recording:
         """Do work on the capture, and sync it; see `CommitLine.commit`."""
         return await self._line.commit(work)
 
+    async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
+        """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
+        purpose = purpose_of(wanted, wanted.selection or self._selection)
+        return await asyncio.to_thread(keep, self._sessions, store.name, store.epoch, session, granted, purpose)
+
     def arm(self) -> None:
         """Start the clocks, once: values count from here."""
         progress, limits = self._progress, self._limits
@@ -245,17 +270,12 @@ class Recording:
             loop.call_later(max(limits.until_ns - time.time_ns(), 0) / 1e9, self._end, "until")
 
     async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
-        """Write what came from several servers, and sync it; what went wrong with each.
-
-        Raises:
-            OutputFailed: the capture cannot be written.
-        """
+        """Write what came from several servers, and sync it; what went wrong with each. Raises OutputFailed for all."""
         begun = time.monotonic()
         outcomes = await self._line.commit(lambda: self._write(batches))
-        seconds = time.monotonic() - begun
         for (participant, batch), error in zip(batches, outcomes, strict=True):
             if error is None:
-                participant.committed(batch, seconds)
+                participant.committed(batch, time.monotonic() - begun)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
         if self._quota.is_full:
@@ -275,7 +295,7 @@ class Recording:
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
-        standing, session = self._standing, {"servers": asked}
+        standing, session = self._standing, {"servers": asked, "event_loop": self._event_loop}
         more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
@@ -284,6 +304,9 @@ class Recording:
             writer = CaptureWriter.resume(standing, session=session, **more)
             self._handles = standing.next_handle
         self._writer = writer
+        if self._sessions_home is not None:
+            self._sessions = Sessions(self._sessions_home, self._output, writer.id)
+            self._sessions.tidy()
         self.begun_ns = now_ns
         books = self._books = Books(writer, self._quota)
         run = standing.run if standing else 0
@@ -299,9 +322,16 @@ class Recording:
         for number, left in enumerate(others, len(self._participants)):
             RecordingStore(books, number, left.identity.server, standing.run).adopt(left)
 
-    def take_handles(self, count: int, instead_of: Iterable[int] = ()) -> range:
-        """Node handles that nobody else has, for nodes that had others before."""
+    def take_handles(self, count: int, instead_of: range, *, grows: bool = False) -> range:
+        """Node handles that nobody else has, for nodes that had others before.
+
+        Args:
+            grows: the first of these nodes are those of before, which keep their handles where more can follow them.
+        """
         assert self._writer is not None
+        if grows and instead_of.stop == self._handles:
+            self._handles = instead_of.start + count
+            return range(instead_of.start, self._handles)
         self._writer.forget(instead_of)
         taken = range(self._handles, self._handles + count)
         self._handles = taken.stop

@@ -6,26 +6,29 @@ around: what `recover` has to decide is not decided here. Knows no server.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from omptool.capture import cache, recover
 from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
-from omptool.capture.entries import GapEntry
+from omptool.capture.entries import GapEntry, JournalEntry
 from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, UNSENT, Flag, segment_file
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
+from omptool.capture.position import Position, positions
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
 from omptool.capture.segment import remove
-from omptool.capture.story import last_recorded
+from omptool.capture.story import counted_until, last_recorded
 from omptool.config import ServerConfig
 from omptool.errors import Damaged, NotACapture
 from omptool.model.nodes import MonitoredNode
@@ -46,6 +49,7 @@ class Left:
         is_foreign: its rows run on a clock of their own, as far as the last ones tell.
         sub, epoch: of its last subscription; None and 0 when it never had one.
         windows: still without an end: of the whole server, then of single nodes.
+        last_values: rows of `SEGMENT`, the newest of each node.
     """
 
     identity: ServerIdentity
@@ -57,6 +61,7 @@ class Left:
     sub: int | None
     epoch: int
     windows: tuple[GapEntry, ...]
+    last_values: pa.RecordBatch
 
     @property
     def handles(self) -> dict[str, int]:
@@ -91,6 +96,7 @@ class Standing:
         capture: as it was found.
         lock: held; belongs to the writer as soon as there is one.
         next_entry: `seq` of the next journal entry; `next_handle` of nodes; `run` counts the times it was taken up.
+        positions: by server where its subscription stands, or why nobody can go on with it.
         facts: what the journal says about the end of the run before.
     """
 
@@ -106,6 +112,7 @@ class Standing:
     node_tables: tuple[dict[str, Any], ...]
     last_values: LastValues
     left: Mapping[str, Left]
+    positions: Mapping[str, Position | str]
     facts: Mapping[str, Any]
 
     @property
@@ -161,6 +168,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
     last_values, foreign = _last_values(capture)
     recorded = last_recorded(capture)
     handles = (node.handle for _, table in capture.tables.tables for node in table.nodes)
+    left = _lefts(capture, recorded or 0, foreign, last_values)
     return Standing(
         path=path,
         capture=capture,
@@ -176,7 +184,8 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
             for first, table in capture.tables.tables
         ),
         last_values=last_values,
-        left={one.server: _left(capture, one, recorded or 0, foreign) for one in capture.servers},
+        left=left,
+        positions=positions(capture, left.values()),
         facts={"last_commit": recorded, "stopped": capture.finished},
     )
 
@@ -212,14 +221,35 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
     return last_values, frozenset(sub for sub, is_foreign in foreign.items() if is_foreign)
 
 
-def _left(capture: Capture, identity: ServerIdentity, recorded: int, foreign: frozenset[int]) -> Left:
-    bound = [e for e in capture.journal_entries if e.kind == "subscribe" and e.server == identity.server]
+def _lefts(capture: Capture, recorded: int, foreign: frozenset[int], last_values: LastValues) -> dict[str, Left]:
+    """What was left of each server, by its name."""
+    until = counted_until(capture)
+    bound: dict[str | None, list[JournalEntry]] = defaultdict(list)
+    for entry in capture.journal_entries:
+        if entry.kind == "subscribe":
+            bound[entry.server].append(entry)
+    return {
+        one.server: _left(capture, one, recorded, until, foreign, last_values, bound[one.server])
+        for one in capture.servers
+    }
+
+
+def _left(
+    capture: Capture,
+    identity: ServerIdentity,
+    recorded: int,
+    counted: Mapping[int, int],
+    foreign: frozenset[int],
+    last_values: LastValues,
+    bound: Sequence[JournalEntry],
+) -> Left:
     sub = bound[-1].sub if bound else None
     epochs = [epoch for entry in bound if type(epoch := entry.detail.get("epoch")) is int]
-    until = None if sub is None else capture.until.get(sub)
+    until = None if sub is None else counted.get(sub)
+    nodes = _nodes(capture, identity.server)
     return Left(
         identity=identity,
-        nodes=_nodes(capture, identity.server),
+        nodes=nodes,
         since_ns=recorded if until is None else until,
         recorded_ns=recorded,
         by_our_clock=until is None,
@@ -227,6 +257,7 @@ def _left(capture: Capture, identity: ServerIdentity, recorded: int, foreign: fr
         sub=sub,
         epoch=max(epochs, default=0),
         windows=_open_windows(capture.gap_entries, identity.server),
+        last_values=last_values.of({node.handle for node in nodes}),
     )
 
 

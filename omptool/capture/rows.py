@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from omptool.capture.encode import encode_items
 from omptool.capture.format import Flag
-from omptool.capture.rowclock import RowClock
+from omptool.capture.rowclock import Anchor, RowClock
 from omptool.errors import MalformedMessage
 from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
 from omptool.protocol.columns import ItemColumns
@@ -144,6 +144,18 @@ class RowEncoder:
         self.memory = memory or NodeMemory()
         self.memory.begin(range(base + 1, base + handles + 1), started_ns)
         self.clock = RowClock(started_ns, slack_ns)
+
+    def go_on(self, seen: Indexes, last_ns: npt.NDArray[np.int64], anchor: Anchor | None) -> None:
+        """Rows of this subscription are in the capture already.
+
+        Args:
+            seen: the nodes they are of, as handles in the capture; `last_ns` the time of the last one of each.
+            anchor: the last message, where rows run on a clock of their own.
+        """
+        self.memory.is_seen[seen] = True
+        self.memory.last_ns[seen] = last_ns
+        if anchor is not None:
+            self.clock.note(*anchor)
 
     def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
         """Rows in order of arrival, at most `limit`; see `encode_together`."""

@@ -6,7 +6,6 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -46,12 +45,13 @@ class ServerClock:
         self._lead: int | None = None
         self._published = 0
         self._count = 0
-        self._recent: deque[int] = deque(maxlen=_SETTLED)
+        self._recent: list[int] = []
 
     def note(self, published_ns: int, mono_ns: int) -> int:
         """A message; returns by how much the clock was set before it, in nanoseconds, mostly 0."""
         lead, last, self._published = published_ns - mono_ns, self._published, published_ns
         self._recent.append(lead)
+        del self._recent[:-_SETTLED]
         self._count += 1
         known = self._lead
         if known is None:
@@ -90,15 +90,20 @@ class Clocks:
 
     def __init__(self, on_step: Callable[[str, int], None]) -> None:
         self.ahead_ns = 0
+        self._is_known = True
         self._on_step = on_step
         self._own, self._server = OwnClock(), ServerClock()
 
     def back(self, stated_ns: int, now_ns: int, mono_ns: int) -> int:
         """There is a subscription: what the server's clock said then, and ours; see `ServerClock.back`."""
-        self.ahead_ns = stated_ns - now_ns
+        self.ahead_ns, self._is_known = stated_ns - now_ns, True
         if stated_ns == now_ns:  # it said nothing: ours stands for it
             return 0
         return self._told("server", self._server.back(stated_ns, mono_ns))
+
+    def go_on(self) -> None:
+        """A subscription of an earlier run goes on: what its server's clock says its first message tells."""
+        self._is_known = False
 
     def note(self, blocks: Iterable[Block]) -> int | None:
         """Messages arrived; the newest PublishTime of those that came in their order."""
@@ -109,7 +114,8 @@ class Clocks:
                 theirs = self._told("server", self._server.note(block.publish_ns, block.receive_mono))
                 newest = block.publish_ns
                 ahead = newest - block.receive_ns
-                self.ahead_ns = ahead if own or theirs else max(self.ahead_ns, ahead)
+                self.ahead_ns = ahead if own or theirs or not self._is_known else max(self.ahead_ns, ahead)
+                self._is_known = True
         return newest
 
     def _told(self, clock: str, step_ns: int) -> int:

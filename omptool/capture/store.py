@@ -11,9 +11,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from omptool.capture import account
 from omptool.capture.account import Account
-from omptool.capture.backfill import Window
 from omptool.capture.filler import Filler
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
@@ -21,13 +22,15 @@ from omptool.capture.rows import Block, Encoded, RowEncoder
 from omptool.capture.steps import Clocks
 from omptool.capture.together import Books, Entry, append_together
 from omptool.capture.typechanges import TypeChange
+from omptool.capture.windows import Windows
 from omptool.model import status
 from omptool.model.datatypes import Kind
 from omptool.model.nodes import MonitoredNode
-from omptool.model.vocabulary import GapReason, GapState
+from omptool.model.vocabulary import GapReason
 from omptool.protocol.statement import Statement
 
 if TYPE_CHECKING:
+    from omptool.capture.position import Position
     from omptool.capture.resume import Left
 
 
@@ -50,9 +53,8 @@ class RecordingStore:
         fills: whether windows are to be filled from history.
 
     Attributes:
-        name: what its rows, journal entries and windows call the server (C1).
+        epoch: of its newest subscription.
         rows: telemetry rows stored, committed or not.
-        gaps: windows written, by reason; one that is written again counts once.
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
         last_cause: why it was last not connected; empty = always was.
@@ -61,46 +63,71 @@ class RecordingStore:
     def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
         self.books = books
         self._writer = books.writer
-        self._number = f"{run}.{number}" if run else str(number)
-        self.name = label
-        self._epoch = 0
-        self._sub: int | None = None
+        self._windows = Windows(books.writer, label, f"{run}.{number}" if run else str(number))
+        self.epoch = 0
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._published_ns: int | None = None
         self._created_ns = 0
-        self._outage: Outage | None = None
-        self._outages = 0
-        self._failed: dict[int, Outage] = {}
         self.filler = Filler(books.writer, books.quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
-        self.gaps: Counter[str] = Counter()
         self.unknown_types: tuple[str, ...] = ()
         self._clocks = Clocks(self._clock_set)
         self._pauses = Pauses()
 
-    def adopt(self, left: Left) -> None:
-        """Go on where an earlier run left this server: values may be missing from there until its items exist again."""
-        self.name, self._epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
+    def adopt(self, left: Left, *, is_held: bool = False) -> None:
+        """Go on where an earlier run left this server: values may be missing from there until its items exist again.
+
+        Args:
+            is_held: no window yet; `rejoined` or `ended` follows. A capture that dies meanwhile has one anyhow.
+        """
+        self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self.books.types.describe(left.identity, left.nodes)
-        start, by_our_clock = left.since_ns, left.by_our_clock
-        for gap in left.windows:
-            outage = Outage(str(gap.key), GapReason(gap.reason), gap.start_ns, gap.detail, gap.sub)
-            if gap.node is not None:
-                self._failed[gap.node] = outage
-            elif gap == left.ended:
-                self._outage = outage
-            else:  # it was away already; from here on we were
-                start, by_our_clock = max(gap.start_ns, left.recorded_ns), False
-                self._gap(outage.reason, gap.start_ns, start, detail=gap.detail, key=gap.key, sub=gap.sub)
-                continue
-            self.gaps[outage.reason] += 1
-        if self._outage is None:
-            self._sub = left.sub
-            self._begin_outage(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, by_our_clock=by_our_clock)
-        assert self._outage is not None
-        self._outage.is_foreign = left.is_foreign
+        self.books.types.changes(left.last_values)
+        start, by_our_clock = self._windows.adopt(left)
+        if self._windows.outage is None:
+            self._windows.sub = left.sub
+            reason = GapReason.CLIENT_STOPPED
+            self._begin_outage(reason, start, _NOT_RUNNING, by_our_clock=by_our_clock, is_held=is_held)
+        assert self._windows.outage is not None
+        self._windows.outage.is_foreign = left.is_foreign
+
+    def rejoined(self, at: Position) -> None:
+        """The subscription of an earlier run goes on, its numbers and account with it, and there is no window."""
+        self._windows.outage, self._windows.sub, self.last_cause = None, at.sub, ""
+        self._account = Account(at.rows, at.undecodable)
+        self._encoder = RowEncoder(
+            len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1,
+            memory=self.books.nodes,
+        )  # fmt: skip
+        self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor)
+        self._clocks.go_on()
+        self._published_ns = None
+        self._created_ns = at.began_ns
+
+    @property
+    def name(self) -> str:
+        """What its rows, journal entries and windows call the server (C1)."""
+        return self._windows.server
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._windows.server = name
+
+    @property
+    def gaps(self) -> Counter[str]:
+        """Windows written, by reason; one that is written again counts once."""
+        return self._windows.gaps
+
+    @property
+    def sub(self) -> int | None:
+        """The subscription that stands, as the capture calls it."""
+        return self._windows.sub
+
+    @property
+    def _outage(self) -> Outage | None:
+        return self._windows.outage
 
     def describe(self, server: ServerIdentity, nodes: Sequence[MonitoredNode]) -> None:
         """Record the server and its nodes; before the first row that uses their handles."""
@@ -132,40 +159,34 @@ class RecordingStore:
         before = self._encoder
         if self.filler is not None:
             self.filler.subscribed(handles)
-        self._epoch += 1
+        self.epoch += 1
         promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
         facts = {"publishing_ms": publishing_ms, **promised, **facts}
         self._account = Account()
-        self._sub = self._writer.subscription(
-            self.name, epoch=self._epoch, subscription_id=subscription_id, detail=facts
+        self._windows.sub = sub = self._writer.subscription(
+            self.name, epoch=self.epoch, subscription_id=subscription_id, detail=facts
         )
         self._encoder = RowEncoder(
             len(handles),
-            sub=self._sub,
+            sub=sub,
             started_ns=created_ns[0],
             slack_ns=round(publishing_ms * 1e6),
             base=handles.start - 1,
             memory=self.books.nodes,
         )
         self._published_ns = None
-        self._writer.mark(self._sub, max(self.since(None), 0))
+        self._writer.mark(sub, max(self.since(None), 0))
         self._created_ns = created_ns[1]
         step_ns = self._clocks.back(created_ns[1], *now_ns)
-        for handle in [handle for handle in self._failed if handle not in handles]:  # it has another one now
-            self.item_created(handle, created_ns[1])
+        self._windows.handles(handles, created_ns[1])
         if self._outage is not None and not self._runs_on_its_own(before, self._outage):
             self._end_outage(before.clock.until(created_ns[1]) if before else created_ns[1], step_ns)
-
-    @property
-    def sub(self) -> int | None:
-        """The subscription that stands, as the capture calls it."""
-        return self._sub
 
     def note(self, kind: str, detail: Mapping[str, Any], time_ns: int | None = None) -> None:
         """Add a journal entry."""
         if kind == "client_slow":
             self.paused(time.time_ns() if time_ns is None else time_ns, detail["seconds"])
-        self._writer.journal(kind, server=self.name, sub=self._sub, detail=detail, time_ns=time_ns)
+        self._writer.journal(kind, server=self.name, sub=self.sub, detail=detail, time_ns=time_ns)
 
     def paused(self, end_ns: int, seconds: float) -> None:
         """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
@@ -180,20 +201,11 @@ class RecordingStore:
         """An item that the server would not create: nothing of it is in the capture from here on."""
         detail = {"node_id": node_id, "status": code, "status_name": status.name(code)}
         self.note("item_failed", detail)
-        if handle not in self._failed:
-            outage = Outage(f"item {handle} {since_ns}", GapReason.ITEM_FAILED, since_ns, detail, self._sub)
-            self._failed[handle] = outage
-            self._gap(outage.reason, since_ns, None, node=handle, detail=detail, key=outage.key)
+        self._windows.item_failed(handle, since_ns, detail)
 
     def item_created(self, handle: int, at_ns: int) -> None:
         """An item exists; where it had failed before, its window ends."""
-        outage = self._failed.pop(handle, None)
-        if outage is not None:
-            self.gaps[outage.reason] -= 1
-            self._gap(
-                outage.reason, outage.start_ns, max(at_ns, outage.start_ns), node=handle, detail=outage.detail,
-                key=outage.key, sub=outage.sub,
-            )  # fmt: skip
+        self._windows.item_created(handle, at_ns)
 
     @property
     def encoder(self) -> RowEncoder:
@@ -264,23 +276,20 @@ class RecordingStore:
 
     def resumed(self) -> None:
         """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
-        self._outage = None
+        self._windows.outage = None
 
     def ended(self, reason: GapReason) -> None:
         """The subscription that was lost is gone: its window stands, until there is a new one."""
-        outage = self._outage
-        if outage is not None and outage.is_held:
-            outage.reason, outage.is_held = reason, False
-            self._write_account(is_last=True)
-            self._open_window(outage)
+        self._write_account(is_last=True)
+        self._windows.give_up(reason)
 
     def stopped_early(self, reason: GapReason, cause: str) -> None:
         """The recording could not go on for a reason on our side."""
         if self._outage is not None:
             self.ended(self._outage.reason)
         if self._encoder is not None:
-            key = f"end {self._number}"
-            self._gap(reason, self.since(self._published_ns), None, detail={"cause": cause}, key=key)
+            key = f"end {self._windows.number}"
+            self._windows.write(reason, self.since(self._published_ns), None, detail={"cause": cause}, key=key)
 
     def finish(self) -> None:
         """The capture ends: so does a window that is open, by the server's clock as far as it is known."""
@@ -289,6 +298,7 @@ class RecordingStore:
             self.ended(self._outage.reason)
         if self._outage is not None and not self._runs_on_its_own(self._encoder, self._outage):
             self._end_outage(time.time_ns() + self._clocks.ahead_ns)
+        self._windows.bound_holes(time.time_ns() + self._clocks.ahead_ns, self.sub)
 
     def _runs_on_its_own(self, encoder: RowEncoder | None, outage: Outage) -> bool:
         """Whether a window can only be ended by rows: their clock is not the server's."""
@@ -297,45 +307,26 @@ class RecordingStore:
     def _begin_outage(
         self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
     ) -> None:
-        self._outages += 1
-        key = f"outage {self._number}.{self._outages}"
-        detail = {"cause": cause} if self._sub is None else {"cause": cause, "epoch": self._epoch}
-        self._outage = Outage(key, reason, start_ns, detail, self._sub, by_our_clock, is_held)
+        self._windows.begin(reason, start_ns, cause, self.epoch, by_our_clock=by_our_clock, is_held=is_held)
         self.last_cause = cause
-        if not is_held:
-            self._open_window(self._outage)
-
-    def _open_window(self, outage: Outage) -> None:
-        self._gap(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)
-        self._sub = None
 
     def _end_outage(self, end_ns: int | None, step_ns: int = 0) -> None:
-        """Write the window again, with its end; twice, by the old clock and by the new, where the server's was set."""
-        outage = self._outage
-        if outage is None or end_ns is None:
-            return
-        self._outage = None
-        start_ns = outage.start_ns + (self._clocks.ahead_ns if outage.by_our_clock else 0)
-        self.gaps[outage.reason] -= 1
-        spans = [(start_ns, end_ns - step_ns), (start_ns + step_ns, end_ns)] if step_ns else [(start_ns, end_ns)]
-        for number, span in enumerate(spans):
-            key, ends = outage.key + number * ".new", (min(span), max(span))
-            self._gap(outage.reason, *ends, detail=outage.evidence, key=key, sub=outage.sub)
+        for window in self._windows.end(end_ns, self._clocks.ahead_ns, step_ns) if end_ns is not None else ():
             if self.filler is not None:
-                self.filler.ended(Window(key, outage.sub, outage.reason, outage.evidence, *ends))
+                self.filler.ended(window)
 
     def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""
         sent = [block.publish_ns for block in blocks if block.publish_ns is not None and not block.is_republished]
-        if self._sub is None or not (sent or self._published_ns):
+        if self.sub is None or not (sent or self._published_ns):
             return None
-        return self._sub, max(self.since(sent[-1] if sent else self._published_ns), 0)
+        return self.sub, max(self.since(sent[-1] if sent else self._published_ns), 0)
 
     def _clock_set(self, clock: str, step_ns: int) -> None:
         self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
-        if self._sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
+        if self.sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
             said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
             self.note(account.KIND, said)
 
@@ -356,34 +347,15 @@ class RecordingStore:
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None
-            self._gap(reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail)
+            self._windows.write(
+                reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail
+            )
 
     def _lost(self, hole: Hole) -> None:
-        start, end = self._window(hole.before_ns, hole.after_ns)
-        if end is not None:
-            start, end = min(start, end), max(start, end)
-        self._gap(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
+        self._windows.hole(hole, *self._window(hole.before_ns, hole.after_ns))
 
     def since(self, publish_ns: int | None) -> int:
         """Where a window begins after this PublishTime."""
         if self._encoder is None:
             return time.time_ns() if publish_ns is None else publish_ns
         return self._encoder.clock.since(publish_ns)
-
-    def _gap(
-        self,
-        reason: GapReason,
-        start_ns: int,
-        end_ns: int | None,
-        *,
-        node: int | None = None,
-        missing: int | None = None,
-        detail: Mapping[str, Any] | None = None,
-        key: str | None = None,
-        sub: int | None = None,
-    ) -> None:
-        self.gaps[str(reason)] += 1
-        self._writer.gap(
-            reason, server=self.name, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED,
-            node=node, sub=self._sub if sub is None else sub, missing=missing, detail=detail, key=key,
-        )  # fmt: skip

@@ -140,16 +140,16 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
     if capture.finished:
         return
     detail = {"cause": "still being written" if capture.is_being_written else "the writer ended without a stop"}
-    recorded = last_recorded(capture) or 0
-    latest = {entry.server: entry.sub for entry in capture.journal_entries if entry.kind == "subscribe"}
+    recorded, until = last_recorded(capture) or 0, counted_until(capture)
+    subscribed = [entry for entry in capture.journal_entries if entry.kind == "subscribe"]
+    latest = {entry.server: entry.sub for entry in subscribed if entry.sub is not None}
     left = {gap.server for gap in capture.gap_entries if gap.reason == GapReason.CLIENT_STOPPED and gap.end_ns is None}
     for server in _servers(capture):
         if server in left:  # stopped before, and not recorded again since
             continue
-        sub = latest.get(server)
         yield {
             "server": server,
-            "start_time": (recorded if sub is None else _counted_until(capture, sub, recorded)) // 1000,
+            "start_time": until.get(latest.get(server, -1), recorded) // 1000,
             "reason": GapReason.CLIENT_STOPPED,
             "state": GapState.EXPLAINED,
             "detail": _json(detail | {"torn_bytes": capture.torn_bytes}),
@@ -157,11 +157,10 @@ def _unfinished(capture: Capture) -> Iterator[dict[str, Any]]:
         }
 
 
-def _counted_until(capture: Capture, sub: int, recorded: int) -> int:
-    """Everything that a subscription sent before is in the capture: its last batch says so, or its last account."""
-    entry = evidence.newest(capture).get(sub)
-    known = [capture.until.get(sub), entry.until if entry else None]
-    return max((ns for ns in known if ns is not None), default=recorded)
+def counted_until(capture: Capture) -> dict[int, int]:
+    """By `sub` handle the moment before which everything it sent is in the capture, by its last batch or account."""
+    accounts = {sub: entry.until for sub, entry in evidence.newest(capture).items() if entry.until is not None}
+    return {sub: max(capture.until.get(sub, 0), accounts.get(sub, 0)) for sub in capture.until.keys() | accounts.keys()}
 
 
 def last_recorded(capture: Capture) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -193,7 +194,8 @@ def capture(
                 format=format,
                 order=order,
                 upkeep=upkeep,
-            )
+            ),
+            is_busy=True,
         )
 
 
@@ -217,7 +219,10 @@ async def _record(
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
     from omptool.cli.metrics import Metrics
+    from omptool.config import sessions_folder
 
+    gc.freeze()  # what was imported stays; looking through it again and again costs, with thousands of connections
+    gc.set_threshold(20_000, 20, 20)
     facts = Progress()
     async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
@@ -231,6 +236,7 @@ async def _record(
             backfill=backfill,
             upkeep=upkeep,
             progress=facts,
+            sessions=sessions_folder(),
         )
     last_word(result, output)
     logfile.summary(result) if result else None

@@ -7,7 +7,7 @@ refused, and a token is named by its file.
 """
 
 from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
-from omptool.config.files import read, user_file
+from omptool.config.files import read, sessions_folder, user_file
 from omptool.config.loading import FILE_NAME, Config, File, Value, load
 from omptool.config.noderules import NODE_SETTINGS, NodeRule
 from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url
@@ -28,5 +28,6 @@ __all__ = [
     "checked_url",
     "load",
     "read",
+    "sessions_folder",
     "user_file",
 ]

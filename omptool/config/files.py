@@ -37,6 +37,15 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return Path(base) / "omptool" / FILE_NAME
 
 
+def sessions_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where captures note what `--resume` needs to take up sessions again; may not exist."""
+    environ = os.environ if environ is None else environ
+    if sys.platform == "win32" and "LOCALAPPDATA" in environ:
+        return Path(environ["LOCALAPPDATA"]) / "omptool" / "sessions"
+    base = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111  as above
+    return Path(base) / "omptool" / "sessions"
+
+
 def pki_folder(environ: Mapping[str, str]) -> Path:
     """Where certificates lie unless a setting says otherwise; may not exist."""
     return user_file(environ).parent / "pki"

@@ -92,6 +92,8 @@ async def run(
             return await chunk(part)
         return decode(body, part)
 
+    if len(items) <= size:
+        return await chunk(items) if items else []
     tasks = [asyncio.create_task(chunk(part)) for part in _cut(items, size)]
     try:
         return [result for task in tasks for result in await task]

@@ -17,7 +17,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from omptool.errors import OmptoolError, ServerRefused, UsageError
-from omptool.opcua import faults, hooks, hooks_publish
+from omptool.opcua import faults, hooks, hooks_framing
 
 DEFAULT_PORT = 4840
 """Registered for opc.tcp."""
@@ -177,11 +177,12 @@ def _new_client(url: str, timeout_s: float) -> Client:
     This is where a SecurityPolicy, a certificate and a user identity are set once the configuration carries them.
     """
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
-    hooks.install(client, hooks_publish.PublishProtocol)
+    hooks.install(client, hooks_framing.FramingProtocol)
     client.name = client.description = "omptool"
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
     client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
+    client.nodes = None  # type: ignore[assignment]  # 27 objects that nobody uses, and there may be 3,000 clients
     return client

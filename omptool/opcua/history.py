@@ -25,8 +25,11 @@ MOST_NODES = 50
 VALUES_PER_NODE = 1000
 """Of one request: at most 50,000 values are in memory at once."""
 
-_EMPTY_PAGES = 3
-"""A server that promises more and sends nothing so often has no more."""
+_IDLE_PAGES = 3
+"""A server that promises more and so often sends nothing, or nothing newer, has no more."""
+
+_MOST_PAGES = 100_000
+"""Of one node: a server that always has one more, a little newer, is left alone after these."""
 
 ENDLESS = "promises more values and sends none"
 
@@ -77,20 +80,37 @@ async def _read(
 ) -> None:
     """All pages of some nodes."""
     asked = {at: (session.encode(node_id), b"") for at, node_id in nodes.items()}
-    empty = dict.fromkeys(nodes, 0)
+    pages = {at: _Pages() for at in nodes}
     while asked:
         request = requests.history_read(asked.values(), *window, values=VALUES_PER_NODE)
         results = batch.matched(parse_history_read_response(await session.checked(request)), len(asked))
         following: dict[int, tuple[bytes, bytes]] = {}
         for (at, (encoded, _)), result in zip(asked.items(), results, strict=True):
-            if result.values:
-                await on_values(at, decode_data_values(result.items, result.values))
-            empty[at] = 0 if result.values else empty[at] + 1
-            if result.continuation and not result.status >> 31 and empty[at] < _EMPTY_PAGES:
+            columns = decode_data_values(result.items, result.values) if result.values else None
+            goes_on = pages[at].goes_on(columns)
+            if columns is not None:
+                await on_values(at, columns)
+            if result.continuation and not result.status >> 31 and goes_on:
                 following[at] = (encoded, result.continuation)
             else:
                 endings[at] = _ending(result)
         asked = following
+
+
+class _Pages:
+    """Whether what comes of a node gets anywhere: a continuation point proves nothing, newer values do."""
+
+    def __init__(self) -> None:
+        self._newest = -1
+        self._idle = self._count = 0
+
+    def goes_on(self, columns: ItemColumns | None) -> bool:
+        """Take in a page; whether another one may bring something."""
+        self._count += 1
+        newest = -1 if columns is None else int(max(columns.source_ticks.max(), columns.server_ticks.max()))
+        self._idle = 0 if newest > self._newest else self._idle + 1
+        self._newest = max(newest, self._newest)
+        return self._idle < _IDLE_PAGES and self._count < _MOST_PAGES
 
 
 def _ending(result: HistoryResult) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,9 +24,11 @@ from asyncua.client.ua_session import SessionState, UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, variant_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
+
+from omptool.model.times import unix_ns_to_ticks
 
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
     UASocketProtocol: (
@@ -88,6 +91,9 @@ better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
 _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
+_TYPE_ID = struct.Struct("<BBH")
+_REQUEST_HEADER = struct.Struct("<qIIiI3x")
+"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
 _BODY_AFTER_HEADERS = 24
@@ -99,21 +105,13 @@ class ForbiddenServiceError(AssertionError):
 
 
 class RawRequest:
-    """A request whose parameters are encoded already; asyncua's encoder costs more than a server needs for the answer.
+    """A request that is encoded behind its RequestHeader: asyncua's encoder costs more than the server's answer."""
 
-    `RequestHeader` is what asyncua expects to fill in; `parameters` is everything behind it.
-    """
-
-    __slots__ = ("RequestHeader", "parameters", "service_id")
+    __slots__ = ("parameters", "service_id")
 
     def __init__(self, service_id: int, parameters: bytes) -> None:
         self.service_id = service_id
         self.parameters = parameters
-        self.RequestHeader = ua.RequestHeader()
-
-    def body(self) -> bytes:
-        """The message body: encoding id as a four-byte NodeId, request header, parameters."""
-        return struct.pack("<BBH", 1, 0, self.service_id) + struct_to_binary(self.RequestHeader) + self.parameters
 
 
 class GuardedProtocol(UASocketProtocol):
@@ -134,6 +132,8 @@ class GuardedProtocol(UASocketProtocol):
         self.closed = asyncio.Event()
         self._incoming = bytearray()
         self._message_size = 0
+        self._head_of: Any = None
+        self._head = b""
 
     def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
         if not is_allowed(request):
@@ -143,14 +143,27 @@ class GuardedProtocol(UASocketProtocol):
             return super()._send_request(request, timeout, message_type)
         if self.transport is None:
             raise ConnectionError("Connection is not open")
-        self._setup_request_header(request.RequestHeader, timeout)
+        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+        self._send_raw(request, timeout, future)
+        return future
+
+    def _send_raw(self, request: RawRequest, timeout: float, answer: Any) -> None:
+        """Send a request that is encoded already; `answer` stands for the future of its raw answer."""
+        if self._head_of is not self.authentication_token:
+            self._head_of = self.authentication_token
+            self._head = nodeid_to_binary(self._head_of)
+        self._request_handle += 1
+        at, hint = unix_ns_to_ticks(time.time_ns()), int(timeout * 1000)
+        header = _REQUEST_HEADER.pack(at, self._request_handle, 0, -1, hint)
+        body = b"".join((_TYPE_ID.pack(1, 0, request.service_id), self._head, header, request.parameters))
         self.revolve_security_token()
         self._request_id += 1
-        message = self._connection.message_to_binary(request.body(), request_id=self._request_id)
-        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
-        self._callbackmap[self._request_id] = future
-        self.transport.write(message)
-        return future
+        self._callbackmap[self._request_id] = answer
+        assert self.transport is not None
+        self.transport.write(self._framed(body))
+
+    def _framed(self, body: bytes) -> bytes:
+        return self._connection.message_to_binary(body, request_id=self._request_id)
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into chunks: linear in its length, and never more than `MAX_CHUNK` held."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol
 from omptool.errors import OmptoolError, OutputFailed, Unreachable
 from omptool.opcua.backoff import STARTING, Backoff
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
 from omptool.opcua.hooks import SessionKey
 from omptool.opcua.items import MonitoredItem, RequestedItem
@@ -69,17 +70,21 @@ class Left:
     Attributes:
         subscription: None when that is gone for certain.
         start_time: of the server; another one is another life, which knows nothing of this one.
+        namespaces: of the server; what the indexes in its values mean.
         since: monotonic seconds of the loss; after `lasts_s` nobody keeps a subscription any more.
         fruitless: lives in a row in which nothing came.
+        is_inherited: whether another process had it, so that nobody is told of its end what is on disk already.
     """
 
     key: SessionKey
     subscription: Kept
     start_time: int | None
+    namespaces: tuple[str, ...]
     ending: Ending
     since: float
     lasts_s: float
     fruitless: int = 0
+    is_inherited: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -140,6 +145,7 @@ class Link:
         server: ServerConfig,
         owner: Owner,
         flusher: Flusher,
+        gate: Gate,
         *,
         publishing_ms: float,
         backoff: Backoff | None = None,
@@ -150,6 +156,7 @@ class Link:
         self.retry_at = 0.0
         self._owner = owner
         self._flusher = flusher
+        self._gate = gate
         self._publishing_ms = publishing_ms
         self._backoff = backoff or Backoff()
         self._subscriber: Subscriber | None = None
@@ -166,6 +173,10 @@ class Link:
     def silent_s(self) -> float:
         """Seconds since the server was last heard; 0 while nothing is due."""
         return self._subscriber.silent_s if self._subscriber and self.state is LinkState.RECEIVING else 0.0
+
+    def inherit(self, left: Left) -> None:
+        """Before `run`: another process left this at the server, and it is asked for before anything is made anew."""
+        self._left = left
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set.
@@ -198,7 +209,7 @@ class Link:
         async with contextlib.AsyncExitStack() as stack:
             self.state = LinkState.CONNECTING
             left = self._left
-            session = await unless(stop, stack.enter_async_context(self._connect(left)))
+            session = await unless(stop, stack.enter_async_context(self._connected(left)))
             if session is None:
                 return None
             if left is not None:
@@ -206,6 +217,8 @@ class Link:
                 if await unless(stop, self._rejoin(session, left)):
                     return await self._receive(session, (), stop)
             if stop.is_set():
+                if left is not None and left.is_inherited:
+                    session.leave()  # nothing was taken over yet: it stays there for the next one
                 return None
             self.state = LinkState.PREPARING
             items = await unless(stop, self._owner.prepare(session))
@@ -214,22 +227,30 @@ class Link:
             self.state = LinkState.SUBSCRIBING
             return await self._receive(session, items, stop)
 
-    def _connect(self, left: Left | None) -> contextlib.AbstractAsyncContextManager[Session]:
-        server = self._route.server
-        opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
-        return connect(server, opening_s=opening_s, resume=left.key if left else None)
+    @contextlib.asynccontextmanager
+    async def _connected(self, left: Left | None) -> AsyncIterator[Session]:
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._gate.turn():
+                server = self._route.server
+                opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
+                session = await stack.enter_async_context(
+                    connect(server, opening_s=opening_s, resume=left.key if left else None)
+                )
+            yield session
 
     async def _rejoin(self, session: Session, left: Left) -> bool:
         """Whether the subscription of before is this session's, and up to date; if not, its end is told."""
         intake = left.subscription.intake
         is_same = session.resumed or session.application_uri == left.key.application_uri
         if session.server_start_time != left.start_time and None not in (session.server_start_time, left.start_time):
-            is_elsewhere = session.url != self._route.taken
+            is_elsewhere = session.url != self._route.taken and not left.is_inherited
             refusal, kind = "the server began anew", EndKind.RESTARTED
             if is_elsewhere:
                 refusal, kind = "another one answers at the other address", left.ending.kind
         elif not is_same:
             refusal, kind = "it is another server now", left.ending.kind
+        elif tuple(session.namespaces[: len(left.namespaces)]) != left.namespaces:
+            refusal, kind = "its namespaces have other indexes now", left.ending.kind
         else:
             try:
                 refusal, kind = await rejoin(session, intake), left.ending.kind
@@ -239,7 +260,7 @@ class Link:
         if not refusal:
             detail = {"session": "kept" if session.resumed else "new", "subscription_id": intake.sub}
             self._owner.event(Event("resumed", intake.sub, detail))
-            await self._owner.resumed(session)
+            await self._owned(self._owner.resumed(session))
             self._stands(session)
             return True
         self._owner.event(Event("not_resumed", intake.sub, {"cause": refusal}))
@@ -260,6 +281,9 @@ class Link:
         left, self._left = self._left, None
         if left is None:
             return
+        if left.is_inherited:
+            await self._owner.ended(left.ending)
+            return
         intake = left.subscription.intake
         intake.close()
         if intake.buffer:
@@ -267,7 +291,10 @@ class Link:
         await self._owner.ended(replace(left.ending, kind=kind or left.ending.kind))
 
     async def _receive(self, session: Session, items: Sequence[RequestedItem], stop: asyncio.Event) -> float | None:
+        place = await self._gate.enter()
+
         async def created(subscription: Subscription) -> None:
+            place.leave()
             await self._owned(self._owner.created(session, subscription))
             self._stands(session)
 
@@ -290,6 +317,8 @@ class Link:
             ending = await subscriber.run(stop)
         except StoreFailed as failure:
             raise self._blamed(failure.error) from None
+        finally:
+            place.leave()
         if ending.kind is EndKind.STOPPED:
             return None
         if not self._created:
@@ -353,9 +382,15 @@ class Link:
         return pause
 
 
+def lasts_s(granted: Subscription, timeout_s: float) -> float:
+    """How long a server may keep a subscription after the connection was lost, until nobody hopes any more."""
+    return granted.lifetime_s + IN_FLIGHT * granted.keep_alive_s + timeout_s
+
+
 def _left(session: Session, kept: Kept, ending: Ending, fruitless: int) -> Left:
-    lasts_s = kept.granted.lifetime_s + IN_FLIGHT * kept.granted.keep_alive_s + session.timeout_s
-    return Left(session.key, kept, session.server_start_time, ending, time.monotonic(), lasts_s, fruitless)
+    lasts = lasts_s(kept.granted, session.timeout_s)
+    namespaces, began = tuple(session.namespaces), session.server_start_time
+    return Left(session.key, kept, began, namespaces, ending, time.monotonic(), lasts, fruitless)
 
 
 def _words(error: BaseException) -> str:

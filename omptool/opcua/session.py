@@ -21,7 +21,7 @@ from omptool.errors import NotFound, OmptoolError, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import channel, faults, hooks, hooks_publish, requests
+from omptool.opcua import channel, faults, hooks, hooks_framing, requests
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
@@ -114,7 +114,7 @@ class Session:
         except (UaStatusCodeError, ConnectionError) as error:
             raise self.unanswered(error, what) from None
 
-    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_publish.Slot) -> None:
+    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_framing.Slot) -> None:
         """Send a PublishRequest; the raw answer, or the reason why there is none, goes to `slot`, without a time limit.
 
         Args:
@@ -128,7 +128,7 @@ class Session:
         numbers = [each for number in acknowledged for each in (sub, number)]
         try:
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_publish.publish(self._client, parameters, slot)
+            hooks_framing.publish(self._client, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
@@ -141,7 +141,7 @@ class Session:
     @property
     def lacks(self) -> tuple[str, ...]:
         """Names that this asyncua lacks, so that PublishRequests go the long way."""
-        return hooks_publish.missing(self._client)
+        return hooks_framing.missing(self._client)
 
     async def checked(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """`call`, and raise when the ServiceResult is Bad.

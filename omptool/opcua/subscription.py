@@ -283,6 +283,8 @@ class Subscriber:
             self._session, self._intake, self, self._on_event,
             count=self._in_flight, publishing_s=granted.publishing_ms / 1000,
         )  # fmt: skip
+        if self._session.lacks:
+            self._on_event(Event("long_way", granted.sub, {"asyncua_lacks": list(self._session.lacks)}))
         self._watch.begin()
         self._lanes.begin()
 

@@ -89,6 +89,8 @@ class EndKind(StrEnum):
     """Lost because nothing came any more, though the connection seemed to stand."""
     RESTARTED = "restarted"
     """Lost because the server began anew."""
+    NOT_RUNNING = "not_running"
+    """Another process had it, and ended without a word."""
 
 
 @dataclass(frozen=True, slots=True)

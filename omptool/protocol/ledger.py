@@ -74,6 +74,7 @@ class Ledger:
         overruns: missing numbers that the server stopped keeping before they came: its retransmission queue ran over.
         restarts: how often the server began to count anew.
         refused_acknowledgements: how many acknowledgements the server did not accept.
+        is_inherited: whether another process received what came so far, and nobody knows what of it is acknowledged.
     """
 
     def __init__(self, expected: int = 1) -> None:
@@ -83,6 +84,7 @@ class Ledger:
         self.available: frozenset[int] = frozenset()
         self.received = self.duplicates = self.keep_alives = self.recovered = self.unnumbered = 0
         self.given_up = self.overruns = self.restarts = self.refused_acknowledgements = 0
+        self.is_inherited = False
         self._uncommitted: set[int] = set()
         self._due: dict[int, None] = {}
 
@@ -180,6 +182,10 @@ class Ledger:
         gone = self.available - kept
         if gone and self.missing:
             self.overruns += len(self._missing_of(gone))
+        if self.is_inherited and kept:
+            self.is_inherited = False
+            held = kept - self._uncommitted - set(self._missing_of(kept) if self.missing else ())
+            self._due.update(dict.fromkeys(sorted(number for number in held if 0 < self._age(number) <= _HALF)))
         self.available = kept
 
     def _missing_of(self, numbers: Iterable[int]) -> list[int]:

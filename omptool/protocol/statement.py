@@ -6,9 +6,10 @@ A statement goes with the notifications it counts, so that what is on disk can b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from omptool.protocol.ledger import Ledger
+from omptool.protocol.ledger import Ledger, Range
 
 
 class Open(NamedTuple):
@@ -55,11 +56,31 @@ class Statement(NamedTuple):
     missing: tuple[Open, ...]
 
 
+BLANK = Statement(1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ())
+"""Of a subscription of which nothing has come."""
+
+
+def ledger_of(said: Statement, lost: Iterable[Range]) -> Ledger:
+    """The ledger that goes on where another process stated its own; `lost` are the ranges it gave up.
+
+    What that process still had to acknowledge it did not say: the server does, with the next message.
+    """
+    ledger = Ledger(said.next)
+    ledger.first, ledger.received, ledger.recovered = said.first, said.received, said.republished
+    ledger.missing = [Range(hole.first, hole.last) for hole in said.missing]
+    ledger.lost, ledger.given_up, ledger.overruns = list(lost), said.lost, said.overruns
+    ledger.duplicates, ledger.keep_alives, ledger.restarts = said.duplicates, said.keep_alives, said.restarts
+    ledger.unnumbered, ledger.refused_acknowledgements = said.unnumbered, said.refused
+    ledger.is_inherited = True
+    return ledger
+
+
 class Account:
     """Counts what the ledger does not: the content of messages."""
 
-    def __init__(self) -> None:
-        self.values = self.bare = self.more = self.event_overflows = 0
+    def __init__(self, said: Statement = BLANK) -> None:
+        self.values, self.bare = said.values, said.bare
+        self.more, self.event_overflows = said.more, said.event_overflows
 
     def state(self, ledger: Ledger, missing: tuple[Open, ...], published_ticks: int) -> Statement:
         """As things stand now."""

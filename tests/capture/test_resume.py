@@ -17,6 +17,8 @@ from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
 from omptool.capture.resume import take_up
+from omptool.capture.store import RecordingStore
+from omptool.capture.together import Books
 from omptool.capture.verify import WINDOWS, verify
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig
@@ -145,6 +147,35 @@ def test_a_killed_recording_has_one_window_and_a_resumed_one_ends_it(server: Cou
     assert (verdict.verdict, verdict.items) == (WINDOWS, 3)
 
 
+def test_a_quiet_server_was_heard_until_its_last_keep_alive(tmp_path: Path) -> None:
+    """Nothing has changed for an hour, and keep-alives came: the hour is in the capture, though no row is of it."""
+    path = build.small(tmp_path / "a.omcap", close=False)
+    heard = T0 + 3600 * 10**9
+    writer = CaptureWriter.resume(take_up(path), clock=lambda: heard)
+    counts = {"first": 1, "next": 4, "received": 3, "values": 24, "rows": 24, "row": 24, "keep_alives": 1800}
+    writer.journal("ledger", server=build.SERVER.server, sub=1, detail={**counts, "end": True, "until": heard})
+    writer.close()
+    standing = take_up(path)
+    standing.lock.release()
+    assert standing.left[build.SERVER.server].since_ns == heard
+
+
+def test_a_type_that_changed_while_nobody_recorded_is_told(tmp_path: Path) -> None:
+    path = killed(tmp_path / "a.omcap")  # Doubles
+    standing = take_up(path)
+    writer = CaptureWriter.resume(standing)
+    books = Books(writer)
+    RecordingStore(books, 0, "press", 1).adopt(standing.left[build.SERVER.server])
+    integers = build.doubles([0.0] * 4)
+    integers.vtype[:] = [11, 6, 11, 6]
+    changes = books.types.changes(build.rows_of(integers))
+    writer.close()
+    assert [(each.handle, each.before, each.after) for each in changes] == [
+        (2, "Double", "Int32"),
+        (4, "Double", "Int32"),
+    ]
+
+
 def test_a_resumed_recording_keeps_handles_node_table_and_epochs(server: CountingServer, tmp_path: Path) -> None:
     path = tmp_path / "x.omcap"
     config = ServerConfig(server.url)
@@ -172,6 +203,16 @@ def test_another_selection_gets_handles_of_its_own(server: CountingServer, tmp_p
     carried = [batch for number, batch in capture.newest_batches() if not number]
     assert carried == [] or set(carried[0].column("node").to_pylist()) <= {1, 2, 3}
     assert {verdict.items for verdict in verify(capture).verdicts} == {3}
+
+
+def test_more_nodes_follow_those_that_have_a_handle(server: CountingServer, tmp_path: Path) -> None:
+    path = tmp_path / "x.omcap"
+    config = ServerConfig(server.url)
+    run(config, path, selection=Selection(globs=("Line1/Counter{1,2}",)))
+    run(config, path)
+    capture = Capture.open(path)
+    paths = {node.handle: node.node.path for _, table in capture.tables.tables for node in table.nodes if node.handle}
+    assert paths == {1: "Line1/Counter1", 2: "Line1/Counter2", 3: "Line1/Counter0"}
 
 
 def test_a_server_that_is_not_recorded_any_more_has_an_open_window(server: CountingServer, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
+from omptool.capture.outage import Hole
 from omptool.capture.reader import Capture
 from omptool.capture.rows import Block
 from omptool.capture.store import RecordingStore
@@ -49,6 +50,10 @@ class Stored:
             subscription_id=4711, handles=range(1, 5), created_ns=(server_ns, server_ns),
             now_ns=(own_ns, own_ns - build.T0), publishing_ms=500.0, facts={},
         )  # fmt: skip
+
+    def committed(self) -> Capture:
+        self.writer.commit()
+        return Capture.open(self.path)
 
     def close(self) -> Capture:
         self.store.finish()
@@ -97,6 +102,40 @@ def test_a_queue_that_ran_over_while_we_asked_for_nothing_is_our_doing(
     [window] = stored.close().gaps().to_pylist()
     assert window["reason"] == reason
     assert ("asked for nothing for 2.0 s" in window["detail"]) == (reason == "client_slow")
+
+
+def test_a_hole_of_which_the_end_is_not_known_ends_with_the_window_behind_it(stored: Stored) -> None:
+    """The last message did not decode, and the server is gone: one stretch, told twice, both with an end."""
+    at = build.T0 + S
+    stored.store.append([block(1, at)], [Hole(at, None, 1, {"first": 2, "last": 2})])
+    stored.store.lost(GapReason.CONNECTION_LOST, at, "the server closed the connection")
+    stored.store.ended(GapReason.CONNECTION_LOST)
+    assert [gap.end_ns for gap in stored.committed().gap_entries] == [None, None]
+    back = at + 10 * S
+    stored.subscribed(back, back)
+    lost, outage = stored.close().gap_entries
+    assert (lost.reason, lost.sub, lost.missing) == (GapReason.SEQUENCE_LOST, 1, 1)
+    assert lost.start_ns == outage.start_ns and lost.end_ns == outage.end_ns == back
+
+
+def test_a_hole_of_which_the_end_is_not_known_ends_with_the_capture(stored: Stored) -> None:
+    stored.store.append([block(1, build.T0 + S)], [Hole(build.T0 + S, None, 1, {"first": 2, "last": 2})])
+    [lost] = stored.close().gap_entries
+    assert lost.end_ns is not None and lost.end_ns > lost.start_ns
+
+
+def test_a_kill_while_the_server_is_away_leaves_a_window_from_the_last_message_on(stored: Stored) -> None:
+    """Whether values are missing was not known yet, so nothing was written: a reader says it all the same."""
+    at = build.T0 + 60 * S
+    stored.store.name = build.SERVER.server
+    stored.subscribed(build.T0, build.T0)
+    stored.store.append([block(1, at)])
+    stored.store.lost(GapReason.CONNECTION_LOST, at, "the server closed the connection")
+    assert stored.committed().gap_entries == []
+    build.abandon(stored.writer)
+    [window] = Capture.open(stored.path).gaps().to_pylist()
+    assert (window["reason"], window["end_time"]) == (GapReason.CLIENT_STOPPED, None)
+    assert window["start_time"] == datetime_of((at - 500_000_000) // 1000)
 
 
 @pytest.mark.parametrize(("set_s", "seconds"), [(0, []), (2, [2.0]), (30, [30.0]), (-3600, [-3600.0])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,12 +33,14 @@ def server(truth: Path) -> Iterator[CountingServer]:
 def test_every_value_that_is_absent_after_kill_and_resume_lies_in_a_tight_window(
     run_cli: Run, server: CountingServer, truth: Path, tmp_path: Path
 ) -> None:
+    """What would find the session again is lost each time."""
     folder = tmp_path / "x.omcap"
     for rows in (300, 600):
         process = start(tmp_path, "capture", server.url, "-o", "x.omcap", "--resume", *FAST)
         wait_for_rows(process, folder, rows)
         process.kill()
         process.communicate()
+        shutil.rmtree(tmp_path / "state")
     result = run_cli("capture", server.url, "-o", "x.omcap", "--resume", "--count", 200, *FAST)
     assert result.code == 3, result.err
     assert "1 window may lack values (the capture was not running)" in result.err

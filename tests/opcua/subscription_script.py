@@ -14,7 +14,7 @@ from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.faults import from_status
-from omptool.opcua.hooks_publish import Slot
+from omptool.opcua.hooks_framing import Slot
 
 TICKS_2026 = 134_116_128_000_000_000
 
@@ -47,6 +47,7 @@ class ScriptedServer:
 
     url = "opc.tcp://scripted"
     application_uri = "urn:scripted"
+    lacks: Sequence[str] = ()
 
     def __init__(self, *, publishing_ms: float = 20.0, keep_alive_count: int = 1000, timeout_s: float = 30.0) -> None:
         self.publishing_ms = publishing_ms
@@ -169,9 +170,7 @@ class ScriptedServer:
         self.republished.append(number)
         if number not in self.kept:
             return fault("BadMessageNotAvailable")
-        response = ua.RepublishResponse()
-        response.NotificationMessage = _notification_message(number, self.kept[number])
-        return bytes(struct_to_binary(response))
+        return republication(number, self.kept[number])
 
     def _create_items(self, request: Any) -> Any:
         items = request.Parameters.ItemsToCreate
@@ -211,6 +210,13 @@ def fault(name: str) -> bytes:
     """A ServiceFault."""
     response = ua.ServiceFault()
     response.ResponseHeader.ServiceResult = ua.StatusCode(status.code_of(name))
+    return bytes(struct_to_binary(response))
+
+
+def republication(number: int, data: list[tuple[int, float]]) -> bytes:
+    """A RepublishResponse."""
+    response = ua.RepublishResponse()
+    response.NotificationMessage = _notification_message(number, data)
     return bytes(struct_to_binary(response))
 
 

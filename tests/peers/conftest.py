@@ -25,6 +25,20 @@ def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
 
 
 @pytest.fixture(scope="session")
+def steady_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """All its values are Good: a queue of others that runs over, when its client is gone, is too much for the stack."""
+    with running_plant(tmp_path_factory.mktemp("steady"), steady=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def generous_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """Likewise; it hands subscriptions over, and lets them live as briefly as one likes."""
+    with running_plant(tmp_path_factory.mktemp("generous"), steady=True, transfers=True, lifetime_ms=500) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def small_plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     """The odd plant with limits of three."""
     with running_plant(tmp_path_factory.mktemp("small"), limits=3) as running:

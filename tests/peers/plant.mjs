@@ -12,7 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
-import { OPCUAServer } from "node-opcua-server";
+import { OPCUAServer, Subscription } from "node-opcua-server";
 import { addChanging, PERIOD_MS } from "./plant_changing.mjs";
 import { addMachines } from "./plant_machines.mjs";
 import { addNames, idText } from "./plant_names.mjs";
@@ -73,7 +73,7 @@ function addOddPlant(space) {
   const root = own.addObject({ organizedBy: space.rootFolder.objects, browseName: "Plant", nodeId: "s=Plant" });
   const folderOf = folders(own, root);
   const truth = { values: addValues(own, folderOf), typed: addTyped(space, own, folderOf), names: addNames(space, root), period_ms: PERIOD_MS };
-  return [truth, addChanging(own, root, options.history)];
+  return [truth, addChanging(own, root, options)];
 }
 
 function limitsOf(limit) {
@@ -87,6 +87,7 @@ function limitsOf(limit) {
 const COMPANIONS = ["di", "ia", "isa95JobControl", "machinery", "machineryJobs", "machineTool", "packML", "robotics"];
 
 async function main() {
+  if (options.lifetime_ms) Subscription.minimumLifetimeDuration = options.lifetime_ms;
   const home = fs.mkdtempSync(path.join(os.tmpdir(), "omptool-plant-"));
   const pki = (name) => new OPCUACertificateManager({ rootFolder: path.join(home, name), automaticallyAcceptUnknownCertificate: true });
   const port = await freePort();
@@ -97,6 +98,7 @@ async function main() {
     buildInfo: { productName: "Plant", manufacturerName: "Somebody else" },
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"),
     maxConnectionsPerEndpoint: 50, serverCapabilities: limitsOf(options.limits),
+    allowAnonymousSubscriptionTransferOnUnsecuredChannel: options.transfers === true,
   });
   await server.initialize();
   const space = server.engine.addressSpace;

@@ -28,7 +28,7 @@ const RANKS = { Profile: 1, Image: 2, Anything: -2 };
 /** Good, but every eleventh value Uncertain and every thirteenth Bad (with a value). */
 const statusOf = (k) => (k % 13 === 0 ? StatusCodes.BadSensorFailure : k % 11 === 0 ? StatusCodes.UncertainLastUsableValue : StatusCodes.Good);
 
-export function addChanging(own, root, keepsHistory = false) {
+export function addChanging(own, root, { history: keepsHistory = false, steady: isSteady = false } = {}) {
   const folder = own.addObject({ componentOf: root, browseName: "Changing", nodeId: "s=Changing" });
   const variables = Object.entries(KINDS).map(([name, make]) => {
     const variable = own.addVariable({
@@ -46,7 +46,7 @@ export function addChanging(own, root, keepsHistory = false) {
     const now = Math.floor(Date.now() / PERIOD_MS);
     if (last < now) {
       last += 1;
-      for (const [variable, make] of variables) variable.setValueFromSource(make(last), statusOf(last), new Date(last * PERIOD_MS));
+      for (const [variable, make] of variables) variable.setValueFromSource(make(last), isSteady ? StatusCodes.Good : statusOf(last), new Date(last * PERIOD_MS));
     }
     timer = setTimeout(step, last < now ? 5 : PERIOD_MS / 2);
   };

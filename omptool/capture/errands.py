@@ -1,0 +1,56 @@
+"""What a recording asks of one server beside its subscription: history for windows, reads and repeats in cycles.
+
+Begun anew with every session; what one of them fails at is its own. Knows when, not how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from omptool.capture.choosing import Found, beating, polled
+from omptool.capture.filling import Filling
+from omptool.capture.heartbeats import Heartbeats
+from omptool.capture.outcome import values_of
+from omptool.capture.polling import Polling
+from omptool.opcua.items import MonitoredItem
+from omptool.opcua.session import Session
+
+if TYPE_CHECKING:
+    from omptool.capture.recorder import Recording
+    from omptool.capture.store import RecordingStore
+
+
+class Errands:
+    """Of one server."""
+
+    def __init__(self, recording: Recording, is_capturing: Callable[[], bool]) -> None:
+        self.polling = Polling(recording)
+        self.heartbeats = Heartbeats(recording, is_capturing)
+        self._filling = Filling(recording)
+
+    async def fill(
+        self,
+        session: Session,
+        store: RecordingStore,
+        found: Found | None,
+        items: Sequence[MonitoredItem],
+        base: int,
+        publishing_ms: float,
+    ) -> None:
+        """There are new items, so a window may have ended; the first node's handle is `base` + 1."""
+        by_id = {node.node_id: node for node in found.chosen} if found else {}
+        monitored = [item for item in values_of(items) if item.is_monitored]
+        nodes = {base + item.requested.handle: by_id[item.requested.node_id] for item in monitored}
+        await self._filling.start(session, store, nodes, publishing_ms)
+
+    async def start_cycles(self, session: Session, store: RecordingStore, found: Found, base: int) -> None:
+        """What is read and repeated in this session."""
+        await self.polling.start(session, store, polled(found.chosen, found.asked, base))
+        await self.heartbeats.start(store, beating(found.chosen, found.asked, base))
+
+    async def stop(self) -> None:
+        """Nothing more is asked for."""
+        await self._filling.stop()
+        await self.polling.stop()
+        await self.heartbeats.stop()
