@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import operating, settings
+from omptool.cli.access import Access
 from omptool.cli.capture_events import (
     EventFieldOption,
     EventSeverityOption,
@@ -45,16 +46,23 @@ from omptool.cli.operating import (
     RotateSizeOption,
 )
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     DryRunOption,
     ForceOption,
     FormatOption,
     LockOption,
+    PasswordFileOption,
     ProgressMode,
     ProgressOption,
+    SecurityOption,
     SelectOption,
     TimeoutOption,
+    TrustFirstOption,
     TzOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
 from omptool.cli.output import Rows, emit
 from omptool.cli.signals import run_async, run_until_stopped
@@ -130,6 +138,13 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     metrics: MetricsOption = None,
@@ -160,12 +175,13 @@ def capture(
     loaded = settings.load(config, intervals)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
     typed = Typed(
         select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
         poll, heartbeat, alarms,
     )  # fmt: skip
-    what = asked(loaded, servers or (), typed, timeout)
+    what = asked(loaded, servers or (), typed, timeout, access)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError(

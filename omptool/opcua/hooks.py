@@ -13,27 +13,28 @@ import asyncio
 import logging
 import struct
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient, UASocketProtocol
-from asyncua.client.ua_session import SessionState, UaSession
+from asyncua.client.ua_session import UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, variant_from_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
 from omptool.model.times import unix_ns_to_ticks
+from omptool.protocol.wire import service_result
 
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
     UASocketProtocol: (
         "_send_request",  # sends one request and hands out the future of its raw answer
         "_process_received_data",  # takes one complete chunk
+        "_process_received_message",  # takes one complete message
         "_fail_all_pending",  # wakes every waiting request
         "_setup_request_header",  # authentication token, request handle and TimeoutHint
         "_callbackmap",  # request id to future
@@ -192,6 +193,13 @@ class GuardedProtocol(UASocketProtocol):
             self._take(kind, final, chunk)
         return position
 
+    def _process_received_message(self, msg: Any) -> None:
+        """asyncua cannot read a ServiceFault in answer to OpenSecureChannel: its reason is kept here."""
+        if not self._connection.is_open() and isinstance(msg, ua.Message):
+            code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
+            self.fault_code = code if code >> 31 else 0
+        super()._process_received_message(msg)
+
     def eof_received(self) -> None:
         """Keep what a peer said before it hung up: fewer than 8 bytes are no header, but may tell what it speaks."""
         if self._incoming and self.fault is None:
@@ -332,11 +340,6 @@ def unix_ns(value: Any) -> int | None:
     return None if aware.year == 1601 else round(aware.timestamp() * 1_000_000) * 1000
 
 
-def decode_variant(raw: bytes) -> Any:
-    """The Python value in the bytes of a Variant."""
-    return variant_from_binary(Buffer(raw)).Value
-
-
 def start_channel_renewal(client: Client) -> None:
     """Let asyncua renew the security token at 75 % of its lifetime; a renewal that fails ends the connection."""
     client._start_renew_loop()
@@ -350,42 +353,8 @@ def start_channel_renewal(client: Client) -> None:
     task.add_done_callback(ended)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """What it takes to activate a session again on another secure channel (Part 4, 5.7.3), and whose it is."""
-
-    authentication_token: Any = field(repr=False)
-    server_nonce: bytes | None = field(repr=False)
-    policy_ids: tuple[Any, ...] = field(repr=False)
-    application_uri: str = field(repr=False)
-
-
-def session_key(client: Client, application_uri: str) -> SessionKey:
-    """The key of the client's session."""
-    token = client.uaclient.session.authentication_token
-    return SessionKey(token, client._server_nonce, tuple(client._policy_ids), application_uri)
-
-
-def adopt_session(client: Client, key: SessionKey) -> None:
-    """Make the client's next ActivateSession concern the session of `key`."""
-    client.uaclient.session.restore_authentication_token(key.authentication_token)
-    client._server_nonce = key.server_nonce  # type: ignore[assignment]  # asyncua infers None from its start
-    client._policy_ids = list(key.policy_ids)
-
-
-def forget_session(client: Client) -> None:
-    """Undo `adopt_session`."""
-    client.uaclient.session.reset_authentication_token()
-    client._server_nonce = None
-
-
-def leave_session(client: Client) -> None:
-    """Make `close_session` end asyncua's tasks without telling the server, which keeps the session."""
-    client.uaclient.session._set_state(SessionState.CLOSED)
-
-
 def service_name(request: Any) -> str:
-    """Name of the service, for messages: Read, Browse, …"""
+    """For messages: Read, Browse, …"""
     if isinstance(request, RawRequest):
         return _RAW_NAMES.get(request.service_id, str(request.service_id))
     return type(request).__name__.removesuffix("Request")

@@ -26,7 +26,7 @@ from omptool.opcua.backoff import STARTING, Backoff
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
-from omptool.opcua.hooks import SessionKey
+from omptool.opcua.hooks_session import SessionKey
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.rejoin import delete, rejoin
 from omptool.opcua.route import Route

@@ -1,8 +1,9 @@
 """An OPC UA server over a node table and a stream of values: the simulated plant today, a replayed capture as well.
 
 asyncua's server carries transport, sessions and namespace 0; address space, values and data subscriptions are ours
-(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only and without
-security: it is a source for tools on the same computer, never a gateway. Clients may read and subscribe, nothing else.
+(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only: it is a source for
+tools on the same computer, never a gateway; with security (`server_security`) it is one to try certificates on. Clients
+may read and subscribe, nothing else.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from omptool.opcua import server_events
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
 from omptool.opcua.served import GIVEN_OUT, ServedAlarm, ServedValue, ValueSource
 from omptool.opcua.server_events import Alarms
+from omptool.opcua.server_security import SecureServer, ServerSecurity
 from omptool.opcua.server_subscription import ServedSubscriptions
 from omptool.opcua.server_values import EncodedValue
 
@@ -145,6 +147,7 @@ async def serve(
     port: int = 0,
     min_queue_size: int = MIN_QUEUE_SIZE,
     every_value: bool = False,
+    security: ServerSecurity | None = None,
 ) -> Served:
     """Serve `nodes` and feed them from `values`; returns once connections are accepted.
 
@@ -159,6 +162,7 @@ async def serve(
         host: a loopback address.
         port: 0 takes a free one.
         min_queue_size: see `MIN_QUEUE_SIZE`.
+        security: what to ask of clients; None asks nothing, and protects nothing.
         every_value: report values equal to the one before too, as a recording has them.
 
     Raises:
@@ -172,7 +176,7 @@ async def serve(
     with _without_collector():
         internal = InternalServer()
         subscriptions = _install(internal, min_queue_size, every_value)
-        server = Server(iserver=internal)
+        server = Server(iserver=internal) if security is None else SecureServer(security, iserver=internal)
         await server.init()
         array = [OPC_UA, *(namespaces[1:] or (application_uri,))]
         builder = AddressSpaceBuilder(server.iserver.aspace, array)
@@ -209,7 +213,8 @@ async def _introduce(server: Server, namespaces: Sequence[str], application_uri:
     server.product_uri = "urn:omptool"
     server.manufacturer_name = "omptool"
     server.application_type = ua.ApplicationType.Server
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    if not isinstance(server, SecureServer):
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     await server.set_application_uri(application_uri)
     await server.get_node(ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))).write_value(list(namespaces))
     await server.set_build_info(
@@ -256,7 +261,7 @@ def _loopback(host: str) -> str:
         if ipaddress.ip_address(host).is_loopback:
             return host
     raise UsageError(
-        f"{host} can be reached from other computers, and this server has no security",
+        f"{host} can be reached from other computers, and this server is for this one only",
         "listen on 127.0.0.1, and let an SSH tunnel bring others here",
     )
 

@@ -17,11 +17,13 @@ from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from omptool.errors import NotFound, OmptoolError, Unreachable
+from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import channel, faults, hooks, hooks_framing, requests
+from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
+from omptool.opcua.channel import Line
+from omptool.opcua.endpoints import NONE
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
@@ -36,6 +38,7 @@ class Session:
     Attributes:
         url: as typed.
         timeout_s: default time limit of a request.
+        security: SecurityPolicy and mode of the channel.
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
@@ -43,10 +46,11 @@ class Session:
         knows_all_structures: whether every structure type of the server is among them.
     """
 
-    def __init__(self, client: Client, url: str, timeout_s: float) -> None:
+    def __init__(self, client: Client, url: str, timeout_s: float, security: tuple[str, str] = (NONE, NONE)) -> None:
         self._client = client
         self.url = url
         self.timeout_s = timeout_s
+        self.security = security
         self.resumed = False
         self.info = ServerInfo()
         self.data_types: dict[str, DataType] = {}
@@ -84,13 +88,13 @@ class Session:
         return self.info.start_time
 
     @property
-    def key(self) -> hooks.SessionKey:
+    def key(self) -> hooks_session.SessionKey:
         """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
-        return hooks.session_key(self._client, self.application_uri)
+        return hooks_session.session_key(self._client, self.application_uri, self.security)
 
     def leave(self) -> None:
         """End the connection without CloseSession: session, subscriptions and queues wait for `connect(resume=…)`."""
-        hooks.leave_session(self._client)
+        hooks_session.leave_session(self._client)
 
     async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """Send one request; the raw body of the answer from its type NodeId on. The ServiceResult is not looked at.
@@ -209,7 +213,7 @@ async def connect(
     *,
     timeout_s: float | None = None,
     opening_s: float | None = None,
-    resume: hooks.SessionKey | None = None,
+    resume: hooks_session.SessionKey | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session, hand it out, and always close it again.
 
@@ -227,39 +231,38 @@ async def connect(
         ServerRefused: the server does not take this client, user or policy.
     """
     limit = server.timeout_s if timeout_s is None else timeout_s
-    async with channel.opened(server.url, limit if opening_s is None else opening_s) as line:
-        session = Session(line.client, server.url, limit)
+    held = resume.security if resume else None
+    async with security.opened(server, limit if opening_s is None else opening_s, held) as (line, plan):
+        session = Session(line.client, server.url, limit, (plan.endpoint.policy, plan.endpoint.mode))
         async with line.translating():
-            line.stage = "ActivateSession"
-            session.resumed = resume is not None and await _resumed(line.client, resume)
-            announced = resume.application_uri if resume and session.resumed else await _created(line)
+            session.resumed = resume is not None and await _resumed(line, plan, resume)
+            announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
+        _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
         session.describe(await read_server_info(session, announced))
         yield session
 
 
-async def _resumed(client: Client, key: hooks.SessionKey) -> bool:
+async def _resumed(line: Line, plan: security.Plan, key: hooks_session.SessionKey) -> bool:
     """Activate an older session on this channel; False when the server no longer has it.
 
     Raises:
         UaError: it cannot just now; the session, and what is queued in it, may still be there.
     """
-    hooks.adopt_session(client, key)
+    hooks_session.adopt_session(line.client, key)
     try:
-        await client.activate_session()
+        await security.activate(line, plan)
     except UaError as error:
         if int(getattr(error, "code", 0)) in faults.PASSING:
             raise
-        hooks.forget_session(client)
+        hooks_session.forget_session(line.client)
         return False
     return True
 
 
-async def _created(line: channel.Line) -> str:
-    """CreateSession and ActivateSession; the ApplicationUri of the endpoint that answered."""
-    line.stage = "CreateSession"
-    answer = await line.client.create_session()
-    line.stage = "ActivateSession"
-    await line.client.activate_session()
-    endpoints = answer.ServerEndpoints or []
-    return next((e.Server.ApplicationUri for e in endpoints if e.Server and e.Server.ApplicationUri), "")
+def _check_name(server: ServerConfig, announced: str) -> None:
+    if server.application_uri is not None and announced != server.application_uri:
+        raise ServerRefused(
+            f"{server.url} calls itself {announced or 'nothing'}, not {server.application_uri}",
+            "another server has this address now, or application_uri in omptool.toml is an old one",
+        )
