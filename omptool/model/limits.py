@@ -9,6 +9,26 @@ SAFE_CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much a server takes at all (ServerCapabilities, Part 5, 6.3.2); 0 means that it does not say.
+
+    Attributes:
+        min_sampling_ms: the fastest it looks at a value.
+    """
+
+    max_monitored_items: int = 0
+    max_monitored_items_per_subscription: int = 0
+    max_queue_size: int = 0
+    min_sampling_ms: float = 0.0
+
+    @property
+    def most_items(self) -> int:
+        """Items that one subscription can have; 0 = not stated."""
+        stated = [each for each in (self.max_monitored_items, self.max_monitored_items_per_subscription) if each]
+        return min(stated, default=0)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerLimits:
     """Operations per request; 0 means that the server states none."""
 

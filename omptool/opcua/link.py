@@ -6,9 +6,8 @@ One task per server, one session at a time, always closed. The states:
          └───────────┴────────────┴─ (failed) ─→ waiting
     connecting → rejoining → receiving             with the session and the subscription of before, where they live
 
-`Owner` is whoever wants the values; it says what to monitor and stores what comes. A loss is not the end: the server
-may keep session, subscription and queues, so they are asked for first (`rejoin`), and only what cannot be had is made
-anew. Knows no file, prints nothing.
+`Owner` says what to monitor and stores what comes. After a loss the server may keep session, subscription and queues:
+they are asked for first (`rejoin`), and only what cannot be had is made anew. Knows no file, prints nothing.
 """
 
 from __future__ import annotations
@@ -197,12 +196,13 @@ class Link:
             self.state = LinkState.ENDED
 
     async def _life(self, stop: asyncio.Event) -> float | None:
-        """One session, from connecting to its end; the seconds to wait then, None when it was told to stop."""
+        """One session; the seconds to wait then, None when it was told to stop. No failure here may end the others."""
         self._created = 0.0
-        # whatever goes wrong at one server, foreseen or not, must not end the others
         [outcome] = await asyncio.gather(self._session(stop), return_exceptions=True)
         if isinstance(outcome, OwnerFault):
             raise outcome
+        if isinstance(outcome, asyncio.CancelledError):  # not ours: something below gave its own wait up
+            outcome = Unreachable(f"{self._route.server.url}: the attempt was given up")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:

@@ -239,7 +239,12 @@ async def connect(
             announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
         _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
-        session.describe(await read_server_info(session, announced))
+        try:
+            session.describe(await read_server_info(session, announced))
+        except BaseException:
+            if session.resumed:  # what is queued in it is still wanted: closing it would delete that
+                session.leave()
+            raise
         yield session
 
 
