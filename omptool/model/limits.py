@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 SAFE_CHUNK = 1000
 """Used where a server states no limit: many refuse or time out above it (measured against three stacks)."""
@@ -42,3 +42,8 @@ class ServerLimits:
     def chunk(self, stated: int) -> int:
         """How many operations to put into one request, given the stated limit."""
         return min(stated, SAFE_CHUNK) if stated > 0 else SAFE_CHUNK
+
+    def within(self, other: ServerLimits) -> ServerLimits:
+        """The smaller of both, limit by limit; what only one knows is that."""
+        both = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)}
+        return ServerLimits(**{name: min(filter(None, pair), default=0) for name, pair in both.items()})
