@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -240,7 +241,8 @@ async def connect(
         _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
         try:
-            session.describe(await read_server_info(session, announced))
+            info = await read_server_info(session, announced)
+            session.describe(replace(info, limits=info.limits.within(server.limits)))
         except BaseException:
             if session.resumed:  # what is queued in it is still wanted: closing it would delete that
                 session.leave()
