@@ -10,7 +10,7 @@ import pyarrow as pa
 from omptool.capture.format import SEGMENT, Flag
 
 _KEEP = 32
-_KEEP_ROWS = 1 << 16
+_KEEP_ROWS = 1 << 14
 """Batches, and rows beyond one for each node, that are held before their last values are copied together: bounds memory
 when many nodes rarely change, and when there are many."""
 

@@ -46,6 +46,20 @@ class Found(NamedTuple):
     asked: dict[str, Monitoring]
 
 
+class Pool:
+    """Nodes that several servers have alike, kept once: machines of one type describe themselves in the same words."""
+
+    def __init__(self) -> None:
+        self._known: dict[Node, Node] = {}
+
+    def shared(self, found: Found) -> Found:
+        """The same, of nodes that others have too."""
+        return Found(self._alike(found.nodes), self._alike(found.chosen), found.unbrowsable, found.asked)
+
+    def _alike(self, nodes: Sequence[Node]) -> list[Node]:
+        return [node if node.enum_names else self._known.setdefault(node, node) for node in nodes]
+
+
 async def browse(
     session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
 ) -> tuple[Found, Choice]:

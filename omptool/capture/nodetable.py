@@ -28,7 +28,8 @@ from omptool.capture.format import (
     NS,
     TYPES_NAME,
 )
-from omptool.capture.segment import Encoder, write_file
+from omptool.capture.fresh import FreshFiles
+from omptool.capture.segment import Encoder
 from omptool.errors import ServerRefused
 from omptool.model import bounded_json
 from omptool.model.datatypes import MAX_NAME, DataType
@@ -75,6 +76,8 @@ _NODE_FIELDS = (
     "type_definition", "value_rank", "access_level", "unit", "unit_id", "eu_low", "eu_high", "is_property",
     "equipment", "equipment_name",
 )  # fmt: skip
+_WORTH_IT = 32
+"""Nodes of which a table is compressed: below that, setting up zstd for 26 columns takes longer than all the rest."""
 _GRANTED = ("sampling_ms", "publishing_ms", "queue_size")
 
 
@@ -143,7 +146,7 @@ class TableError(Exception):
     """A table file that cannot be used; the text says why. Never leaves the package."""
 
 
-def write_types(folder: Path, server: ServerIdentity) -> str:
+def write_types(files: FreshFiles, server: ServerIdentity) -> str:
     """Write the types file of a server; returns its name."""
     data = {"omp.format": FORMAT, **asdict(replace(server, data_types=()))}
     data["data_types"] = [kind.to_plain() for kind in server.data_types]
@@ -152,7 +155,7 @@ def write_types(folder: Path, server: ServerIdentity) -> str:
         raise ServerRefused(
             f"{server.server[:100]} describes itself with more than {MAX_JSON >> 20} MiB: names, namespaces"
         )
-    return _write(folder, "types-{}.json", text)
+    return _write(files, "types-{}.json", text)
 
 
 def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
@@ -167,13 +170,13 @@ def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
         yield kind
 
 
-def write_nodes(folder: Path, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode]) -> str:
+def write_nodes(files: FreshFiles, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode]) -> str:
     """Write a node table; returns its name."""
     metadata = {KEY_FORMAT: str(FORMAT).encode(), KEY_SERVER: server.server.encode(), KEY_TYPES: types_file.encode()}
-    encoder = Encoder(NODE_TABLE.with_metadata(metadata))
+    encoder = Encoder(NODE_TABLE.with_metadata(metadata), is_compressed=len(nodes) >= _WORTH_IT)
     batch = pa.RecordBatch.from_pylist([_row(node) for node in nodes], schema=encoder.schema)
     pieces = [encoder.batch(piece) for piece in batches.split(batch)]
-    return _write(folder, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
+    return _write(files, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
 
 
 def read_types(folder: Path, name: str) -> ServerIdentity:
@@ -232,11 +235,9 @@ def read_nodes(folder: Path, name: str) -> NodeTable:
         raise TableError(f"{name} does not hold nodes: {error!r}") from None
 
 
-def _write(folder: Path, pattern: str, data: bytes) -> str:
+def _write(files: FreshFiles, pattern: str, data: bytes) -> str:
     name = pattern.format(_digest(data))
-    path = folder / name
-    if not path.is_file():
-        write_file(path, data)
+    files.write(name, data)
     return name
 
 

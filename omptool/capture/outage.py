@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,11 +25,11 @@ class Pauses:
     """When this process asked servers for nothing, because it was stopped or too busy; on our clock."""
 
     def __init__(self) -> None:
-        self._spans: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._spans: list[tuple[int, int]] = []
 
     def note(self, end_ns: int, seconds: float) -> None:
         """One that ended just now."""
-        self._spans.append((end_ns - round(seconds * 1e9), end_ns))
+        self._spans = [*self._spans[1 - _REMEMBERED :], (end_ns - round(seconds * 1e9), end_ns)]
 
     def seconds(self, start_ns: int, end_ns: int) -> float:
         """The longest that met this stretch; 0 = we did ask."""

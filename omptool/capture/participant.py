@@ -8,7 +8,6 @@ own; only a capture that cannot be written ends the others too.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -85,7 +84,8 @@ class Participant:
         self.wanted = wanted
         self.progress = ServerProgress(wanted.label)
         self.store: RecordingStore | None = None
-        self.link = Link(wanted.server, self, recording.flusher, publishing_ms=wanted.intervals.publishing_ms)
+        shared = recording.flusher, recording.gate
+        self.link = Link(wanted.server, self, *shared, publishing_ms=wanted.intervals.publishing_ms)
         self._selection = wanted.selection or selection
         self._recording = recording
         self._startup = startup
@@ -97,7 +97,7 @@ class Participant:
         self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
-        self._events: deque[tuple[int, Event]] = deque()
+        self._events: list[tuple[int, Event]] = []
         self._away = ""
         self.was_reached = False
         self._left: Left | None = None
@@ -127,11 +127,12 @@ class Participant:
         self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
-            found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
+            async with self._recording.gate.turn():
+                found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = in_order(found, self._numbered)
+            self._found = self._recording.pool.shared(in_order(found, self._numbered))
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
@@ -364,7 +365,7 @@ class Participant:
 
     def _write_events(self) -> None:
         while self._events:
-            at, event = self._events.popleft()
+            at, event = self._events.pop(0)
             self._opened.note(event.kind, event.detail, at)
 
     @property

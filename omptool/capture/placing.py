@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from omptool import __version__
 from omptool.capture import cache
 from omptool.capture.format import (
     FORMAT,
@@ -95,6 +98,11 @@ class SegmentLine:
             KEY_NODES: json.dumps(node_tables).encode(),
             KEY_SESSION: json.dumps(session, default=str).encode(),
         }
+
+
+def session_facts(started_ns: int) -> dict[str, Any]:
+    """What every session record says."""
+    return {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started_ns}
 
 
 def make_folder(path: Path) -> None:

@@ -12,23 +12,21 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import browse
+from omptool.capture.choosing import Pool
 from omptool.capture.commitline import CommitLine
+from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
 from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
-    PlannedItem,
     Progress,
     Quota,
     RecordingResult,
     Selection,
-    ServerProgress,
     Upkeep,
     Wanted,
 )
@@ -41,43 +39,16 @@ from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
-from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import requested
-from omptool.opcua.session import Session, connect
+from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
-
-
-async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedItem]:
-    """What `record` would monitor; creates nothing, on disk or at the servers.
-
-    Raises:
-        NotFound, UsageError, Unreachable, ServerRefused: as `record`; also when only one of them is away.
-    """
-    startup = Startup(servers)
-
-    async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
-        async with connect(wanted.server) as session:
-            startup.introduced(number, session.application_uri)
-            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
-            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
-        startup.offer(number, choice)
-        asked = wanted.intervals
-        said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]
-        items = [(node, how, requested(node.node_id, 0, how, asked.sampling_ms)) for node, how in said]
-        return [
-            PlannedItem("", node, item.sampling_ms, item.depth(asked.publishing_ms), how) for node, how, item in items
-        ]
-
-    found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
-    startup.check()
-    return [replace(item, server=startup.name(number)) for number, items in enumerate(found) for item in items]
 
 
 async def record(
@@ -115,6 +86,7 @@ async def record(
         Unreachable, ServerRefused: likewise; none of the servers could be recorded.
         DiskFull: everything acknowledged is in the capture.
     """
+    make_room(len(servers))
     refuse_if_held(output)
     standing = None
     if resume and not is_free(output):
@@ -155,9 +127,11 @@ class Recording:
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
         self._upkeep = upkeep
-        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
+        self._keeper = Keeper(upkeep.keep, self._line.commit, self._account, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
+        self.gate = Gate()
+        self.pool = Pool()
         self._books: Books | None = None
         self._startup = Startup(servers)
         self._writer: CaptureWriter | None = None
@@ -179,6 +153,7 @@ class Recording:
         progress.servers[:] = [participant.progress for participant in self._participants]
 
     async def run(self, stop: asyncio.Event) -> RecordingResult | None:
+        self._event_loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]
         stopper = asyncio.create_task(pass_on(stop, self._done))
         keeping = asyncio.create_task(self._keeper.run(lambda: self._writer))
         watching = asyncio.create_task(stalls.watch(lambda seconds: self._stalls.append((time.time_ns(), seconds))))
@@ -264,17 +239,12 @@ class Recording:
             loop.call_later(max(limits.until_ns - time.time_ns(), 0) / 1e9, self._end, "until")
 
     async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
-        """Write what came from several servers, and sync it; what went wrong with each.
-
-        Raises:
-            OutputFailed: the capture cannot be written.
-        """
+        """Write what came from several servers, and sync it; what went wrong with each. Raises OutputFailed for all."""
         begun = time.monotonic()
         outcomes = await self._line.commit(lambda: self._write(batches))
-        seconds = time.monotonic() - begun
         for (participant, batch), error in zip(batches, outcomes, strict=True):
             if error is None:
-                participant.committed(batch, seconds)
+                participant.committed(batch, time.monotonic() - begun)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
         if self._quota.is_full:
@@ -294,7 +264,7 @@ class Recording:
         if self._writer is not None:
             return
         asked = [{"name": each.wanted.server.name, "url": each.wanted.server.url} for each in self._participants]
-        standing, session = self._standing, {"servers": asked}
+        standing, session = self._standing, {"servers": asked, "event_loop": self._event_loop}
         more = self._upkeep.rotation | {"story": self._keeper.story}
         if standing is None:
             refuse_if_held(self._output)  # another one may have begun it in the meantime
@@ -341,6 +311,11 @@ class Recording:
         if self._quota.is_full:  # what arrives on the way out was not asked for
             return [None for _ in batches]
         return append_together(self._books, [participant.entry(batch) for participant, batch in batches])
+
+    def _account(self) -> None:
+        for each in self._participants:
+            if each.store is not None:
+                each.store.account_now()
 
     def _sync(self) -> None:
         if self._writer is not None:

@@ -6,7 +6,6 @@ of a simulation, of a replay). What arrived around it tells the one from the oth
 
 from __future__ import annotations
 
-from collections import deque
 from typing import NamedTuple
 
 FOREIGN_CLOCK_NS = 3_600_000_000_000
@@ -44,7 +43,7 @@ class RowClock:
         self._started = Anchor(started_ns, started_ns)
         self._slack_ns = slack_ns
         self._initial: Anchor | None = None
-        self._changes: deque[Anchor] = deque(maxlen=_KEPT)
+        self._changes: list[Anchor] = []
 
     @property
     def has_changes(self) -> bool:
@@ -60,8 +59,10 @@ class RowClock:
         """A message arrived. Initial values may be as old as the machine: they count only where all stamps are odd."""
         if is_initial:
             self._initial = Anchor(published_ns, rows_ns)
-        else:
-            self._changes.append(Anchor(published_ns, rows_ns))
+            return
+        self._changes.append(Anchor(published_ns, rows_ns))
+        if len(self._changes) > (_KEPT if self.is_foreign else 2):  # on the server's clock the last ones tell all
+            del self._changes[0]
 
     def since(self, publish_ns: int | None) -> int:
         """Where a window begins that begins after this PublishTime (None = before the first message)."""

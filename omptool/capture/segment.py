@@ -24,22 +24,23 @@ NO_SPACE = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBI
 
 
 class Encoder:
-    """Record batches of one schema → Arrow IPC message bytes, zstd-compressed."""
+    """Record batches of one schema → Arrow IPC message bytes, zstd-compressed unless told otherwise."""
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, schema: pa.Schema, *, is_compressed: bool = True) -> None:
         self.schema = schema
         self.empty = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
         self._sink = io.BytesIO()
-        options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1))
+        options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1) if is_compressed else None)
         self._stream = pa.ipc.new_stream(self._sink, schema, options=options)
-        first = self.batch(self.empty)
-        self.head = first[: frames.header_size(first)]
+        self.head = schema.serialize().to_pybytes()
         """The schema message that starts a stream."""
+        self._skip = len(self.head)
 
     def batch(self, batch: pa.RecordBatch, custom: Mapping[bytes, bytes] | None = None) -> bytes:
         """One message; batches of an equal schema with other metadata are fine."""
         self._stream.write_batch(batch, custom_metadata=dict(custom) if custom else None)
-        message = self._sink.getvalue()
+        message = self._sink.getvalue()[self._skip :]
+        self._skip = 0  # pyarrow puts the schema before the first batch
         self._sink.seek(0)
         self._sink.truncate()
         return message
@@ -256,6 +257,12 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         DiskFull, OutputFailed: nothing changed.
     """
+    write_whole(path, data)
+    sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes, *, is_synced: bool = True) -> None:
+    """As `write_file`, but its name is not synced, and without `is_synced` nothing of it is."""
     partial = path.with_name(path.name + ".partial")
     try:
         partial.unlink(missing_ok=True)  # of a killed run, or a link to somebody's file
@@ -263,7 +270,8 @@ def write_file(path: Path, data: bytes) -> None:
         fd = os.open(partial, flags, 0o644)
         try:
             write_all(fd, data)
-            sync(fd)
+            if is_synced:
+                sync(fd)
         finally:
             os.close(fd)
         partial.replace(path)
@@ -271,4 +279,3 @@ def write_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise write_error(path, error) from None
-    sync_folder(path.parent)

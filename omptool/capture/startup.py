@@ -55,7 +55,7 @@ class Startup:
     def offer(self, number: int, choice: Choice) -> None:
         """A server is ready."""
         self._choices[number] = choice
-        self._errors.pop(number, None)
+        self._errors.pop(number, None)  # each is in one of the two
 
     async def chosen(self, number: int, choice: Choice) -> None:
         """A server is ready; returns when it may subscribe."""
@@ -65,6 +65,7 @@ class Startup:
 
     async def failed(self, number: int, error: BaseException) -> None:
         """An attempt failed; returns when another one makes sense."""
+        self._choices.pop(number, None)
         self._errors[number] = error
         self._changed.set()
         waits = [asyncio.ensure_future(event.wait()) for event in (self.begun, self._over)]
@@ -84,7 +85,7 @@ class Startup:
             Unreachable, ServerRefused: none of the servers can be recorded.
         """
         deadline = None
-        while len(self._choices.keys() | self._errors.keys()) < len(self._wanted):
+        while len(self._choices) + len(self._errors) < len(self._wanted):
             if self._choices and deadline is None:
                 deadline = time.monotonic() + PATIENCE_S
             if deadline is not None and time.monotonic() >= deadline:

@@ -6,7 +6,6 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -46,12 +45,13 @@ class ServerClock:
         self._lead: int | None = None
         self._published = 0
         self._count = 0
-        self._recent: deque[int] = deque(maxlen=_SETTLED)
+        self._recent: list[int] = []
 
     def note(self, published_ns: int, mono_ns: int) -> int:
         """A message; returns by how much the clock was set before it, in nanoseconds, mostly 0."""
         lead, last, self._published = published_ns - mono_ns, self._published, published_ns
         self._recent.append(lead)
+        del self._recent[:-_SETTLED]
         self._count += 1
         known = self._lead
         if known is None:

@@ -120,6 +120,11 @@ class RecordingStore:
         """Windows written, by reason; one that is written again counts once."""
         return self._windows.gaps
 
+    def account_now(self) -> None:
+        """Write the account, if anything came since."""
+        self._account.hasten()
+        self._write_account()
+
     @property
     def sub(self) -> int | None:
         """The subscription that stands, as the capture calls it."""

@@ -87,12 +87,13 @@ def load(
     tables: list[tuple[int, NodeTable]] = []
     gone: list[tuple[int, NodeTable]] = []
     read = functools.cache(functools.partial(_read, folder))  # the same table may be named again and again
-    standing, described = Standing(), 0
+    standing, described, since = Standing(), 0, -1
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
         table = read(name)
         if isinstance(table, NodeTable):
             standing.add(table)
-            described += standing.nodes
+            if first_row != since:  # those that hold from one row on are looked at together
+                described, since = described + standing.nodes, first_row
             if described > MAX_DESCRIBED:
                 missing[name] = f"{name}: nodes are described again and again, more than {MAX_DESCRIBED:,} times"
                 break

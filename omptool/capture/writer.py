@@ -7,8 +7,6 @@ rows mean is none of its business. docs/reference/capture-format.md describes th
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from omptool import __version__
 from omptool.capture import batches, cache, encode, oplog
 from omptool.capture.carried import LastValues
 from omptool.capture.commits import Commit
@@ -31,9 +28,10 @@ from omptool.capture.format import (
     TELEMETRY_KIND,
     segment_file,
 )
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
-from omptool.capture.placing import SegmentLine, check_free, make_folder, new_id
+from omptool.capture.placing import SegmentLine, check_free, make_folder, new_id, session_facts
 from omptool.capture.retired import Start, Story
 from omptool.capture.segment import Encoder, SegmentFile
 from omptool.errors import OutputFailed
@@ -68,11 +66,10 @@ class CaptureWriter:
         self._lock = lock
         self._clock, self._mono = clock, mono
         self._rotate_bytes, self._rotate_ns = rotate[0], int(rotate[1] * 1e9)
-        started = clock()
-        self._session = {"omptool": __version__, "host": socket.gethostname(), "pid": os.getpid(), "started": started}
-        self._session |= session
+        self._session = {**session_facts(clock()), **session}
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self.entries = Entries()
+        self._fresh = FreshFiles(path)
         self._marks: dict[int, int] = {}
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
@@ -197,8 +194,8 @@ class CaptureWriter:
         Raises:
             DiskFull, OutputFailed: nothing is recorded; call again.
         """
-        types_file = write_types(self.path, server)
-        name = write_nodes(self.path, server, types_file, nodes)
+        types_file = write_types(self._fresh, server)
+        name = write_nodes(self._fresh, server, types_file, nodes)
         entry = {"file": name, "first_row": self._telemetry.next_row, "server": server.server}
         self._node_tables.append(entry)
         self.journal("nodes", server=server.server, detail=entry | {"types": types_file, "nodes": len(nodes)})
@@ -302,6 +299,7 @@ class CaptureWriter:
         Raises:
             DiskFull, OutputFailed: the files end at the last good commit, everything since is still in memory.
         """
+        self._fresh.sync()
         self._put_entries()
         if self._marks:
             self._open(self._telemetry).add(None, {KEY_UNTIL: until_text(self._marks)})

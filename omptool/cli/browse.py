@@ -10,17 +10,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
+from omptool.cli.access import Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
+    PasswordFileOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
+    SecurityOption,
     SelectOption,
     TimeoutOption,
+    TrustFirstOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
@@ -122,6 +130,13 @@ def browse(
         ),
     ] = None,
     plant: PlantOption = None,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -145,6 +160,7 @@ def browse(
     """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     loaded = settings.load(config)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
@@ -154,7 +170,7 @@ def browse(
     model = settings.plant(plant)
     if source not in loaded.servers and _is_snapshot(source):
         return _show(_offline(Path(source), asked, model), asked, format, output)
-    chosen = settings.server(loaded, source)
+    chosen = settings.server(loaded, source, access)
 
     async def work() -> ExitCode:
         return _show(await _ask(chosen, asked, model, timeout, progress), asked, format, output)
@@ -236,7 +252,8 @@ async def _ask(
         explored = replace(explored, shown=narrow(explored.shown, asked.wanted, names_of_types(explored.types)))
     table = noderows.table(explored, identity, model, values)
     name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
-    return Answer(f"{name}  no security", explored, table, values, time.monotonic() - started)
+    protected = "no security" if session.security[1] == "None" else " ".join(session.security)
+    return Answer(f"{name}  {protected}", explored, table, values, time.monotonic() - started)
 
 
 class Rate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import operating, settings
+from omptool.cli.access import Access
 from omptool.cli.capture_events import (
     EventFieldOption,
     EventSeverityOption,
@@ -44,18 +46,25 @@ from omptool.cli.operating import (
     RotateSizeOption,
 )
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     DryRunOption,
     ForceOption,
     FormatOption,
     LockOption,
+    PasswordFileOption,
     ProgressMode,
     ProgressOption,
+    SecurityOption,
     SelectOption,
     TimeoutOption,
+    TrustFirstOption,
     TzOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
-from omptool.cli.output import Rows, emit
+from omptool.cli.output import emit
 from omptool.cli.signals import run_async, run_until_stopped
 from omptool.errors import UsageError
 
@@ -64,12 +73,6 @@ if TYPE_CHECKING:
 
     from omptool.capture.recording import Limits, Upkeep
     from omptool.cli.capture_nodes import Asked
-    from omptool.model.monitoring import Monitoring
-
-PLAN_COLUMNS = (
-    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
-    "poll_ms", "heartbeat_ms",
-)  # fmt: skip
 
 
 def capture(
@@ -129,6 +132,13 @@ def capture(
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     log_file: LogFileOption = None,
     log_format: LogFormatOption = LogFormat.TEXT,
     metrics: MetricsOption = None,
@@ -159,12 +169,13 @@ def capture(
     loaded = settings.load(config, intervals)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
     typed = Typed(
         select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
         poll, heartbeat, alarms,
     )  # fmt: skip
-    what = asked(loaded, servers or (), typed, timeout)
+    what = asked(loaded, servers or (), typed, timeout, access)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError(
@@ -175,10 +186,11 @@ def capture(
     order = operating.read(log_file, log_format, metrics)
     upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
 
+    from omptool.cli.capture_plan import show_plan
     from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
-        return run_async(lambda: _show_plan(what, format))
+        return run_async(lambda: show_plan(what, output, format))
     with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
@@ -193,7 +205,8 @@ def capture(
                 format=format,
                 order=order,
                 upkeep=upkeep,
-            )
+            ),
+            is_busy=True,
         )
 
 
@@ -219,6 +232,8 @@ async def _record(
     from omptool.cli.metrics import Metrics
     from omptool.config import sessions_folder
 
+    gc.freeze()  # what was imported stays; looking through it again and again costs, with thousands of connections
+    gc.set_threshold(20_000, 20, 20)
     facts = Progress()
     async with Metrics(order.metrics, facts, output), Screen(mode, output, limits, facts):
         result = await record(
@@ -239,32 +254,6 @@ async def _record(
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
-
-
-async def _show_plan(what: Asked, format: str | None) -> ExitCode:
-    from omptool.capture.recorder import plan
-
-    rows = [
-        (
-            item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size,
-            item.server, *_filters(item.monitoring),
-        )
-        for item in await plan(what.servers, what.selection)
-    ]  # fmt: skip
-    emit(Rows(PLAN_COLUMNS, rows), format=format)
-    return ExitCode.OK
-
-
-def _filters(monitoring: Monitoring) -> tuple[object, ...]:
-    """The last columns of the plan."""
-    deadband = None if monitoring.deadband is None else str(monitoring.deadband)
-    return (
-        str(monitoring.discard or "oldest"),
-        deadband,
-        str(monitoring.trigger or "status-value"),
-        monitoring.poll_ms or None,
-        monitoring.heartbeat_ms or None,
-    )
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

@@ -11,6 +11,7 @@ import typer
 
 from omptool.capture.nodelist import EndpointNodes
 from omptool.cli import diagnostics, nodefile, settings
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.capture_events import TypedEvents
 from omptool.errors import UsageError
 
@@ -116,7 +117,9 @@ class Asked:
     selection: Selection
 
 
-def asked(config: Config, servers: Sequence[str], typed: Typed, timeout_s: float | None) -> Asked:
+def asked(
+    config: Config, servers: Sequence[str], typed: Typed, timeout_s: float | None, access: Access = NOTHING
+) -> Asked:
     """Put together what was typed, listed and set. Notes on stderr say what of a list cannot be had.
 
     Raises:
@@ -128,7 +131,7 @@ def asked(config: Config, servers: Sequence[str], typed: Typed, timeout_s: float
     rules = tuple(Rule(rule.match, rule.monitoring) for rule in config.node_rules)
     plain = Selection(tuple(typed.select), None, typed.monitoring(), rules, typed.events.asked())
     listed = _read_list(typed.nodes) if typed.nodes is not None else None
-    named = settings.servers(config, servers) if servers else _servers_of(config, listed)
+    named = access.applied_to(settings.servers(config, servers) if servers else _servers_of(config, listed))
     if listed is not None and listed.endpoints:
         own = _endpoints(named, listed, str(typed.nodes))
     elif listed is not None:

@@ -46,6 +46,9 @@ def demo(
             "--truth", help="Serve nothing; print what happens in [START, END) as JSON Lines.", metavar="START END"
         ),
     ] = None,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="Offer security only, to this user's omptool and trusted clients.")
+    ] = False,
     tz: Annotated[
         str | None,
         typer.Option("--tz", help="Time zone for times without offset. Default: the system's.", metavar="ZONE"),
@@ -61,6 +64,8 @@ def demo(
         omptool demo
 
         omptool demo --speed 60 --from 2026-11-16T06:00:00Z --for 8h
+
+        omptool demo --secure
 
         omptool demo --truth -1h now
     """
@@ -80,7 +85,7 @@ def demo(
     plant = Plant(seed)
 
     async def work(stop: asyncio.Event) -> ExitCode | None:
-        served = await _serve(plant, host, port, begin, end, None if is_live else speed)
+        served = await _serve(plant, host, port, begin, end, None if is_live else speed, secure=secure)
         try:
             _announce(served.url, plant, speed, None if is_live else begin)
             await _until_stopped(served, stop, end)
@@ -91,10 +96,13 @@ def demo(
     return run_until_stopped(work)
 
 
-async def _serve(plant: Plant, host: str, port: int, begin: int, end: int | None, speed: float | None) -> Served:
+async def _serve(
+    plant: Plant, host: str, port: int, begin: int, end: int | None, speed: float | None, *, secure: bool
+) -> Served:
     import gc
     import time
 
+    from omptool.cli import serving
     from omptool.demo import nodes, source
     from omptool.demo.plant import APPLICATION_URI
     from omptool.opcua.server import serve
@@ -111,6 +119,7 @@ async def _serve(plant: Plant, host: str, port: int, begin: int, end: int | None
         product="omptool demo plant",
         host=host,
         port=port,
+        security=serving.security(APPLICATION_URI, host) if secure else None,
     )
     gc.freeze()  # the address space lives as long as the process: never look through it again
     return served

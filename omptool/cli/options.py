@@ -29,6 +29,14 @@ class ProgressMode(StrEnum):
     NONE = "none"
 
 
+class AcceptMode(StrEnum):
+    """What may be wrong in the certificate of a server that is trusted."""
+
+    TIME = "time"
+    HOST = "host"
+    URI = "uri"
+
+
 class StampMode(StrEnum):
     """Which stamps replayed rows carry."""
 
@@ -81,6 +89,35 @@ EndOption = Annotated[
 TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", help="Seconds to wait for the server. Default: 10.", metavar="SECONDS", min=0.1),
+]
+SecurityOption = Annotated[
+    str | None,
+    typer.Option(
+        "--security",
+        help="none, a SecurityPolicy, Sign, SignAndEncrypt, or POLICY:MODE. Default: the strongest offered.",
+        metavar="SECURITY",
+    ),
+]
+UserOption = Annotated[
+    str | None, typer.Option("--user", help="Log in as NAME; a terminal asks for the password.", metavar="NAME")
+]
+PasswordFileOption = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="Password of --user; only its owner may read FILE.", metavar="FILE"),
+]
+UserCertificateOption = Annotated[
+    Path | None,
+    typer.Option("--user-certificate", help="Log in by this certificate instead of a name.", metavar="FILE"),
+]
+UserKeyOption = Annotated[
+    Path | None, typer.Option("--user-key", help="Private key of --user-certificate.", metavar="FILE")
+]
+AcceptOption = Annotated[
+    list[AcceptMode] | None,
+    typer.Option("--accept", help="What may be wrong in the server's certificate; repeatable."),
+]
+TrustFirstOption = Annotated[
+    bool, typer.Option("--trust-first", help="Trust the certificate that is shown now, then only that one.")
 ]
 ProgressOption = Annotated[
     ProgressMode,

@@ -214,7 +214,7 @@ def _folder(loaded: Config) -> Pki:
     from omptool.config.files import pki_folder
     from omptool.opcua.pki import Pki
 
-    return Pki(loaded.pki or pki_folder(os.environ))
+    return Pki(loaded["pki.folder"] or pki_folder(os.environ))
 
 
 def _found(loaded: Config, pki: Pki, what: str, timeout: float | None) -> tuple[str, Certificate, str]:

@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings
+from omptool.cli.access import Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
+    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
+    PasswordFileOption,
     PlantOption,
+    SecurityOption,
     TimeoutOption,
+    TrustFirstOption,
     TzOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
 )
 from omptool.cli.output import Rows, choose_format, emit, refuse_existing
 from omptool.cli.shortvalue import short_value
@@ -38,6 +46,13 @@ def read(
     server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
     nodes: Annotated[list[str], typer.Argument(help="Paths or NodeIds.", metavar="NODE")],
     plant: PlantOption = None,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     tz: TzOption = None,
@@ -56,7 +71,8 @@ def read(
       omptool read press7 i=2258 --format json
       omptool read press7 'nsu=urn:plant;s=Press7.Speed' 'nsu=urn:plant;s=Press7.State'
     """
-    chosen = settings.server(settings.load(config), server)
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
+    chosen = settings.server(settings.load(config), server, access)
     from omptool.opcua import locate
 
     for text in nodes:

@@ -98,6 +98,9 @@ def replay(
     exit_: Annotated[
         bool, typer.Option("--exit", help="End the server when subscribers have fetched the last row.")
     ] = False,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="Offer security only, to this user's omptool and trusted clients.")
+    ] = False,
     force: ForceOption = False,
     tz: TzOption = None,
     plant: PlantOption = None,
@@ -120,6 +123,8 @@ def replay(
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
     target = _target(to)
+    if secure and not target.host:
+        raise UsageError("--secure is for a server", "replay --to opc.tcp://127.0.0.1:4841 --secure")
     model = settings.plant(plant)
     options = _options(rate, loop, stamp, delay, target)
     from omptool.cli import replay_screen
@@ -135,7 +140,7 @@ def replay(
     choice = _choice(capture, select, server, start, end, tz, model)
     player = _player(capture, choice, options, source)
     replay_screen.say_state(opened, options)
-    return _run(capture, choice, player, target, model, source=source, force=force, exits=exit_)
+    return _run(capture, choice, player, target, model, source=source, force=force, exits=exit_, secure=secure)
 
 
 def _run(
@@ -148,6 +153,7 @@ def _run(
     source: str,
     force: bool,
     exits: bool,
+    secure: bool,
 ) -> ExitCode:
     from omptool.cli.signals import run_async, run_until_stopped
 
@@ -156,7 +162,7 @@ def _run(
         return run_async(lambda: _to_capture(capture, choice, player, output, force))
     if not target.host:
         return run_async(lambda: _to_stdout(capture, player, plant))
-    return run_until_stopped(lambda stop: _to_server(capture, choice, player, target, stop, source, exits))
+    return run_until_stopped(lambda stop: _to_server(capture, choice, player, target, stop, source, exits, secure))
 
 
 async def _to_stdout(capture: Capture, player: Player, plant: PlantModel | None) -> None:
@@ -200,16 +206,25 @@ async def _to_capture(capture: Capture, choice: Choice, player: Player, output: 
 
 
 async def _to_server(
-    capture: Capture, choice: Choice, player: Player, target: Target, stop: asyncio.Event, source: str, exits: bool
+    capture: Capture,
+    choice: Choice,
+    player: Player,
+    target: Target,
+    stop: asyncio.Event,
+    source: str,
+    exits: bool,
+    secure: bool,
 ) -> ExitCode:
     import asyncio
 
-    from omptool.cli import replay_screen
+    from omptool.cli import replay_screen, serving
     from omptool.replay.sinks_server import ServerSink, plan
 
     what = plan(capture, choice.handles)
     sink = ServerSink(player, what)
-    served = await sink.open(target.host, target.port)
+    served = await sink.open(
+        target.host, target.port, serving.security(what.application_uri, target.host) if secure else None
+    )
     stopped = asyncio.ensure_future(stop.wait())
     try:
         replay_screen.announce(served.url, player, what.variables, source)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool import config
+from omptool.cli.access import NOTHING, Access
 from omptool.config import Config, ServerConfig
 from omptool.errors import ConfigError, NotFound, UsageError
 
@@ -32,8 +33,10 @@ def current() -> Config:
     return _current[0] if _current else load()
 
 
-def server(loaded: Config, text: str) -> ServerConfig:
-    """The server that a user named; a file or folder of that name is told apart from a mistyped server.
+def server(loaded: Config, text: str, access: Access = NOTHING) -> ServerConfig:
+    """The server that a user named, talked to as `access` says, with what is worth knowing about it said on stderr.
+
+    A file or folder of that name is told apart from a mistyped server.
 
     Raises:
         UsageError: neither a known name nor an address.
@@ -45,7 +48,41 @@ def server(loaded: Config, text: str) -> ServerConfig:
             f"{text} is a {'folder' if Path(text).is_dir() else 'file'}, not a server",
             f"give an address, opc.tcp://HOST:4840, or look into it:  omptool info {typed(text)}",
         )
-    return loaded.server(text)
+    found = _profiled(access.applied(loaded.server(text)))
+    _say_security()
+    return found
+
+
+def _profiled(chosen: ServerConfig) -> ServerConfig:
+    """The server with what `doctor --save` learned of it."""
+    import os
+    from dataclasses import replace
+
+    from omptool.config import profile
+
+    return replace(chosen, limits=profile.limits_of(chosen.url, os.environ))
+
+
+def _say_security() -> None:
+    """Let what `omptool.security` finds worth knowing be a note, each once."""
+    import logging
+
+    from omptool.cli import diagnostics
+
+    logger = logging.getLogger("omptool.security")
+    if logger.handlers:
+        return
+    said: set[str] = set()
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if text not in said:
+                said.add(text)
+                diagnostics.note(f"note: {text}")
+
+    logger.propagate = False
+    logger.addHandler(Notes())
 
 
 def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
@@ -60,7 +97,7 @@ def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
     by_glob: set[str] = set()
     for text in texts:
         is_glob = text not in loaded.servers and "://" not in text and not SPECIAL.isdisjoint(text)
-        for one in loaded.matching(text) if is_glob else [server(loaded, text)]:
+        for one in map(_profiled, loaded.matching(text)) if is_glob else [server(loaded, text)]:
             before = found.setdefault(one.url, one)
             if before is not one and not (before.name == one.name and (is_glob or one.url in by_glob)):
                 name = before.name or one.name
@@ -73,7 +110,10 @@ def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
 
 def forget() -> None:
     """Start a new run in the same process."""
+    import logging
+
     _current.clear()
+    logging.getLogger("omptool.security").handlers.clear()
 
 
 def zone(tz: str | None = None) -> tuple[dt.tzinfo, str]:

@@ -54,10 +54,16 @@ def run_async(work: Callable[[], Coroutine[Any, Any, ExitCode | None]]) -> ExitC
     return run_until_stopped(cancelled_by)
 
 
-def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, ExitCode | None]]) -> ExitCode:
+def run_until_stopped(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, ExitCode | None]], *, is_busy: bool = False
+) -> ExitCode:
     """Run `work(stop)` to its end; a signal sets `stop` and `work` is expected to finish by itself.
 
-    Returns what `work` returned (None is OK), or 130 / 143 after a signal.
+    Args:
+        is_busy: it has thousands of connections; then uvloop is used where it is installed.
+
+    Returns:
+        what `work` returned (None is OK), or 130 / 143 after a signal.
     """
     import asyncio
 
@@ -81,7 +87,18 @@ def run_until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, ExitCo
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    result = asyncio.run(main())
+    with asyncio.Runner(loop_factory=_quick_loop() if is_busy else None) as runner:
+        result = runner.run(main())
     if received:
         return _CODES[received[0]]
     return ExitCode.OK if result is None else result
+
+
+def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's, where it is installed (`omptool[fast]`)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made

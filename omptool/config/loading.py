@@ -72,12 +72,6 @@ class Config:
     def __getitem__(self, key: str) -> Any:
         return self.values[key].value
 
-    @property
-    def pki(self) -> Path | None:
-        """The folder of certificates, where a setting names one."""
-        value = self.values["pki.folder"].value
-        return None if value is None else Path(value)
-
     def all_values(self) -> list[Value]:
         """Every setting, general ones first."""
         return [*self.values.values(), *self.table_values]
@@ -89,9 +83,9 @@ class Config:
             UsageError: neither a known name nor an address.
         """
         if name_or_url in self.servers:
-            return replace(self.servers[name_or_url], pki=self.pki)
+            return self.servers[name_or_url]
         if "://" in name_or_url:
-            return ServerConfig(url=checked_url(name_or_url), pki=self.pki)
+            return ServerConfig(url=checked_url(name_or_url), pki=self["pki.folder"])
         raise UsageError(f'no server "{name_or_url}" in {FILE_NAME}', self._server_hint(name_or_url))
 
     def matching(self, glob: str) -> list[ServerConfig]:
@@ -163,9 +157,10 @@ def load(flags: Mapping[str, str], environ: Mapping[str, str], files: Sequence[F
     _check_variables(environ)
     values = {setting.key: _resolve(setting, flags, environ, parsed) for setting in SETTINGS}
     servers, clouds, rules = _tables("servers", parsed), _tables("cloud", parsed), _node_rules(parsed)
+    pki = values["pki.folder"].value
     return Config(
         values,
-        {name: _server(file, name, found) for name, (file, found) in servers.items()},
+        {name: _server(file, name, found, pki) for name, (file, found) in servers.items()},
         {name: _cloud(file, name, found) for name, (file, found) in clouds.items()},
         tuple(value for found in (*servers.values(), *clouds.values()) for value in found[1])
         + tuple(value for rule in rules for value in rule),
@@ -262,8 +257,12 @@ def _check_known(file: File, table: tuple[str, ...], entry: Mapping[str, Any], s
             raise _unknown(file, table, key, known)
 
 
+_ELSEWHERE = frozenset({"OMPTOOL_CONFIG", "OMPTOOL_PASSWORD"})
+"""Variables that are no settings."""
+
+
 def _check_variables(environ: Mapping[str, str]) -> None:
-    known = {setting.variable for setting in SETTINGS} | {"OMPTOOL_CONFIG"}
+    known = {setting.variable for setting in SETTINGS} | _ELSEWHERE
     for name in environ:
         if name.startswith("OMPTOOL_") and name not in known:
             raise ConfigError(
@@ -275,7 +274,8 @@ def _check_variables(environ: Mapping[str, str]) -> None:
 def _unknown(file: File, table: tuple[str, ...], key: str, known: Sequence[str] | set[str]) -> ConfigError:
     where = _where(file, table, key)
     if key.lower() in _SECRETS:
-        instead = 'put it into a file of its own and write token_file = "FILE"' if "token_file" in known else ""
+        file_key = next((name for name in ("token_file", "password_file") if name in known), "")
+        instead = f'put it into a file of its own and write {file_key} = "FILE"' if file_key else ""
         return ConfigError(
             f'{where}: "{key}" is a secret and does not belong in a settings file', instead or "remove the line"
         )
@@ -361,11 +361,11 @@ def _fields(values: Sequence[Value]) -> dict[str, Any]:
     return {_FIELDS.get(key, key): value.value for value in values for key in [value.key.rsplit(".", 1)[1]]}
 
 
-def _server(file: File, name: str, values: Sequence[Value]) -> ServerConfig:
+def _server(file: File, name: str, values: Sequence[Value], pki: Path | None) -> ServerConfig:
     fields = _fields(values)
     nodes, urls = fields.get("nodes"), fields.get("urls")
     more = ({"nodes": str(file.path.parent / nodes)} if nodes else {}) | ({"url": urls[0]} if urls else {})
-    return ServerConfig(name=name, **fields | more)
+    return ServerConfig(name=name, pki=pki, **fields | more)
 
 
 def _cloud(file: File, name: str, values: Sequence[Value]) -> CloudConfig:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
+from omptool.model.limits import ServerLimits
 from omptool.model.times import parse_duration
 
 _FORMATS = ("table", "jsonl", "json", "csv", "tsv", "arrow", "parquet")
@@ -41,9 +42,19 @@ class Setting:
 class ServerConfig:
     """How to reach one server, and what the user says about its place.
 
-    `name` is None for a server given by URL. Intervals in milliseconds, None = the capture's own. `pki` is the folder
-    of certificates, None = the user's own. `select` and `nodes` are what to capture of it, where nothing is typed: path
-    globs, and the file of a list. `urls` are all addresses of it where it has several; `url` is the first.
+    Attributes:
+        name: None for a server given by URL.
+        publishing_ms, sampling_ms: None = the capture's own.
+        security_policy, security_mode: None = the strongest that both sides speak.
+        user: None = anonymous, or the one of `user_certificate`.
+        password: told by a person just now; never from a file of settings.
+        accept: which of `time`, `host` and `uri` may be wrong in the server's certificate.
+        trust_first: trust whatever certificate is shown first, from then on only that one.
+        application_uri: what the server must call itself; None = anything.
+        pki: folder of certificates, None = the user's own.
+        select, nodes: what to capture of it where nothing is typed: path globs, and the file of a list.
+        urls: all addresses of it where it has several; `url` is the first.
+        limits: those of its profile (`doctor --save`).
     """
 
     url: str
@@ -55,10 +66,23 @@ class ServerConfig:
     publishing_ms: float | None = None
     sampling_ms: float | None = None
     timeout_s: float = 10.0
+    security_policy: str | None = None
+    security_mode: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    password_file: Path | None = None
+    password_env: str | None = None
+    password_keyring: bool = False
+    user_certificate: Path | None = None
+    user_key: Path | None = None
+    accept: tuple[str, ...] = ()
+    trust_first: bool = False
+    application_uri: str | None = None
     pki: Path | None = None
     select: tuple[str, ...] = ()
     nodes: str | None = None
     urls: tuple[str, ...] = ()
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -71,6 +95,10 @@ def text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("a text in quotes")
     return value
+
+
+def _path(value: object) -> Path:
+    return Path(text(value))
 
 
 def _milliseconds(value: object) -> float:
@@ -129,6 +157,63 @@ def _machine(value: object) -> str:
     return name
 
 
+POLICY_NAMES = (
+    "None", "Basic128Rsa15", "Basic256", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss",
+)  # fmt: skip
+MODE_NAMES = ("None", "Sign", "SignAndEncrypt")
+ACCEPTABLE = ("time", "host", "uri")
+
+
+def _named(value: object, names: Sequence[str]) -> str:
+    """One of `names`, however it is capitalised and whether or not it has its underscores."""
+    plain = str(value).replace("_", "").replace("-", "").casefold()
+    for name in names:
+        if plain == name.replace("_", "").casefold():
+            return name
+    raise ValueError(f"one of {', '.join(names)}")
+
+
+def _policy(value: object) -> str | None:
+    return None if value == "auto" else _named(value, POLICY_NAMES)
+
+
+def _mode(value: object) -> str | None:
+    return None if value == "auto" else _named(value, MODE_NAMES)
+
+
+def security(written: str) -> tuple[str | None, str | None]:
+    """SecurityPolicy and mode from `auto`, `none`, POLICY, MODE or POLICY:MODE; None = the strongest there is.
+
+    Raises:
+        UsageError: neither.
+    """
+    policy, colon, mode = written.partition(":")
+    try:
+        if colon:
+            return _policy(policy), _mode(mode)
+        if policy.casefold() == "none":
+            return "None", "None"
+        is_mode = policy.casefold() in [name.casefold() for name in MODE_NAMES]
+        return (None, _mode(policy)) if is_mode else (_policy(policy), None)
+    except ValueError:
+        raise UsageError(
+            f"{written} is no security that omptool speaks",
+            f"policies: {', '.join(POLICY_NAMES)}\nmodes: {', '.join(MODE_NAMES[1:])}; together: Basic256Sha256:Sign",
+        ) from None
+
+
+def _accept(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(one in ACCEPTABLE for one in value):
+        raise ValueError(f"a list of {', '.join(ACCEPTABLE)}")
+    return tuple(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
 def _url(value: object) -> str:
     return checked_url(text(value))
 
@@ -181,6 +266,17 @@ SERVER_SETTINGS = (
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
     Setting("timeout", seconds, "10s", "How long to wait for an answer of the server."),
+    Setting("security_policy", _policy, "auto", f"{', '.join(POLICY_NAMES)}; auto is the strongest offered."),
+    Setting("security_mode", _mode, "auto", "Sign, SignAndEncrypt or None; auto is the strongest offered."),
+    Setting("user", text, None, "Name of the user; without one anonymous."),
+    Setting("password_file", text, None, "File with the password, readable by its owner only.", is_path=True),
+    Setting("password_env", text, None, "Variable of the environment that holds the password."),
+    Setting("password_keyring", _flag, "false", "The keyring has the password, as omptool USER@URL."),
+    Setting("user_certificate", text, None, "Certificate of the user, .der or .pem, instead of a name.", is_path=True),
+    Setting("user_key", text, None, "Its private key, readable by its owner only.", is_path=True),
+    Setting("accept", _accept, None, "What may be wrong in the server's certificate: a list of time, host, uri."),
+    Setting("trust_first", _flag, "false", "Trust the certificate that is shown first, then only that one."),
+    Setting("application_uri", text, None, "ApplicationUri that the server must have; another one is refused."),
     Setting("select", globs, None, "What to capture where nothing is typed: a path glob or a list of them."),
     Setting("nodes", text, None, "What to capture where nothing is typed: the file of a list, as --nodes."),
 )
@@ -191,7 +287,7 @@ SETTINGS = (
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
     ),
-    Setting("pki.folder", text, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
+    Setting("pki.folder", _path, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )

@@ -10,14 +10,17 @@ import contextlib
 import platform
 import socket
 from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from asyncua.client.client import Client
-from asyncua.ua.uaerrors import UaError, UaStatusCodeError
+from asyncua.ua.uaerrors import UaStatusCodeError
 
-from omptool.errors import OmptoolError, ServerRefused, UsageError
-from omptool.opcua import faults, hooks, hooks_publish
+from omptool.errors import OmptoolError, UsageError
+from omptool.opcua import faults, hooks, hooks_framing, refusals
+
+if TYPE_CHECKING:
+    from omptool.opcua.security import Plan
 
 DEFAULT_PORT = 4840
 """Registered for opc.tcp."""
@@ -28,7 +31,7 @@ SESSION_TIMEOUT_S = 120.0
 LIFETIME_S = 3600.0
 """Asked of the server for the security token, which is renewed after three quarters of it."""
 
-CLOSE_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 1.5
 """A server that does not answer CloseSession is left alone after this."""
 
 
@@ -38,13 +41,15 @@ class Line:
     Attributes:
         url: as the user typed it; the host a server announces instead is never used, because it is often not reachable.
         stage: what is being tried just now.
+        plan: how the server is talked to, once that is decided.
     """
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, plan: Plan | None = None) -> None:
         self.url = url
         self.timeout_s = timeout_s
         self.host, self.port = host_and_port(url)
-        self.client = _new_client(url, timeout_s)
+        self.client = _new_client(url, timeout_s, plan)
+        self.plan = plan
         self.stage = "connect"
 
     @contextlib.asynccontextmanager
@@ -102,18 +107,16 @@ class Line:
             await asyncio.sleep(0)  # the reason arrives with connection_lost, one turn of the loop later
         code = protocol.fault_code if protocol else 0
         if code or isinstance(cause, UaStatusCodeError):
-            return faults.from_status(code or int(getattr(cause, "code", 0)), f"answer {self.stage}", self.url)
+            return refusals.by_status(code or int(getattr(cause, "code", 0)), self.stage, self.url, self.plan)
         if protocol and protocol.garbage:
             return faults.ended(self.url, self.stage, "", protocol.garbage)
         if isinstance(cause, TimeoutError):
             return faults.silent(self.url, self.stage, self.timeout_s)
         if isinstance(cause, ConnectionError):
-            return faults.ended(self.url, self.stage, (protocol and protocol.fault) or "the connection broke", b"")
-        if isinstance(cause, UaError) and "matching endpoints" in str(cause):
-            return ServerRefused(
-                f"{self.url} has no endpoint without security", f"see what it offers:  omptool discover {self.url}"
-            )
-        return ServerRefused(f"{self.url}: {self.stage} failed ({type(cause).__name__}: {cause})")
+            fault = (protocol and protocol.fault) or "the connection broke"
+            hung_up = refusals.by_hanging_up(fault, self.stage, self.url, self.plan)
+            return hung_up or faults.ended(self.url, self.stage, fault, b"")
+        return refusals.by_proof(cause, self.stage, self.url, self.plan)
 
     async def close(self) -> None:
         """End session, channel and socket as far as they stand; a server that does not play along is left alone."""
@@ -131,8 +134,8 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, timeout_s: float) -> AsyncIterator[Line]:
-    """A secure channel to `url`, without a session; closed again on the way out.
+async def opened(url: str, timeout_s: float, plan: Plan | None = None) -> AsyncIterator[Line]:
+    """A channel to `url`, secure as `plan` says, without a session; closed again on the way out.
 
     Raises:
         UsageError: not an `opc.tcp://` URL.
@@ -140,7 +143,7 @@ async def opened(url: str, timeout_s: float) -> AsyncIterator[Line]:
         ServerRefused: the server does not take this client or policy.
     """
     hooks.quiet_asyncua()
-    line = Line(url, timeout_s)
+    line = Line(url, timeout_s, plan)
     try:
         async with line.translating():
             await line.open()
@@ -171,17 +174,17 @@ def host_and_port(url: str) -> tuple[str, int]:
     return host, port or DEFAULT_PORT
 
 
-def _new_client(url: str, timeout_s: float) -> Client:
-    """An unconnected asyncua client with our protocol, our name and none of its background tasks.
-
-    This is where a SecurityPolicy, a certificate and a user identity are set once the configuration carries them.
-    """
+def _new_client(url: str, timeout_s: float, plan: Plan | None) -> Client:
+    """An unconnected asyncua client with our protocol, our name and none of its background tasks."""
     client = Client(url, timeout=timeout_s, watchdog_intervall=1e9)
-    hooks.install(client, hooks_publish.PublishProtocol)
+    hooks.install(client, hooks_framing.FramingProtocol)
     client.name = client.description = "omptool"
     client.application_uri = application_uri()
     client.product_uri = "urn:omptool"
     client.session_timeout = int(SESSION_TIMEOUT_S * 1000)
     client.secure_channel_timeout = int(LIFETIME_S * 1000)
     client.max_messagesize = hooks.MAX_MESSAGE
+    client.nodes = None  # type: ignore[assignment]  # 27 objects that nobody uses, and there may be 3,000 clients
+    if plan is not None:
+        plan.secure(client)
     return client

@@ -12,25 +12,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import struct
-from dataclasses import dataclass, field
+import time
 from datetime import UTC, datetime
 from typing import Any
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.client.ua_client import UaClient, UASocketProtocol
-from asyncua.client.ua_session import SessionState, UaSession
+from asyncua.client.ua_session import UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary, variant_from_binary
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
+
+from omptool.model.times import unix_ns_to_ticks
+from omptool.protocol.wire import service_result
 
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
     UASocketProtocol: (
         "_send_request",  # sends one request and hands out the future of its raw answer
         "_process_received_data",  # takes one complete chunk
+        "_process_received_message",  # takes one complete message
         "_fail_all_pending",  # wakes every waiting request
         "_setup_request_header",  # authentication token, request handle and TimeoutHint
         "_callbackmap",  # request id to future
@@ -88,6 +92,9 @@ better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
 _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
+_TYPE_ID = struct.Struct("<BBH")
+_REQUEST_HEADER = struct.Struct("<qIIiI3x")
+"""Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
 _BODY_AFTER_HEADERS = 24
@@ -99,21 +106,13 @@ class ForbiddenServiceError(AssertionError):
 
 
 class RawRequest:
-    """A request whose parameters are encoded already; asyncua's encoder costs more than a server needs for the answer.
+    """A request that is encoded behind its RequestHeader: asyncua's encoder costs more than the server's answer."""
 
-    `RequestHeader` is what asyncua expects to fill in; `parameters` is everything behind it.
-    """
-
-    __slots__ = ("RequestHeader", "parameters", "service_id")
+    __slots__ = ("parameters", "service_id")
 
     def __init__(self, service_id: int, parameters: bytes) -> None:
         self.service_id = service_id
         self.parameters = parameters
-        self.RequestHeader = ua.RequestHeader()
-
-    def body(self) -> bytes:
-        """The message body: encoding id as a four-byte NodeId, request header, parameters."""
-        return struct.pack("<BBH", 1, 0, self.service_id) + struct_to_binary(self.RequestHeader) + self.parameters
 
 
 class GuardedProtocol(UASocketProtocol):
@@ -134,6 +133,8 @@ class GuardedProtocol(UASocketProtocol):
         self.closed = asyncio.Event()
         self._incoming = bytearray()
         self._message_size = 0
+        self._head_of: Any = None
+        self._head = b""
 
     def _send_request(self, request: Any, timeout: float = 1, message_type: Any = ua.MessageType.SecureMessage) -> Any:
         if not is_allowed(request):
@@ -143,14 +144,27 @@ class GuardedProtocol(UASocketProtocol):
             return super()._send_request(request, timeout, message_type)
         if self.transport is None:
             raise ConnectionError("Connection is not open")
-        self._setup_request_header(request.RequestHeader, timeout)
+        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
+        self._send_raw(request, timeout, future)
+        return future
+
+    def _send_raw(self, request: RawRequest, timeout: float, answer: Any) -> None:
+        """Send a request that is encoded already; `answer` stands for the future of its raw answer."""
+        if self._head_of is not self.authentication_token:
+            self._head_of = self.authentication_token
+            self._head = nodeid_to_binary(self._head_of)
+        self._request_handle += 1
+        at, hint = unix_ns_to_ticks(time.time_ns()), int(timeout * 1000)
+        header = _REQUEST_HEADER.pack(at, self._request_handle, 0, -1, hint)
+        body = b"".join((_TYPE_ID.pack(1, 0, request.service_id), self._head, header, request.parameters))
         self.revolve_security_token()
         self._request_id += 1
-        message = self._connection.message_to_binary(request.body(), request_id=self._request_id)
-        future: asyncio.Future[Buffer] = asyncio.get_running_loop().create_future()
-        self._callbackmap[self._request_id] = future
-        self.transport.write(message)
-        return future
+        self._callbackmap[self._request_id] = answer
+        assert self.transport is not None
+        self.transport.write(self._framed(body))
+
+    def _framed(self, body: bytes) -> bytes:
+        return self._connection.message_to_binary(body, request_id=self._request_id)
 
     def data_received(self, data: bytes) -> None:
         """Cut the stream into chunks: linear in its length, and never more than `MAX_CHUNK` held."""
@@ -178,6 +192,13 @@ class GuardedProtocol(UASocketProtocol):
             position += size
             self._take(kind, final, chunk)
         return position
+
+    def _process_received_message(self, msg: Any) -> None:
+        """asyncua cannot read a ServiceFault in answer to OpenSecureChannel: its reason is kept here."""
+        if not self._connection.is_open() and isinstance(msg, ua.Message):
+            code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
+            self.fault_code = code if code >> 31 else 0
+        super()._process_received_message(msg)
 
     def eof_received(self) -> None:
         """Keep what a peer said before it hung up: fewer than 8 bytes are no header, but may tell what it speaks."""
@@ -319,11 +340,6 @@ def unix_ns(value: Any) -> int | None:
     return None if aware.year == 1601 else round(aware.timestamp() * 1_000_000) * 1000
 
 
-def decode_variant(raw: bytes) -> Any:
-    """The Python value in the bytes of a Variant."""
-    return variant_from_binary(Buffer(raw)).Value
-
-
 def start_channel_renewal(client: Client) -> None:
     """Let asyncua renew the security token at 75 % of its lifetime; a renewal that fails ends the connection."""
     client._start_renew_loop()
@@ -337,42 +353,8 @@ def start_channel_renewal(client: Client) -> None:
     task.add_done_callback(ended)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKey:
-    """What it takes to activate a session again on another secure channel (Part 4, 5.7.3), and whose it is."""
-
-    authentication_token: Any = field(repr=False)
-    server_nonce: bytes | None = field(repr=False)
-    policy_ids: tuple[Any, ...] = field(repr=False)
-    application_uri: str = field(repr=False)
-
-
-def session_key(client: Client, application_uri: str) -> SessionKey:
-    """The key of the client's session."""
-    token = client.uaclient.session.authentication_token
-    return SessionKey(token, client._server_nonce, tuple(client._policy_ids), application_uri)
-
-
-def adopt_session(client: Client, key: SessionKey) -> None:
-    """Make the client's next ActivateSession concern the session of `key`."""
-    client.uaclient.session.restore_authentication_token(key.authentication_token)
-    client._server_nonce = key.server_nonce  # type: ignore[assignment]  # asyncua infers None from its start
-    client._policy_ids = list(key.policy_ids)
-
-
-def forget_session(client: Client) -> None:
-    """Undo `adopt_session`."""
-    client.uaclient.session.reset_authentication_token()
-    client._server_nonce = None
-
-
-def leave_session(client: Client) -> None:
-    """Make `close_session` end asyncua's tasks without telling the server, which keeps the session."""
-    client.uaclient.session._set_state(SessionState.CLOSED)
-
-
 def service_name(request: Any) -> str:
-    """Name of the service, for messages: Read, Browse, …"""
+    """For messages: Read, Browse, …"""
     if isinstance(request, RawRequest):
         return _RAW_NAMES.get(request.service_id, str(request.service_id))
     return type(request).__name__.removesuffix("Request")

@@ -15,8 +15,9 @@ from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import nodeid_from_binary, nodeid_to_binary, struct_from_binary, struct_to_binary
 
+from omptool.opcua.endpoints import NONE
 from omptool.opcua.granted import Subscription
-from omptool.opcua.hooks import SessionKey
+from omptool.opcua.hooks_session import SessionKey
 from omptool.opcua.link import Left, lasts_s
 from omptool.opcua.session import Session
 from omptool.opcua.subscription import Kept
@@ -69,6 +70,7 @@ def facts_of(session: Session, granted: Subscription) -> dict[str, Any]:
         "nonce": None if key.server_nonce is None else bytes(key.server_nonce).hex(),
         "policies": [struct_to_binary(policy).hex() for policy in policies][:_MOST_POLICIES],
         "application_uri": key.application_uri,
+        "security": list(key.security),
         "start_time": session.server_start_time,
         "subscription_id": granted.sub,
         "publishing_ms": granted.publishing_ms,
@@ -90,6 +92,7 @@ def key_of(facts: Mapping[str, Any]) -> SessionKey:
             struct_from_binary(ua.UserTokenPolicy, Buffer(bytes.fromhex(text)))
             for text in facts["policies"][:_MOST_POLICIES]
         ]
-        return SessionKey(token, nonce, tuple(policies), str(facts["application_uri"]))
+        policy, mode = map(str, facts.get("security", (NONE, NONE)))
+        return SessionKey(token, nonce, tuple(policies), str(facts["application_uri"]), (policy, mode))
     except Exception as error:
         raise ValueError("the key of its session is not readable") from error

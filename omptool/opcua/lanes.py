@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
-from omptool.opcua.hooks_publish import Slot
+from omptool.opcua.hooks_framing import Slot
 from omptool.opcua.subscription_batch import Event
 from omptool.protocol.publish import PublishAnswer, parse_publish_response
 

@@ -6,9 +6,8 @@ One task per server, one session at a time, always closed. The states:
          └───────────┴────────────┴─ (failed) ─→ waiting
     connecting → rejoining → receiving             with the session and the subscription of before, where they live
 
-`Owner` is whoever wants the values; it says what to monitor and stores what comes. A loss is not the end: the server
-may keep session, subscription and queues, so they are asked for first (`rejoin`), and only what cannot be had is made
-anew. Knows no file, prints nothing.
+`Owner` says what to monitor and stores what comes. After a loss the server may keep session, subscription and queues:
+they are asked for first (`rejoin`), and only what cannot be had is made anew. Knows no file, prints nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -24,8 +23,9 @@ from typing import TYPE_CHECKING, Protocol
 from omptool.errors import OmptoolError, OutputFailed, Unreachable
 from omptool.opcua.backoff import STARTING, Backoff
 from omptool.opcua.flusher import Flusher
+from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
-from omptool.opcua.hooks import SessionKey
+from omptool.opcua.hooks_session import SessionKey
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.rejoin import delete, rejoin
 from omptool.opcua.route import Route
@@ -144,6 +144,7 @@ class Link:
         server: ServerConfig,
         owner: Owner,
         flusher: Flusher,
+        gate: Gate,
         *,
         publishing_ms: float,
         backoff: Backoff | None = None,
@@ -154,6 +155,7 @@ class Link:
         self.retry_at = 0.0
         self._owner = owner
         self._flusher = flusher
+        self._gate = gate
         self._publishing_ms = publishing_ms
         self._backoff = backoff or Backoff()
         self._subscriber: Subscriber | None = None
@@ -194,19 +196,20 @@ class Link:
             self.state = LinkState.ENDED
 
     async def _life(self, stop: asyncio.Event) -> float | None:
-        """One session, from connecting to its end; the seconds to wait then, None when it was told to stop."""
+        """One session; the seconds to wait then, None when it was told to stop. No failure here may end the others."""
         self._created = 0.0
-        # whatever goes wrong at one server, foreseen or not, must not end the others
         [outcome] = await asyncio.gather(self._session(stop), return_exceptions=True)
         if isinstance(outcome, OwnerFault):
             raise outcome
+        if isinstance(outcome, asyncio.CancelledError):  # not ours: something below gave its own wait up
+            outcome = Unreachable(f"{self._route.server.url}: the attempt was given up")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:
         async with contextlib.AsyncExitStack() as stack:
             self.state = LinkState.CONNECTING
             left = self._left
-            session = await unless(stop, stack.enter_async_context(self._connect(left)))
+            session = await unless(stop, stack.enter_async_context(self._connected(left)))
             if session is None:
                 return None
             if left is not None:
@@ -224,10 +227,16 @@ class Link:
             self.state = LinkState.SUBSCRIBING
             return await self._receive(session, items, stop)
 
-    def _connect(self, left: Left | None) -> contextlib.AbstractAsyncContextManager[Session]:
-        server = self._route.server
-        opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
-        return connect(server, opening_s=opening_s, resume=left.key if left else None)
+    @contextlib.asynccontextmanager
+    async def _connected(self, left: Left | None) -> AsyncIterator[Session]:
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._gate.turn():
+                server = self._route.server
+                opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
+                session = await stack.enter_async_context(
+                    connect(server, opening_s=opening_s, resume=left.key if left else None)
+                )
+            yield session
 
     async def _rejoin(self, session: Session, left: Left) -> bool:
         """Whether the subscription of before is this session's, and up to date; if not, its end is told."""
@@ -282,7 +291,10 @@ class Link:
         await self._owner.ended(replace(left.ending, kind=kind or left.ending.kind))
 
     async def _receive(self, session: Session, items: Sequence[RequestedItem], stop: asyncio.Event) -> float | None:
+        place = await self._gate.enter()
+
         async def created(subscription: Subscription) -> None:
+            place.leave()
             await self._owned(self._owner.created(session, subscription))
             self._stands(session)
 
@@ -305,6 +317,8 @@ class Link:
             ending = await subscriber.run(stop)
         except StoreFailed as failure:
             raise self._blamed(failure.error) from None
+        finally:
+            place.leave()
         if ending.kind is EndKind.STOPPED:
             return None
         if not self._created:

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import variant_from_binary
+
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.opcua import batch, hooks, requests
@@ -59,7 +62,7 @@ async def _with_attributes(session: Session, nodes: Sequence[Node]) -> list[Node
     node_id = _memo(_node_id)
     type_of = {name: node_id(columns.raw[row * width]) for row, name in enumerate(variables)}
     await types.load(type_of.values())
-    dimensions = _memo(lambda raw: tuple(int(size) for size in hooks.decode_variant(raw) or ()))
+    dimensions = _memo(lambda raw: tuple(int(size) for size in variant_from_binary(Buffer(raw)).Value or ()))
     facts: dict[str, dict[str, Any]] = {}
     for row, name in enumerate(variables):
         first = row * width

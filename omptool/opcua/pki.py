@@ -3,15 +3,17 @@
     own/omptool.der    what servers must trust
     own/omptool.pem    its private key, readable by its owner only
     trusted/*.der      servers, each pinned by the whole certificate
+    served/            certificates of `demo --secure` and `replay --secure`
 
-Trust is in these very certificates: nothing is trusted because somebody else signed it. Only `pki` commands and
-`--trust-first` write here.
+Trust is in these very certificates: nothing is trusted because somebody else signed it. Only `pki` commands,
+`--trust-first` and `--secure` write here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import ipaddress
 import os
 import re
@@ -31,6 +33,8 @@ from omptool.store import local, secret
 
 KEY_BITS = 2048
 """What every SecurityPolicy takes: the old ones allow no more, the new ones no less."""
+SERVED_DAYS = 365
+"""Validity of the certificates of our own servers."""
 BEFORE = dt.timedelta(days=1)
 """Validity begins that long ago: clocks in plants are late."""
 
@@ -87,6 +91,28 @@ class Pki:
         made, key = make(application_uri, hosts, days, organization=organization)
         write_pair(self.certificate_file, self.key_file, made, key)
         return made
+
+    def served(self, application_uri: str, hosts: Sequence[str]) -> Own:
+        """Certificate and key of a server of ours, the same at each start as long as they are valid.
+
+        Raises:
+            OutputFailed: the folder cannot be written.
+        """
+        name = hashlib.sha256(application_uri.encode()).hexdigest()[:16]
+        files = self.folder / "served" / f"{name}.der", self.folder / "served" / f"{name}.pem"
+        if files[0].exists():
+            own = load_pair(*files)
+            is_right = application_uri in own.certificate.application_uris and set(hosts) <= set(own.certificate.hosts)
+            if is_right and own.certificate.state(dt.datetime.now(dt.UTC)) == "valid":
+                return own
+        made, key = make(application_uri, hosts, SERVED_DAYS, is_server=True)
+        write_pair(*files, made, key)
+        return Own(made, key)
+
+    def knows_client(self, der: bytes) -> bool:
+        """Whether a client of a server of ours is this user's own omptool, or trusted."""
+        own = [certificate.read_file(self.certificate_file).der] if self.certificate_file.exists() else []
+        return der in [*own, *(entry.certificate.der for entry in self.trusted())]
 
     def trusted(self) -> list[Entry]:
         """The trusted certificates, by file name; what is none is passed over."""

@@ -1,8 +1,9 @@
 """An OPC UA server over a node table and a stream of values: the simulated plant today, a replayed capture as well.
 
 asyncua's server carries transport, sessions and namespace 0; address space, values and data subscriptions are ours
-(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only and without
-security: it is a source for tools on the same computer, never a gateway. Clients may read and subscribe, nothing else.
+(`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only: it is a source for
+tools on the same computer, never a gateway; with security (`server_security`) it is one to try certificates on. Clients
+may read and subscribe, nothing else.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from omptool.errors import UsageError, cannot_listen
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua import server_events
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
-from omptool.opcua.served import GIVEN_OUT, ServedValue, ValueSource
+from omptool.opcua.served import GIVEN_OUT, ServedAlarm, ServedValue, ValueSource
+from omptool.opcua.server_events import Alarms
+from omptool.opcua.server_security import SecureServer, ServerSecurity
 from omptool.opcua.server_subscription import ServedSubscriptions
 from omptool.opcua.server_values import EncodedValue
 
@@ -51,12 +55,15 @@ class Served:
         served: values handed out so far.
     """
 
-    def __init__(self, server: Server, subscriptions: ServedSubscriptions, slots: dict[str, Slot], url: str) -> None:
+    def __init__(
+        self, server: Server, subscriptions: ServedSubscriptions, slots: dict[str, Slot], alarms: Alarms, url: str
+    ) -> None:
         self.url = url
         self.served = 0
         self._server = server
         self._subscriptions = subscriptions
         self._slots = slots
+        self._alarms = alarms
         self.finished: asyncio.Task[None] | None = None
 
     def start(self, values: ValueSource) -> None:
@@ -82,6 +89,9 @@ class Served:
             elif (burst := burst + 1) >= _BURST:
                 await asyncio.sleep(0)
                 burst = 0
+            if isinstance(value, ServedAlarm):
+                await self._alarms.put(value)
+                continue
             slot = self._slots.get(value.node_id)
             if slot is not None:
                 await slot.put(_encoded(value, unix_ns_to_ticks(time.time_ns())))
@@ -137,6 +147,7 @@ async def serve(
     port: int = 0,
     min_queue_size: int = MIN_QUEUE_SIZE,
     every_value: bool = False,
+    security: ServerSecurity | None = None,
 ) -> Served:
     """Serve `nodes` and feed them from `values`; returns once connections are accepted.
 
@@ -151,6 +162,7 @@ async def serve(
         host: a loopback address.
         port: 0 takes a free one.
         min_queue_size: see `MIN_QUEUE_SIZE`.
+        security: what to ask of clients; None asks nothing, and protects nothing.
         every_value: report values equal to the one before too, as a recording has them.
 
     Raises:
@@ -164,19 +176,20 @@ async def serve(
     with _without_collector():
         internal = InternalServer()
         subscriptions = _install(internal, min_queue_size, every_value)
-        server = Server(iserver=internal)
+        server = Server(iserver=internal) if security is None else SecureServer(security, iserver=internal)
         await server.init()
         array = [OPC_UA, *(namespaces[1:] or (application_uri,))]
         builder = AddressSpaceBuilder(server.iserver.aspace, array)
         builder.add_types(data_types)
         builder.add(nodes)
         await _introduce(server, array, application_uri, product)
+        await server_events.install(internal, subscriptions)
     server.socket_address = (host, port)
     server.set_endpoint(f"opc.tcp://{_bracketed(host)}:{port}")
     await _listen(server, host, port)
     assert server.bserver is not None
     url = f"opc.tcp://{_bracketed(host)}:{server.bserver.port}"
-    served = Served(server, subscriptions, builder.slots, url)
+    served = Served(server, subscriptions, builder.slots, Alarms(subscriptions, builder.to_ua), url)
     served.prime(initial)
     served.start(values)
     return served
@@ -200,7 +213,8 @@ async def _introduce(server: Server, namespaces: Sequence[str], application_uri:
     server.product_uri = "urn:omptool"
     server.manufacturer_name = "omptool"
     server.application_type = ua.ApplicationType.Server
-    server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+    if not isinstance(server, SecureServer):
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     await server.set_application_uri(application_uri)
     await server.get_node(ua.NodeId(ua.Int32(ObjectIds.Server_NamespaceArray))).write_value(list(namespaces))
     await server.set_build_info(
@@ -247,7 +261,7 @@ def _loopback(host: str) -> str:
         if ipaddress.ip_address(host).is_loopback:
             return host
     raise UsageError(
-        f"{host} can be reached from other computers, and this server has no security",
+        f"{host} can be reached from other computers, and this server is for this one only",
         "listen on 127.0.0.1, and let an SSH tunnel bring others here",
     )
 

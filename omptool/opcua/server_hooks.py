@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
+from asyncua.server.server import Server
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.server.uaprocessor import UaProcessor
 
@@ -27,6 +28,7 @@ PRIVATE_SERVER_HOOKS: dict[type, tuple[str, ...]] = {
         "_monitored_datachange",  # callback handle to item id
         "_monitored_items",
     ),
+    Server: ("_setup_server_nodes", "_policies"),  # endpoints, and what makes the policy of a channel
     UaProcessor: ("_closing",),  # its connection is gone
     SubscriptionService: ("_clamp_keep_alive_count", "_clamp_lifetime_count", "_sub_id_counter"),
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua.ua.object_ids import ObjectIds
 
 from omptool.errors import ServerRefused
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nodeid import OPC_UA
 from omptool.opcua import hooks, requests
 
@@ -83,6 +83,24 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
         build_info={name: str(known[node]) for name, node in _BUILD.items() if known.get(node)},
         start_time=hooks.unix_ns(known.get(_START_TIME)),
     )
+
+
+_CAPACITY: dict[str, int] = {
+    "max_monitored_items": ObjectIds.Server_ServerCapabilities_MaxMonitoredItems,
+    "max_monitored_items_per_subscription": ObjectIds.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription,
+    "max_queue_size": ObjectIds.Server_ServerCapabilities_MaxMonitoredItemsQueueSize,
+}
+_FASTEST = ObjectIds.Server_ServerCapabilities_MinSupportedSampleRate
+
+
+async def read_capacity(session: Session) -> Capacity:
+    """Ask how much the server takes at all; small servers say little of it."""
+    wanted = [*_CAPACITY.values(), _FASTEST]
+    known = await _values(session, wanted, session.limits.chunk(session.limits.max_nodes_per_read))
+    fastest = known.get(_FASTEST)
+    min_sampling_ms = fastest if isinstance(fastest, float) and 0 < fastest < float("inf") else 0.0
+    counts = {name: _count(known.get(node)) for name, node in _CAPACITY.items()}
+    return Capacity(**counts, min_sampling_ms=min_sampling_ms)
 
 
 async def _values(session: Session, nodes: list[int], size: int) -> dict[int, Any]:

@@ -11,17 +11,20 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
-from omptool.errors import NotFound, OmptoolError, Unreachable
+from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId
-from omptool.opcua import channel, faults, hooks, hooks_publish, requests
+from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
+from omptool.opcua.channel import Line
+from omptool.opcua.endpoints import NONE
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
@@ -36,6 +39,7 @@ class Session:
     Attributes:
         url: as typed.
         timeout_s: default time limit of a request.
+        security: SecurityPolicy and mode of the channel.
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
@@ -43,10 +47,11 @@ class Session:
         knows_all_structures: whether every structure type of the server is among them.
     """
 
-    def __init__(self, client: Client, url: str, timeout_s: float) -> None:
+    def __init__(self, client: Client, url: str, timeout_s: float, security: tuple[str, str] = (NONE, NONE)) -> None:
         self._client = client
         self.url = url
         self.timeout_s = timeout_s
+        self.security = security
         self.resumed = False
         self.info = ServerInfo()
         self.data_types: dict[str, DataType] = {}
@@ -84,13 +89,13 @@ class Session:
         return self.info.start_time
 
     @property
-    def key(self) -> hooks.SessionKey:
+    def key(self) -> hooks_session.SessionKey:
         """What a later `connect(resume=…)` needs to take up this session, its subscriptions and their queues."""
-        return hooks.session_key(self._client, self.application_uri)
+        return hooks_session.session_key(self._client, self.application_uri, self.security)
 
     def leave(self) -> None:
         """End the connection without CloseSession: session, subscriptions and queues wait for `connect(resume=…)`."""
-        hooks.leave_session(self._client)
+        hooks_session.leave_session(self._client)
 
     async def call(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """Send one request; the raw body of the answer from its type NodeId on. The ServiceResult is not looked at.
@@ -114,7 +119,7 @@ class Session:
         except (UaStatusCodeError, ConnectionError) as error:
             raise self.unanswered(error, what) from None
 
-    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_publish.Slot) -> None:
+    def publish(self, sub: int, acknowledged: Sequence[int], slot: hooks_framing.Slot) -> None:
         """Send a PublishRequest; the raw answer, or the reason why there is none, goes to `slot`, without a time limit.
 
         Args:
@@ -128,7 +133,7 @@ class Session:
         numbers = [each for number in acknowledged for each in (sub, number)]
         try:
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_publish.publish(self._client, parameters, slot)
+            hooks_framing.publish(self._client, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
@@ -141,7 +146,7 @@ class Session:
     @property
     def lacks(self) -> tuple[str, ...]:
         """Names that this asyncua lacks, so that PublishRequests go the long way."""
-        return hooks_publish.missing(self._client)
+        return hooks_framing.missing(self._client)
 
     async def checked(self, request: Any, *, timeout_s: float | None = None) -> bytes:
         """`call`, and raise when the ServiceResult is Bad.
@@ -209,7 +214,7 @@ async def connect(
     *,
     timeout_s: float | None = None,
     opening_s: float | None = None,
-    resume: hooks.SessionKey | None = None,
+    resume: hooks_session.SessionKey | None = None,
 ) -> AsyncIterator[Session]:
     """Open a session, hand it out, and always close it again.
 
@@ -227,39 +232,44 @@ async def connect(
         ServerRefused: the server does not take this client, user or policy.
     """
     limit = server.timeout_s if timeout_s is None else timeout_s
-    async with channel.opened(server.url, limit if opening_s is None else opening_s) as line:
-        session = Session(line.client, server.url, limit)
+    held = resume.security if resume else None
+    async with security.opened(server, limit if opening_s is None else opening_s, held) as (line, plan):
+        session = Session(line.client, server.url, limit, (plan.endpoint.policy, plan.endpoint.mode))
         async with line.translating():
-            line.stage = "ActivateSession"
-            session.resumed = resume is not None and await _resumed(line.client, resume)
-            announced = resume.application_uri if resume and session.resumed else await _created(line)
+            session.resumed = resume is not None and await _resumed(line, plan, resume)
+            announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
+        _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
-        session.describe(await read_server_info(session, announced))
+        try:
+            info = await read_server_info(session, announced)
+            session.describe(replace(info, limits=info.limits.within(server.limits)))
+        except BaseException:
+            if session.resumed:  # what is queued in it is still wanted: closing it would delete that
+                session.leave()
+            raise
         yield session
 
 
-async def _resumed(client: Client, key: hooks.SessionKey) -> bool:
+async def _resumed(line: Line, plan: security.Plan, key: hooks_session.SessionKey) -> bool:
     """Activate an older session on this channel; False when the server no longer has it.
 
     Raises:
         UaError: it cannot just now; the session, and what is queued in it, may still be there.
     """
-    hooks.adopt_session(client, key)
+    hooks_session.adopt_session(line.client, key)
     try:
-        await client.activate_session()
+        await security.activate(line, plan)
     except UaError as error:
         if int(getattr(error, "code", 0)) in faults.PASSING:
             raise
-        hooks.forget_session(client)
+        hooks_session.forget_session(line.client)
         return False
     return True
 
 
-async def _created(line: channel.Line) -> str:
-    """CreateSession and ActivateSession; the ApplicationUri of the endpoint that answered."""
-    line.stage = "CreateSession"
-    answer = await line.client.create_session()
-    line.stage = "ActivateSession"
-    await line.client.activate_session()
-    endpoints = answer.ServerEndpoints or []
-    return next((e.Server.ApplicationUri for e in endpoints if e.Server and e.Server.ApplicationUri), "")
+def _check_name(server: ServerConfig, announced: str) -> None:
+    if server.application_uri is not None and announced != server.application_uri:
+        raise ServerRefused(
+            f"{server.url} calls itself {announced or 'nothing'}, not {server.application_uri}",
+            "another server has this address now, or application_uri in omptool.toml is an old one",
+        )

@@ -50,7 +50,7 @@ GRACE_S = 2.5
 LIFETIME_S = 120.0
 """How long the server is asked to keep the subscription, and its queues, while we are gone."""
 
-DELETE_TIMEOUT_S = 3.0
+DELETE_TIMEOUT_S = 1.5
 """A person who pressed Ctrl-C waits no longer than this for the server."""
 
 MOST_NOTIFICATIONS = 10_000
@@ -283,6 +283,8 @@ class Subscriber:
             self._session, self._intake, self, self._on_event,
             count=self._in_flight, publishing_s=granted.publishing_ms / 1000,
         )  # fmt: skip
+        if self._session.lacks:
+            self._on_event(Event("long_way", granted.sub, {"asyncua_lacks": list(self._session.lacks)}))
         self._watch.begin()
         self._lanes.begin()
 

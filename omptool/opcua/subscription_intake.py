@@ -5,7 +5,7 @@ No waiting and no clock: whoever receives hands in the message and the time it c
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from omptool.protocol.ledger import Arrival, Ledger, Range, step
 from omptool.protocol.publish import DataChange, Events, PublishAnswer, StatusChange, tells_overflow
 from omptool.protocol.statement import Account, Open, Statement, ledger_of
 
-_REMEMBERED = 1024
+_REMEMBERED = 128
 """Messages whose content is known again: a number that comes twice is a repetition only with the same content."""
 
 _TRANSFERRED = status.code_of("GoodSubscriptionTransferred")
@@ -29,6 +29,22 @@ class _Hole:
     numbers: Range
     before_ticks: int
     after_ticks: int
+
+
+class _Contents:
+    """What the last messages held, by number, as hashes: 1.5 KB, for there may be thousands of subscriptions."""
+
+    def __init__(self) -> None:
+        self._numbers = array("I", bytes(4 * _REMEMBERED))
+        self._hashes = array("q", bytes(8 * _REMEMBERED))
+
+    def note(self, number: int, content: object) -> None:
+        at = number % _REMEMBERED
+        self._numbers[at], self._hashes[at] = number, hash(content)
+
+    def is_known(self, number: int, content: object) -> bool:
+        at = number % _REMEMBERED
+        return bool(number) and self._numbers[at] == number and self._hashes[at] == hash(content)
 
 
 class Intake:
@@ -46,9 +62,9 @@ class Intake:
         self.last_ticks = 0
         self.ended = ""
         self._on_event = on_event
-        self._holes: deque[_Hole] = deque()
+        self._holes: list[_Hole] = []
         self._account = Account()
-        self._contents: dict[int, int] = {}
+        self._contents = _Contents()
         self._unreadable = 0
         self._has_reused = False
 
@@ -124,8 +140,12 @@ class Intake:
                 SequenceGap(self.sub, lost.first, lost.last, lost.count, hole.before_ticks, hole.after_ticks, answer)
             )
         missing = self.ledger.missing
-        while self._holes and not (missing and missing[0].first in self._holes[0].numbers):
-            self._holes.popleft()
+        if not missing:
+            self._holes.clear()
+            return
+        first = missing[0].first
+        kept = next((at for at, hole in enumerate(self._holes) if first in hole.numbers), len(self._holes))
+        del self._holes[:kept]
 
     def _with_holes(self, ranges: Iterable[Range]) -> Iterator[tuple[Range, _Hole]]:
         """Missing ranges, oldest first, each with the hole that it is what is left of; holes are in the same order."""
@@ -144,7 +164,7 @@ class Intake:
     def _is_reused(self, answer: PublishAnswer) -> bool:
         """Whether an old number stands on new content: its values are taken, a false order is the lesser evil."""
         number = answer.sequence_number
-        if self._contents.get(number) == hash(answer.notifications):
+        if self._contents.is_known(number, answer.notifications):
             self._tell("duplicate", sequence=number)
             return False
         if not self._has_reused:
@@ -156,9 +176,7 @@ class Intake:
 
     def _add(self, answer: PublishAnswer, origin: Origin, receive_ns: int, receive_mono: int) -> None:
         number, ticks = answer.sequence_number, answer.publish_time_ticks
-        self._contents[number] = hash(answer.notifications)
-        if len(self._contents) > _REMEMBERED:
-            del self._contents[next(iter(self._contents))]
+        self._contents.note(number, answer.notifications)
         has_values, rows = False, self._account.values
         for notification in answer.notifications:
             if isinstance(notification, DataChange | Events):

@@ -25,6 +25,7 @@ from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.equipment import EQUIPMENT_LEVEL, LEVEL_NUMBERS
 from omptool.opcua.served import GIVEN_OUT, ServedValue, encode_variant
 from omptool.opcua.server import MIN_QUEUE_SIZE, Served, serve
+from omptool.opcua.server_security import ServerSecurity
 from omptool.replay.player import Player
 from omptool.replay.stamps import Stamp
 from omptool.replay.variants import variants
@@ -137,8 +138,8 @@ class ServerSink:
         self._plan = what
         self._served: Served | None = None
 
-    async def open(self, host: str, port: int) -> Served:
-        """Listen; the first row is due --delay after that.
+    async def open(self, host: str, port: int, security: ServerSecurity | None = None) -> Served:
+        """Listen, with `security` or without; the first row is due --delay after that.
 
         Raises:
             Busy, OutputFailed, UsageError: see `opcua.server.serve`.
@@ -155,6 +156,7 @@ class ServerSink:
             host=host,
             port=port,
             every_value=True,
+            security=security,
         )
         return self._served
 

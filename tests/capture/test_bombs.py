@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from omptool.capture import batches, cache, commits, frames, index, nodetable, tables, view
 from omptool.capture.commits import Commit
 from omptool.capture.format import MAX_TABLES, SEGMENT
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.lock import Lock, is_held
 from omptool.capture.nodetable import NodeTable, ServerIdentity
 from omptool.capture.reader import Capture
@@ -74,7 +75,7 @@ def test_any_value_in_any_json_of_a_capture(tmp_path: Path, odd: int) -> None:
                 cache.read(path)
                 continue
             try:
-                nodetable.read_types(path, nodetable._write(path, "types-{}.json", text.encode()))
+                nodetable.read_types(path, nodetable._write(FreshFiles(path), "types-{}.json", text.encode()))
             except nodetable.TableError:
                 continue
     entry = {"seq": 1, "time": build.T0, "kind": "nodes", "server": "s", "sub": 1, "detail": {"a": [1], "file": "x"}}
@@ -148,7 +149,7 @@ def test_a_node_table_of_bombs_takes_no_memory(tmp_path: Path) -> None:
     piece = encoder.batch(pa.RecordBatch.from_pylist([row] * 2, schema=nodetable.NODE_TABLE))
     data = encoder.head + piece * 40 + frames.END_OF_STREAM
     assert len(data) < 300_000
-    name = nodetable._write(tmp_path, "nodes-{}.arrows", data)
+    name = nodetable._write(FreshFiles(tmp_path), "nodes-{}.arrows", data)
     tracemalloc.start()
     with pytest.raises(nodetable.TableError, match="unpack to more than"):
         nodetable.read_nodes(tmp_path, name)
@@ -304,11 +305,13 @@ def test_rows_that_no_writer_makes(
 ) -> None:
     """Valid Arrow, hostile content: every view has the contract's columns, or the damage is said."""
     aside = tmp_path_factory.mktemp("rows")
-    types = nodetable.write_types(aside, build.SERVER)
+    types = nodetable.write_types(FreshFiles(aside), build.SERVER)
     metadata = {b"omp.types": types.encode(), b"omp.server": b"s"}
     encoder = Encoder(nodetable.NODE_TABLE.with_metadata(metadata))
     table = pa.RecordBatch.from_pylist(described, schema=encoder.schema)
-    name = nodetable._write(aside, "nodes-{}.arrows", encoder.head + encoder.batch(table) + frames.END_OF_STREAM)
+    name = nodetable._write(
+        FreshFiles(aside), "nodes-{}.arrows", encoder.head + encoder.batch(table) + frames.END_OF_STREAM
+    )
     naming = json.dumps([{"file": name, "first_row": 1, "server": "s"}]).encode()
     rows = pa.RecordBatch.from_pylist(values, schema=SEGMENT)
     path = _craft(aside / "a.omcap", SEGMENT.with_metadata({b"omp.nodes": naming}), rows)

@@ -12,6 +12,7 @@ import pytest
 
 from omptool.capture import batches, frames, nodetable
 from omptool.capture.format import KEY_FORMAT, KEY_JOURNAL, SEGMENT
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.reader import Capture
 from omptool.capture.segment import Encoder, SegmentFile
 from omptool.capture.writer import CaptureWriter
@@ -160,10 +161,10 @@ def test_any_summary_is_survived(tmp_path: Path, text: bytes) -> None:
 @pytest.mark.parametrize("change", [{"namespaces": 7}, {"settings": []}, {"build_info": "x"}, {"server": None}, {}])
 def test_any_types_file_is_survived(tmp_path: Path, change: dict[str, object]) -> None:
     (tmp_path / "c").mkdir()
-    name = nodetable.write_types(tmp_path / "c", build.SERVER)
+    name = nodetable.write_types(FreshFiles(tmp_path / "c"), build.SERVER)
     data = json.loads((tmp_path / "c" / name).read_text())
     text = json.dumps(data | change if change else [data]).encode()
-    crafted = nodetable._write(tmp_path / "c", "types-{}.json", text)
+    crafted = nodetable._write(FreshFiles(tmp_path / "c"), "types-{}.json", text)
     try:
         nodetable.read_types(tmp_path / "c", crafted)
     except nodetable.TableError as error:
@@ -172,15 +173,15 @@ def test_any_types_file_is_survived(tmp_path: Path, change: dict[str, object]) -
 
 def test_a_handle_without_end_is_refused(tmp_path: Path) -> None:
     far = build.nodes(1, first_handle=4_000_000_000)
-    types = nodetable.write_types(tmp_path, build.SERVER)
-    name = nodetable.write_nodes(tmp_path, build.SERVER, types, far)
+    types = nodetable.write_types(FreshFiles(tmp_path), build.SERVER)
+    name = nodetable.write_nodes(FreshFiles(tmp_path), build.SERVER, types, far)
     with pytest.raises(nodetable.TableError, match="handle 4000000000"):
         nodetable.read_nodes(tmp_path, name)
 
 
 def test_changed_table_is_told_by_its_name(tmp_path: Path) -> None:
-    types = nodetable.write_types(tmp_path, build.SERVER)
-    name = nodetable.write_nodes(tmp_path, build.SERVER, types, build.nodes())
+    types = nodetable.write_types(FreshFiles(tmp_path), build.SERVER)
+    name = nodetable.write_nodes(FreshFiles(tmp_path), build.SERVER, types, build.nodes())
     data = bytearray((tmp_path / name).read_bytes())
     data[-20] ^= 1
     (tmp_path / name).write_bytes(data)

@@ -11,6 +11,7 @@ from omptool.capture import startup
 from omptool.capture.commitline import CommitLine
 from omptool.capture.entries import GapEntry, current_gaps, read_until, until_text
 from omptool.capture.naming import Introduced, Names, Shared
+from omptool.capture.nodelist import Listed
 from omptool.capture.recording import Intervals, Wanted
 from omptool.capture.selection import Choice, choose, nowhere
 from omptool.capture.startup import Startup
@@ -112,11 +113,11 @@ def test_a_term_must_be_somewhere_and_every_server_must_have_something() -> None
 
 
 def test_what_is_not_on_this_server_is_noted_per_term() -> None:
-    found = choose([NODE], globs=["**/A", "**/B"], listed=["Line1/A", "Line1/C"])
+    found = choose([NODE], globs=["**/A", "**/B"], listed=[Listed("Line1/A"), Listed("Line1/C")])
     assert ([node.path for node in found.nodes], list(found.missing)) == (["Line1/A"], ["**/B", "Line1/C"])
     assert nowhere([Choice([NODE], {})]) is None
     with pytest.raises(UsageError, match="another node on each server"):
-        choose([NODE], listed=["ns=2;s=A"])
+        choose([NODE], listed=[Listed("ns=2;s=A")])
 
 
 def with_line(sync: Callable[[], object], script: Callable[[CommitLine], Awaitable[None]]) -> None:

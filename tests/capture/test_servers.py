@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from omptool.capture.nodelist import Listed
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
@@ -291,7 +292,7 @@ def test_servers_that_number_their_namespaces_differently_have_the_same_nodes(
         (False, Selection(), UsageError, "both call themselves urn:test:counting:server"),
         (True, Selection(("Line1/Counter9",)), NotFound, "'Line1/Counter9' is on none of the 2 servers"),
         (True, Selection(("Line1/Counter4",)), NotFound, "nothing on b is 'Line1/Counter4'"),
-        (True, Selection((), ("ns=2;s=Counter0",)), UsageError, "another node on each server"),
+        (True, Selection((), (Listed("ns=2;s=Counter0"),)), UsageError, "another node on each server"),
     ],
 )
 def test_what_cannot_be_told_apart_or_had_is_refused_and_leaves_nothing(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from omptool.capture import nodetable, view
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.reader import Capture
 from omptool.capture.writer import CaptureWriter
@@ -108,10 +109,10 @@ def test_without_definitions_structures_are_bytes(tmp_path: Path) -> None:
     ],
 )
 def test_definitions_that_are_none_cost_nothing_else(found: Any, tmp_path: Path) -> None:
-    name = nodetable.write_types(tmp_path, make_types.server())
+    name = nodetable.write_types(FreshFiles(tmp_path), make_types.server())
     plain = json.loads((tmp_path / name).read_bytes()) | {"data_types": found}
     text = json.dumps(plain).encode()
-    name = nodetable._write(tmp_path, "types-{}.json", text)
+    name = nodetable._write(FreshFiles(tmp_path), "types-{}.json", text)
     identity = nodetable.read_types(tmp_path, name)
     assert (identity.namespaces, identity.data_types) == (build.SERVER.namespaces, ())
 
@@ -122,21 +123,21 @@ def test_what_a_types_file_has_no_room_for_is_known_by_name(tmp_path: Path, monk
     session.data_types = {kind.node_id: kind for kind in TYPES}
     monkeypatch.setattr(nodetable, "MAX_JSON", 1600)
     identity = ServerIdentity.of(ServerConfig("opc.tcp://a:1"), session)
-    found = nodetable.read_types(tmp_path, nodetable.write_types(tmp_path, identity)).data_types
+    found = nodetable.read_types(tmp_path, nodetable.write_types(FreshFiles(tmp_path), identity)).data_types
     assert [kind.name for kind in found] == [kind.name for kind in TYPES]
     lost = [kind.name for kind in found if kind.problem == "its definition is too large to be kept"]
     assert 0 < len(lost) < len(TYPES)
     assert all(kind in TYPES for kind in found if kind.name not in lost)
     with pytest.raises(ServerRefused, match="describes itself"):
-        nodetable.write_types(tmp_path, replace(identity, namespaces=("", "x" * 2400)))
+        nodetable.write_types(FreshFiles(tmp_path), replace(identity, namespaces=("", "x" * 2400)))
 
 
 def test_a_kind_of_a_later_version_is_unknown(tmp_path: Path) -> None:
-    name = nodetable.write_types(tmp_path, make_types.server())
+    name = nodetable.write_types(FreshFiles(tmp_path), make_types.server())
     plain = json.loads((tmp_path / name).read_bytes())
     for kind in plain["data_types"]:
         kind |= {"kind": "tensor", "shape": [1]} if kind["name"].endswith("Point") else {"more": 1}
-    name = nodetable._write(tmp_path, "types-{}.json", json.dumps(plain).encode())
+    name = nodetable._write(FreshFiles(tmp_path), "types-{}.json", json.dumps(plain).encode())
     kinds = {kind.name: str(kind.kind) for kind in nodetable.read_types(tmp_path, name).data_types}
     assert kinds == {
         "Mode": "enumeration",

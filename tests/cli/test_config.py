@@ -104,7 +104,7 @@ def test_intervals_flag_then_server_then_general() -> None:
         ("[captur]\n", 'omptool.toml:1: unknown key "captur" in omptool.toml', "did you mean capture?"),
         ("\n[capture]\nsampling = 1\n", 'omptool.toml:3: unknown key "sampling" in [capture]', "sampling_interval"),
         (PRESS + 'sit = "x"\n', 'omptool.toml:3: unknown key "sit" in [servers.press7]', "did you mean site?"),
-        (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "remove the line"),
+        (PRESS + 'password = "x"\n', 'omptool.toml:3: "password" is a secret', "password_file"),
         ('[servers.p]\nsite = "x"\n', "omptool.toml:1: [servers.p] has no url", "opc.tcp://HOST"),
         (
             '[servers.p]\nurl = "opc.tcp://a:1"\nurls = ["opc.tcp://b:1"]\n',

@@ -69,11 +69,16 @@ CONFIG = (
     _bad("a server without url", '[servers.press7]\nsite = "Leipzig"\n'),
     _bad("a server with url and urls", '[servers.press7]\nurl = "opc.tcp://a:4840"\nurls = ["opc.tcp://b:4840"]\n'),
     _bad("the addresses of a server are none", '[servers.press7]\nurls = "opc.tcp://press7:4840"\n'),
-    _bad("a server with an unknown key", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nuser = "ann"\n'),
+    _bad("a server with an unknown key", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nusr = "ann"\n'),
     _bad("a password in omptool.toml", '[servers.press7]\nurl = "opc.tcp://press7:4840"\npassword = "x"\n'),
     _bad("a password in a url", '[servers.press7]\nurl = "opc.tcp://ann:secret@press7:4840"\n'),
     _bad("an address that is none", '[servers.press7]\nurl = "press7"\n'),
     _bad("a machine glob that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nmachine = "Line1/{a"\n'),
+    _bad("a SecurityPolicy that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nsecurity_policy = "Aes"\n'),
+    _bad(
+        "a security mode that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nsecurity_mode = "Encrypt"\n'
+    ),
+    _bad("an exception that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\naccept = ["all"]\n'),
     _bad("a timeout that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\ntimeout = 5\n'),
     _bad("a cloud without token_file", '[cloud.plant]\nurl = "https://plant.example"\n'),
     _bad("a token in omptool.toml", '[cloud.plant]\nurl = "https://plant.example"\ntoken = "x"\n'),

@@ -20,6 +20,7 @@ from omptool.capture import entries as journal_entries
 from omptool.capture.commits import Commit
 from omptool.capture.directory import NodeDirectory
 from omptool.capture.format import SEGMENT
+from omptool.capture.fresh import FreshFiles
 from omptool.capture.reader import Capture
 from omptool.capture.recover import recover
 from omptool.capture.verify import verify
@@ -186,7 +187,7 @@ def types(data: bytes) -> None:
 
 def types_seeds() -> list[bytes]:
     with _fresh("types-seed.omcap") as path:
-        return [(path / nodetable.write_types(path, build.SERVER)).read_bytes()]
+        return [(path / nodetable.write_types(FreshFiles(path), build.SERVER)).read_bytes()]
 
 
 def nodes(data: bytes) -> None:
@@ -200,8 +201,8 @@ def nodes(data: bytes) -> None:
 
 def nodes_seeds() -> list[bytes]:
     with _fresh("nodes-seed.omcap") as path:
-        kind = nodetable.write_types(path, build.SERVER)
-        return [(path / nodetable.write_nodes(path, build.SERVER, kind, build.nodes())).read_bytes()]
+        kind = nodetable.write_types(FreshFiles(path), build.SERVER)
+        return [(path / nodetable.write_nodes(FreshFiles(path), build.SERVER, kind, build.nodes())).read_bytes()]
 
 
 def recovery(data: bytes) -> None:

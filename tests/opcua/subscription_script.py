@@ -14,7 +14,7 @@ from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.faults import from_status
-from omptool.opcua.hooks_publish import Slot
+from omptool.opcua.hooks_framing import Slot
 
 TICKS_2026 = 134_116_128_000_000_000
 
@@ -47,6 +47,7 @@ class ScriptedServer:
 
     url = "opc.tcp://scripted"
     application_uri = "urn:scripted"
+    lacks: Sequence[str] = ()
 
     def __init__(self, *, publishing_ms: float = 20.0, keep_alive_count: int = 1000, timeout_s: float = 30.0) -> None:
         self.publishing_ms = publishing_ms

@@ -10,7 +10,7 @@ from asyncua.client.ua_client import UaClient, UASocketProtocol
 from asyncua.common.connection import SecureConnection
 
 from omptool.capture.format import MAX_DECODED
-from omptool.opcua import hooks, requests
+from omptool.opcua import hooks, hooks_framing, requests
 from omptool.opcua.session import Session
 
 CHANGING = (
@@ -41,6 +41,15 @@ def test_protocol_still_has(name: str) -> None:
 @pytest.mark.parametrize("name", hooks.PRIVATE_HOOKS[SecureConnection])
 def test_connection_still_has(name: str) -> None:
     assert hasattr(UASocketProtocol()._connection, name)
+
+
+@pytest.mark.parametrize("name", hooks_framing.SHORT_WAY_HOOKS[SecureConnection])
+def test_connection_still_has_for_the_short_way(name: str) -> None:
+    assert hasattr(UASocketProtocol()._connection, name)
+
+
+def test_the_one_request_that_is_sent_past_the_guard_is_an_allowed_one() -> None:
+    assert hooks_framing.PUBLISH in hooks.ALLOWED_SERVICES
 
 
 @pytest.mark.parametrize("service", CHANGING)

@@ -13,6 +13,7 @@ from asyncua.common.connection import TransportLimits
 from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.monitored_item_service import MonitoredItemService
+from asyncua.server.server import Server
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.server.uaprocessor import UaProcessor
 
@@ -20,7 +21,7 @@ from omptool.opcua import server_hooks
 
 MODULES = [
     Path(server_hooks.__file__).with_name(name)
-    for name in ("server.py", "server_subscription.py", "server_values.py", "address_space.py")
+    for name in ("server.py", "server_security.py", "server_subscription.py", "server_values.py", "address_space.py")
 ]
 LISTED = {(kind, name) for kind, names in server_hooks.PRIVATE_SERVER_HOOKS.items() for name in names}
 
@@ -35,6 +36,7 @@ def _instances() -> dict[type, object]:
     subscription = InternalSubscription(result, server.aspace, _nobody, ua.NodeId())
     return {
         InternalServer: server,
+        Server: Server(iserver=server),
         InternalSubscription: subscription,
         MonitoredItemService: subscription.monitored_item_srv,
         SubscriptionService: server.subscription_service,

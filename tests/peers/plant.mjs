@@ -12,6 +12,7 @@ import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
+import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
 import { OPCUAServer, Subscription } from "node-opcua-server";
 import { addChanging, PERIOD_MS } from "./plant_changing.mjs";
 import { addMachines } from "./plant_machines.mjs";
@@ -94,6 +95,7 @@ async function main() {
   const extra = options.companions ? COMPANIONS.map((name) => nodesets[name]) : [path.join(HERE, "plant_types.NodeSet2.xml")];
   const server = new OPCUAServer({
     port, host: "127.0.0.1", hostname: "127.0.0.1", nodeset_filename: [nodesets.standard, ...extra],
+    securityModes: [MessageSecurityMode.None], securityPolicies: [SecurityPolicy.None],
     serverInfo: { applicationUri: "urn:test:plant", productUri: "urn:test:plant:product" },
     buildInfo: { productName: "Plant", manufacturerName: "Somebody else" },
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"),

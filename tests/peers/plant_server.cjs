@@ -7,6 +7,7 @@ const net = require("node:net");
 const os = require("node:os");
 const path = require("node:path");
 
+const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
 const { OPCUAServer } = require("node-opcua-server");
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
 const { DataType, Variant, VariantArrayType } = require("node-opcua-variant");
@@ -71,6 +72,7 @@ async function main() {
   const server = new OPCUAServer({
     port, host: "127.0.0.1", hostname: "127.0.0.1",
     nodeset_filename: [nodesets.standard],
+    securityModes: [MessageSecurityMode.None], securityPolicies: [SecurityPolicy.None],
     serverInfo: { applicationUri: "urn:test:peer", productUri: "urn:test:peer:product" },
     buildInfo: { productName: "Peer", manufacturerName: "Somebody else" },
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"),
