@@ -161,7 +161,7 @@ class Link:
         self._subscriber: Subscriber | None = None
         self._created = 0.0
         self._left: Left | None = None
-        self._was_there = False
+        self._was_there = self._has_stopped = False
 
     @property
     def attempts(self) -> int:
@@ -201,6 +201,8 @@ class Link:
         [outcome] = await asyncio.gather(self._session(stop), return_exceptions=True)
         if isinstance(outcome, OwnerFault):
             raise outcome
+        if self._has_stopped:  # all is stored; how the server took the goodbye is no loss
+            return None
         if isinstance(outcome, asyncio.CancelledError):  # not ours: something below gave its own wait up
             outcome = Unreachable(f"{self._route.server.url}: the attempt was given up")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
@@ -320,6 +322,7 @@ class Link:
         finally:
             place.leave()
         if ending.kind is EndKind.STOPPED:
+            self._has_stopped = True
             return None
         if not self._created:
             address = f"{session.url}: "
@@ -342,12 +345,8 @@ class Link:
 
     def _blamed(self, error: BaseException) -> BaseException:
         """What the owner failed at, marked where it concerns every server."""
-        is_foreseen = isinstance(error, OmptoolError)
-        if isinstance(error, Exception) and (
-            isinstance(error, OutputFailed) or (self._owner.is_alone and not is_foreseen)
-        ):
-            return OwnerFault(error)
-        return error
+        is_ours = isinstance(error, OutputFailed) or (self._owner.is_alone and not isinstance(error, OmptoolError))
+        return OwnerFault(error) if is_ours and isinstance(error, Exception) else error
 
     async def _owned_at_last(self, work: Awaitable[None]) -> None:
         """Let the owner write what must be written, whatever happened at the server."""
