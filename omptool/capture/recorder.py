@@ -219,7 +219,10 @@ class Recording:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do work on the capture, and sync it; see `CommitLine.commit`."""
-        return await self._line.commit(work)
+        done = await self._line.commit(work)
+        if self._quota.is_full:  # by what was read or repeated in cycles
+            self._end("count")
+        return done
 
     async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
         """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
