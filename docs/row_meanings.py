@@ -43,6 +43,25 @@ _BROWSE = (
 )  # fmt: skip
 BROWSE = {name: NODES.get(name, "Whether it is a Property of its parent.") for name in _BROWSE}
 
+DOCTOR = {
+    "step": "`name`, `tcp`, `hello`, `endpoints`, `certificate`, `session`, `namespaces`, `read`, "
+    "`browse`, `subscribe`, `history`; then `limit` per OperationLimit.",
+    "state": "`ok`, `note` (goes on, but somebody should know), `failed` (the way ends here).",
+    "detail": "What was found, or what went wrong.",
+    "hint": "What to do about it.",
+    "milliseconds": "How long the step took; null for limits.",
+}
+
+DIFF = {
+    "change": "`added`, `removed`, `moved`, `renumbered` (a new NodeId, same path), `retyped`, `re-united`, `changed`.",
+    "path": "As it is now; as it was, where it was removed.",
+    "node_id": "The same of the NodeId.",
+    "node_class": "Object, Variable, Method, …",
+    "field": "Which column of `browse` differs; empty where the node was added or removed.",
+    "before": "The field as it was; null: it had no value.",
+    "after": "The field as it is.",
+}
+
 _VALUES = (
     "time", "time_ns", "time_basis", "server_time", "server_time_ns", "type", "value", "value_exact", "value_text",
     "value_list", "raw", "status", "quality", "overflow",
@@ -175,6 +194,8 @@ CONFIG_SHOW = {
 ROWS = {
     "discover": DISCOVER,
     "browse": BROWSE,
+    "diff": DIFF,
+    "doctor": DOCTOR,
     "values": VALUES,
     "status_name": STATUS_NAME,
     "capture": CAPTURE,

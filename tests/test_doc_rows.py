@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
-from omptool.cli import capture, discover, info, pki, recover, samples, verify
+from omptool.cli import capture_plan, diff, discover, doctor, info, pki, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
@@ -25,7 +25,9 @@ def _columns(result: Result) -> list[str]:
 def test_what_commands_declare() -> None:
     declared = {
         "discover": discover.COLUMNS,
-        "plan": capture.PLAN_COLUMNS,
+        "diff": diff.COLUMNS,
+        "doctor": doctor.COLUMNS,
+        "plan": capture_plan.PLAN_COLUMNS,
         "info": info.COLUMNS,
         "info lake": info.LAKE_COLUMNS,
         "verify": verify.COLUMNS,

@@ -154,13 +154,13 @@ class Participant:
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
         await self._refresh(session, subscription)
-        every_ms = self.wanted.intervals.publishing_ms
-        await self.errands.fill(session, self._opened, self._found, self._items, self._handles.start - 1, every_ms)
-        await self._start_cycles(session)
+        await self._run_errands(session)
 
-    async def _start_cycles(self, session: Session) -> None:
+    async def _run_errands(self, session: Session) -> None:
+        base, every_ms = self._handles.start - 1, self.wanted.intervals.publishing_ms
+        await self.errands.fill(session, self._opened, self._found, self._items, base, every_ms)
         if self._found is not None:
-            await self.errands.start_cycles(session, self._opened, self._found, self._handles.start - 1)
+            await self.errands.start_cycles(session, self._opened, self._found, base)
             values = sum(item.is_monitored for item in values_of(self._items))
             self.progress.nodes = values + self.errands.polling.nodes
 
@@ -208,6 +208,7 @@ class Participant:
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
+        self.errands.committed()
         self._show()
 
     async def lost(self, ending: Ending) -> None:
@@ -227,7 +228,7 @@ class Participant:
         await self._recording.in_thread(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
-        await self._start_cycles(session)
+        await self._run_errands(session)
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""

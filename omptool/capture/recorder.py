@@ -12,11 +12,10 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from omptool.capture.choosing import Pool, browse
+from omptool.capture.choosing import Pool
 from omptool.capture.commitline import CommitLine
 from omptool.capture.descriptors import make_room
 from omptool.capture.lock import refuse_if_held
@@ -24,12 +23,10 @@ from omptool.capture.participant import Participant
 from omptool.capture.placing import check_free, is_free
 from omptool.capture.recording import (
     Limits,
-    PlannedItem,
     Progress,
     Quota,
     RecordingResult,
     Selection,
-    ServerProgress,
     Upkeep,
     Wanted,
 )
@@ -42,44 +39,16 @@ from omptool.capture.store import RecordingStore
 from omptool.capture.together import Books, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.errors import DiskFull, OutputFailed
-from omptool.model.monitoring import AS_ALL
 from omptool.model.vocabulary import GapReason
 from omptool.opcua import stalls
 from omptool.opcua.flusher import Flusher
 from omptool.opcua.gate import Gate
 from omptool.opcua.granted import Subscription
-from omptool.opcua.items import requested
-from omptool.opcua.session import Session, connect
+from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch
 from omptool.opcua.waiting import pass_on, unless
 
 T = TypeVar("T")
-
-
-async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedItem]:
-    """What `record` would monitor; creates nothing, on disk or at the servers.
-
-    Raises:
-        NotFound, UsageError, Unreachable, ServerRefused: as `record`; also when only one of them is away.
-    """
-    startup = Startup(servers)
-
-    async def look(number: int, wanted: Wanted) -> list[PlannedItem]:
-        async with connect(wanted.server) as session:
-            startup.introduced(number, session.application_uri)
-            own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
-            found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
-        startup.offer(number, choice)
-        asked = wanted.intervals
-        said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]
-        items = [(node, how, requested(node.node_id, 0, how, asked.sampling_ms)) for node, how in said]
-        return [
-            PlannedItem("", node, item.sampling_ms, item.depth(asked.publishing_ms), how) for node, how, item in items
-        ]
-
-    found = await asyncio.gather(*(look(number, wanted) for number, wanted in enumerate(servers)))
-    startup.check()
-    return [replace(item, server=startup.name(number)) for number, items in enumerate(found) for item in items]
 
 
 async def record(
@@ -158,7 +127,7 @@ class Recording:
         self._quota = Quota(limits.count)
         self._line = CommitLine(self._sync)
         self._upkeep = upkeep
-        self._keeper = Keeper(upkeep.keep, self._line.commit, standing.capture if standing else None)
+        self._keeper = Keeper(upkeep.keep, self._line.commit, self._account, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
         self.flusher = Flusher(lambda due: self.store([(each.source.owner, each.batch) for each in due]))
         self.gate = Gate()
@@ -250,7 +219,10 @@ class Recording:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do work on the capture, and sync it; see `CommitLine.commit`."""
-        return await self._line.commit(work)
+        done = await self._line.commit(work)
+        if self._quota.is_full:  # by what was read or repeated in cycles
+            self._end("count")
+        return done
 
     async def keep(self, store: RecordingStore, session: Session, granted: Subscription, wanted: Wanted) -> str:
         """Note outside of the capture what a later run needs to go on with a subscription; empty, or why not."""
@@ -342,6 +314,11 @@ class Recording:
         if self._quota.is_full:  # what arrives on the way out was not asked for
             return [None for _ in batches]
         return append_together(self._books, [participant.entry(batch) for participant, batch in batches])
+
+    def _account(self) -> None:
+        for each in self._participants:
+            if each.store is not None:
+                each.store.account_now()
 
     def _sync(self) -> None:
         if self._writer is not None:

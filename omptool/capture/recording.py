@@ -9,11 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from omptool.capture.naming import Shared
 from omptool.capture.nodelist import EventsOf, Listed
 from omptool.config import ServerConfig
+from omptool.model.limits import Capacity
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
 
@@ -144,6 +145,15 @@ class PlannedItem:
     sampling_ms: float
     queue_size: int
     monitoring: Monitoring = AS_ALL
+
+
+class PlannedServer(NamedTuple):
+    """What `capture` would ask of one server, and how much that takes."""
+
+    label: str
+    items: list[PlannedItem]
+    publishing_ms: float
+    capacity: Capacity
 
 
 @dataclass(slots=True)

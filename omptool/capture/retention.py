@@ -13,9 +13,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from omptool.capture import oplog, retired
 from omptool.capture.encode import trusted_times
-from omptool.capture.format import TELEMETRY_KIND
+from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND
 from omptool.capture.index import index_segment
 from omptool.capture.reader import Capture, segment_rows
 from omptool.capture.recording import Keep
@@ -76,7 +78,7 @@ def _broken(keep: Keep, age_s: float, size: int, free: int) -> str:
 
 
 class Looked(NamedTuple):
-    """What is in a segment: by kind the next `seq` and commit, and what was counted of each subscription."""
+    """What is in a segment: the next `seq` and commit of its kind, and what was counted of each subscription."""
 
     row: int
     sequence: int
@@ -90,16 +92,17 @@ def scan(folder: Path, capture_id: str, segment: Closed) -> Looked | None:
         return None
     last = index.good[-1]
     subs: dict[int, Counted] = {}
-    if segment.kind == TELEMETRY_KIND:
-        for first, batch in segment_rows(index):
-            for sub, counted in retired.count(first, batch, trusted_times(batch)):
-                subs[sub] = subs[sub].joined(counted) if sub in subs else counted
+    for first, batch in segment_rows(index):
+        times = trusted_times(batch) if segment.kind == TELEMETRY_KIND else batch.column("receive_time").cast("int64")
+        for sub, counted in retired.count(first, batch, np.asarray(times)):
+            subs[sub] = subs[sub].joined(counted) if sub in subs else counted
     return Looked(last.end_row, last.sequence + 1, subs)
 
 
 def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start]) -> Going | None:
     """What is in the chosen segments, up to the first that cannot be read; None when there is nothing to delete."""
-    files, size, subs = [], 0, dict[int, Counted]()
+    files, size = [], 0
+    counts: dict[str, dict[int, Counted]] = {kind: {} for kind in starts}
     starts = dict(starts)
     for segment in chosen.segments:
         looked = scan(folder, capture_id, segment)
@@ -108,9 +111,12 @@ def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start
         files.append(segment.file)
         size += segment.bytes
         starts[segment.kind] = Start(segment.number + 1, looked.row, looked.sequence)
+        subs = counts[segment.kind]
         for sub, counted in looked.subs.items():
             subs[sub] = subs[sub].joined(counted) if sub in subs else counted
-    return Going(tuple(files), size, starts, subs, chosen.cause) if files else None
+    if not files:
+        return None
+    return Going(tuple(files), size, starts, counts[TELEMETRY_KIND], counts[EVENTS_KIND], chosen.cause)
 
 
 def retire(writer: CaptureWriter, story: Story, gone: Going) -> None:
@@ -158,13 +164,15 @@ class Recorder(Protocol):
 class Keeper:
     """Holds a capture within its bounds while it is recorded."""
 
-    def __init__(self, keep: Keep, in_thread: Recorder, before: Capture | None = None) -> None:
-        """`before`: the capture that is gone on with."""
+    def __init__(
+        self, keep: Keep, in_thread: Recorder, account: Callable[[], None], before: Capture | None = None
+    ) -> None:
+        """`account` brings the accounts of all subscriptions up to date; `before`: the capture that is gone on with."""
         self.story: Story | None = None
         if keep.is_bounded:
             self.story = Story() if before is None else story_of(before)
         self._keep = keep
-        self._in_thread = in_thread
+        self._in_thread, self._account = in_thread, account
         self._closed_s: dict[str, float] = {}
         self._is_short = False
 
@@ -196,7 +204,12 @@ class Keeper:
             starts = {line.name: line.start for line in writer.lines}
             gone = await asyncio.to_thread(going, writer.path, writer.id, chosen, starts)
             if gone is not None:
-                await self._in_thread(lambda: retire(writer, story, gone))
+                await self._in_thread(lambda: self._retire(writer, story, gone))
+
+    def _retire(self, writer: CaptureWriter, story: Story, gone: Going) -> None:
+        """Whoever goes on after a kill counts from the last account on: no row behind it may be gone."""
+        self._account()
+        retire(writer, story, gone)
 
     def _closed(self, writer: CaptureWriter) -> list[Closed]:
         """All closed segments but the newest of each kind."""

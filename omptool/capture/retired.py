@@ -207,7 +207,7 @@ class Going:
     Attributes:
         files: names, oldest first, of every kind.
         starts: by kind, where what is kept begins.
-        subs: by `sub` handle, what was counted in these files.
+        subs: by `sub` handle, what was counted of values in these files; `events` likewise.
         cause: for people, why they go.
     """
 
@@ -215,6 +215,7 @@ class Going:
     bytes: int
     starts: Mapping[str, Start]
     subs: Mapping[int, Counted]
+    events: Mapping[int, Counted]
     cause: str
 
     @property
@@ -225,7 +226,7 @@ class Going:
     def windows(self, story: Story) -> list[GapEntry]:
         """One per server: what was deleted of it so far."""
         found: dict[str, Counted] = {}
-        for sub, counted in self.subs.items():
+        for sub, counted in (*self.subs.items(), *self.events.items()):
             server = story.subs.get(sub)
             if server is not None:
                 found[server] = found[server].joined(counted) if server in found else counted

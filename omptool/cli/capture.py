@@ -64,7 +64,7 @@ from omptool.cli.options import (
     UserKeyOption,
     UserOption,
 )
-from omptool.cli.output import Rows, emit
+from omptool.cli.output import emit
 from omptool.cli.signals import run_async, run_until_stopped
 from omptool.errors import UsageError
 
@@ -73,12 +73,6 @@ if TYPE_CHECKING:
 
     from omptool.capture.recording import Limits, Upkeep
     from omptool.cli.capture_nodes import Asked
-    from omptool.model.monitoring import Monitoring
-
-PLAN_COLUMNS = (
-    "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
-    "poll_ms", "heartbeat_ms",
-)  # fmt: skip
 
 
 def capture(
@@ -192,10 +186,11 @@ def capture(
     order = operating.read(log_file, log_format, metrics)
     upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
 
+    from omptool.cli.capture_plan import show_plan
     from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
-        return run_async(lambda: _show_plan(what, format))
+        return run_async(lambda: show_plan(what, output, format))
     with locked(lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
@@ -259,32 +254,6 @@ async def _record(
     if format is not None or not sys.stdout.isatty():
         emit(summary(result), format=format or "jsonl")
     return ExitCode.OK if result is None or result.is_complete else ExitCode.PARTIAL
-
-
-async def _show_plan(what: Asked, format: str | None) -> ExitCode:
-    from omptool.capture.recorder import plan
-
-    rows = [
-        (
-            item.node.path, item.node.node_id, item.node.data_type, item.node.unit, item.sampling_ms, item.queue_size,
-            item.server, *_filters(item.monitoring),
-        )
-        for item in await plan(what.servers, what.selection)
-    ]  # fmt: skip
-    emit(Rows(PLAN_COLUMNS, rows), format=format)
-    return ExitCode.OK
-
-
-def _filters(monitoring: Monitoring) -> tuple[object, ...]:
-    """The last columns of the plan."""
-    deadband = None if monitoring.deadband is None else str(monitoring.deadband)
-    return (
-        str(monitoring.discard or "oldest"),
-        deadband,
-        str(monitoring.trigger or "status-value"),
-        monitoring.poll_ms or None,
-        monitoring.heartbeat_ms or None,
-    )
 
 
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:

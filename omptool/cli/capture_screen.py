@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, terminal
-from omptool.cli.capture_words import clock, short, size, without_address
+from omptool.cli.capture_words import clock, lasting, short, size, without_address
 
 if TYPE_CHECKING:
     from omptool.capture.recording import Limits, Progress, ServerProgress
@@ -118,7 +118,7 @@ class Screen:
             free = shutil.disk_usage(self._output).free
         except OSError:
             return ""
-        lasts = f" for {_long(free / bytes_per_s)}" if bytes_per_s > 0 else ""
+        lasts = f" for {lasting(free / bytes_per_s)}" if bytes_per_s > 0 else ""
         return f"{size(free)} free{lasts} · "
 
     def _as_json(self) -> dict[str, object]:
@@ -161,10 +161,3 @@ def _link(server: ServerProgress, rows_per_s: float) -> str:
     since = time.strftime("%H:%M:%S", time.localtime(server.lost_ns / 1e9))
     again = f"attempt {server.attempts() + 1} in {server.retry_in():.1f} s" if server.retry_in() else "trying again"
     return f"◐ away since {since}, {again}  {without_address(server.cause)}"
-
-
-def _long(seconds: float) -> str:
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:,.0f} {unit}"
-    return f"{seconds:.0f} seconds"

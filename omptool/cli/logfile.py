@@ -60,15 +60,16 @@ def logging_to(file: Path | None, format: LogFormat) -> Iterator[None]:
 
 
 def summary(result: RecordingResult) -> None:
-    """What became of each server, as the last lines of a recording."""
-    log = logging.getLogger("omptool")
+    """What became of each server, as the last lines of a recording; nothing where nobody listens."""
+    from omptool.capture import oplog
+
     for server in result.servers:
         detail = {
             "rows": server.rows, "items": server.nodes, "failed": len(server.failed), "complete": server.is_complete,
             **{f"gaps_{reason}": count for reason, count in server.gaps.items()},
         }  # fmt: skip
         level = logging.INFO if server.is_complete else logging.WARNING
-        log.log(level, "summary", extra={"event": "summary", "server": server.label, "detail": detail})
+        oplog.LOG.log(level, "summary", extra={"event": "summary", "server": server.label, "detail": detail})
 
 
 def _open(file: Path) -> logging.handlers.RotatingFileHandler:

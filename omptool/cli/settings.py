@@ -48,9 +48,19 @@ def server(loaded: Config, text: str, access: Access = NOTHING) -> ServerConfig:
             f"{text} is a {'folder' if Path(text).is_dir() else 'file'}, not a server",
             f"give an address, opc.tcp://HOST:4840, or look into it:  omptool info {typed(text)}",
         )
-    found = access.applied(loaded.server(text))
+    found = _profiled(access.applied(loaded.server(text)))
     _say_security()
     return found
+
+
+def _profiled(chosen: ServerConfig) -> ServerConfig:
+    """The server with what `doctor --save` learned of it."""
+    import os
+    from dataclasses import replace
+
+    from omptool.config import profile
+
+    return replace(chosen, limits=profile.limits_of(chosen.url, os.environ))
 
 
 def _say_security() -> None:
@@ -87,7 +97,7 @@ def servers(loaded: Config, texts: Sequence[str]) -> list[ServerConfig]:
     by_glob: set[str] = set()
     for text in texts:
         is_glob = text not in loaded.servers and "://" not in text and not SPECIAL.isdisjoint(text)
-        for one in loaded.matching(text) if is_glob else [server(loaded, text)]:
+        for one in map(_profiled, loaded.matching(text)) if is_glob else [server(loaded, text)]:
             before = found.setdefault(one.url, one)
             if before is not one and not (before.name == one.name and (is_glob or one.url in by_glob)):
                 name = before.name or one.name

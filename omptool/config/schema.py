@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
+from omptool.model.limits import ServerLimits
 from omptool.model.times import parse_duration
 
 _FORMATS = ("table", "jsonl", "json", "csv", "tsv", "arrow", "parquet")
@@ -53,6 +54,7 @@ class ServerConfig:
         pki: folder of certificates, None = the user's own.
         select, nodes: what to capture of it where nothing is typed: path globs, and the file of a list.
         urls: all addresses of it where it has several; `url` is the first.
+        limits: those of its profile (`doctor --save`).
     """
 
     url: str
@@ -80,6 +82,7 @@ class ServerConfig:
     select: tuple[str, ...] = ()
     nodes: str | None = None
     urls: tuple[str, ...] = ()
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
     @property
     def addresses(self) -> tuple[str, ...]:

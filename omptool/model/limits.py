@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 SAFE_CHUNK = 1000
 """Used where a server states no limit: many refuse or time out above it (measured against three stacks)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much a server takes at all (ServerCapabilities, Part 5, 6.3.2); 0 means that it does not say.
+
+    Attributes:
+        min_sampling_ms: the fastest it looks at a value.
+    """
+
+    max_monitored_items: int = 0
+    max_monitored_items_per_subscription: int = 0
+    max_queue_size: int = 0
+    min_sampling_ms: float = 0.0
+
+    @property
+    def most_items(self) -> int:
+        """Items that one subscription can have; 0 = not stated."""
+        stated = [each for each in (self.max_monitored_items, self.max_monitored_items_per_subscription) if each]
+        return min(stated, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +42,8 @@ class ServerLimits:
     def chunk(self, stated: int) -> int:
         """How many operations to put into one request, given the stated limit."""
         return min(stated, SAFE_CHUNK) if stated > 0 else SAFE_CHUNK
+
+    def within(self, other: ServerLimits) -> ServerLimits:
+        """The smaller of both, limit by limit; what only one knows is that."""
+        both = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)}
+        return ServerLimits(**{name: min(filter(None, pair), default=0) for name, pair in both.items()})

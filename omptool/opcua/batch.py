@@ -1,4 +1,7 @@
-"""Many operations in few requests: cut by the server's limits, several requests in flight, halved if it says too many.
+"""Many operations in few requests: cut by the server's limits, several in flight, smaller where it says too many.
+
+Adapts to slow servers: a request that gets no answer in time is asked again in parts, and one that takes long makes
+those that follow smaller.
 
 Knows nothing of what the operations are. The order of the answers is the order of the items.
 """
@@ -6,6 +9,7 @@ Knows nothing of what the operations are. The order of the answers is the order 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +37,18 @@ TOO_MUCH = frozenset(
     )
 )
 """ServiceResults that a smaller request may avoid: limits that servers have but do not always state."""
+
+TOO_SLOW = frozenset(status.code_of(name) for name in ("BadTimeout", "BadRequestTimeout", "BadServerTooBusy"))
+"""ServiceResults of a server that did not finish in time."""
+
+TARGET_S = 2.0
+"""An answer that takes longer makes the requests that follow smaller: the server has other clients."""
+_LEAST = 50
+"""A slow answer alone makes requests no smaller than this."""
+_PARTS = 8
+"""Into so many parts is asked again what got no answer: waiting is what costs."""
+_SILENCES = 8
+"""After so many without an answer in between nobody is there any more."""
 
 
 def matched(results: list[Result], expected: int) -> list[Result]:
@@ -65,31 +81,41 @@ async def run(
     size: int,
     request: Callable[[Sequence[Item]], Any],
     decode: Callable[[bytes, Sequence[Item]], list[Result]],
+    *,
+    unanswered: Callable[[Item], Result] | None = None,
 ) -> list[Result]:
     """Send `items` in chunks of at most `size`; one result per item, in order.
 
     Args:
         request: builds the request for a chunk.
         decode: one result per item of the chunk from the raw answer.
+        unanswered: the result of an item that alone gets no answer in time; without it that is an error.
 
     Raises:
         OmptoolError: the first chunk that failed other than by being too large; chunks still in flight are dropped.
     """
     allowed = asyncio.Semaphore(IN_FLIGHT)
-    most = size
+    pace = _Pace(size)
 
     async def chunk(part: Sequence[Item]) -> list[Result]:
-        nonlocal most
-        if len(part) > most:  # another chunk has learned that this is too many
-            return [result for piece in _cut(part, most) for result in await chunk(piece)]
         try:
             async with allowed:
-                body = await session.checked(request(part))
+                body = None
+                if pace.over is not None:
+                    raise pace.over
+                if len(part) <= pace.most:  # else another chunk has learned that this is too many
+                    started = time.monotonic()
+                    body = await session.checked(request(part))
+                    pace.answered(len(part), time.monotonic() - started)
         except OmptoolError as error:
-            if faults.fault_code(error) not in TOO_MUCH or len(part) == 1:
+            is_slow = pace.refused(len(part), error)
+            if len(part) > 1:
+                return await chunk(part)
+            if unanswered is None or not is_slow:
                 raise
-            most = min(most, len(part) // 2)
-            return await chunk(part)
+            return [unanswered(part[0])]
+        if body is None:
+            return [result for piece in _cut(part, pace.most) for result in await chunk(piece)]
         return decode(body, part)
 
     if len(items) <= size:
@@ -101,3 +127,37 @@ async def run(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Pace:
+    """How many operations one request may have, as the answers teach it.
+
+    Attributes:
+        most: operations per request.
+        over: why nothing more is asked; None while the server answers.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.most = size
+        self.over: OmptoolError | None = None
+        self._silences = 0
+
+    def answered(self, count: int, seconds: float) -> None:
+        self._silences = 0
+        if seconds > TARGET_S and count > _LEAST:
+            self.most = min(self.most, max(_LEAST, int(count * TARGET_S / seconds)))
+
+    def refused(self, count: int, error: OmptoolError) -> bool:
+        """Make the next requests smaller; whether the server was too slow, and not asked too much.
+
+        Raises:
+            OmptoolError: `error`, where smaller requests would not help.
+        """
+        code = faults.fault_code(error)
+        is_slow = isinstance(error, faults.Silent) or code in TOO_SLOW
+        self._silences += is_slow
+        if (not is_slow and code not in TOO_MUCH) or self._silences > _SILENCES:
+            self.over = error
+            raise error
+        self.most = max(1, min(self.most, count // (_PARTS if is_slow else 2)))
+        return is_slow

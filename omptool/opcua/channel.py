@@ -31,7 +31,7 @@ SESSION_TIMEOUT_S = 120.0
 LIFETIME_S = 3600.0
 """Asked of the server for the security token, which is renewed after three quarters of it."""
 
-CLOSE_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 1.5
 """A server that does not answer CloseSession is left alone after this."""
 
 

@@ -44,6 +44,7 @@ elsewhere in the plant. They are followed last, so that a path tells where a mac
 
 _CUT_SHORT = frozenset(status.code_of(name) for name in ("BadNoContinuationPoints", "BadContinuationPointInvalid"))
 """A server with few continuation points refuses more, or drops the oldest."""
+_TIMEOUT = status.code_of("BadTimeout")
 NODE_CLASSES = {
     1: "Object",
     2: "Variable",
@@ -150,7 +151,7 @@ class _Crawler:
             level, self._level = self._level, []
             if self._deepest is not None:
                 level = [(node, names) for node, names in level if len(names) < self._deepest]
-            results = await browse_all(self.session, [node for node, _ in level])
+            results = await browse_all(self.session, [node for node, _ in level], go_on=True)
             for (node, names), result in zip(level, results, strict=True):
                 if result.status >> 31:
                     self._on_problem(self._text(node), result.status)
@@ -221,8 +222,13 @@ async def browse_all(
     *,
     reference_type: bytes = HIERARCHICAL_REFERENCES,
     inverse: bool = False,
+    go_on: bool = False,
 ) -> list[BrowseResult]:
-    """All references of each node: one complete result per node, in order, with the node's status."""
+    """All references of each node: one complete result per node, in order, with the node's status.
+
+    Args:
+        go_on: a node whose references do not come in time has the status BadTimeout, and is no error.
+    """
     encoded = [requests.encode_node_id(node.namespace, node.identifier) for node in nodes]
     size = session.limits.chunk(session.limits.max_nodes_per_browse)
 
@@ -234,17 +240,22 @@ async def browse_all(
     def decode(body: bytes, part: Sequence[bytes]) -> list[BrowseResult]:
         return batch.matched(parse_browse_response(body), len(part))
 
-    results = await batch.run(session, encoded, size, request, decode)
-    await _continue(session, results, size)
+    given_up = _given_up if go_on else None
+    results = await batch.run(session, encoded, size, request, decode, unanswered=given_up)
+    await _continue(session, results, size, go_on=go_on)
     for index, result in enumerate(results):
         if result.status in _CUT_SHORT:
-            alone = await batch.run(session, [encoded[index]], 1, request, decode)
-            await _continue(session, alone, size)
+            alone = await batch.run(session, [encoded[index]], 1, request, decode, unanswered=given_up)
+            await _continue(session, alone, size, go_on=go_on)
             results[index] = alone[0]
     return results
 
 
-async def _continue(session: Session, results: list[BrowseResult], size: int) -> None:
+def _given_up(_: object) -> BrowseResult:
+    return BrowseResult(_TIMEOUT, b"", [])
+
+
+async def _continue(session: Session, results: list[BrowseResult], size: int, *, go_on: bool) -> None:
     """Fetch what did not fit into the first answers and append it to their references."""
     waiting = [(index, result.continuation) for index, result in enumerate(results) if result.continuation]
     empty = 0
@@ -255,6 +266,7 @@ async def _continue(session: Session, results: list[BrowseResult], size: int) ->
             size,
             requests.browse_next,
             lambda body, part: batch.matched(parse_browse_response(body), len(part)),
+            unanswered=_given_up if go_on else None,
         )
         empty = 0 if any(answer.references for answer in answers) else empty + 1
         if empty > _EMPTY_ANSWERS:

@@ -34,6 +34,10 @@ class ServiceLost(Unreachable):
         self.code = code
 
 
+class Silent(Unreachable):
+    """No answer in time, while the connection stands: a smaller request may get one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Advice:
     why: str
@@ -144,9 +148,7 @@ def silent(url: str, stage: str, seconds: float) -> Unreachable:
             f"{url}: something took the connection but did not answer in OPC UA within {seconds:g} s",
             "is this the port of the OPC UA server?",
         )
-    return Unreachable(
-        f"{url}: no answer to {stage} within {seconds:g} s", "try again, or give it more time with --timeout"
-    )
+    return Silent(f"{url}: no answer to {stage} within {seconds:g} s", "try again, or give it more time with --timeout")
 
 
 def ended(url: str, stage: str, fault: str, garbage: bytes) -> Unreachable:

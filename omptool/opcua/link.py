@@ -6,9 +6,8 @@ One task per server, one session at a time, always closed. The states:
          └───────────┴────────────┴─ (failed) ─→ waiting
     connecting → rejoining → receiving             with the session and the subscription of before, where they live
 
-`Owner` is whoever wants the values; it says what to monitor and stores what comes. A loss is not the end: the server
-may keep session, subscription and queues, so they are asked for first (`rejoin`), and only what cannot be had is made
-anew. Knows no file, prints nothing.
+`Owner` says what to monitor and stores what comes. After a loss the server may keep session, subscription and queues:
+they are asked for first (`rejoin`), and only what cannot be had is made anew. Knows no file, prints nothing.
 """
 
 from __future__ import annotations
@@ -162,7 +161,7 @@ class Link:
         self._subscriber: Subscriber | None = None
         self._created = 0.0
         self._left: Left | None = None
-        self._was_there = False
+        self._was_there = self._has_stopped = False
 
     @property
     def attempts(self) -> int:
@@ -197,12 +196,15 @@ class Link:
             self.state = LinkState.ENDED
 
     async def _life(self, stop: asyncio.Event) -> float | None:
-        """One session, from connecting to its end; the seconds to wait then, None when it was told to stop."""
+        """One session; the seconds to wait then, None when it was told to stop. No failure here may end the others."""
         self._created = 0.0
-        # whatever goes wrong at one server, foreseen or not, must not end the others
         outcome = await settled(self._session(stop))
         if isinstance(outcome, OwnerFault):
             raise outcome
+        if self._has_stopped:  # all is stored; how the server took the goodbye is no loss
+            return None
+        if isinstance(outcome, asyncio.CancelledError):  # not ours: something below gave its own wait up
+            outcome = Unreachable(f"{self._route.server.url}: the attempt was given up")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:
@@ -321,6 +323,7 @@ class Link:
         finally:
             place.leave()
         if ending.kind is EndKind.STOPPED:
+            self._has_stopped = True
             return None
         if not self._created:
             address = f"{session.url}: "
@@ -343,12 +346,8 @@ class Link:
 
     def _blamed(self, error: BaseException) -> BaseException:
         """What the owner failed at, marked where it concerns every server."""
-        is_foreseen = isinstance(error, OmptoolError)
-        if isinstance(error, Exception) and (
-            isinstance(error, OutputFailed) or (self._owner.is_alone and not is_foreseen)
-        ):
-            return OwnerFault(error)
-        return error
+        is_ours = isinstance(error, OutputFailed) or (self._owner.is_alone and not isinstance(error, OmptoolError))
+        return OwnerFault(error) if is_ours and isinstance(error, Exception) else error
 
     async def _owned_at_last(self, work: Awaitable[None]) -> None:
         """Let the owner write what must be written, whatever happened at the server."""

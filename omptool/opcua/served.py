@@ -47,8 +47,28 @@ class ServedValue(NamedTuple):
     server_pico: int = 0
 
 
-ValueSource = AsyncIterator[ServedValue]
-"""Values in the order of `due_ns`. When the iterator ends, the server goes on answering with the last values."""
+class ServedAlarm(NamedTuple):
+    """A change of a condition.
+
+    Attributes:
+        due_ns: as for a value.
+        source, condition: C1 texts of the node it is about and of the condition; neither needs to exist.
+        time_ns: when it happened, Unix nanoseconds.
+    """
+
+    due_ns: int
+    source: str
+    source_name: str
+    condition: str
+    name: str
+    message: str
+    severity: int
+    is_active: bool
+    time_ns: int
+
+
+ValueSource = AsyncIterator[ServedValue | ServedAlarm]
+"""What happens, in the order of `due_ns`. When it ends, the server goes on answering with the last values."""
 
 NULL_VARIANT = b"\x00"
 """A Variant without a value."""

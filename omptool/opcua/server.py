@@ -28,8 +28,10 @@ from omptool.errors import UsageError, cannot_listen
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua import server_events
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
-from omptool.opcua.served import GIVEN_OUT, ServedValue, ValueSource
+from omptool.opcua.served import GIVEN_OUT, ServedAlarm, ServedValue, ValueSource
+from omptool.opcua.server_events import Alarms
 from omptool.opcua.server_security import SecureServer, ServerSecurity
 from omptool.opcua.server_subscription import ServedSubscriptions
 from omptool.opcua.server_values import EncodedValue
@@ -53,12 +55,15 @@ class Served:
         served: values handed out so far.
     """
 
-    def __init__(self, server: Server, subscriptions: ServedSubscriptions, slots: dict[str, Slot], url: str) -> None:
+    def __init__(
+        self, server: Server, subscriptions: ServedSubscriptions, slots: dict[str, Slot], alarms: Alarms, url: str
+    ) -> None:
         self.url = url
         self.served = 0
         self._server = server
         self._subscriptions = subscriptions
         self._slots = slots
+        self._alarms = alarms
         self.finished: asyncio.Task[None] | None = None
 
     def start(self, values: ValueSource) -> None:
@@ -84,6 +89,9 @@ class Served:
             elif (burst := burst + 1) >= _BURST:
                 await asyncio.sleep(0)
                 burst = 0
+            if isinstance(value, ServedAlarm):
+                await self._alarms.put(value)
+                continue
             slot = self._slots.get(value.node_id)
             if slot is not None:
                 await slot.put(_encoded(value, unix_ns_to_ticks(time.time_ns())))
@@ -175,12 +183,13 @@ async def serve(
         builder.add_types(data_types)
         builder.add(nodes)
         await _introduce(server, array, application_uri, product)
+        await server_events.install(internal, subscriptions)
     server.socket_address = (host, port)
     server.set_endpoint(f"opc.tcp://{_bracketed(host)}:{port}")
     await _listen(server, host, port)
     assert server.bserver is not None
     url = f"opc.tcp://{_bracketed(host)}:{server.bserver.port}"
-    served = Served(server, subscriptions, builder.slots, url)
+    served = Served(server, subscriptions, builder.slots, Alarms(subscriptions, builder.to_ua), url)
     served.prime(initial)
     served.start(values)
     return served

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua.ua.object_ids import ObjectIds
 
 from omptool.errors import ServerRefused
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nodeid import OPC_UA
 from omptool.opcua import batch, hooks, requests
 
@@ -68,7 +68,8 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
     Raises:
         ServerRefused: it does not tell its namespaces, without which no NodeId has a meaning.
     """
-    known = await _values(session, [_NAMESPACES, _SERVERS, _START_TIME, *_LIMITS.values(), *_BUILD.values()])
+    wanted = [_NAMESPACES, _SERVERS, _START_TIME, *_LIMITS.values(), *_BUILD.values()]
+    known = await _values(session, wanted, len(wanted))
     namespaces = known.get(_NAMESPACES)
     if not isinstance(namespaces, list) or not namespaces:
         raise ServerRefused(f"{session.url} does not tell its namespaces, so its NodeIds mean nothing")
@@ -83,14 +84,33 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
     )
 
 
-async def _values(session: Session, nodes: list[int]) -> dict[int, Any]:
+_CAPACITY: dict[str, int] = {
+    "max_monitored_items": ObjectIds.Server_ServerCapabilities_MaxMonitoredItems,
+    "max_monitored_items_per_subscription": ObjectIds.Server_ServerCapabilities_MaxMonitoredItemsPerSubscription,
+    "max_queue_size": ObjectIds.Server_ServerCapabilities_MaxMonitoredItemsQueueSize,
+}
+_FASTEST = ObjectIds.Server_ServerCapabilities_MinSupportedSampleRate
+
+
+async def read_capacity(session: Session) -> Capacity:
+    """Ask how much the server takes at all; small servers say little of it."""
+    wanted = [*_CAPACITY.values(), _FASTEST]
+    known = await _values(session, wanted, session.limits.chunk(session.limits.max_nodes_per_read))
+    fastest = known.get(_FASTEST)
+    min_sampling_ms = fastest if isinstance(fastest, float) and 0 < fastest < float("inf") else 0.0
+    counts = {name: _count(known.get(node)) for name, node in _CAPACITY.items()}
+    return Capacity(**counts, min_sampling_ms=min_sampling_ms)
+
+
+async def _values(session: Session, nodes: list[int], size: int) -> dict[int, Any]:
     """Values of nodes of namespace 0, None for the Bad ones."""
 
     def decode(body: bytes, part: Sequence[tuple[bytes, int]]) -> list[Any]:
-        return batch.matched([hooks.good_value(answer) for answer in hooks.decode_read(body)], len(part))
+        values = [hooks.good_value(answer) for answer in hooks.decode_read(body)][: len(part)]
+        return values + [None] * (len(part) - len(values))
 
     items = [(requests.encode_node_id(0, node), VALUE) for node in nodes]
-    return dict(zip(nodes, await batch.run(session, items, len(items), requests.read, decode), strict=True))
+    return dict(zip(nodes, await batch.run(session, items, size, requests.read, decode), strict=True))
 
 
 def _count(value: Any) -> int:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -239,7 +240,13 @@ async def connect(
             announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
         _check_name(server, announced)
         hooks.start_channel_renewal(line.client)
-        session.describe(await read_server_info(session, announced))
+        try:
+            info = await read_server_info(session, announced)
+            session.describe(replace(info, limits=info.limits.within(server.limits)))
+        except BaseException:
+            if session.resumed:  # what is queued in it is still wanted: closing it would delete that
+                session.leave()
+            raise
         yield session
 
 

@@ -50,7 +50,7 @@ GRACE_S = 2.5
 LIFETIME_S = 120.0
 """How long the server is asked to keep the subscription, and its queues, while we are gone."""
 
-DELETE_TIMEOUT_S = 3.0
+DELETE_TIMEOUT_S = 1.5
 """A person who pressed Ctrl-C waits no longer than this for the server."""
 
 MOST_NOTIFICATIONS = 10_000

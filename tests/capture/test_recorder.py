@@ -12,8 +12,9 @@ import pytest
 from omptool.capture import choosing
 from omptool.capture.evidence import newest
 from omptool.capture.format import Flag
+from omptool.capture.planning import plan
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import plan, record
+from omptool.capture.recorder import record
 from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
@@ -283,10 +284,11 @@ def test_every_value_that_is_not_there_lies_in_a_window_and_windows_are_tight(tm
 
 
 def test_a_plan_names_what_would_be_asked(server: CountingServer) -> None:
-    items = asyncio.run(
+    [planned] = asyncio.run(
         plan([Wanted(ServerConfig(server.url), Intervals(1000.0, 100.0))], Selection(globs=("**/Counter2",)))
     )
-    assert [(item.node.path, item.sampling_ms, item.queue_size) for item in items] == [("Line1/Counter2", 100.0, 40)]
+    named = [(item.node.path, item.sampling_ms, item.queue_size) for item in planned.items]
+    assert named == [("Line1/Counter2", 100.0, 40)]
 
 
 def test_what_is_already_there_is_kept(server: CountingServer, tmp_path: Path) -> None:

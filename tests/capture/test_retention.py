@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from omptool.capture import verify
+from omptool.capture.format import EVENT_SEGMENT
 from omptool.capture.reader import Capture
 from omptool.capture.recover import recover
 from omptool.capture.resume import take_up
@@ -225,3 +227,29 @@ def test_the_oldest_go_and_no_more_than_has_to(keep: Keep, count: int, is_short:
     assert [segment.number for segment in chosen.segments] == list(range(1, count + 1))
     assert chosen.is_short == is_short
     assert bool(chosen.cause) == bool(count)
+
+
+def test_events_that_are_gone_are_a_window_too(tmp_path: Path) -> None:
+    story = Story()
+    writer = start(tmp_path / "x.omcap", rotate_seconds=0, story=story)
+    event = {"node": 1, "receive_time": T0, "receive_mono": 1, "sequence": 1, "sub": 1, "severity": 500, "flags": 0}
+    for number in range(3):
+        row = event | {"receive_time": T0 + number * 1_000_000, "sequence": number + 1}
+        writer.append_events(pa.RecordBatch.from_pylist([row], schema=EVENT_SEGMENT))
+        writer.commit()
+    closed = [Closed(0.0, "events", int(e["file"][4:12]), e["file"], e["bytes"]) for e in writer.lines[1].closed]
+    gone = going(
+        writer.path,
+        writer.id,
+        Chosen(tuple(closed[:2]), "x", is_short=False),
+        {line.name: line.start for line in writer.lines},
+    )
+    assert gone is not None
+    retire(writer, story, gone)
+    add(writer, 0)
+    writer.close()
+    capture = Capture.open(tmp_path / "x.omcap")
+    assert (capture.damage, capture.event_rows, capture.rows) == ([], 1, ROWS)
+    [gap] = capture.gap_entries
+    assert (gap.start_ns, gap.end_ns, gap.missing) == (T0, T0 + 1_000_001, 2)
+    assert take_up(tmp_path / "x.omcap").events.next_row == 4

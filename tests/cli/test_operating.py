@@ -10,6 +10,7 @@ import signal
 import urllib.error
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from omptool.errors import OutputFailed, UsageError
 from tests.capture.counting import counting_server
 from tests.capture.counting_server import Options
 from tests.cli.test_capture import PATIENCE_S, start, wait_for_rows
+from tests.conftest import Result
 
 _SAMPLE = re.compile(r'^(omptool_capture_[a-z_]+)(\{(?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)*\})? (\S+)$')
 
@@ -117,6 +119,13 @@ def test_without_a_log_nothing_listens_and_a_folder_is_none(tmp_path: Path) -> N
         assert logging.getLogger("omptool").handlers == before
     with pytest.raises(OutputFailed, match="cannot write the log"), logfile.logging_to(tmp_path, LogFormat.TEXT):
         pass
+
+
+def test_without_a_log_nothing_of_it_is_on_stderr(invoke: Callable[..., Result]) -> None:
+    with counting_server(Options(counters=2, refused=(1,))) as server:
+        result = invoke("capture", server.url, "-o", "x.omcap", "--count", 10)
+    assert result.code == 3
+    assert result.err.splitlines()[-1].startswith("next: ")
 
 
 def test_labels_of_metrics_are_escaped(tmp_path: Path) -> None:

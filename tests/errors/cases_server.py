@@ -185,4 +185,28 @@ CAPTURE = (
     Case("`--nodes -`: nothing comes", f"{_RECORD} --nodes -", 1),
 )
 
-SECTIONS = {"discover": DISCOVER, "browse": BROWSE, "read": READ, "watch": WATCH, "capture": CAPTURE}
+DOCTOR = (
+    Case("no SERVER", "doctor", 2),
+    Case("a name that omptool.toml does not have", "doctor pres7", 2, files={"omptool.toml": _TOML}),
+    Case("a host that nobody knows", "doctor opc.tcp://press7.invalid:4840", 4, out="rows"),
+    Case("nothing listens on the port", "doctor opc.tcp://closed:4840", 4, out="rows"),
+    Case("the port is a web server's", "doctor opc.tcp://web:4840", 4, out="rows"),
+    Case("the server does not answer", "doctor opc.tcp://silent:4840 --timeout 0.3", 4, out="rows"),
+    Case("the server wants a user", "doctor opc.tcp://login:4840", 1, out="rows"),
+    Case("`-o`: a file is there", "doctor opc.tcp://press7:4840 -o orders.csv", 1),
+)
+
+_TWO = {"plant.json": _SNAPSHOT, "now.json": _SNAPSHOT}
+DIFF = (
+    Case("only one", "diff plant.json", 2, files=_TWO),
+    Case("a snapshot that is not there", "diff plnt.json now.json", 1, files=_TWO),
+    Case("a folder that is no capture", "diff lake now.json", 1, files=_TWO, given=("lake",)),
+    Case("nobody answers", "diff plant.json opc.tcp://closed:4840", 4, files=_TWO),
+    Case("`--ignore`: no such change", "diff plant.json now.json --ignore colour", 2, files=_TWO),
+    Case("`--select` matches nothing", "diff plant.json now.json --select Pres", 1, files=_TWO),
+)
+
+SECTIONS = {
+    "discover": DISCOVER, "doctor": DOCTOR, "browse": BROWSE, "diff": DIFF, "read": READ, "watch": WATCH,
+    "capture": CAPTURE,
+}  # fmt: skip

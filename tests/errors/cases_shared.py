@@ -9,7 +9,9 @@ from tests.errors.case import Case
 
 BASES = {
     "discover": "discover opc.tcp://press7:4840",
+    "doctor": "doctor opc.tcp://press7:4840",
     "browse": "browse opc.tcp://press7:4840",
+    "diff": "diff opc.tcp://press7:4840 opc.tcp://press7:4840",
     "read": "read opc.tcp://press7:4840 i=2258",
     "watch": "watch opc.tcp://press7:4840 --for 1s",
     "capture": "capture opc.tcp://press7:4840 -o new.omcap --for 1s",

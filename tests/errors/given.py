@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omptool.lake.convert import convert
 from omptool.sources.capture import CaptureSource
+from tests.errors import secured
 from tests.errors.case import Case
 from tests.opcua.certificates import certificate_of
 from tests.sources.captures import Recording, capture
@@ -95,7 +96,7 @@ def _certificate(path: Path) -> None:
     path.write_bytes(certificate_of("press7").der)
 
 
-MATERIALS: dict[str, Callable[[Path], None]] = {
+MATERIALS: dict[str, Callable[[Path], object]] = {
     "shift.omcap": _plain,
     "of-lake.omcap": _plain,
     "noisy.omcap": _noisy,
@@ -113,6 +114,10 @@ MATERIALS: dict[str, Callable[[Path], None]] = {
     "cloud.token": _text(TOKEN + "\n", 0o600),
     "empty.token": _text("", 0o600),
     "press7.der": _certificate,
+    "historian.password": _text(secured.PASSWORD + "\n", 0o600),
+    "wrong.password": _text("guessed\n", 0o600),
+    "loose.password": _text(secured.PASSWORD + "\n"),
+    **secured.MATERIALS,
 }
 """Makers by name. A case that has one of these words in its command line finds it in its folder."""
 

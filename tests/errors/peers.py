@@ -17,11 +17,12 @@ from tests.cloud.scripted import Answer, Script, answer, problem, scripted, stat
 from tests.conftest import running_demo
 from tests.errors.given import Store
 from tests.errors.refusing import refusing
+from tests.errors.secured import FACES, secured
 
 _ACKNOWLEDGE = struct.pack("<4s6I", b"ACKF", 28, 0, 65536, 65536, 0, 0)
 _NAMES = (
     "press7", "closed", "silent", "web", "strict", "login", "full", "cloud401", "cloud302", "cloud503", "cloudslow",
-    "cloudcut", "cloud",
+    "cloudcut", "cloud", *FACES,
 )  # fmt: skip
 _NAMED = re.compile(rf"\b({'|'.join(_NAMES)}):\d+")
 
@@ -51,9 +52,11 @@ class Peers:
             shown = "8440" if name.startswith("cloud") else "4840"
             text = re.sub(rf"\b127\.0\.0\.1:{port}\b", f"{name}:{shown}", text)
             text = re.sub(rf"\b{port}\b", shown, text)
-        return text
+        return text.replace("not for 127.0.0.1", "not for moved")
 
     def _port(self, name: str) -> int:
+        if name in FACES and name not in self._ports:
+            self._ports |= self._stack.enter_context(secured())
         if name not in self._ports:
             self._ports[name] = self._stack.enter_context(self._opened(name))
         return self._ports[name]

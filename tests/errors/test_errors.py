@@ -133,6 +133,7 @@ def _neutral(text: str, tmp_path: Path, section: str) -> str:
     text = re.sub(re.escape(str(tmp_path / "here")) + "/?", "", text).replace(str(tmp_path), "~")
     text = re.sub(r"by pid \d+ on \S+", "by pid 4711 on this computer", text)
     text = re.sub(r"(its first version is of) \S+", r"\1 2026-11-22T10:18:00Z", text)
+    text = re.sub(r"it says \S+ \S+ UTC", "it says 2026-11-22 10:18 UTC", text)
     text = re.sub(r"in \d+\.\d s", "in 0.1 s", text)
     text = re.sub(r"\b([0-9A-F]{2}:){19,31}[0-9A-F]{2}\b", "3F:0A:7C:…:91", text)
     text = re.sub(r"\b[0-9A-F]{40}([0-9A-F]{24})?\b", "3F0A7C…91", text)

@@ -147,18 +147,30 @@ def _absent(shown: Sequence[Tick], rows: Sequence[Row], windows: Sequence[Window
     live = Counter(row.tick for row in rows if not row.is_initial)
     held = live | Counter({row.tick: 1 for row in rows if row.is_initial})
     for node in sorted({tick.node for tick in shown}):
-        own = [tick for tick in shown if tick.node == node]
-        places = [place for place, tick in enumerate(own) if tick in held]
-        if not places:
+        often = Counter(concerned(node, shown, rows))
+        if not often:
             found.append(Finding(Charge.SILENT, node))
             continue
-        often = Counter(own[places[0] : places[-1]])
         found += [
             Finding(Charge.LOST, f"{tick.node} {_text(tick.at_ns)}")
             for tick, count in often.items()
             if held[tick] < count and not any(window.holds(tick) for window in windows)
         ]
     return found
+
+
+def concerned(node: str, shown: Sequence[Tick], rows: Sequence[Row]) -> list[Tick]:
+    """What was shown of a node from its first row in the capture to its last; empty when it has none.
+
+    The first row is the first that was received: what the server showed earlier it may show again, its clock set back.
+    """
+    own = [tick for tick in shown if tick.node == node]
+    got = [row.tick for row in rows if row.tick.node == node]
+    if not got or got[0] not in own:
+        return []
+    held = set(got)
+    last = max(place for place, tick in enumerate(own) if tick in held)
+    return own[own.index(got[0]) : last + 1]
 
 
 def back_ns(trouble: Trouble, until_ns: int, rows: Sequence[Row]) -> int:
@@ -179,11 +191,11 @@ def _allowance(trouble: Trouble, until_ns: int, rows: Sequence[Row], interval_ns
     """
     before = [row.tick.at_ns for row in rows if row.received_ns <= trouble.begun_ns]
     begun_ns = trouble.begun_ns + trouble.before_ns
-    start = min(begun_ns, max(before, default=begun_ns)) if trouble.before_ns == trouble.after_ns else begun_ns
+    start = min(begun_ns, before[-1] if before else begun_ns)
     back = max(trouble.ended_ns, back_ns(trouble, until_ns, rows))
     lasted = back - trouble.begun_ns
     end = NEVER_NS if back >= NEVER_NS else back + trouble.after_ns
-    return min(start, end - lasted) - 2 * interval_ns, max(end, start + lasted if end < NEVER_NS else end)
+    return min(start, end - lasted) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
 
 
 def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> list[Finding]:

@@ -16,7 +16,7 @@ from omptool.capture.verify import Verification, verify
 from omptool.config import ServerConfig
 from omptool.errors import Unreachable
 from tests.faults.evidence import rows_of, windows_of
-from tests.faults.judge import NEVER_NS, Finding, Row, S, Trouble, Window, back_ns, judge, union_ns
+from tests.faults.judge import NEVER_NS, Finding, Row, S, Trouble, Window, back_ns, concerned, judge, union_ns
 from tests.faults.proxy import Proxy, Workshop
 from tests.faults.servers import TickingServer
 from tests.faults.steps import PATIENCE_S, Stage, Step, Subject, has_come, newest_ns
@@ -27,8 +27,8 @@ KEEP_ALIVE_S = 1.0
 TIMEOUT_S = 1.5
 """Time-out of each request; with 1.5 keep-alive intervals more, silence is noticed after 3 s."""
 
-CHANNEL_S = 8.0
-"""Lifetime of secure channels: each is renewed after 6 s, whatever goes on then."""
+CHANNEL_S = 16.0
+"""Lifetime of secure channels: each is renewed after 12 s, whatever goes on then."""
 
 STEADY_ROWS = round(1.0 * 1000 / PERIOD_MS) * len(NODES)
 """A second's worth: so much must come before something is broken, and after it."""
@@ -82,9 +82,7 @@ class Outcome:
         ended = [(t, until) for t, until in zip(self.troubles, nexts, strict=False) if t.ended_ns < NEVER_NS]
         back = [back_ns(t, until, rows) - t.ended_ns for t, until in ended]
         held = {row.tick for row in rows}
-        own = [tick for tick in self.shown if tick.node == NODES[0]]
-        places = [place for place, tick in enumerate(own) if tick in held]
-        lost = sum(tick not in held for tick in own[places[0] : places[-1]]) if places else len(own)
+        lost = sum(tick not in held for tick in concerned(NODES[0], self.shown, rows))
         return {
             "lost": lost,
             "fault": sum(t.ended_ns - t.begun_ns for t, _ in ended) / S,

@@ -135,3 +135,29 @@ def test_the_last_words_of_an_old_connection_do_not_end_a_fault() -> None:
 )
 def test_what_is_covered_twice_counts_once(spans: list[tuple[int, int]], total: int) -> None:
     assert union_ns(spans) == total
+
+
+def test_a_server_whose_clock_was_set_back_shows_ticks_twice_and_each_counts() -> None:
+    again = [*SHOWN[:800], *SHOWN[400:]]
+    rows = [Row(tick, at(0) + n * PERIOD_NS // len(NODES)) for n, tick in enumerate(again)]
+    assert judge(again, rows, [], [], INTERVAL_NS) == []
+    assert {each.charge for each in judge(again, rows[:500] + rows[501:], [], [], INTERVAL_NS)} == {Charge.LOST}
+    begun = rows[600:]  # what it showed before that is none of its business, though it holds the same ticks
+    assert judge(again, begun, [], [], INTERVAL_NS) == []
+
+
+@pytest.mark.parametrize("ahead_s", [30, -30])
+def test_a_server_that_comes_back_with_another_clock_may_have_a_window_by_each(ahead_s: int) -> None:
+    shift = ahead_s * S
+    later = [tick._replace(at_ns=tick.at_ns + shift) for tick in SHOWN if tick.at_ns >= at(260)]
+    shown = [*SHOWN, *later]
+    rows = [row for row in received(SHOWN) if row.tick.at_ns < at(200)]
+    rows += [Row(tick, tick.at_ns - shift + LATE_NS) for tick in later]
+    trouble = Trouble(at(200), at(260), 0, shift)
+    windows = [Window(at(198), at(260)), Window(at(198) + shift, at(260) + shift)]
+    found = judge(
+        [tick for tick in shown if tick.at_ns < at(240) or tick in later], rows, windows, [trouble], INTERVAL_NS
+    )
+    assert found == []
+    wide = [Window(at(0), at(LENGTH)), windows[1]]
+    assert Charge.LOOSE in {each.charge for each in judge(shown, rows, wide, [trouble], INTERVAL_NS)}

@@ -29,6 +29,7 @@ globalThis.Date = class Date extends TrueDate {
 const require = createRequire(new URL("../peers/", import.meta.url));
 const { OPCUACertificateManager } = require("node-opcua-certificate-manager");
 const { nodesets } = require("node-opcua-nodesets");
+const { MessageSecurityMode, SecurityPolicy } = require("node-opcua-secure-channel");
 const { OPCUAServer } = require("node-opcua-server");
 const { StatusCodes } = require("node-opcua-status-code");
 const { DataType, Variant } = require("node-opcua-variant");
@@ -87,6 +88,7 @@ async function main() {
   const server = new OPCUAServer({
     port, host: "127.0.0.1", hostname: "127.0.0.1", nodeset_filename: [nodesets.standard],
     serverInfo: { applicationUri: "urn:test:ticking:peer", productUri: "urn:test:ticking:product" },
+    securityModes: [MessageSecurityMode.None], securityPolicies: [SecurityPolicy.None], // faults aim into plain messages
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"),
     maxConnectionsPerEndpoint: 500, serverCapabilities: { maxSessions: 400, minSupportedSampleRate: 0, maxSubscriptions: 400 },
   });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 from omptool.capture.reader import Capture
 from omptool.capture.verify import COMPLETE, WINDOWS, verify
-from tests.conftest import Result
+from tests.conftest import Result, clean_environment
 from tests.load.checker import check
 from tests.load.running import load_server
 from tests.load.server import Options
@@ -80,3 +82,22 @@ def test_a_machine_that_answers_at_once(run_cli: Callable[..., Result], tmp_path
     outcome = check(tmp_path / "x.omcap", story)
     assert not outcome.wrong, str(outcome)
     assert outcome.rows == story["counted"]["sent"] > 1000
+
+
+_HASTY = """
+import omptool.opcua.channel
+from omptool.cli.app import main
+omptool.opcua.channel.CLOSE_TIMEOUT_S = 0.003
+main()
+"""
+
+
+def test_servers_that_are_slow_to_say_goodbye_have_lost_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _HASTY, "capture", "m000{0,1}*", "-o", "x.omcap", "--for", "1s"]
+    with load_server(Options(machines=20)) as server:
+        (tmp_path / "omptool.toml").write_text(server.settings())
+        done = subprocess.run(
+            command, cwd=tmp_path, env=clean_environment(tmp_path), capture_output=True, encoding="utf-8", check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert "20 servers complete" in done.stderr

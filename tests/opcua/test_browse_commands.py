@@ -141,7 +141,7 @@ def test_nobody_there(invoke, command: list[str]) -> None:
     assert result.out == ""
 
 
-def on_terminal(home: Path, *arguments: str) -> str:
+def on_terminal(home: Path, *arguments: str, code: int = 0) -> str:
     """stdout of a command whose stdout is a terminal of 100 columns."""
     master, slave = pty.openpty()
     environment = clean_environment(home, {"COLUMNS": "100", "NO_COLOR": "1"})
@@ -159,7 +159,7 @@ def on_terminal(home: Path, *arguments: str) -> str:
                 break
             shown += data
         _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+        assert process.returncode == code, errors
     os.close(master)
     return shown.decode().replace("\r\n", "\n")
 

@@ -257,6 +257,61 @@ def test_a_node_that_refuses_leaves_the_others() -> None:
     assert problems == {f"i={gone}": status.code_of("BadNodeIdUnknown")}
 
 
+def test_a_slow_server_is_asked_for_less() -> None:
+    class Slow(Tree):
+        async def checked(self, request: requests.RawRequest, timeout_s: float | None = None) -> bytes:
+            before = len(self.sizes)
+            body = await super().checked(request, timeout_s)
+            if self.sizes[before:] and self.sizes[-1] > 20:
+                raise faults.silent(self.url, "Browse", 10)
+            return body
+
+    server = tree(9, 3, page=100)
+    slow = Slow(server.children, page=100)
+    assert len(asyncio.run(crawl.crawl(slow))) == 9 + 81 + 729  # type: ignore[arg-type]
+    assert [size for size in slow.sizes if size > 20] == [81, 729, 91]  # in eight parts, and the size remembered
+
+
+def test_a_node_that_gets_no_answer_is_missing_and_said() -> None:
+    stuck = 1001
+
+    class Stuck(Tree):
+        async def checked(self, request: requests.RawRequest, timeout_s: float | None = None) -> bytes:
+            if requests.encode_node_id(0, stuck) in request.parameters:
+                raise faults.silent(self.url, "Browse", 10)
+            return await super().checked(request, timeout_s)
+
+    server = tree(3, 2, page=100)
+    problems: dict[str, int] = {}
+    nodes = asyncio.run(crawl.crawl(Stuck(server.children, page=100), on_problem=problems.__setitem__))  # type: ignore[arg-type]
+    assert len(nodes) == 3 + 6
+    assert problems == {f"i={stuck}": status.code_of("BadTimeout")}
+
+
+def test_a_server_that_answers_nothing_any_more_is_left() -> None:
+    asked: list[int] = []
+
+    def silent(part: Sequence[int]) -> list[int]:
+        asked.append(len(part))
+        raise faults.silent("opc.tcp://x", "Read", 10)
+
+    with pytest.raises(faults.Silent):
+        run_batch(silent, 100_000, 1000)
+    assert len(asked) < 20
+
+
+def test_a_long_answer_makes_the_next_requests_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "TARGET_S", 0.0)
+    asked: list[int] = []
+
+    def answer(part: Sequence[int]) -> list[int]:
+        asked.append(len(part))
+        return list(part)
+
+    assert run_batch(answer, 8000, 1000) == list(range(8000))
+    assert asked[0] == 1000 and asked[-1] == 50
+
+
 def test_a_server_that_never_ends_an_answer_is_left() -> None:
     class Endless(Tree):
         def _next(self, point: bytes) -> ua.BrowseResult:

@@ -1,0 +1,133 @@
+"""`omptool doctor`: where the way to a server ends, and why; and how much the server takes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omptool.cli import diagnostics, settings, terminal
+from omptool.cli.access import Access
+from omptool.cli.exits import ExitCode
+from omptool.cli.options import (
+    AcceptOption,
+    ConfigOption,
+    ForceOption,
+    FormatOption,
+    OutputOption,
+    PasswordFileOption,
+    SecurityOption,
+    TimeoutOption,
+    TrustFirstOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
+)
+from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
+from omptool.cli.signals import run_async
+from omptool.errors import OutputFailed
+
+if TYPE_CHECKING:
+    from omptool.opcua.diagnose import Diagnosis
+
+COLUMNS = ("step", "state", "detail", "hint", "milliseconds")
+_SIGNS = {"ok": "✓", "note": "!", "failed": "✗"}
+
+
+def doctor(
+    server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
+    save: Annotated[
+        bool, typer.Option("--save", help="Keep the limits for browse and capture, which obey them from then on.")
+    ] = False,
+    security: SecurityOption = None,
+    user: UserOption = None,
+    password_file: PasswordFileOption = None,
+    user_certificate: UserCertificateOption = None,
+    user_key: UserKeyOption = None,
+    accept: AcceptOption = None,
+    trust_first: TrustFirstOption = False,
+    timeout: TimeoutOption = None,
+    config: ConfigOption = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    force: ForceOption = False,
+) -> ExitCode:
+    """Walk the way to a server step by step: say where it ends, why, and what to do; then measure the server.
+
+    Name, TCP, Hello, endpoints, certificate, session, namespaces, read, browse, subscribe, history; the first failure
+    ends it. Gentle: one request at a time for a few seconds.
+
+    \b
+    Examples:
+      omptool doctor opc.tcp://10.1.4.7:4840
+      omptool doctor press7 --save
+      omptool doctor press7 --format json -o press7.json
+    """
+    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
+    chosen = settings.server(settings.load(config), server, access)
+    if output is not None and str(output) != "-":
+        refuse_existing(output, force=force)
+
+    async def work() -> ExitCode:
+        from omptool.opcua.diagnose import diagnose
+
+        found = await diagnose(chosen, timeout_s=timeout)
+        rows = [*_steps(found), *_measures(found)]
+        if format is None and output is None and choose_format(None, None) == "table":
+            print_text(_screen(chosen.url, rows))
+        else:
+            emit(Rows(COLUMNS, rows), format=format, output=output, force=force)
+        if found.error is not None:
+            raise found.error
+        if save:
+            _save(chosen.url, found)
+        return ExitCode.OK
+
+    return run_async(work)
+
+
+def _steps(found: Diagnosis) -> list[tuple[object, ...]]:
+    return [tuple(getattr(step, name) for name in COLUMNS) for step in found.steps]
+
+
+def _measures(found: Diagnosis) -> list[tuple[object, ...]]:
+    """OperationLimits: what the server states, or less where it was seen to take less."""
+    if found.error is not None:
+        return []
+    return [
+        ("limit", "ok", f"{name} {count}" if count else f"{name} not stated", "", None)
+        for name, count in asdict(found.limits).items()
+    ]
+
+
+def _screen(url: str, rows: list[tuple[object, ...]]) -> str:
+    import sys
+
+    lines = [terminal.style(terminal.escape(url), "bold", sys.stdout)]
+    width = max(len(str(row[0])) for row in rows)
+    for step, state, detail, hint, _ in rows:
+        lines.append(f"{_SIGNS[str(state)]} {step!s:<{width}}  {terminal.escape(str(detail))}")
+        if hint and state == "note":
+            lines.append(" " * (width + 4) + terminal.escape(str(hint)))
+    return "\n".join(lines) + "\n"
+
+
+def _save(url: str, found: Diagnosis) -> None:
+    from datetime import UTC, datetime
+
+    from omptool.config import profile
+
+    measured = {
+        "application_uri": found.application_uri,
+        "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "round_trip_ms": found.round_trip_ms,
+        "values_per_s": found.values_per_s,
+    }
+    try:
+        path = profile.save(url, found.limits, measured, os.environ)
+    except OSError as error:
+        hint = "set XDG_STATE_HOME to a folder of yours"
+        raise OutputFailed(f"the profile cannot be written: {error}", hint) from error
+    diagnostics.note(f"saved the profile of {url} in {path}")
