@@ -27,12 +27,10 @@ async def settled(work: Coroutine[Any, Any, T]) -> T | BaseException:
     """The result of `work`, or what it failed with, without a task of its own; cancelled is only who is meant."""
     try:
         return await work
-    except asyncio.CancelledError as error:
+    except (Exception, asyncio.CancelledError) as error:
         task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        return error
-    except Exception as error:  # noqa: BLE001  handed on
         return error
 
 
