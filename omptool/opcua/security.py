@@ -73,8 +73,8 @@ class Plan:
 @contextlib.asynccontextmanager
 async def opened(
     server: ServerConfig, timeout_s: float, held: tuple[str, str] | None = None
-) -> AsyncIterator[tuple[channel.Line, Plan]]:
-    """A channel to `server` as it is configured, and what was chosen; closed again on the way out.
+) -> AsyncIterator[channel.Line]:
+    """A channel to `server` as it is configured, with the `plan` that was chosen; closed again on the way out.
 
     Args:
         timeout_s: for each of the two channels.
@@ -88,17 +88,20 @@ async def opened(
     if held is not None and held[0] != NONE:
         server = replace(server, security_policy=held[0], security_mode=held[1])
     async with channel.opened(server.url, timeout_s) as line:
-        line.stage = "GetEndpoints"
-        async with line.translating():
-            announced = endpoints.read(await line.client.get_endpoints())
-        plan = plan_for(announced, server, who, line.host)
-        if plan.own is None:
-            line.plan = plan
-            yield line, plan
+        line.plan = await _planned(line, server, who)
+        if line.plan.own is None:
+            yield line
             return
+        plan = line.plan
     async with channel.opened(server.url, timeout_s, plan) as line:
-        line.plan = plan
-        yield line, plan
+        yield line
+
+
+async def _planned(line: channel.Line, server: ServerConfig, who: Identity) -> Plan:
+    line.stage = "GetEndpoints"
+    async with line.translating():
+        announced = endpoints.read(await line.client.get_endpoints())
+    return plan_for(announced, server, who, line.host)
 
 
 def plan_for(announced: Sequence[Endpoint], server: ServerConfig, who: Identity, host: str) -> Plan:

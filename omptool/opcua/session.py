@@ -233,12 +233,15 @@ async def connect(
     """
     limit = server.timeout_s if timeout_s is None else timeout_s
     held = resume.security if resume else None
-    async with security.opened(server, limit if opening_s is None else opening_s, held) as (line, plan):
+    async with security.opened(server, limit if opening_s is None else opening_s, held) as line:
+        plan = line.plan
+        assert plan is not None
         session = Session(line.client, server.url, limit, (plan.endpoint.policy, plan.endpoint.mode))
         async with line.translating():
             session.resumed = resume is not None and await _resumed(line, plan, resume)
             announced = resume.application_uri if resume and session.resumed else await security.create(line, plan)
         _check_name(server, announced)
+        line.plan = plan = None  # all endpoints with their certificates: too much to keep for thousands of connections
         hooks.start_channel_renewal(line.client)
         try:
             info = await read_server_info(session, announced)

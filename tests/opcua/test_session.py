@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import socket
 import struct
 import threading
@@ -18,6 +19,7 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable, U
 from omptool.model import status
 from omptool.opcua import faults, requests
 from omptool.opcua.channel import host_and_port
+from omptool.opcua.endpoints import Endpoint
 from omptool.opcua.session import Session, connect
 from tests.opcua.address_space import PLANT, Space
 
@@ -136,6 +138,14 @@ def test_call_hands_out_a_service_fault_untouched(with_session) -> None:
 
     body = with_session(work)
     assert body[:4] == struct.pack("<BBH", 1, 0, 397)
+
+
+def test_what_a_server_announces_is_not_kept(with_session) -> None:
+    async def work(session: Session) -> int:
+        gc.collect()
+        return sum(isinstance(each, Endpoint) for each in gc.get_objects())
+
+    assert with_session(work) == 0
 
 
 def test_a_connection_that_breaks_is_known_at_once_with_its_reason(space: Space) -> None:
