@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -109,6 +110,26 @@ def test_a_user_on_the_command_line_replaces_the_one_of_the_settings(plant: Plan
     assert "does not take user ann" in invoke(*read, env=env).err
     assert invoke(*read, *plant.as_historian, env=env).code == 0
     assert invoke(*read, "--user", "historian", env=env | {"OMPTOOL_PASSWORD": PASSWORD}).code == 0
+
+
+def test_a_password_from_the_keyring(
+    plant: Plant, invoke: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package may be missing here: a stand-in with the two names of it that are used."""
+    held = {f"historian@{plant.url}": PASSWORD}
+    stand_in = SimpleNamespace(
+        get_password=lambda service, entry: held.get(entry) if service == "omptool" else None,
+        errors=SimpleNamespace(KeyringError=OSError),
+    )
+    for user in ("historian", "ann"):
+        text = f'[servers.{user}]\nurl = "{plant.url}"\nuser = "{user}"\npassword_keyring = true\n'
+        with (tmp_path / "omptool.toml").open("a") as settings:
+            settings.write(text)
+    monkeypatch.setitem(sys.modules, "keyring", stand_in)
+    assert invoke("read", "historian", "i=2258", env=plant.env).code == 0
+    assert f"keyring set omptool ann@{plant.url}" in invoke("read", "ann", "i=2258", env=plant.env).err
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    assert "pip install 'omptool[keyring]'" in invoke("read", "historian", "i=2258", env=plant.env).err
 
 
 def test_secrets_that_others_may_read_are_not_used(plant: Plant, invoke: Run, tmp_path: Path) -> None:
