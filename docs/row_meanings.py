@@ -186,7 +186,7 @@ SAMPLES_COPY = {
 }
 
 CONFIG_SHOW = {
-    "setting": "Key in omptool.toml; `(sessions)` is no setting, but where captures note sessions for `--resume`.",
+    "setting": "Key in omptool.toml.",
     "value": "As it was written; null: not set.",
     "origin": "The flag, the variable, file and line, or `default`.",
 }

@@ -10,8 +10,7 @@ import typer
 from omptool.cli import diagnostics, settings
 from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption
 from omptool.cli.output import Rows, emit
-from omptool.config import CloudConfig, sessions_folder
-from omptool.config.files import sessions_origin
+from omptool.config import CloudConfig
 from omptool.errors import ConfigError, OmptoolError
 
 app = typer.Typer(
@@ -32,7 +31,7 @@ def show(
     output: OutputOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Show every setting with its value and where it came from, and where captures note their sessions.
+    """Show every setting with its value and where it came from.
 
     \b
     Examples:
@@ -41,7 +40,6 @@ def show(
     """
     loaded = settings.load(config)
     rows = [(value.key, _plain(value.written), value.origin) for value in loaded.all_values()]
-    rows.append(("(sessions)", str(sessions_folder()), sessions_origin()))
     emit(Rows(["setting", "value", "origin"], rows), format=format, output=output, force=force)
 
 

@@ -39,19 +39,11 @@ def user_file(environ: Mapping[str, str]) -> Path:
 
 def sessions_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Where captures note what `--resume` needs to take up sessions again; may not exist."""
-    return _state_home(os.environ if environ is None else environ)[0] / "omptool" / "sessions"
-
-
-def sessions_origin(environ: Mapping[str, str] | None = None) -> str:
-    """Who said so: a variable, or `default`."""
-    return _state_home(os.environ if environ is None else environ)[1]
-
-
-def _state_home(environ: Mapping[str, str]) -> tuple[Path, str]:
-    name = "LOCALAPPDATA" if sys.platform == "win32" and "LOCALAPPDATA" in environ else "XDG_STATE_HOME"
-    if environ.get(name):
-        return Path(environ[name]), f"${name}"
-    return Path(os.path.expanduser("~/.local/state")), "default"  # noqa: PTH111  as above
+    environ = os.environ if environ is None else environ
+    if sys.platform == "win32" and "LOCALAPPDATA" in environ:
+        return Path(environ["LOCALAPPDATA"]) / "omptool" / "sessions"
+    base = environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111  as above
+    return Path(base) / "omptool" / "sessions"
 
 
 def pki_folder(environ: Mapping[str, str]) -> Path:

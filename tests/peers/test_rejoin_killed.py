@@ -46,7 +46,9 @@ def assert_nothing_missing(folder: Path) -> None:
 def test_a_killed_capture_of_two_servers_goes_on_without_a_gap(
     steady_plant: Plant, generous_plant: Plant, tmp_path: Path
 ) -> None:
-    command, rows = (steady_plant.url, generous_plant.url, "--select", COUNTER), 0
+    named = {"steady": steady_plant.url, "generous": generous_plant.url}
+    (tmp_path / "omptool.toml").write_text("".join(f'[servers.{name}]\nurl = "{url}"\n' for name, url in named.items()))
+    command, rows = (*named, "--select", COUNTER), 0
     for _ in range(2):
         running = Process(tmp_path, *command)
         running.wait_for(rows + 30)
