@@ -89,6 +89,11 @@ class Subscriber:
         in_flight: PublishRequests to keep at the server, 1 or more.
     """
 
+    __slots__ = ("_before", "_end", "_flusher", "_granted", "_has_hole", "_held", "_in_flight", "_intake",
+                 "_is_being_told", "_is_closing", "_is_open", "_is_stored", "_items", "_lanes", "_on_created",
+                 "_on_event", "_on_items", "_opening", "_paused", "_publishing_ms", "_repairing", "_session",
+                 "_stated", "_stated_s", "_watch", "_works", "has_heard", "owner")  # fmt: skip
+
     def __init__(
         self,
         session: Session,
