@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omptool.capture.recording import FailedItem, ServerResult
 from omptool.model import status
+from omptool.model.monitoring import Discard
 
 if TYPE_CHECKING:
     from omptool.capture.participant import Participant
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 def values_of(items: Sequence[MonitoredItem]) -> list[MonitoredItem]:
     """The items whose values are recorded; others watch events."""
     return [item for item in items if item.requested.events is None]
+
+
+def queues_of(items: Sequence[MonitoredItem], base: int) -> dict[int, int]:
+    """Sizes of the queues that discard the oldest value, by the handle of the node; the first one's is `base` + 1."""
+    oldest = [item for item in values_of(items) if item.is_monitored and item.requested.discard is Discard.OLDEST]
+    return {base + item.requested.handle: item.queue_size or 0 for item in oldest}
 
 
 def server_result(one: Participant, items: Sequence[MonitoredItem], paths: Mapping[str, str]) -> ServerResult:

@@ -27,7 +27,7 @@ from omptool.capture.choosing import (
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
-from omptool.capture.outcome import server_result, values_of
+from omptool.capture.outcome import queues_of, server_result, values_of
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import in_cycles, revision, was_revised
@@ -278,6 +278,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
+        store.queue_sizes = lambda: queues_of(self._items, self._handles.start - 1)
         self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left, is_held=self._heir is not None)
@@ -299,9 +300,8 @@ class Participant:
         self._write_events()
         store, found = self._opened, self._found
         assert found is not None
-        identity = ServerIdentity.of(self.wanted.server, session)
         identity = replace(
-            identity,
+            ServerIdentity.of(self.wanted.server, session),
             server=self._startup.name(self.number),
             application_uri=same_server(self._identity, self.wanted.server, session),
         )

@@ -310,7 +310,8 @@ class Recording:
         return taken
 
     def _write(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
-        assert self._books is not None
+        assert self._books is not None and self._writer is not None
+        self._note_stalls(self._writer)
         if self._quota.is_full:  # what arrives on the way out was not asked for
             return [None for _ in batches]
         return append_together(self._books, [participant.entry(batch) for participant, batch in batches])

@@ -41,7 +41,7 @@ class RowClock:
 
     def __init__(self, started_ns: int, slack_ns: int = 0) -> None:
         self._started = Anchor(started_ns, started_ns)
-        self._slack_ns = slack_ns
+        self.slack_ns = slack_ns
         self._initial: Anchor | None = None
         self._changes: list[Anchor] = []
 
@@ -70,11 +70,11 @@ class RowClock:
             earlier = [at for at in self._changes if publish_ns is not None and at.published_ns <= publish_ns]
             # one message further back: a simulated clock may run faster than the slack knows
             start = earlier[-2:][0] if earlier else self._initial or self._changes[0]
-            return start.rows_ns - self._slack_ns
+            return start.rows_ns - self.slack_ns
         if publish_ns is None:
-            return self._started.published_ns - self._slack_ns
+            return self._started.published_ns - self.slack_ns
         last = self._changes[-1] if self._changes else self._started
-        return publish_ns - max(self._slack_ns, -last.ahead_ns)
+        return publish_ns - max(self.slack_ns, -last.ahead_ns)
 
     def until(self, publish_ns: int | None) -> int | None:
         """Where a window ends that ends before this PublishTime; None = not known (yet)."""

@@ -157,6 +157,11 @@ class RowEncoder:
         if anchor is not None:
             self.clock.note(*anchor)
 
+    def last_times(self) -> tuple[int, npt.NDArray[np.int64]]:
+        """The first handle, and from it on the time of the last value of each node, else when its item was created."""
+        first = self.base + 1
+        return first, self.memory.last_ns[first : first + self.handles].copy()
+
     def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
         """Rows in order of arrival, at most `limit`; see `encode_together`."""
         return encode_together([(self, blocks)], limit).of(0)

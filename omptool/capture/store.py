@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +16,10 @@ import numpy as np
 from omptool.capture import account
 from omptool.capture.account import Account
 from omptool.capture.filler import Filler
+from omptool.capture.fullqueues import CAUSE, FullQueues
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.outage import Hole, Outage, Pauses
-from omptool.capture.rows import Block, Encoded, RowEncoder
+from omptool.capture.rows import Block, Encoded, Overflow, RowEncoder
 from omptool.capture.steps import Clocks
 from omptool.capture.together import Books, Entry, append_together
 from omptool.capture.typechanges import TypeChange
@@ -58,6 +59,7 @@ class RecordingStore:
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
         last_cause: why it was last not connected; empty = always was.
+        queue_sizes: as the server granted them last, by handle; see `FullQueues`.
     """
 
     def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
@@ -76,6 +78,8 @@ class RecordingStore:
         self.unknown_types: tuple[str, ...] = ()
         self._clocks = Clocks(self._clock_set)
         self._pauses = Pauses()
+        self._full: FullQueues | None = None
+        self.queue_sizes: Callable[[], Mapping[int, int]] = dict
 
     def adopt(self, left: Left, *, is_held: bool = False) -> None:
         """Go on where an earlier run left this server: values may be missing from there until its items exist again.
@@ -162,7 +166,7 @@ class RecordingStore:
             created_ns: the server's clock when its first and its last item existed; `now_ns` ours, just after that, and
                 one that nobody sets.
         """
-        before = self._encoder
+        before, self._full = self._encoder, None
         if self.filler is not None:
             self.filler.subscribed(handles)
         self.epoch += 1
@@ -197,6 +201,24 @@ class RecordingStore:
     def paused(self, end_ns: int, seconds: float) -> None:
         """This process asked the server for nothing for so long: a queue that ran over then is our doing."""
         self._pauses.note(end_ns, seconds)
+        self._watch_queues(end_ns)
+
+    def _watch_queues(self, paused_ns: int) -> None:
+        """Look at what comes out of a pause, unless the server is known to mark a queue that ran over."""
+        self._note_full(self._full.end() if self._full is not None else ())
+        sizes = {} if self.overflows or self._encoder is None else self.queue_sizes()
+        self._full = None
+        if sizes:
+            slack_ns, (first, last_ns) = self.encoder.clock.slack_ns, self.encoder.last_times()
+            self._full = FullQueues(
+                sizes, last_ns, self._published_ns, first=first, paused_ns=paused_ns, publishing_ns=slack_ns
+            )
+
+    def _note_full(self, found: Sequence[Overflow]) -> None:
+        for full in found:
+            ends = full.start_ns, full.end_ns
+            detail = {"cause": CAUSE}
+            self._windows.part(GapReason.QUEUE_OVERFLOW, *ends, node=full.node, missing=None, detail=detail)
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -238,6 +260,9 @@ class RecordingStore:
         self.rows += encoded.stored
         self._account.book(blocks, encoded, statement)
         self._note_overflows(encoded)
+        if self._full is not None and encoded.rows is not None:
+            self._note_full(self._full.follow(encoded.rows, blocks))
+            self._full = None if self._full.is_over else self._full
         for hole in holes:
             self._lost(hole)
         for bad in encoded.undecodable:
@@ -283,6 +308,7 @@ class RecordingStore:
     def resumed(self) -> None:
         """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
         self._windows.outage = None
+        self._watch_queues(time.time_ns())
 
     def ended(self, reason: GapReason) -> None:
         """The subscription that was lost is gone: its window stands, until there is a new one."""
@@ -332,6 +358,9 @@ class RecordingStore:
         self.note("clock_step", {"clock": clock, "seconds": round(step_ns / 1e9, 3)})
 
     def _write_account(self, *, is_last: bool = False) -> None:
+        if is_last and self._full is not None:  # nothing more comes of what waited
+            self._note_full(self._full.end())
+            self._full = None
         if self.sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
             said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
             self.note(account.KIND, said)

@@ -18,6 +18,7 @@ from tests.conftest import clean_environment
 
 PERIOD_MS = 50
 COUNTER = "Plant/Changing/Counter"
+PUBLISHING = "--publishing-interval"
 PUBLISHING_MS = 100.0
 QUEUE = 5000
 """Values that wait for whoever starts anew: minutes, for a busy computer takes its time."""
@@ -28,15 +29,8 @@ class Process:
 
     def __init__(self, home: Path, *arguments: str) -> None:
         self.folder = home / "x.omcap"
-        self._command = [
-            "capture",
-            *arguments,
-            "-o",
-            "x.omcap",
-            "--publishing-interval",
-            f"{PUBLISHING_MS:g}ms",
-            "--resume",
-        ]
+        often = [] if PUBLISHING in arguments else [PUBLISHING, f"{PUBLISHING_MS:g}ms"]
+        self._command = ["capture", *arguments, "-o", "x.omcap", *often, "--resume"]
         self._home = home
         self.said = ""
         self._start()
@@ -109,10 +103,19 @@ def session_files(state: Path) -> list[Path]:
     return sorted(state.rglob("*.json"))
 
 
-def ticks(folder: Path) -> list[int]:
+def ticks_by_server(folder: Path) -> dict[str, list[int]]:
     """The numbers of the counter's values, in the order of the capture."""
-    rows = [row for batch in view.telemetry(Capture.open(folder)) for row in batch.select(["time"]).to_pylist()]
-    return [unix_us(row["time"]) // (1000 * PERIOD_MS) for row in rows]
+    found: dict[str, list[int]] = {}
+    for batch in view.telemetry(Capture.open(folder)):
+        for row in batch.select(["server", "time"]).to_pylist():
+            found.setdefault(row["server"], []).append(unix_us(row["time"]) // (1000 * PERIOD_MS))
+    return found
+
+
+def ticks(folder: Path) -> list[int]:
+    """Likewise, of a capture of one server."""
+    [found] = ticks_by_server(folder).values()
+    return found
 
 
 def kinds(folder: Path, *wanted: str) -> list[str]:

@@ -6,6 +6,7 @@ And where it must not go on, it does not: then everything is made anew, and the 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,39 +18,56 @@ from omptool.capture.reader import Capture
 from omptool.capture.verify import verify
 from omptool.cli.exits import ExitCode
 from omptool.model.vocabulary import GapReason
-from tests.peers.killed import COUNTER, Process, Remains, causes, kinds, session_files, ticks
+from tests.peers.killed import (
+    COUNTER,
+    PUBLISHING,
+    Process,
+    Remains,
+    causes,
+    kinds,
+    session_files,
+    ticks,
+    ticks_by_server,
+)
 from tests.peers.plants import Plant
 
 ANSWERS = ("subscribe", "resume", "resumed", "not_resumed", "stop")
 
 
 def assert_nothing_missing(folder: Path) -> None:
-    found = ticks(folder)
-    assert sorted(found) == list(range(min(found), max(found) + 1))
+    for found in ticks_by_server(folder).values():
+        assert sorted(found) == list(range(min(found), max(found) + 1))
     capture = Capture.open(folder)
     assert capture.gap_entries == []
     verification = verify(capture)
     assert not verification.has_windows and not verification.damage
 
 
-def test_a_killed_capture_goes_on_without_a_gap(steady_plant: Plant, tmp_path: Path) -> None:
-    rows = 0
+def test_a_killed_capture_of_two_servers_goes_on_without_a_gap(
+    steady_plant: Plant, generous_plant: Plant, tmp_path: Path
+) -> None:
+    named = {"steady": steady_plant.url, "generous": generous_plant.url}
+    (tmp_path / "omptool.toml").write_text("".join(f'[servers.{name}]\nurl = "{url}"\n' for name, url in named.items()))
+    command, rows = (*named, "--select", COUNTER), 0
     for _ in range(2):
-        running = Process(tmp_path, steady_plant.url, "--select", COUNTER)
-        running.wait_for(rows + 15)
+        running = Process(tmp_path, *command)
+        running.wait_for(rows + 30)
         running.kill()
         rows = Capture.open(running.folder).rows
-        [kept] = session_files(tmp_path / "state")
-        token = json.loads(kept.read_text())["token"]
-    last = Process(tmp_path, steady_plant.url, "--select", COUNTER)
-    last.wait_for(rows + 15)
+        tokens = [json.loads(kept.read_text())["token"] for kept in session_files(tmp_path / "state")]
+        assert len(set(tokens)) == 2
+    last = Process(tmp_path, *command)
+    last.wait_for(rows + 30)
     assert last.stop() == 130
     assert_nothing_missing(last.folder)
-    assert kinds(last.folder, *ANSWERS) == ["subscribe", "resume", "resumed", "resume", "resumed", "stop"]
+    assert len(ticks_by_server(last.folder)) == 2
+    answers = Counter(kinds(last.folder, *ANSWERS))
+    assert answers == {"subscribe": 2, "resume": 2, "resumed": 4, "stop": 1}
     assert session_files(tmp_path / "state") == []
     everything = b"".join(file.read_bytes() for file in last.folder.iterdir())
-    assert token.encode() not in everything and bytes.fromhex(token) not in everything
-    assert token not in last.said
+    for token in tokens:
+        assert token.encode() not in everything and bytes.fromhex(token) not in everything
+        assert token not in last.said
 
 
 def test_of_several_that_start_after_a_kill_one_goes_on_and_the_others_are_busy(
@@ -80,7 +98,7 @@ def remains(steady_plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Re
 
 def resumed(remains: Remains, *, glob: str = COUNTER, publishing: str = "100ms", url: str = "") -> int:
     """Go on for a while; the exit code."""
-    ending = ("--count", "20", "--publishing-interval", publishing)
+    ending = ("--count", "20", PUBLISHING, publishing)
     return Process(remains.folder.parent, url or remains.url, "--select", glob, *ending).ended()
 
 
@@ -105,12 +123,12 @@ def _changed(**facts: Any) -> Callable[[Path], object]:
     ("harm", "why"),
     [
         pytest.param(lambda file: file.unlink(), "nothing is known of its session", id="missing"),
-        pytest.param(lambda file: file.chmod(0o604), "open to others", id="mode"),
-        pytest.param(lambda file: file.write_bytes(b"\0" * 100), "damaged", id="damaged"),
-        pytest.param(_changed(token="zz"), "not readable", id="no-token"),
+        pytest.param(lambda file: file.chmod(0o604), "open to others", id="mode", marks=pytest.mark.full),
+        pytest.param(lambda file: file.write_bytes(b"\0" * 100), "damaged", id="damaged", marks=pytest.mark.full),
+        pytest.param(_changed(token="zz"), "not readable", id="no-token", marks=pytest.mark.full),
         pytest.param(_changed(token="ff"), "not readable", id="no-node-id"),
         pytest.param(_changed(subscription_id=1), "of another subscription", id="other-subscription"),
-        pytest.param(_changed(publishing_ms=-1), "damaged", id="no-interval"),
+        pytest.param(_changed(publishing_ms=-1), "damaged", id="no-interval", marks=pytest.mark.full),
         pytest.param(_changed(start_time=1), "began anew", id="server-restarted"),
     ],
 )
@@ -122,11 +140,15 @@ def test_a_file_that_does_not_fit_costs_a_window_and_nothing_else(
     assert_made_anew(remains, why)
 
 
-def test_what_was_asked_for_something_else_is_made_anew(remains: Remains) -> None:
-    for asked in ({"glob": "Plant/Changing/Counte?"}, {"publishing": "200ms"}):
-        remains.restore()
-        resumed(remains, **asked)
-        assert_made_anew(remains, "something else")
+@pytest.mark.parametrize(
+    "asked",
+    [pytest.param({"glob": "Plant/Changing/Counte?"}, marks=pytest.mark.full), {"publishing": "200ms"}],
+    ids=["glob", "interval"],
+)
+def test_what_was_asked_for_something_else_is_made_anew(remains: Remains, asked: dict[str, str]) -> None:
+    remains.restore()
+    resumed(remains, **asked)
+    assert_made_anew(remains, "something else")
 
 
 def test_a_session_that_is_gone_is_no_loss_where_the_server_hands_over_subscriptions(

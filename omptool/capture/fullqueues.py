@@ -1,0 +1,110 @@
+"""Queues that ran over in silence: a server that discards values and does not set the Overflow bit.
+
+After a pause (a session that was taken up again, or a time in which omptool asked for nothing) a server sends what
+waited. An item of which exactly as many values come as its queue holds had a full queue, and what a full queue discards
+without a mark nobody knows. Only looked at after a pause; a server that ever marks is believed. Pure: reads no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from omptool.capture.backfill import times_of
+from omptool.capture.rows import Block, Overflow
+from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
+
+CAUSE = "its queue was full and the server marked nothing"
+
+_LONGEST_NS = 5_000_000_000
+"""After a pause and two publishing intervals: what waited has come by then."""
+
+_Times = npt.NDArray[np.int64]
+
+
+class FullQueues:
+    """Of one subscription, after one pause.
+
+    Args:
+        sizes: of the queues that discard the oldest value, by handle.
+        last_ns: the time of the last value of each node from the handle `first` on; is kept and changed.
+        published_ns: PublishTime of the last message with values; None = unknown.
+        paused_ns: end of the pause, our clock.
+        publishing_ns: the interval.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[int, int],
+        last_ns: _Times,
+        published_ns: int | None,
+        *,
+        first: int,
+        paused_ns: int,
+        publishing_ns: int,
+    ) -> None:
+        self._sizes = sizes
+        self._last_ns, self._first = last_ns, first
+        self._published_ns = published_ns
+        self._publishing_ns = publishing_ns
+        self._until_ns = paused_ns + _LONGEST_NS + 2 * publishing_ns
+        self._began_ns: int | None = None
+        self._found: list[tuple[Any, Any]] = []
+        self.is_over = False
+
+    def follow(self, rows: pa.RecordBatch, blocks: Sequence[Block]) -> list[Overflow]:
+        """Rows were stored, of these blocks; the nodes whose queue was full, once that is known."""
+        nodes, times = rows.column("node").to_numpy(), times_of(rows)
+        sequences, status = rows.column("sequence").to_numpy(), rows.column("status").to_numpy()
+        for sequence, group in groupby(blocks, key=lambda block: block.sequence):
+            at = np.flatnonzero(sequences == sequence)
+            if is_marked(status[at]):
+                self.is_over = True  # it marks
+                return []
+            ended = self._message(next(group), nodes[at], times[at])
+            if self.is_over:
+                return ended
+        return []
+
+    def end(self) -> list[Overflow]:
+        """Nothing more comes of what waited."""
+        self.is_over = True
+        if not self._found:
+            return []
+        nodes, times = (np.concatenate(each) for each in zip(*self._found, strict=True))
+        found = zip(*(each.tolist() for each in np.unique(nodes, return_index=True, return_counts=True)), strict=True)
+        full = [(node, int(times[first])) for node, first, count in found if self._sizes.get(node) == count > 1]
+        return [self._window(node, first_ns) for node, first_ns in full]
+
+    def _message(self, block: Block, nodes: Any, times: _Times) -> list[Overflow]:
+        if block.is_republished or block.publish_ns is None:  # was sent before
+            np.maximum.at(self._last_ns, nodes - self._first, times)
+            return []
+        if self._began_ns is None and not self._is_late(block.publish_ns):
+            self._last_ns[nodes - self._first] = times
+            self._published_ns = block.publish_ns
+            self.is_over = block.receive_ns > self._until_ns
+            return []
+        self._began_ns = self._began_ns or block.publish_ns
+        if block.publish_ns - self._began_ns > self._publishing_ns // 2:
+            return self.end()
+        self._found.append((nodes, times))
+        return []
+
+    def _is_late(self, publish_ns: int) -> bool:
+        """Whether the server could send nothing before this message: then it brings what waited."""
+        return self._published_ns is None or 2 * (publish_ns - self._published_ns) > 3 * self._publishing_ns
+
+    def _window(self, node: int, first_ns: int) -> Overflow:
+        ends = int(self._last_ns[node - self._first]), first_ns
+        return Overflow(node, min(ends), max(ends))
+
+
+def is_marked(status: Any) -> bool:
+    """Whether one of these has the Overflow bit."""
+    return bool(((status & np.uint32(INFO_TYPE_MASK | OVERFLOW_BIT)) == OVERFLOW).any())
