@@ -31,7 +31,7 @@ from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
 from omptool.opcua.repair import repair
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event
+from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event, StoreFailed
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.watch import Watch
 from omptool.protocol.ledger import Ledger
@@ -55,14 +55,6 @@ DELETE_TIMEOUT_S = 1.5
 
 MOST_NOTIFICATIONS = 10_000
 """Values per message asked for, so that one answer stays below the message limits of common servers."""
-
-
-class StoreFailed(Exception):
-    """A batch could not be stored; `error` says why."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +115,7 @@ class Subscriber:
         self._held = 0
         self._works: set[asyncio.Task[None]] = set()
         self._repairing: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -253,8 +246,19 @@ class Subscriber:
         self._have_taken(urgent=self._before is not None)
         if self._intake.ledger.missing:
             self._note_hole()
-        if not all(item.is_monitored for item in self._granted.items):
-            self._start(retry_items(self._session, self._granted, self._items_came))
+        self._retry()
+
+    def _retry(self) -> None:
+        all_exist = all(item.is_monitored for item in self._granted.items)
+        if not all_exist and (self._retrying is None or self._retrying.done()):
+            self._retrying = self._start(retry_items(self._session, lambda: self._granted, self._items_came))
+
+    async def add(self, items: Sequence[RequestedItem]) -> None:
+        """Monitor more, with handles that are free; what is refused now is asked for again, as at the beginning."""
+        granted = self._granted
+        came = await create_items(self._session, granted.sub, items, granted.publishing_ms)
+        await self._items_came(replace(self._granted, items=(*self._granted.items, *came)), came)
+        self._retry()
 
     async def _items_came(self, granted: Subscription, came: Sequence[MonitoredItem]) -> None:
         self._granted = granted
