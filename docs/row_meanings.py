@@ -7,7 +7,7 @@ from docs.column_meanings import NODES, TELEMETRY
 DISCOVER = {
     "kind": "`endpoint` of this server, `server` registered with it, `network` announced around it.",
     "url": "As the server announces it; it need not be reachable from here.",
-    "security_policy": "SecurityPolicy of the endpoint, without the URI in front.",
+    "security_policy": "SecurityPolicy without the URI in front; endpoints stand from weak to strong.",
     "security_mode": "MessageSecurityMode: `None`, `Sign`, `SignAndEncrypt`.",
     "user_tokens": "`Anonymous`, `UserName`, `Certificate`, `IssuedToken`.",
     "security_level": "The server's own ranking of its endpoints; higher is safer.",

@@ -41,7 +41,7 @@ class Errands:
         base: int,
         publishing_ms: float,
     ) -> None:
-        """There are new items, so a window may have ended; the first node's handle is `base` + 1."""
+        """There are items again, so a window may have ended; the first node's handle is `base` + 1."""
         by_id = {node.node_id: node for node in found.chosen} if found else {}
         monitored = [item for item in values_of(items) if item.is_monitored]
         nodes = {base + item.requested.handle: by_id[item.requested.node_id] for item in monitored}
@@ -51,6 +51,10 @@ class Errands:
         """What is read and repeated in this session."""
         await self.polling.start(session, store, polled(found.chosen, found.asked, base))
         await self.heartbeats.start(store, beating(found.chosen, found.asked, base))
+
+    def committed(self) -> None:
+        """Something is on disk; perhaps a window, which history may fill."""
+        self._filling.look()
 
     async def stop(self) -> None:
         """Nothing more is asked for."""

@@ -6,14 +6,15 @@ Runs beside the live values and never before them; whatever goes wrong leaves th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError
 from omptool.opcua.history import read_raw
 from omptool.protocol.columns import ItemColumns
 
 if TYPE_CHECKING:
+    from omptool.capture.filler import Filler
     from omptool.capture.recorder import Recording
     from omptool.capture.store import RecordingStore
     from omptool.model.nodes import Node
@@ -31,18 +32,29 @@ class Filling:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._task: asyncio.Task[None] | None = None
+        self._fill: Callable[[], Coroutine[Any, Any, None]] | None = None
+        self._store: RecordingStore | None = None
 
     async def start(
         self, session: Session, store: RecordingStore, nodes: Mapping[int, Node], publishing_ms: float
     ) -> None:
-        """Begin, where windows are to be filled; does not wait."""
+        """Fill with this session from now on; does not wait."""
         await self.stop()
-        if self._recording.fills:
-            wait_s = 0.5 + 2 * publishing_ms / 1000
-            self._task = asyncio.create_task(fill(session, self._recording, store, nodes, wait_s))
+        wait_s = 0.5 + 2 * publishing_ms / 1000
+        self._store = store
+        self._fill = lambda: fill(session, self._recording, store, nodes, wait_s)
+        self.look()
+
+    def look(self) -> None:
+        """Begin, where a window waits; does not wait."""
+        filler = self._store.filler if self._store is not None else None
+        is_idle = self._task is None or self._task.done()
+        if self._fill is not None and filler is not None and filler.is_waiting and is_idle:
+            self._task = asyncio.create_task(self._fill())
 
     async def stop(self) -> None:
         """What was not fetched from history by now is not."""
+        self._fill = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -51,20 +63,29 @@ class Filling:
 async def fill(
     session: Session, recording: Recording, store: RecordingStore, nodes: Mapping[int, Node], wait_s: float
 ) -> None:
-    """Fill the window that ended last, if there is one.
+    """Fill the windows that wait.
 
     Args:
         nodes: monitored ones, by their handle.
         wait_s: until their first values have arrived.
     """
-    await asyncio.sleep(wait_s)
-    handles = list(nodes)
-    filler, sub = store.filler, store.sub
-    if filler is None or sub is None:
-        return
-    plan = await recording.in_thread(lambda: filler.begin(handles))
+    filler = store.filler
+    while filler is not None and filler.is_waiting:
+        await asyncio.sleep(wait_s)
+        if store.sub is None:
+            return
+        while await _fill_next(session, recording, store, filler, nodes, store.sub):
+            pass
+
+
+async def _fill_next(
+    session: Session, recording: Recording, store: RecordingStore, filler: Filler, nodes: Mapping[int, Node], sub: int
+) -> bool:
+    """Ask for what is to be filled next; False where nothing was."""
+    plan = await recording.in_thread(lambda: filler.begin(list(nodes)))
     if plan is None:
-        return
+        return False
+    handles = plan.handles
     historized = {handle for handle, node in nodes.items() if (node.access_level or 0) & HISTORY_READ}
     numbers = plan.asked(historized)
     endings = [NO_HISTORY] * len(handles)
@@ -79,3 +100,4 @@ async def fill(
     for number, end in zip(numbers, ends, strict=True):
         endings[number] = end
     await recording.in_thread(lambda: filler.end(endings, store.name, sub))
+    return True

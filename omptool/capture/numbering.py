@@ -40,6 +40,11 @@ class Numbering:
         """A node's handle in the capture is its ClientHandle plus this."""
         return self.handles.start - 1
 
+    @property
+    def free(self) -> int:
+        """Nodes that may still come."""
+        return len(self.handles) - len(self._numbered)
+
     def take_up(self, left: Left) -> None:
         """Nodes have handles from an earlier run."""
         self.handles = left.handle_range

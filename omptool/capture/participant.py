@@ -137,23 +137,20 @@ class Participant:
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
         await self._refresh(session, subscription)
+        await self._run_errands(session)
+
+    async def _run_errands(self, session: Session) -> None:
         every_ms = self.wanted.intervals.publishing_ms
         await self.errands.fill(session, self._opened, self._found, self._items, self._numbers.base, every_ms)
         await self._start_cycles(session)
-        await self._start_looking(session)
+        every_s, growing = self.wanted.intervals.rebrowse_s, self.errands.growing
+        await growing.start(session, self._selection, lambda: (self._found, self._numbers.free), self._take, every_s)
 
     async def _start_cycles(self, session: Session) -> None:
         if self._found is not None:
             await self.errands.start_cycles(session, self._opened, self._found, self._numbers.base)
             values = sum(item.is_monitored for item in values_of(self._items))
             self.progress.nodes = values + self.errands.polling.nodes
-
-    async def _start_looking(self, session: Session) -> None:
-        def now() -> tuple[choosing.Found | None, int]:
-            return self._found, len(self._numbers.handles) - len(self._found.chosen if self._found else ())
-
-        every_s = self.wanted.intervals.rebrowse_s
-        await self.errands.growing.start(session, self._selection, now, self._take, every_s)
 
     async def _take(self, session: Session, grown: choosing.Grown) -> None:
         """These nodes came while it records: they are described first, since their values come at once."""
@@ -228,6 +225,7 @@ class Participant:
             self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
+        self.errands.committed()
         self._show()
 
     async def lost(self, ending: Ending) -> None:
@@ -247,8 +245,7 @@ class Participant:
         await self._recording.in_thread(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
-        await self._start_cycles(session)
-        await self._start_looking(session)
+        await self._run_errands(session)
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""

@@ -63,13 +63,14 @@ class RecordingStore:
     def __init__(self, books: Books, number: int, label: str, run: int = 0, *, fills: bool = False) -> None:
         self.books = books
         self._writer = books.writer
-        self._windows = Windows(books.writer, label, f"{run}.{number}" if run else str(number))
+        self.filler = Filler(books.writer, books.quota) if fills else None
+        on_part = self.filler.noted if self.filler else None
+        self._windows = Windows(books.writer, label, f"{run}.{number}" if run else str(number), on_part)
         self.epoch = 0
         self._encoder: RowEncoder | None = None
         self._account = Account()
         self._published_ns: int | None = None
         self._created_ns = 0
-        self.filler = Filler(books.writer, books.quota) if fills else None
         self.rows = self.overflows = 0
         self.last_cause = ""
         self.unknown_types: tuple[str, ...] = ()
@@ -352,9 +353,8 @@ class RecordingStore:
             reason = GapReason.CLIENT_SLOW if seconds else GapReason.QUEUE_OVERFLOW
             cause = f"omptool asked for nothing for {seconds:.1f} s, and a queue ran over"
             detail = {"cause": cause} if seconds else None
-            self._windows.write(
-                reason, overflow.start_ns, overflow.end_ns, node=overflow.node, missing=1, detail=detail
-            )
+            ends = overflow.start_ns, overflow.end_ns
+            self._windows.part(reason, *ends, node=overflow.node, missing=1, detail=detail)
 
     def _lost(self, hole: Hole) -> None:
         self._windows.hole(hole, *self._window(hole.before_ns, hole.after_ns))

@@ -7,7 +7,7 @@ Runs in the one worker thread; decides no cause and reads no clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omptool.capture.backfill import Window
@@ -25,6 +25,7 @@ class Windows:
     Args:
         server: what the capture calls it.
         number: of the server, unique also among the runs of a capture.
+        on_part: gets each window of a subscription that stands, where one is to be written again.
 
     Attributes:
         sub: the subscription that new windows concern; None while there is none.
@@ -32,13 +33,16 @@ class Windows:
         outage: the stretch without a subscription, while there is one.
     """
 
-    def __init__(self, writer: CaptureWriter, server: str, number: str) -> None:
+    def __init__(
+        self, writer: CaptureWriter, server: str, number: str, on_part: Callable[[Window], None] | None = None
+    ) -> None:
         self.server = server
         self.sub: int | None = None
         self.gaps: Counter[str] = Counter()
         self.outage: Outage | None = None
         self.number = number
         self._writer = writer
+        self._on_part = on_part
         self._outages = 0
         self._unbounded: list[tuple[str, int, Hole]] = []
         self._failed: dict[int, Outage] = {}
@@ -110,12 +114,30 @@ class Windows:
         """Messages that never arrived; where the next one is not known, the end is what `bound_holes` says."""
         if end_ns is not None:
             start, end = min(start_ns, end_ns), max(start_ns, end_ns)
-            self.write(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
+            self.part(GapReason.SEQUENCE_LOST, start, end, missing=hole.missing, detail=hole.detail)
             return
         self._outages += 1
         key = f"hole {self.number}.{self._outages}"
         self._unbounded.append((key, start_ns, hole))
         self.write(GapReason.SEQUENCE_LOST, start_ns, None, missing=hole.missing, detail=hole.detail, key=key)
+
+    def part(
+        self,
+        reason: GapReason,
+        start_ns: int,
+        end_ns: int,
+        *,
+        missing: int | None,
+        node: int | None = None,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Messages, or values of one node, are missing while the subscription stands."""
+        key = None
+        if self._on_part is not None:
+            self._outages += 1
+            key = f"part {self.number}.{self._outages}"
+            self._on_part(Window(key, self.sub, str(reason), detail or {}, start_ns, end_ns, node, missing))
+        self.write(reason, start_ns, end_ns, node=node, missing=missing, detail=detail, key=key)
 
     def bound_holes(self, end_ns: int, sub: int | None) -> None:
         """Whatever was missing at last was sent before this moment: the subscription ended, or new items exist."""

@@ -8,6 +8,7 @@ import typer
 
 from omptool.cli.exits import ExitCode
 from omptool.cli.narrow import timed
+from omptool.cli.serving import Guard, SecureOption, ServedPasswordOption, ServedUserOption, guard
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def demo(
             "--truth", help="Serve nothing; print what happens in [START, END) as JSON Lines.", metavar="START END"
         ),
     ] = None,
-    secure: Annotated[
-        bool, typer.Option("--secure", help="Offer security only, to this user's omptool and trusted clients.")
-    ] = False,
+    secure: SecureOption = False,
+    user: ServedUserOption = None,
+    password_file: ServedPasswordOption = None,
     tz: Annotated[
         str | None,
         typer.Option("--tz", help="Time zone for times without offset. Default: the system's.", metavar="ZONE"),
@@ -82,10 +83,10 @@ def demo(
     from omptool.cli.signals import run_until_stopped
     from omptool.demo.schedule import Plant
 
-    plant = Plant(seed)
+    plant, guarded = Plant(seed), guard(secure, user, password_file)
 
     async def work(stop: asyncio.Event) -> ExitCode | None:
-        served = await _serve(plant, host, port, begin, end, None if is_live else speed, secure=secure)
+        served = await _serve(plant, host, port, begin, end, None if is_live else speed, guarded)
         try:
             _announce(served.url, plant, speed, None if is_live else begin)
             await _until_stopped(served, stop, end)
@@ -97,12 +98,11 @@ def demo(
 
 
 async def _serve(
-    plant: Plant, host: str, port: int, begin: int, end: int | None, speed: float | None, *, secure: bool
+    plant: Plant, host: str, port: int, begin: int, end: int | None, speed: float | None, guarded: Guard | None
 ) -> Served:
     import gc
     import time
 
-    from omptool.cli import serving
     from omptool.demo import nodes, source
     from omptool.demo.plant import APPLICATION_URI
     from omptool.opcua.server import serve
@@ -119,7 +119,7 @@ async def _serve(
         product="omptool demo plant",
         host=host,
         port=port,
-        security=serving.security(APPLICATION_URI, host) if secure else None,
+        security=guarded.security(APPLICATION_URI, host) if guarded else None,
     )
     gc.freeze()  # the address space lives as long as the process: never look through it again
     return served

@@ -32,8 +32,10 @@ COLUMNS = (
     "capabilities",
 )
 
-SHOWN = ("kind", "url", "security_policy", "security_mode", "user_tokens", "security_level", "application_name")
-"""What a person compares; the rest is for programs."""
+SHOWN = (
+    "kind", "url", "security_policy", "security_mode", "user_tokens", "certificate_expires", "application_name",
+)  # fmt: skip
+"""What a person compares; thumbprints stand below, and the rest is for programs."""
 
 
 def discover(
@@ -46,8 +48,8 @@ def discover(
 ) -> ExitCode:
     """List the endpoints of a server, how safe each is, and which other servers it knows.
 
-    Nobody logs in for this: it works where browse is refused. Rows of kind `endpoint` are the server's own, `server`
-    those registered with it, `network` those announced around it.
+    Nobody logs in for this: it works where browse is refused. Rows of kind `endpoint` are the server's own, from weak
+    to strong, `server` those registered with it, `network` those announced around it.
 
     \b
     Examples:
@@ -66,6 +68,7 @@ def discover(
         if choose_format(format, output) == "table":
             rows = [[_shown(getattr(offer, column)) for column in SHOWN] for offer in found.offers]
             emit(Rows(SHOWN, rows), format="table", output=output, force=force)
+            _say_certificates(found)
         else:
             rows = [[_plain(getattr(offer, column)) for column in COLUMNS] for offer in found.offers]
             emit(Rows(COLUMNS, rows), format=format, output=output, force=force)
@@ -95,6 +98,22 @@ def _say(found: Discovery, url: str) -> None:
     others = sorted(other for other in announced if other.startswith("opc.tcp://") and _host(other) != here)
     if others:
         diagnostics.note(f"note: it announces itself as {others[0]}; omptool keeps the address you typed")
+
+
+def _say_certificates(found: Discovery) -> None:
+    """What a person compares with what the server itself shows: too long for a column, and usually one for all rows."""
+    import datetime as dt
+
+    from omptool.opcua.certificate import SOON_DAYS, spaced
+
+    shown = {offer.certificate_sha1: offer for offer in found.offers if offer.certificate_sha1}
+    for sha1, offer in shown.items():
+        assert sha1 is not None and offer.certificate_expires is not None
+        left = offer.certificate_expires - dt.datetime.now(dt.UTC)
+        day, days = f"{offer.certificate_expires:%Y-%m-%d}", abs(left).days
+        ends = f"ended on {day}, {days:,} days ago" if left < dt.timedelta() else f"ends on {day}, in {days:,} days"
+        soon = ": let the server make a new one" if left.days < SOON_DAYS else ""
+        diagnostics.note(f"note: certificate {offer.certificate_subject}", f"{ends}{soon}\nSHA-1  {spaced(sha1)}")
 
 
 def _host(url: str) -> str:

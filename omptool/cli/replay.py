@@ -25,6 +25,7 @@ from omptool.cli.options import (
     StartOption,
     TzOption,
 )
+from omptool.cli.serving import Guard, SecureOption, ServedPasswordOption, ServedUserOption, guard
 from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def replay(
     exit_: Annotated[
         bool, typer.Option("--exit", help="End the server when subscribers have fetched the last row.")
     ] = False,
-    secure: Annotated[
-        bool, typer.Option("--secure", help="Offer security only, to this user's omptool and trusted clients.")
-    ] = False,
+    secure: SecureOption = False,
+    user: ServedUserOption = None,
+    password_file: ServedPasswordOption = None,
     force: ForceOption = False,
     tz: TzOption = None,
     plant: PlantOption = None,
@@ -125,6 +126,7 @@ def replay(
     target = _target(to)
     if secure and not target.host:
         raise UsageError("--secure is for a server", "replay --to opc.tcp://127.0.0.1:4841 --secure")
+    guarded = guard(secure, user, password_file)
     model = settings.plant(plant)
     options = _options(rate, loop, stamp, delay, target)
     from omptool.cli import replay_screen
@@ -140,7 +142,7 @@ def replay(
     choice = _choice(capture, select, server, start, end, tz, model)
     player = _player(capture, choice, options, source)
     replay_screen.say_state(opened, options)
-    return _run(capture, choice, player, target, model, source=source, force=force, exits=exit_, secure=secure)
+    return _run(capture, choice, player, target, model, source=source, force=force, exits=exit_, guarded=guarded)
 
 
 def _run(
@@ -153,7 +155,7 @@ def _run(
     source: str,
     force: bool,
     exits: bool,
-    secure: bool,
+    guarded: Guard | None,
 ) -> ExitCode:
     from omptool.cli.signals import run_async, run_until_stopped
 
@@ -162,7 +164,7 @@ def _run(
         return run_async(lambda: _to_capture(capture, choice, player, output, force))
     if not target.host:
         return run_async(lambda: _to_stdout(capture, player, plant))
-    return run_until_stopped(lambda stop: _to_server(capture, choice, player, target, stop, source, exits, secure))
+    return run_until_stopped(lambda stop: _to_server(capture, choice, player, target, stop, source, exits, guarded))
 
 
 async def _to_stdout(capture: Capture, player: Player, plant: PlantModel | None) -> None:
@@ -213,18 +215,17 @@ async def _to_server(
     stop: asyncio.Event,
     source: str,
     exits: bool,
-    secure: bool,
+    guarded: Guard | None,
 ) -> ExitCode:
     import asyncio
 
-    from omptool.cli import replay_screen, serving
+    from omptool.cli import replay_screen
     from omptool.replay.sinks_server import ServerSink, plan
 
     what = plan(capture, choice.handles)
     sink = ServerSink(player, what)
-    served = await sink.open(
-        target.host, target.port, serving.security(what.application_uri, target.host) if secure else None
-    )
+    security = guarded.security(what.application_uri, target.host) if guarded else None
+    served = await sink.open(target.host, target.port, security)
     stopped = asyncio.ensure_future(stop.wait())
     try:
         replay_screen.announce(served.url, player, what.variables, source)

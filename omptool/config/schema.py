@@ -161,7 +161,9 @@ def _machine(value: object) -> str:
 POLICY_NAMES = (
     "None", "Basic128Rsa15", "Basic256", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss",
 )  # fmt: skip
+"""SecurityPolicies that omptool speaks, weak to strong."""
 MODE_NAMES = ("None", "Sign", "SignAndEncrypt")
+"""MessageSecurityModes, weak to strong."""
 ACCEPTABLE = ("time", "host", "uri")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from omptool.errors import MalformedMessage, NotFound
@@ -186,9 +187,9 @@ def node_of(
     """What one reference says about the node at its end."""
     return Node(
         node_id=node_id,
-        path=paths.join(names),
-        browse_name=reference.browse_name.to_text(namespaces),
-        display_name=reference.display_name.text or reference.browse_name.name,
+        path=intern(paths.join(names)),  # machines of one type have these words in common
+        browse_name=intern(reference.browse_name.to_text(namespaces)),
+        display_name=intern(reference.display_name.text or reference.browse_name.name),
         node_class=NODE_CLASSES.get(reference.node_class, str(reference.node_class)),
         type_definition=_type_text(reference.type_definition, namespaces),
         parents=parents,
@@ -212,7 +213,7 @@ def local(node: WireNodeId, namespaces: Sequence[str]) -> WireNodeId | None:
 
 def _type_text(type_definition: WireNodeId, namespaces: Sequence[str]) -> str | None:
     is_null = type_definition.namespace == 0 and type_definition.identifier in (0, "", b"")
-    return None if is_null and type_definition.uri is None else type_definition.to_text(namespaces)
+    return None if is_null and type_definition.uri is None else intern(type_definition.to_text(namespaces))
 
 
 async def browse_all(

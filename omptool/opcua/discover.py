@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError
 from omptool.model import status
-from omptool.opcua import certificate, channel, faults
+from omptool.opcua import certificate, channel, endpoints, faults
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
 
-_MODES = {0: "Invalid", 1: "None", 2: "Sign", 3: "SignAndEncrypt"}
-_TOKENS = {0: "Anonymous", 1: "UserName", 2: "Certificate", 3: "IssuedToken"}
 _APPLICATIONS = {0: "Server", 1: "Client", 2: "ClientAndServer", 3: "DiscoveryServer"}
 
 
@@ -54,7 +52,7 @@ class Offer:
 
 @dataclass(slots=True)
 class Discovery:
-    """What was found, and which of the three services the server did not answer (name → why)."""
+    """What was found, endpoints from weak to strong, and which of the services were not answered (name → why)."""
 
     offers: list[Offer] = field(default_factory=list)
     unanswered: dict[str, str] = field(default_factory=dict)
@@ -72,7 +70,8 @@ async def discover(server: ServerConfig, *, timeout_s: float | None = None) -> D
     async with channel.opened(server.url, limit) as line:
         line.stage = "GetEndpoints"
         async with line.translating():
-            found.offers += [_endpoint(entry) for entry in await line.client.get_endpoints() or ()]
+            offered = [_endpoint(entry) for entry in await line.client.get_endpoints() or ()]
+        found.offers += sorted(offered, key=lambda one: endpoints.strength(one.security_policy, one.security_mode))
         await _optional(line, found, "FindServers", line.client.find_servers, _servers)
         await _optional(line, found, "FindServersOnNetwork", line.client.find_servers_on_network, _network)
     return found
@@ -114,9 +113,11 @@ def _endpoint(entry: Any) -> Offer:
     return Offer(
         kind="endpoint",
         url=str(entry.EndpointUrl or ""),
-        security_policy=str(entry.SecurityPolicyUri or "").rpartition("#")[2] or None,
-        security_mode=_MODES.get(int(entry.SecurityMode), str(entry.SecurityMode)),
-        user_tokens=tuple(dict.fromkeys(_TOKENS.get(int(t.TokenType), "") for t in entry.UserIdentityTokens or ())),
+        security_policy=endpoints.short(entry.SecurityPolicyUri) or None,
+        security_mode=endpoints.MODE_OF.get(int(entry.SecurityMode), str(entry.SecurityMode)),
+        user_tokens=tuple(
+            dict.fromkeys(endpoints.TOKENS.get(int(t.TokenType), "") for t in entry.UserIdentityTokens or ())
+        ),
         security_level=int(entry.SecurityLevel),
         application_name=_text(application.ApplicationName),
         application_uri=application.ApplicationUri or None,

@@ -10,22 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from omptool.config.schema import MODE_NAMES as MODES
+from omptool.config.schema import POLICY_NAMES as POLICIES
 from omptool.errors import ServerRefused
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
 
-NONE = "None"
-MODES = (NONE, "Sign", "SignAndEncrypt")
-"""MessageSecurityModes, weak to strong."""
-POLICIES = (NONE, "Basic128Rsa15", "Basic256", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss")
-"""SecurityPolicies that omptool speaks, weak to strong."""
+NONE, *_ = POLICIES
 BROKEN = frozenset({"Basic128Rsa15", "Basic256"})
 """Deprecated for SHA-1, and still better than nothing."""
 BINARY = "http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary"
+MODE_OF = {0: "Invalid", 1: NONE, 2: "Sign", 3: "SignAndEncrypt"}
 TOKENS = {0: "Anonymous", 1: "UserName", 2: "Certificate", 3: "IssuedToken"}
-
-_MODE_NAMES = {1: NONE, 2: "Sign", 3: "SignAndEncrypt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +61,16 @@ class Endpoint:
     @property
     def strength(self) -> tuple[int, int]:
         """Greater is safer: first encryption, then the policy. The server's own ranking is anybody's word."""
-        return MODES.index(self.mode), POLICIES.index(self.policy)
+        return strength(self.policy, self.mode)
 
     def __str__(self) -> str:
         return "no security" if not self.is_secure else f"{self.policy} {self.mode}"
+
+
+def strength(policy: str | None, mode: str | None) -> tuple[int, int]:
+    """Greater is safer. Policies that omptool does not speak are newer ones; a mode that is none is worth nothing."""
+    known_mode = MODES.index(mode) if mode in MODES else -1
+    return known_mode, POLICIES.index(policy) if policy in POLICIES else len(POLICIES)
 
 
 def read(entries: Iterable[Any]) -> list[Endpoint]:
@@ -166,7 +169,7 @@ def _endpoint(entry: Any) -> Endpoint:
     )
     return Endpoint(
         policy,
-        _MODE_NAMES.get(int(entry.SecurityMode), str(int(entry.SecurityMode))),
+        MODE_OF.get(int(entry.SecurityMode), str(int(entry.SecurityMode))),
         tokens,
         bytes(entry.ServerCertificate or b""),
         (entry.Server and entry.Server.ApplicationUri) or "",

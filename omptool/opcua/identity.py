@@ -16,6 +16,8 @@ from omptool.opcua.pki import Own, load_pair
 from omptool.store import secret
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from omptool.config import ServerConfig
 
 KEYRING_SERVICE = "omptool"
@@ -55,13 +57,7 @@ def _password(server: ServerConfig, user: str) -> str:
     if server.password is not None:
         return server.password
     if server.password_file is not None:
-        data = secret.read(
-            server.password_file, f"the password file of {user}", "name the file that holds the password"
-        )
-        try:
-            return data.decode().removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            raise ConfigError(f"the password file of {user} is not UTF-8: {server.password_file}", "") from None
+        return password_in(server.password_file, user)
     if server.password_env is not None:
         found = os.environ.get(server.password_env)
         if found is None:
@@ -73,6 +69,19 @@ def _password(server: ServerConfig, user: str) -> str:
         f"the password of {user} is not told",
         "--password-file FILE; or password_file, password_env or password_keyring in omptool.toml",
     )
+
+
+def password_in(file: Path, user: str) -> str:
+    """The password of `user` that a file holds, without the end of its line.
+
+    Raises:
+        NotFound, ConfigError: the file is not there, others may read it, or it is no text.
+    """
+    data = secret.read(file, f"the password file of {user}", "name the file that holds the password")
+    try:
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigError(f"the password file of {user} is not UTF-8: {file}", "") from None
 
 
 def _from_keyring(url: str, user: str) -> str:

@@ -32,7 +32,7 @@ from omptool.opcua.route import Route
 from omptool.opcua.session import Session, connect
 from omptool.opcua.subscription import IN_FLIGHT, Kept, Subscriber
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, StoreFailed
-from omptool.opcua.waiting import unless, wait_at_most
+from omptool.opcua.waiting import settled, unless, wait_at_most
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
@@ -136,8 +136,7 @@ class Link:
     Attributes:
         state: see `LinkState`.
         cause: why the last life or attempt ended; empty while all is well.
-        retry_at: monotonic seconds when the next attempt is due, while waiting.
-        subscriber: of the newest life; None before the first.
+        retry_at: monotonic seconds when the next attempt is due, while waiting; `subscriber` of the newest life.
     """
 
     def __init__(
@@ -199,7 +198,7 @@ class Link:
     async def _life(self, stop: asyncio.Event) -> float | None:
         """One session; the seconds to wait then, None when it was told to stop. No failure here may end the others."""
         self._created = 0.0
-        [outcome] = await asyncio.gather(self._session(stop), return_exceptions=True)
+        outcome = await settled(self._session(stop))
         if isinstance(outcome, OwnerFault):
             raise outcome
         if self._has_stopped:  # all is stored; how the server took the goodbye is no loss
@@ -232,14 +231,15 @@ class Link:
 
     @contextlib.asynccontextmanager
     async def _connected(self, left: Left | None) -> AsyncIterator[Session]:
-        async with contextlib.AsyncExitStack() as stack:
-            async with self._gate.turn():
-                server = self._route.server
-                opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
-                session = await stack.enter_async_context(
-                    connect(server, opening_s=opening_s, resume=left.key if left else None)
-                )
-            yield session
+        place = await self._gate.enter()
+        try:
+            server = self._route.server
+            opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
+            async with connect(server, opening_s=opening_s, resume=left.key if left else None) as session:
+                place.leave()
+                yield session
+        finally:
+            place.leave()
 
     async def _rejoin(self, session: Session, left: Left) -> bool:
         """Whether the subscription of before is this session's, and up to date; if not, its end is told."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asyncua.common.utils import Buffer
@@ -68,7 +69,7 @@ async def _with_attributes(session: Session, nodes: Sequence[Node]) -> list[Node
         first = row * width
         data_type = type_of[name]
         facts[name] = {
-            "data_type_id": data_type and data_type.to_text(session.namespaces),
+            "data_type_id": data_type and intern(data_type.to_text(session.namespaces)),
             "data_type": data_type and types.name(data_type),
             "enum_names": data_type and types.enum_names(data_type),
             "value_rank": int(columns.i64[first + 1]) if columns.has_i64[first + 1] else None,
@@ -76,7 +77,7 @@ async def _with_attributes(session: Session, nodes: Sequence[Node]) -> list[Node
             "access_level": int(columns.i64[first + 3]) if columns.has_i64[first + 3] else None,
         }
     return [
-        replace(node, description=descriptions.text[row] or None, **facts.get(node.node_id, {}))
+        replace(node, description=intern(descriptions.text[row] or "") or None, **facts.get(node.node_id, {}))
         for row, node in enumerate(nodes)
     ]
 

@@ -87,16 +87,16 @@ async def opened(
     who = identity.identity(server)
     if held is not None and held[0] != NONE:
         server = replace(server, security_policy=held[0], security_mode=held[1])
-    stack = contextlib.AsyncExitStack()
-    async with stack:
-        line = await stack.enter_async_context(channel.opened(server.url, timeout_s))
+    async with channel.opened(server.url, timeout_s) as line:
         line.stage = "GetEndpoints"
         async with line.translating():
             announced = endpoints.read(await line.client.get_endpoints())
         plan = plan_for(announced, server, who, line.host)
-        if plan.own is not None:
-            await stack.aclose()
-            line = await stack.enter_async_context(channel.opened(server.url, timeout_s, plan))
+        if plan.own is None:
+            line.plan = plan
+            yield line, plan
+            return
+    async with channel.opened(server.url, timeout_s, plan) as line:
         line.plan = plan
         yield line, plan
 

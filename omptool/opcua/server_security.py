@@ -1,17 +1,19 @@
 """Security of our server: certificates of both sides, every policy that is not broken, and nobody without one.
 
 asyncua's server takes any certificate and lets sessions begin without security even where no endpoint offers that; both
-end here. Clients that are not trusted hear BadSecurityChecksFailed while the channel is opened.
+end here. Clients that are not trusted hear BadSecurityChecksFailed while the channel is opened. Users log in by a
+certificate that is trusted, by name and password where there is one user, else as nobody in particular.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from asyncua import ua
-from asyncua.crypto.permission_rules import PermissionRuleset
+from asyncua.crypto.permission_rules import PermissionRuleset, User, UserRole
 from asyncua.crypto.security_policies import SecurityPolicyFactory, SecurityPolicyNone
 from asyncua.server.server import Server
 from asyncua.ua.uaerrors import BadRequestTooLarge
@@ -31,11 +33,12 @@ OFFERED = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ServerSecurity:
-    """The server's certificate and key, whom it trusts, and the endpoints that it offers."""
+    """The server's certificate and key, whom it trusts, the endpoints, and the one user with a password."""
 
     own: Own
     trusts: Callable[[bytes], bool] = field(repr=False)
     offered: tuple[Any, ...] = OFFERED
+    user: tuple[str, str] | None = field(default=None, repr=False)
 
 
 class SecureServer(Server):
@@ -46,6 +49,10 @@ class SecureServer(Server):
         self._security = security
         self.iserver.certificate = x509.load_der_x509_certificate(security.own.certificate.der)
         self.iserver.private_key = security.own.key
+        internal: Any = self.iserver  # asyncua types what may be replaced by its own classes
+        internal.user_manager = _Users(security)
+        named = ua.AnonymousIdentityToken if security.user is None else ua.UserNameIdentityToken
+        internal.supported_tokens = (named, ua.X509IdentityToken)
         self.set_security_policy(list(security.offered))
 
     async def _setup_server_nodes(self) -> None:
@@ -56,6 +63,23 @@ class SecureServer(Server):
             SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=_Nothing()
         )  # type: ignore[no-untyped-call]  # asyncua: untyped
         self._policies.append(nothing)
+
+
+class _Users:
+    """Says who a user is; nobody, who may not come in."""
+
+    def __init__(self, security: ServerSecurity) -> None:
+        self._security = security
+
+    def get_user(
+        self, iserver: Any, username: str | None = None, password: str | None = None, certificate: bytes | None = None
+    ) -> User | None:
+        """asyncua's user manager; `certificate` is the user's, else that of the channel, which is trusted already."""
+        if username is None:
+            return User(role=UserRole.User) if self._security.trusts(first(certificate or b"")) else None
+        name, secret = self._security.user or ("", "")
+        is_right = hmac.compare_digest(secret.encode(), str(password).encode())
+        return User(role=UserRole.User, name=name) if name and username == name and is_right else None
 
 
 class _TrustedOnly:

@@ -5,6 +5,7 @@ Read once per session, tolerant of everything a small server leaves out: only th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from asyncua.ua.object_ids import ObjectIds
 from omptool.errors import ServerRefused
 from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nodeid import OPC_UA
-from omptool.opcua import hooks, requests
+from omptool.opcua import batch, hooks, requests
 
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
@@ -62,15 +63,13 @@ class ServerInfo:
 
 
 async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
-    """Ask for all of it in as few requests as the server's own MaxNodesPerRead, asked first, allows.
+    """Ask for all of it at once, which a server refuses whose MaxNodesPerRead is below; then in smaller parts.
 
     Raises:
         ServerRefused: it does not tell its namespaces, without which no NodeId has a meaning.
     """
-    known = await _values(session, [_LIMITS["max_nodes_per_read"]], 1)
-    size = ServerLimits().chunk(_count(known.get(_LIMITS["max_nodes_per_read"])))
     wanted = [_NAMESPACES, _SERVERS, _START_TIME, *_LIMITS.values(), *_BUILD.values()]
-    known |= await _values(session, wanted, size)
+    known = await _values(session, wanted, len(wanted))
     namespaces = known.get(_NAMESPACES)
     if not isinstance(namespaces, list) or not namespaces:
         raise ServerRefused(f"{session.url} does not tell its namespaces, so its NodeIds mean nothing")
@@ -105,13 +104,13 @@ async def read_capacity(session: Session) -> Capacity:
 
 async def _values(session: Session, nodes: list[int], size: int) -> dict[int, Any]:
     """Values of nodes of namespace 0, None for the Bad ones."""
-    found: dict[int, Any] = {}
-    for start in range(0, len(nodes), size):
-        part = nodes[start : start + size]
-        body = await session.checked(requests.read((requests.encode_node_id(0, node), VALUE) for node in part))
-        answers = hooks.decode_read(body)
-        found |= {node: hooks.good_value(answer) for node, answer in zip(part, answers, strict=False)}
-    return found
+
+    def decode(body: bytes, part: Sequence[tuple[bytes, int]]) -> list[Any]:
+        values = [hooks.good_value(answer) for answer in hooks.decode_read(body)][: len(part)]
+        return values + [None] * (len(part) - len(values))
+
+    items = [(requests.encode_node_id(0, node), VALUE) for node in nodes]
+    return dict(zip(nodes, await batch.run(session, items, size, requests.read, decode), strict=True))
 
 
 def _count(value: Any) -> int:

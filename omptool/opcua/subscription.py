@@ -81,6 +81,11 @@ class Subscriber:
         in_flight: PublishRequests to keep at the server, 1 or more.
     """
 
+    __slots__ = ("_before", "_end", "_flusher", "_granted", "_has_hole", "_held", "_in_flight", "_intake",
+                 "_is_being_told", "_is_closing", "_is_open", "_is_stored", "_items", "_lanes", "_on_created",
+                 "_on_event", "_on_items", "_opening", "_paused", "_publishing_ms", "_repairing", "_retrying",
+                 "_session", "_stated", "_stated_s", "_watch", "_works", "has_heard", "owner")  # fmt: skip
+
     def __init__(
         self,
         session: Session,
@@ -95,8 +100,7 @@ class Subscriber:
         kept: Kept | None = None,
         in_flight: int = IN_FLIGHT,
     ) -> None:
-        self.owner = owner
-        self.has_heard = False
+        self.owner, self.has_heard = owner, False
         self._session = session
         self._items = items
         self._publishing_ms = publishing_ms
@@ -111,8 +115,7 @@ class Subscriber:
         self._is_open = self._is_closing = self._has_hole = self._is_being_told = False
         self._opening: asyncio.Task[None] | None = None
         self._stated: Statement | None = None
-        self._stated_s = 0.0
-        self._held = 0
+        self._stated_s, self._held = 0.0, 0
         self._works: set[asyncio.Task[None]] = set()
         self._repairing: asyncio.Task[None] | None = None
         self._retrying: asyncio.Task[None] | None = None
@@ -255,8 +258,7 @@ class Subscriber:
 
     async def add(self, items: Sequence[RequestedItem]) -> None:
         """Monitor more, with handles that are free; what is refused now is asked for again, as at the beginning."""
-        granted = self._granted
-        came = await create_items(self._session, granted.sub, items, granted.publishing_ms)
+        came = await create_items(self._session, self._granted.sub, items, self._granted.publishing_ms)
         await self._items_came(replace(self._granted, items=(*self._granted.items, *came)), came)
         self._retry()
 

@@ -32,19 +32,16 @@ class _Hole:
 
 
 class _Contents:
-    """What the last messages held, by number, as hashes: 1.5 KB, for there may be thousands of subscriptions."""
+    """What the last messages held, by number, as hashes: 1 KB, for there may be thousands of subscriptions."""
 
     def __init__(self) -> None:
-        self._numbers = array("I", bytes(4 * _REMEMBERED))
         self._hashes = array("q", bytes(8 * _REMEMBERED))
 
     def note(self, number: int, content: object) -> None:
-        at = number % _REMEMBERED
-        self._numbers[at], self._hashes[at] = number, hash(content)
+        self._hashes[number % _REMEMBERED] = hash((number, content))
 
     def is_known(self, number: int, content: object) -> bool:
-        at = number % _REMEMBERED
-        return bool(number) and self._numbers[at] == number and self._hashes[at] == hash(content)
+        return bool(number) and self._hashes[number % _REMEMBERED] == hash((number, content))
 
 
 class Intake:

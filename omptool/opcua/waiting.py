@@ -1,4 +1,4 @@
-"""Waiting that ends early: the two ways in which a stop reaches work that knows nothing of it. Knows no server."""
+"""Waiting that ends early, by a stop or by an error: what reaches work that knows nothing of it. Knows no server."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
             pending.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(task, stopped, return_exceptions=True)
+
+
+async def settled(work: Coroutine[Any, Any, T]) -> T | BaseException:
+    """The result of `work`, or what it failed with, without a task of its own; cancelled is only who is meant."""
+    try:
+        return await work
+    except (Exception, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        return error
 
 
 async def pass_on(event: asyncio.Event, to: asyncio.Event) -> None:

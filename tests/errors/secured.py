@@ -13,13 +13,11 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from asyncua import ua
-from asyncua.crypto.permission_rules import User
 from asyncua.server.internal_server import InternalServer
 
 from omptool.opcua import pki
@@ -117,22 +115,11 @@ MATERIALS: dict[str, Callable[[Path], Any]] = {
 """Folders of certificates, by what is special about them."""
 
 
-@dataclass
-class _Users:
-    """One has a password; certificates of users are all unknown."""
-
-    def get_user(
-        self, iserver: Any, username: Any = None, password: Any = None, certificate: Any = None
-    ) -> User | None:
-        return User(name=USER) if (username, password) == (USER, PASSWORD) else None
-
-
 class _Faces(InternalServer):
     """Shows at each port what its name is for."""
 
     def __init__(self) -> None:
-        super().__init__(user_manager=_Users())
-        self.supported_tokens = (ua.UserNameIdentityToken, ua.X509IdentityToken)  # type: ignore[assignment]  # as in `server`
+        super().__init__()
         self.names: dict[int, str] = {}
 
     async def get_endpoints(self, params: Any = None, sockname: Any = None) -> list[Any]:
@@ -152,7 +139,9 @@ def secured() -> Iterator[dict[str, int]]:
     async def main() -> None:
         logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
         own, internal = Own(_shown(), key_of("press7")), _Faces()
-        server = SecureServer(ServerSecurity(own, lambda der: der == _client().der, OFFERED), iserver=internal)
+        server = SecureServer(
+            ServerSecurity(own, lambda der: der == _client().der, OFFERED, (USER, PASSWORD)), iserver=internal
+        )
         await server.init()
         await server.set_application_uri(URI)
         server.set_endpoint("opc.tcp://127.0.0.1:0/")

@@ -14,6 +14,16 @@ from omptool.opcua.subscription_batch import Batch, Ending, Event
 from tests.opcua.subscription_script import ScriptedServer
 
 
+class Noted(Subscriber):
+    """A subscriber of which a test sees what was acknowledged."""
+
+    on_stored: Callable[[Batch, BaseException | None], None]
+
+    def stored(self, batch: Batch, error: BaseException | None) -> None:
+        super().stored(batch, error)
+        self.on_stored(batch, error)
+
+
 class Run:
     """A subscriber at work, with what it handed on."""
 
@@ -30,7 +40,7 @@ class Run:
         self.told.set()
         self.failure: Exception | None = None
         self._changed = asyncio.Condition()
-        self.subscriber = Subscriber(
+        self.subscriber = Noted(
             server,  # type: ignore[arg-type]
             [RequestedItem(f"ns=2;i={number}", number) for number in range(1, items + 1)],
             publishing_ms=20.0,
@@ -41,8 +51,7 @@ class Run:
             on_items=self._on_items,
             in_flight=in_flight,
         )
-        self._stored = self.subscriber.stored
-        self.subscriber.stored = self._note  # type: ignore[method-assign]  # so that a test sees what was acknowledged
+        self.subscriber.on_stored = self._note
         self.task = asyncio.create_task(self.subscriber.run(self.stop))
 
     async def _on_created(self, subscription: Subscription) -> None:
@@ -57,7 +66,6 @@ class Run:
         return [self.failure for _ in due]
 
     def _note(self, batch: Batch, error: BaseException | None) -> None:
-        self._stored(batch, error)
         if error is None:
             self.batches.append(batch)
             self._telling = asyncio.ensure_future(self._tell())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from asyncua import Client
+from asyncua import Client, ua
 from asyncua.ua.uaerrors import BadServiceUnsupported
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,7 +19,10 @@ from cryptography.x509.oid import NameOID
 from omptool.config import ServerConfig
 from omptool.opcua import discover as module
 from omptool.opcua.discover import Discovery, discover
+from tests.conftest import Result
 from tests.opcua.address_space import Space
+
+Run = Callable[..., Result]
 
 
 def found(space: Space) -> Discovery:
@@ -56,6 +61,52 @@ def test_the_address_a_user_typed_is_kept(space: Space, invoke, monkeypatch) -> 
     assert result.code == 0
     assert result.rows[0]["url"] == "opc.tcp://plc-7.plant.local:4840"
     assert "plc-7.plant.local" in result.err and "the address you typed" in result.err
+
+
+def test_endpoints_stand_from_weak_to_strong(space: Space, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the server's own order and ranking; elliptic curves are newer than all that omptool speaks."""
+    order = [("ECC_nistP256", 3), ("Basic256Sha256", 2), ("None", 1), ("Basic256", 3), ("Aes256_Sha256_RsaPss", 2)]
+    asking = Client.get_endpoints
+
+    async def mixed(self: Client) -> list[ua.EndpointDescription]:
+        (like, *_) = await asking(self)
+        uri = "http://opcfoundation.org/UA/SecurityPolicy#"
+        return [
+            replace(like, SecurityPolicyUri=uri + policy, SecurityMode=ua.MessageSecurityMode(mode))
+            for policy, mode in order
+        ]
+
+    monkeypatch.setattr(Client, "get_endpoints", mixed)
+    offers = [offer.security_policy for offer in found(space).offers if offer.kind == "endpoint"]
+    assert offers == ["None", "Basic256Sha256", "Aes256_Sha256_RsaPss", "Basic256", "ECC_nistP256"]
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (400, "ends on {}, in 399 days"),
+        (5, "in 4 days: let the server make a new one"),
+        (-5, "ended on {}, 5 days ago"),
+    ],
+)
+def test_a_table_says_thumbprint_and_end(
+    space: Space, invoke: Run, monkeypatch: pytest.MonkeyPatch, days: int, said: str
+) -> None:
+    ends = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    offer = module.Offer(
+        "endpoint", space.url, "Basic256Sha256", "Sign",
+        certificate_subject="CN=press7", certificate_sha1="3F0A" * 10, certificate_expires=ends,
+    )  # fmt: skip
+
+    async def announce(*_: object, **__: object) -> Discovery:
+        return Discovery([offer, offer])
+
+    monkeypatch.setattr(module, "discover", announce)
+    result = invoke("discover", space.url, "--format", "table")
+    assert result.code == 0 and "certificate_expires" in result.out
+    assert result.err.count("note: certificate CN=press7") == 1
+    assert said.format(f"{ends:%Y-%m-%d}") in result.err and "SHA-1  3F:0A:3F" in result.err
+    assert invoke("discover", space.url).err == ""
 
 
 def certificate() -> bytes:
