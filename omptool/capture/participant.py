@@ -19,7 +19,7 @@ from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.numbering import Numbering
 from omptool.capture.outcome import server_result, values_of
-from omptool.capture.received import REASONS, blocks, hole, unix_ns
+from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
 from omptool.capture.revised import revision, tell, tell_revised, tell_untaken
 from omptool.capture.selection import Choice
@@ -34,7 +34,7 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import Batch, Ending, Event
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 _SLOW_S = 1.0
 """A commit that takes longer is worth a journal entry."""
+
+_REASONS = {EndKind.LOST: GapReason.CONNECTION_LOST, EndKind.STALE: GapReason.STALE,
+            EndKind.RESTARTED: GapReason.SERVER_RESTART, EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED}  # fmt: skip
 
 
 class Participant:
@@ -233,7 +236,7 @@ class Participant:
 
         def write() -> None:
             self._write_events()
-            self._opened.lost(REASONS[ending.kind], last_ns, ending.cause)
+            self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause)
 
         self.progress.disconnected(ending.cause)
         await self._recording.in_thread(write)
@@ -270,7 +273,7 @@ class Participant:
 
         def write() -> None:
             self._write_events()
-            self._opened.ended(REASONS[ending.kind])
+            self._opened.ended(_REASONS[ending.kind])
 
         await self._recording.in_thread(write)
         self._show()

@@ -8,19 +8,11 @@ from typing import TYPE_CHECKING
 from omptool.capture.outage import Hole
 from omptool.capture.rows import Block
 from omptool.model.times import ticks_to_unix_ns
-from omptool.model.vocabulary import GapReason, Origin
-from omptool.opcua.subscription_batch import EndKind
+from omptool.model.vocabulary import Origin
 from omptool.protocol.publish import DataChange
 
 if TYPE_CHECKING:
     from omptool.opcua.subscription_batch import Received, SequenceGap
-
-REASONS = {
-    EndKind.LOST: GapReason.CONNECTION_LOST,
-    EndKind.STALE: GapReason.STALE,
-    EndKind.RESTARTED: GapReason.SERVER_RESTART,
-    EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED,
-}
 
 
 def blocks(notifications: Sequence[Received]) -> Iterator[Block]:
