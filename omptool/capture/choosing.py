@@ -114,33 +114,67 @@ async def look_again(
         asked = _moved_settings(found.asked, relocated.moved)
         found = Found(relocated.nodes, relocated.chosen, found.unbrowsable, asked)
         events.append(
-            _named("nodes_moved", [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()])
+            named("nodes_moved", [{"from": old, "to": node.node_id} for old, node in relocated.moved.items()])
         )
     if is_restarted:
         found, new = await _with_new_nodes(session, selection, found)
-        events += [_named("nodes_new", [node.node_id for node in new])] if new else []
+        events += [named("nodes_new", [node.node_id for node in new])] if new else []
     return found, events
 
 
 async def _with_new_nodes(session: Session, selection: Selection, found: Found) -> tuple[Found, list[Node]]:
     try:
         async with asyncio.timeout(LOOK_S):
-            nodes = await enrich(session, await crawl(session))
-        choice = choose(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
+            seen = await grown(session, selection, found)
     except (TimeoutError, NotFound, UsageError):
         return found, []
+    return seen.found, seen.new
+
+
+class Grown(NamedTuple):
+    """What another look at a server found.
+
+    Attributes:
+        found: with what is new; `new` the nodes that are wanted and were not there.
+        gone: NodeIds of monitored Variables that are not there any more; of a look that saw not all of it, none.
+    """
+
+    found: Found
+    new: list[Node]
+    gone: frozenset[str]
+
+    def at_most(self, count: int) -> Grown:
+        """Without the last ones of the new nodes."""
+        more = max(len(self.new) - count, 0)
+        chosen = self.found.chosen[: len(self.found.chosen) - more]
+        return Grown(self.found._replace(chosen=chosen), self.new[:count], self.gone)
+
+
+async def grown(session: Session, selection: Selection, found: Found) -> Grown:
+    """Look at the whole server again, for nodes that are wanted and for nodes that are gone.
+
+    Raises:
+        NotFound, UsageError: see `selection.choose`.
+        Unreachable: the connection is gone.
+    """
+    refused: dict[str, int] = {}
+    nodes = await enrich(session, await crawl(session, on_problem=refused.__setitem__))
+    choice = choose(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
     known = {node.node_id for node in found.chosen}
     new = [node for node in choice.nodes if node.node_id not in known]
-    if not new:
-        return found, []
     there = {node.node_id for node in nodes}
+    variables = {node.node_id for node in found.chosen if node.node_class == "Variable"}
+    gone = frozenset() if refused else frozenset(variables - there)
+    if not new:
+        return Grown(found, [], gone)
     chosen = [*found.chosen, *new]
     asked = settings(selection, new, nodes, session.namespaces)
     nodes += [node for node in found.chosen if node.node_id not in there]
-    return Found(nodes, chosen, found.unbrowsable, found.asked | asked), new
+    return Grown(Found(nodes, chosen, found.unbrowsable, found.asked | asked), new, gone)
 
 
-def _named(kind: str, nodes: Sequence[object]) -> Event:
+def named(kind: str, nodes: Sequence[object]) -> Event:
+    """A journal entry about nodes: how many, and the first of them."""
     return Event(kind, None, {"nodes": len(nodes), "named": nodes[:_NAMED]})
 
 

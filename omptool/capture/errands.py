@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from omptool.capture.choosing import Found, beating, polled
 from omptool.capture.filling import Filling
+from omptool.capture.growing import Growing
 from omptool.capture.heartbeats import Heartbeats
 from omptool.capture.outcome import values_of
 from omptool.capture.polling import Polling
 from omptool.opcua.items import MonitoredItem
 from omptool.opcua.session import Session
+from omptool.opcua.subscription_batch import Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 class Errands:
     """Of one server."""
 
-    def __init__(self, recording: Recording, is_capturing: Callable[[], bool]) -> None:
+    def __init__(self, recording: Recording, is_capturing: Callable[[], bool], event: Callable[[Event], None]) -> None:
+        self.growing = Growing(recording, event)
         self.polling = Polling(recording)
         self.heartbeats = Heartbeats(recording, is_capturing)
         self._filling = Filling(recording)
@@ -55,6 +58,7 @@ class Errands:
 
     async def stop(self) -> None:
         """Nothing more is asked for."""
+        await self.growing.stop()
         await self._filling.stop()
         await self.polling.stop()
         await self.heartbeats.stop()

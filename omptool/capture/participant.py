@@ -12,30 +12,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from omptool.capture import oplog
+from omptool.capture import choosing, oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.choosing import (
-    Found,
-    browse,
-    in_order,
-    look_again,
-    nothing_monitored,
-    polled,
-    requests,
-    same_server,
-)
 from omptool.capture.described import facts_of, node_table, unbrowsable
 from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
+from omptool.capture.numbering import Numbering
 from omptool.capture.outcome import queues_of, server_result, values_of
 from omptool.capture.received import blocks, hole, unix_ns
 from omptool.capture.recording import Selection, ServerProgress, ServerResult, Wanted
-from omptool.capture.revised import in_cycles, revision, was_revised
+from omptool.capture.revised import revision, tell, tell_revised, tell_untaken
 from omptool.capture.selection import Choice
 from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
-from omptool.errors import NotFound
+from omptool.errors import NotFound, OmptoolError
 from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.events import refresh_conditions
@@ -54,12 +45,8 @@ if TYPE_CHECKING:
 _SLOW_S = 1.0
 """A commit that takes longer is worth a journal entry."""
 
-_REASONS = {
-    EndKind.LOST: GapReason.CONNECTION_LOST,
-    EndKind.STALE: GapReason.STALE,
-    EndKind.RESTARTED: GapReason.SERVER_RESTART,
-    EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED,
-}
+_REASONS = {EndKind.LOST: GapReason.CONNECTION_LOST, EndKind.STALE: GapReason.STALE,
+            EndKind.RESTARTED: GapReason.SERVER_RESTART, EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED}  # fmt: skip
 
 
 class Participant:
@@ -90,10 +77,9 @@ class Participant:
         self._recording = recording
         self._startup = startup
         self.is_alone = is_alone
-        self._found: Found | None = None
+        self._found: choosing.Found | None = None
         self._identity: ServerIdentity | None = None
-        self._handles = range(0)
-        self._numbered: tuple[str, ...] = ()
+        self._numbers = Numbering(is_growing=bool(wanted.intervals.rebrowse_s))
         self._data_types: dict[str, DataType] = {}
         self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
@@ -105,7 +91,7 @@ class Participant:
         self._granted: Subscription | None = None
         self._started: int | None = None
         self.alarms = Alarms()
-        self.errands = Errands(recording, lambda: self.progress.phase == "capturing")
+        self.errands = Errands(recording, lambda: self.progress.phase == "capturing", self.event)
         self.progress.silence = lambda: self.link.silent_s
         self.progress.attempts = lambda: self.link.attempts
         self.progress.retry_in = lambda: max(self.link.retry_at - time.monotonic(), 0.0)
@@ -113,8 +99,7 @@ class Participant:
     def take_up(self, left: Left) -> None:
         """Go on with a server of an earlier run: who it must be, and what its nodes are called in the capture."""
         self._left, self._identity, self._table = left, left.identity, list(left.nodes)
-        self._handles = left.handle_range
-        self._numbered = tuple(left.handles) if self._handles else ()
+        self._numbers.take_up(left)
 
     def inherit(self, heir: Heir) -> None:
         """Its subscription may still be at the server: ask for it first."""
@@ -124,32 +109,33 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
+        self._startup.introduced(self.number, choosing.same_server(self._identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             async with self._recording.gate.turn():
-                found, choice = await browse(session, self._selection, self.progress, is_alone=is_alone)
+                found, choice = await choosing.browse(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = self._recording.pool.shared(in_order(found, self._numbered))
+            self._found = self._recording.pool.shared(self._numbers.in_order(found))
         elif self._identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        return requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
+        return choosing.requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
 
-    async def _look_again(self, session: Session, found: Found) -> None:
+    async def _look_again(self, session: Session, found: choosing.Found) -> None:
         """What types mean must be known again, and nodes may be others now."""
         session.data_types.update(self._data_types)
         is_restarted = self._started is None or session.server_start_time != self._started
-        self._found, events = await look_again(session, self._selection, found, is_restarted=is_restarted)
+        has_more = is_restarted or bool(self.wanted.intervals.rebrowse_s)
+        self._found, events = await choosing.look_again(session, self._selection, found, is_restarted=has_more)
         self._events.extend((time.time_ns(), event) for event in events)
 
     async def created(self, session: Session, subscription: Subscription) -> None:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
-            raise nothing_monitored(subscription.items, self.wanted.server.url)
+            raise choosing.nothing_monitored(subscription.items, self.wanted.server.url)
         now_ns = time.time_ns(), time.monotonic_ns()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
@@ -157,19 +143,48 @@ class Participant:
         await self._run_errands(session)
 
     async def _run_errands(self, session: Session) -> None:
-        base, every_ms = self._handles.start - 1, self.wanted.intervals.publishing_ms
-        await self.errands.fill(session, self._opened, self._found, self._items, base, every_ms)
+        every_ms = self.wanted.intervals.publishing_ms
+        await self.errands.fill(session, self._opened, self._found, self._items, self._numbers.base, every_ms)
+        await self._start_cycles(session)
+        every_s, growing = self.wanted.intervals.rebrowse_s, self.errands.growing
+        await growing.start(session, self._selection, lambda: (self._found, self._numbers.free), self._take, every_s)
+
+    async def _start_cycles(self, session: Session) -> None:
         if self._found is not None:
-            await self.errands.start_cycles(session, self._opened, self._found, base)
+            await self.errands.start_cycles(session, self._opened, self._found, self._numbers.base)
             values = sum(item.is_monitored for item in values_of(self._items))
             self.progress.nodes = values + self.errands.polling.nodes
+
+    async def _take(self, session: Session, grown: choosing.Grown) -> None:
+        """These nodes came while it records: they are described first, since their values come at once."""
+        found, subscriber, granted = grown.found, self.link.subscriber, self._granted
+        assert self._identity is not None and granted is not None and subscriber is not None
+        identity = replace(self._identity, data_types=ServerIdentity.of(self.wanted.server, session).data_types)
+        self._found, self._data_types = found, dict(session.data_types)
+
+        def write() -> None:
+            self._numbers.grown(found.chosen)
+            self._describe(identity, found, granted, time.time_ns())
+            self._identity = identity
+
+        await self._recording.in_thread(write)
+        first = len(found.chosen) - len(grown.new)
+        items = choosing.requests(found.chosen, found.asked, self.wanted.intervals.sampling_ms)
+        items = [item for item in items if item.handle > first]
+        try:
+            await subscriber.add(items)
+        except OmptoolError:
+            await self._recording.in_thread(lambda: tell_untaken(self._opened, items, self._numbers.base))
+            raise
+        await self._start_cycles(session)
 
     async def _begun(self, session: Session, subscription: Subscription) -> None:
         """It is received from here on; whoever comes after us may go on with it."""
         self._granted, self._started = subscription, session.server_start_time
         self.progress.keep_alive_s = subscription.keep_alive_s
         self.progress.nodes = sum(item.is_monitored for item in self._items)
-        self._connected()
+        self.progress.connected()
+        self._show()
         self._recording.arm()
         if cause := await self._recording.keep(self._opened, session, subscription, self.wanted):
             self.event(Event("session_not_kept", subscription.sub, {"cause": cause}))
@@ -188,8 +203,13 @@ class Participant:
             assert self._identity is not None and self._found is not None
             self._describe(self._identity, self._found, subscription, now_ns)
             for item in items:
-                self._opened.note("item_created", revision(self._handle(item), item))
-                self._opened.item_created(self._handle(item), item.created_ns or now_ns)
+                handle = self._handle(item)
+                if item.is_monitored:
+                    self._opened.note("item_created", revision(handle, item))
+                    self._opened.item_created(handle, item.created_ns or now_ns)
+                else:
+                    self._opened.item_failed(handle, item.requested.node_id, item.status, now_ns)
+            tell_revised(self._opened, items, self._numbers.base)
             self._watch(subscription, self._identity.namespaces, now_ns)
 
         await self._recording.in_thread(write)
@@ -218,7 +238,7 @@ class Participant:
             self._write_events()
             self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause)
 
-        self._not_connected(ending.cause)
+        self.progress.disconnected(ending.cause)
         await self._recording.in_thread(write)
 
     async def resumed(self, session: Session) -> None:
@@ -232,7 +252,7 @@ class Participant:
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
-        self._startup.introduced(self.number, same_server(self._identity, self.wanted.server, session))
+        self._startup.introduced(self.number, choosing.same_server(self._identity, self.wanted.server, session))
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
 
@@ -260,7 +280,7 @@ class Participant:
 
     async def failed(self, error: BaseException) -> None:
         self._away = self.link.cause
-        self._not_connected(self.link.cause)
+        self.progress.disconnected(self.link.cause)
         await self._startup.failed(self.number, error)
         if self._recording.is_open:
             await self._recording.in_thread(lambda: self._opened.away(self._recording.begun_ns, self._away))
@@ -303,15 +323,11 @@ class Participant:
         identity = replace(
             ServerIdentity.of(self.wanted.server, session),
             server=self._startup.name(self.number),
-            application_uri=same_server(self._identity, self.wanted.server, session),
+            application_uri=choosing.same_server(self._identity, self.wanted.server, session),
         )
         is_new = self._identity is None or self._identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
-        chosen = tuple(node.node_id for node in found.chosen)
-        if is_new or self._numbered != chosen:
-            grows = not is_new and bool(self._numbered) and chosen[: len(self._numbered)] == self._numbered
-            self._handles = self._recording.take_handles(len(chosen), self._handles, grows=grows)
-            self._numbered = chosen
+        self._numbers.number(self._recording, found.chosen, is_new=is_new)
         store.name = identity.server
         facts = {"url": session.url, "application_uri": session.application_uri}
         store.note("connect", facts | {"server_start_time": session.server_start_time})
@@ -322,35 +338,28 @@ class Participant:
         created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
-            handles=self._handles,
+            handles=self._numbers.handles,
             created_ns=created_ns,
             now_ns=now_ns,
             publishing_ms=subscription.publishing_ms,
             facts=facts_of(self.wanted.intervals, subscription),
         )
         self._watch(subscription, identity.namespaces, created_ns[0])
-        cycles = polled(found.chosen, found.asked, self._handles.start - 1)
-        store.revised(
-            [revision(self._handle(item), item) for item in subscription.items if was_revised(item)]
-            + [in_cycles(*node, every) for every, nodes in cycles.items() for node in nodes.items()]
-        )
-        for item in subscription.items:
-            handle = self._handle(item)
-            if item.is_monitored:
-                store.item_created(handle, created_ns[1])
-            else:
-                store.item_failed(handle, item.requested.node_id, item.status, created_ns[0])
+        base = self._numbers.base
+        tell(store, subscription.items, base, choosing.polled(found.chosen, found.asked, base), created_ns)
 
     def _watch(self, subscription: Subscription, namespaces: Sequence[str], since_ns: int) -> None:
         """From here on events of this subscription may come."""
         items = {self._handle(item): item for item in subscription.items if item.is_monitored}
         self.alarms.subscribed(items, sub=self._opened.sub or 0, namespaces=namespaces, started_ns=since_ns)
 
-    def _describe(self, identity: ServerIdentity, found: Found, subscription: Subscription, now_ns: int) -> None:
+    def _describe(
+        self, identity: ServerIdentity, found: choosing.Found, subscription: Subscription, now_ns: int
+    ) -> None:
         """Write the node table where it says something new."""
-        handles = {node.node_id: handle for node, handle in zip(found.chosen, self._handles, strict=True)}
+        handles = self._numbers.of(found.chosen)
         since_ns = self._table[0].valid_from if self._table else now_ns
-        table = node_table(found.nodes, handles, identity.server, subscription, self._handles.start - 1, since_ns)
+        table = node_table(found.nodes, handles, identity.server, subscription, self._numbers.base, since_ns)
         if self._identity is None or (identity, table) != (self._identity, self._table):
             table = [replace(entry, valid_from=now_ns) for entry in table]
             self._opened.describe(identity, table)
@@ -376,15 +385,6 @@ class Participant:
 
     # in the event loop
 
-    def _connected(self) -> None:
-        self.progress.phase, self.progress.cause, self.progress.lost_ns = "capturing", "", None
-        self.progress.connects += 1
-        self._show()
-
-    def _not_connected(self, cause: str) -> None:
-        self.progress.phase, self.progress.cause = "waiting", cause
-        self.progress.lost_ns = self.progress.lost_ns or time.time_ns()
-
     def _show(self) -> None:
         store = self._opened
         self.progress.rows, self.progress.gaps = store.rows, store.gaps.total()
@@ -396,4 +396,4 @@ class Participant:
 
     def _handle(self, item: MonitoredItem) -> int:
         """Of the node in the capture."""
-        return self._handles.start - 1 + item.requested.handle
+        return self._numbers.base + item.requested.handle

@@ -45,10 +45,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Asked of the server, in milliseconds; sampling 0 is the fastest it has."""
+    """Asked of the server, in milliseconds; sampling 0 is the fastest it has.
+
+    Attributes:
+        rebrowse_s: how often to look for new nodes; 0 = only when the server began anew.
+    """
 
     publishing_ms: float
     sampling_ms: float
+    rebrowse_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,16 @@ class ServerProgress:
     silence: Callable[[], float] = lambda: 0.0
     attempts: Callable[[], int] = lambda: 0
     retry_in: Callable[[], float] = lambda: 0.0
+
+    def connected(self) -> None:
+        """Its items exist."""
+        self.phase, self.cause, self.lost_ns = "capturing", "", None
+        self.connects += 1
+
+    def disconnected(self, cause: str) -> None:
+        """The next attempt is waited for."""
+        self.phase, self.cause = "waiting", cause
+        self.lost_ns = self.lost_ns or time.time_ns()
 
     @property
     def is_connected(self) -> bool:

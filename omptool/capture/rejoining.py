@@ -78,6 +78,8 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
         return "it has several addresses, and nobody knows whose session it was"
     if selection.events is not None:
         return "events are recorded, and a capture does not say where those stand"
+    if wanted.intervals.rebrowse_s:
+        return "new nodes are looked for, and a subscription of before has no room for them"
     position = standing.positions[left.identity.server]
     if isinstance(position, str):
         return position

@@ -26,6 +26,7 @@ from omptool.cli.capture_nodes import (
     NodesOption,
     PollOption,
     QueueOption,
+    RebrowseOption,
     TriggerOption,
     Typed,
     asked,
@@ -110,6 +111,7 @@ def capture(
     trigger: TriggerOption = None,
     poll: PollOption = None,
     heartbeat: HeartbeatOption = None,
+    rebrowse: RebrowseOption = None,
     events: EventsOption = False,
     event_source: EventSourceOption = None,
     event_field: EventFieldOption = None,
@@ -166,6 +168,7 @@ def capture(
       omptool capture press7 -o day.omcap --resume --lock press7.lock --for 8h
     """
     intervals = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
+    intervals["capture.rebrowse"] = rebrowse
     loaded = settings.load(config, intervals)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one

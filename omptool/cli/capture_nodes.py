@@ -72,6 +72,10 @@ HeartbeatOption = Annotated[
         "--heartbeat", help="Repeat the last value of a node after so long a silence: 1m.", metavar="DURATION"
     ),
 ]
+RebrowseOption = Annotated[
+    str | None,
+    typer.Option("--rebrowse", help="Look for new nodes so often while recording: 10m.", metavar="DURATION"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,8 @@ def _intervals(config: Config, server: ServerConfig, endpoint: EndpointNodes, ty
     from omptool.capture.recording import Intervals
 
     publishing_ms = None if typed.publishing is not None else endpoint.publishing_ms
-    return Intervals(publishing_ms or config.publishing_ms(server), config.sampling_ms(server))
+    rebrowse_s = config.rebrowse_ms(server) / 1000
+    return Intervals(publishing_ms or config.publishing_ms(server), config.sampling_ms(server), rebrowse_s)
 
 
 def _read_list(file: str) -> NodeList:

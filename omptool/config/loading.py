@@ -23,7 +23,12 @@ from omptool.model.path import Glob
 
 FILE_NAME = "omptool.toml"
 _SECRETS = {"password", "token", "secret", "passphrase", "key"}
-_FIELDS = {"publishing_interval": "publishing_ms", "sampling_interval": "sampling_ms", "timeout": "timeout_s"}
+_FIELDS = {
+    "publishing_interval": "publishing_ms",
+    "sampling_interval": "sampling_ms",
+    "rebrowse": "rebrowse_ms",
+    "timeout": "timeout_s",
+}
 _NAMED = {"servers": SERVER_SETTINGS, "cloud": CLOUD_SETTINGS}
 """Sections of tables with names that users choose."""
 _RULE = re.compile(r"\s*\[\[\s*capture\s*\.\s*nodes\s*\]\]")
@@ -134,6 +139,10 @@ class Config:
     def sampling_ms(self, server: ServerConfig) -> float:
         """Sampling interval for `server`; same order."""
         return float(self._interval("capture.sampling_interval", server.sampling_ms))
+
+    def rebrowse_ms(self, server: ServerConfig) -> float:
+        """How often to look for new nodes of `server`; same order, 0 = never."""
+        return float(self._interval("capture.rebrowse", server.rebrowse_ms))
 
     def _interval(self, key: str, of_server: float | None) -> Any:
         general = self.values[key]

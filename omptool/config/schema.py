@@ -44,7 +44,7 @@ class ServerConfig:
 
     Attributes:
         name: None for a server given by URL.
-        publishing_ms, sampling_ms: None = the capture's own.
+        publishing_ms, sampling_ms, rebrowse_ms: None = the capture's own.
         security_policy, security_mode: None = the strongest that both sides speak.
         user: None = anonymous, or the one of `user_certificate`.
         password: told by a person just now; never from a file of settings.
@@ -65,6 +65,7 @@ class ServerConfig:
     machine: str | None = None
     publishing_ms: float | None = None
     sampling_ms: float | None = None
+    rebrowse_ms: float | None = None
     timeout_s: float = 10.0
     security_policy: str | None = None
     security_mode: str | None = None
@@ -267,6 +268,7 @@ SERVER_SETTINGS = (
     ),
     Setting("publishing_interval", _milliseconds, None, "Overrides capture.publishing_interval for this server."),
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
+    Setting("rebrowse", _sampling, None, "Overrides capture.rebrowse for this server."),
     Setting("timeout", seconds, "10s", "How long to wait for an answer of the server."),
     Setting("security_policy", _policy, "auto", f"{', '.join(POLICY_NAMES)}; auto is the strongest offered."),
     Setting("security_mode", _mode, "auto", "Sign, SignAndEncrypt or None; auto is the strongest offered."),
@@ -288,6 +290,9 @@ SETTINGS = (
     Setting("capture.publishing_interval", _milliseconds, "500ms", "How often a server sends what has changed."),
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
+    ),
+    Setting(
+        "capture.rebrowse", _sampling, "0", "How often to look for new nodes while recording; 0 is never by the clock."
     ),
     Setting("pki.folder", _path, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),

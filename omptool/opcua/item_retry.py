@@ -21,19 +21,21 @@ MOST_RETRY_S = 60.0
 
 
 async def retry_items(
-    session: Session, granted: Subscription, came: Callable[[Subscription, Sequence[MonitoredItem]], Awaitable[None]]
+    session: Session,
+    now: Callable[[], Subscription],
+    came: Callable[[Subscription, Sequence[MonitoredItem]], Awaitable[None]],
 ) -> None:
-    """Until every item exists; `came` is told of those that do now, and what the subscription has then."""
+    """Until every item of what is granted `now` exists; `came` is told of those that do, and what is granted then."""
     pause = RETRY_S
-    while refused := [item.requested for item in granted.items if not item.is_monitored]:
+    while refused := [item.requested for item in now().items if not item.is_monitored]:
         await asyncio.sleep(pause)
         pause = min(2 * pause, MOST_RETRY_S)
         try:
-            items = await create_items(session, granted.sub, refused, granted.publishing_ms)
+            items = await create_items(session, now().sub, refused, now().publishing_ms)
         except OmptoolError:
             continue  # whoever waits for messages notices a lost connection too
         created = {item.requested.handle: item for item in items if item.is_monitored}
         if created:
-            now = tuple(created.get(item.requested.handle, item) for item in granted.items)
-            granted = replace(granted, items=now)
-            await came(granted, list(created.values()))
+            granted = now()
+            all_items = tuple(created.get(item.requested.handle, item) for item in granted.items)
+            await came(replace(granted, items=all_items), list(created.values()))

@@ -30,8 +30,8 @@ from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.rejoin import delete, rejoin
 from omptool.opcua.route import Route
 from omptool.opcua.session import Session, connect
-from omptool.opcua.subscription import IN_FLIGHT, Kept, StoreFailed, Subscriber
-from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
+from omptool.opcua.subscription import IN_FLIGHT, Kept, Subscriber
+from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event, StoreFailed
 from omptool.opcua.waiting import settled, unless, wait_at_most
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Link:
     Attributes:
         state: see `LinkState`.
         cause: why the last life or attempt ended; empty while all is well.
-        retry_at: monotonic seconds when the next attempt is due, while waiting.
+        retry_at: monotonic seconds when the next attempt is due, while waiting; `subscriber` of the newest life.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Link:
         self._gate = gate
         self._publishing_ms = publishing_ms
         self._backoff = backoff or Backoff()
-        self._subscriber: Subscriber | None = None
+        self.subscriber: Subscriber | None = None
         self._created = 0.0
         self._left: Left | None = None
         self._was_there = self._has_stopped = False
@@ -171,7 +171,7 @@ class Link:
     @property
     def silent_s(self) -> float:
         """Seconds since the server was last heard; 0 while nothing is due."""
-        return self._subscriber.silent_s if self._subscriber and self.state is LinkState.RECEIVING else 0.0
+        return self.subscriber.silent_s if self.subscriber and self.state is LinkState.RECEIVING else 0.0
 
     def inherit(self, left: Left) -> None:
         """Before `run`: another process left this at the server, and it is asked for before anything is made anew."""
@@ -305,7 +305,7 @@ class Link:
             await self._owned(self._owner.items_came(subscription, items))
 
         before, self._left, self._was_there = self._left, None, True
-        subscriber = self._subscriber = Subscriber(
+        subscriber = self.subscriber = Subscriber(
             session,
             items,
             publishing_ms=self._publishing_ms,

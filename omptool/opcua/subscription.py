@@ -31,7 +31,7 @@ from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
 from omptool.opcua.repair import repair
 from omptool.opcua.session import Session
-from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event
+from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event, StoreFailed
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.watch import Watch
 from omptool.protocol.ledger import Ledger
@@ -55,14 +55,6 @@ DELETE_TIMEOUT_S = 1.5
 
 MOST_NOTIFICATIONS = 10_000
 """Values per message asked for, so that one answer stays below the message limits of common servers."""
-
-
-class StoreFailed(Exception):
-    """A batch could not be stored; `error` says why."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(repr(error))
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +83,8 @@ class Subscriber:
 
     __slots__ = ("_before", "_end", "_flusher", "_granted", "_has_hole", "_held", "_in_flight", "_intake",
                  "_is_being_told", "_is_closing", "_is_open", "_is_stored", "_items", "_lanes", "_on_created",
-                 "_on_event", "_on_items", "_opening", "_paused", "_publishing_ms", "_repairing", "_session",
-                 "_stated", "_stated_s", "_watch", "_works", "has_heard", "owner")  # fmt: skip
+                 "_on_event", "_on_items", "_opening", "_paused", "_publishing_ms", "_repairing", "_retrying",
+                 "_session", "_stated", "_stated_s", "_watch", "_works", "has_heard", "owner")  # fmt: skip
 
     def __init__(
         self,
@@ -108,8 +100,7 @@ class Subscriber:
         kept: Kept | None = None,
         in_flight: int = IN_FLIGHT,
     ) -> None:
-        self.owner = owner
-        self.has_heard = False
+        self.owner, self.has_heard = owner, False
         self._session = session
         self._items = items
         self._publishing_ms = publishing_ms
@@ -124,10 +115,10 @@ class Subscriber:
         self._is_open = self._is_closing = self._has_hole = self._is_being_told = False
         self._opening: asyncio.Task[None] | None = None
         self._stated: Statement | None = None
-        self._stated_s = 0.0
-        self._held = 0
+        self._stated_s, self._held = 0.0, 0
         self._works: set[asyncio.Task[None]] = set()
         self._repairing: asyncio.Task[None] | None = None
+        self._retrying: asyncio.Task[None] | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -258,8 +249,18 @@ class Subscriber:
         self._have_taken(urgent=self._before is not None)
         if self._intake.ledger.missing:
             self._note_hole()
-        if not all(item.is_monitored for item in self._granted.items):
-            self._start(retry_items(self._session, self._granted, self._items_came))
+        self._retry()
+
+    def _retry(self) -> None:
+        all_exist = all(item.is_monitored for item in self._granted.items)
+        if not all_exist and (self._retrying is None or self._retrying.done()):
+            self._retrying = self._start(retry_items(self._session, lambda: self._granted, self._items_came))
+
+    async def add(self, items: Sequence[RequestedItem]) -> None:
+        """Monitor more, with handles that are free; what is refused now is asked for again, as at the beginning."""
+        came = await create_items(self._session, self._granted.sub, items, self._granted.publishing_ms)
+        await self._items_came(replace(self._granted, items=(*self._granted.items, *came)), came)
+        self._retry()
 
     async def _items_came(self, granted: Subscription, came: Sequence[MonitoredItem]) -> None:
         self._granted = granted

@@ -155,3 +155,11 @@ class Buffer:
         batch = Batch(server, tuple(self.notifications), tuple(self.gaps), statement)
         self.notifications, self.gaps, self.items, self.bytes = [], [], 0, 0
         return batch
+
+
+class StoreFailed(Exception):
+    """A batch could not be stored; `error` says why."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error

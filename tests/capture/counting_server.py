@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ class Options:
         uri: its ApplicationUri.
         truth: file for `NUMBER UNIX_NS`, a line per step.
         history: "" for none, `kept`, `sampled` every tenth value, `breaks` after the first page.
+        grows: file; as soon as it is there another counter comes, and the first one goes.
         acknowledged: file for `CLIENT_HANDLE VALUE` of everything acknowledged.
     """
 
@@ -62,6 +63,7 @@ class Options:
     uri: str = "urn:test:counting:server"
     acknowledged: str = ""
     history: str = ""
+    grows: str = ""
 
     def text(self) -> str:
         return json.dumps(asdict(self))
@@ -182,6 +184,14 @@ async def main(options: Options) -> None:
     number = 0
     while True:
         number += 1
+        if options.grows and Path(options.grows).exists():  # noqa: ASYNC240  a few bytes, now and then
+            options = replace(options, grows="")
+            names = (
+                ua.NodeId(f"Counter{len(counters)}", namespace),
+                ua.QualifiedName(f"Counter{len(counters)}", namespace),
+            )
+            counters.append(await line.add_variable(*names, 0.0))
+            await server.delete_nodes([counters.pop(0)])
         now = datetime.now(UTC)
         if truth:
             truth.write(f"{number} {round(now.timestamp() * 1e6) * 1000}\n")

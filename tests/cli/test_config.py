@@ -82,9 +82,9 @@ def test_three_thousand_servers_are_read_at_once_and_each_value_has_its_line() -
 
 def test_a_server_has_all_its_settings() -> None:
     text = PRESS + 'site = "L"\narea = "A"\nline = "1"\nmachine = "(*)/Data"\n'
-    text += 'publishing_interval = "1s"\nsampling_interval = "50ms"\ntimeout = "1m"\n'
+    text += 'publishing_interval = "1s"\nsampling_interval = "50ms"\nrebrowse = "10m"\ntimeout = "1m"\n'
     assert load({}, {}, [_file(text)]).server("press7") == ServerConfig(
-        "opc.tcp://10.1.4.7:4840", "press7", "L", "A", "1", "(*)/Data", 1000, 50, 60
+        "opc.tcp://10.1.4.7:4840", "press7", "L", "A", "1", "(*)/Data", 1000, 50, 600_000, 60
     )
 
 

@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from omptool.errors import DiskFull
-from omptool.opcua.subscription import StoreFailed
-from omptool.opcua.subscription_batch import EndKind
+from omptool.opcua.subscription_batch import EndKind, StoreFailed
 from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import message, publish_time, values
 
