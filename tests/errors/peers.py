@@ -15,6 +15,7 @@ from omptool.model import status as codes
 from tests.cloud.clouds import running_cloud
 from tests.cloud.scripted import Answer, Script, answer, problem, scripted, status
 from tests.conftest import running_demo
+from tests.errors.beside import beside
 from tests.errors.given import Store
 from tests.errors.refusing import refusing
 from tests.errors.secured import FACES, secured
@@ -56,7 +57,7 @@ class Peers:
 
     def _port(self, name: str) -> int:
         if name in FACES and name not in self._ports:
-            self._ports |= self._stack.enter_context(secured())
+            self._ports |= self._stack.enter_context(beside(secured()))
         if name not in self._ports:
             self._ports[name] = self._stack.enter_context(self._opened(name))
         return self._ports[name]
@@ -71,7 +72,8 @@ class Peers:
         if name == "web":
             return speaking([b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"])
         opened: dict[str, Callable[[], contextlib.AbstractContextManager[int]]] = {
-            "press7": self._plant, "closed": closed, "silent": silent, "login": refusing, "cloud": self._cloud,
+            "press7": self._plant, "closed": closed, "silent": silent, "cloud": self._cloud,
+            "login": lambda: beside(refusing()),
         }  # fmt: skip
         return opened[name]()
 

@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -129,37 +128,20 @@ class _Faces(InternalServer):
         return found
 
 
-@contextlib.contextmanager
-def secured() -> Iterator[dict[str, int]]:
+@contextlib.asynccontextmanager
+async def secured() -> AsyncIterator[dict[str, int]]:
     """The port of every name, until the block ends."""
-    ready, ports = threading.Event(), dict.fromkeys(FACES, 0)
-    loops: list[asyncio.AbstractEventLoop] = []
-    stop = asyncio.Event()
-
-    async def main() -> None:
-        logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
-        own, internal = Own(_shown(), key_of("press7")), _Faces()
-        server = SecureServer(
-            ServerSecurity(own, lambda der: der == _client().der, OFFERED, (USER, PASSWORD)), iserver=internal
-        )
-        await server.init()
-        await server.set_application_uri(URI)
-        server.set_endpoint("opc.tcp://127.0.0.1:0/")
-        async with server, contextlib.AsyncExitStack() as stack:
-            loop, binary = asyncio.get_running_loop(), server.bserver
-            assert binary is not None
-            for name in FACES:
-                listening = await loop.create_server(binary._make_protocol, "127.0.0.1", 0)
-                stack.callback(listening.close)
-                ports[name] = listening.sockets[0].getsockname()[1]
-                internal.names[ports[name]] = name
-            loops.append(loop)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()), daemon=True)
-    thread.start()
-    assert ready.wait(60)
-    yield ports
-    loops[0].call_soon_threadsafe(stop.set)
-    thread.join(30)
+    logging.getLogger("asyncua").setLevel(logging.CRITICAL + 1)
+    own, internal = Own(_shown(), key_of("press7")), _Faces()
+    security = ServerSecurity(own, lambda der: der == _client().der, OFFERED, (USER, PASSWORD))
+    server = SecureServer(security, iserver=internal)
+    await server.init()
+    await server.set_application_uri(URI)
+    server.set_endpoint("opc.tcp://127.0.0.1:0/")
+    async with server, contextlib.AsyncExitStack() as stack:
+        assert server.bserver is not None
+        for name in FACES:
+            listening = await asyncio.get_running_loop().create_server(server.bserver._make_protocol, "127.0.0.1", 0)
+            stack.callback(listening.close)
+            internal.names[listening.sockets[0].getsockname()[1]] = name
+        yield {name: port for port, name in internal.names.items()}

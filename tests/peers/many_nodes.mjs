@@ -7,6 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
+import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
 import { OPCUAServer } from "node-opcua-server";
 import { DataType } from "node-opcua-variant";
 
@@ -38,6 +39,7 @@ async function main() {
   const port = await freePort();
   const server = new OPCUAServer({
     port, host: "127.0.0.1", hostname: "127.0.0.1", nodeset_filename: [nodesets.standard],
+    securityModes: [MessageSecurityMode.None], securityPolicies: [SecurityPolicy.None],
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"), maxConnectionsPerEndpoint: 20,
   });
   await server.initialize();

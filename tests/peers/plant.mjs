@@ -7,13 +7,13 @@
 //               nothing of the odd plant
 //   history     the values below Changing have one
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
 import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
 import { OPCUAServer, Subscription } from "node-opcua-server";
+import { endWithStdin, freePort, run } from "./lifetime.mjs";
 import { addChanging, PERIOD_MS } from "./plant_changing.mjs";
 import { addMachines } from "./plant_machines.mjs";
 import { addNames, idText } from "./plant_names.mjs";
@@ -22,16 +22,6 @@ import { bytesOf, dataValue, truthOf, values } from "./plant_values.mjs";
 
 const HERE = import.meta.dirname;
 const options = JSON.parse(process.argv[2] ?? "{}");
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer().on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 /** Folders by their names below the root, made when first needed. */
 function folders(own, root) {
@@ -112,17 +102,7 @@ async function main() {
     if (Array.isArray(list)) for (const row of list) row.node_id = idText(row.nodeId, uris);
   }
   process.stdout.write(`${JSON.stringify({ url: `opc.tcp://127.0.0.1:${port}`, truth }, named)}\n`);
-  const stop = async () => {
-    stopChanging();
-    await server.shutdown(0);
-    fs.rmSync(home, { recursive: true, force: true });
-    process.exit(0);
-  };
-  process.stdin.on("end", stop).resume();
-  process.on("SIGTERM", stop);
+  endWithStdin(server, home, stopChanging);
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
-});
+run(main);

@@ -4,26 +4,17 @@
 // Options as one JSON argument:
 //   period_ms   between two steps of the level
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
+import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
 import { OPCUAServer } from "node-opcua-server";
 import { DataType, Variant } from "node-opcua-variant";
+import { endWithStdin, freePort, run } from "./lifetime.mjs";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
 const LEVELS = [50, 85, 95, 85, 50];
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer().on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 function addTank(space) {
   const own = space.getOwnNamespace();
@@ -64,6 +55,7 @@ async function main() {
   const port = await freePort();
   const server = new OPCUAServer({
     port, host: "127.0.0.1", hostname: "127.0.0.1", nodeset_filename: [nodesets.standard],
+    securityModes: [MessageSecurityMode.None], securityPolicies: [SecurityPolicy.None],
     serverInfo: { applicationUri: "urn:test:alarms", productUri: "urn:test:alarms:product" },
     serverCertificateManager: pki("own"), userCertificateManager: pki("users"), maxConnectionsPerEndpoint: 50,
     serverCapabilities: { maxSessions: 20, minSupportedSampleRate: 10 },
@@ -72,17 +64,7 @@ async function main() {
   const { stop } = addTank(server.engine.addressSpace);
   await server.start();
   process.stdout.write(`${JSON.stringify({ url: `opc.tcp://127.0.0.1:${port}` })}\n`);
-  const end = async () => {
-    stop();
-    await server.shutdown(0);
-    fs.rmSync(home, { recursive: true, force: true });
-    process.exit(0);
-  };
-  process.stdin.on("end", end).resume();
-  process.on("SIGTERM", end);
+  endWithStdin(server, home, stop);
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
-});
+run(main);

@@ -7,7 +7,6 @@
 //   clients, users     files of certificates that are trusted; others are rejected
 //   passwords          user to password; anonymous is let in where neither these nor `users` are given, or by `anonymous`
 import fs from "node:fs";
-import net from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
@@ -15,19 +14,10 @@ import { nodesets } from "node-opcua-nodesets";
 import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
 import { OPCUAServer } from "node-opcua-server";
 import { DataType } from "node-opcua-variant";
+import { endWithStdin, freePort, run } from "./lifetime.mjs";
 
 const options = JSON.parse(process.argv[2] ?? "{}");
 const PERIOD_MS = 50;
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer().on("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 async function manager(folder, trusted) {
   const made = new OPCUACertificateManager({ rootFolder: folder, automaticallyAcceptUnknownCertificate: false });
@@ -69,17 +59,7 @@ async function main() {
   const stopCounting = addCounter(server.engine.addressSpace);
   await server.start();
   process.stdout.write(`${JSON.stringify({ url: `opc.tcp://127.0.0.1:${port}` })}\n`);
-  const stop = async () => {
-    stopCounting();
-    await server.shutdown(0);
-    fs.rmSync(home, { recursive: true, force: true });
-    process.exit(0);
-  };
-  process.stdin.on("end", stop).resume();
-  process.on("SIGTERM", stop);
+  endWithStdin(server, home, stopCounting);
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error.stack}\n`);
-  process.exit(1);
-});
+run(main);
