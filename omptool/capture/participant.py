@@ -298,7 +298,7 @@ class Participant:
     def begin(self, store: RecordingStore, since_ns: int) -> None:
         """The capture exists; whoever is away by then is away from its first moment on."""
         self.store = store
-        store.queue_sizes = lambda: queues_of(self._items, self._handles.start - 1)
+        store.queue_sizes = lambda: queues_of(self._items, self._numbers.base)
         self.progress.reasons = store.gaps
         if self._left is not None:
             store.adopt(self._left, is_held=self._heir is not None)
