@@ -10,6 +10,7 @@ This module may never decide anything: it knows no timeouts, no errors a user re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import struct
 import time
@@ -27,6 +28,7 @@ from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
+from omptool.errors import MalformedMessage
 from omptool.model.times import unix_ns_to_ticks
 from omptool.protocol.wire import service_result
 
@@ -196,8 +198,9 @@ class GuardedProtocol(UASocketProtocol):
     def _process_received_message(self, msg: Any) -> None:
         """asyncua cannot read a ServiceFault in answer to OpenSecureChannel: its reason is kept here."""
         if not self._connection.is_open() and isinstance(msg, ua.Message):
-            code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
-            self.fault_code = code if code >> 31 else 0
+            with contextlib.suppress(MalformedMessage):  # then there is no reason to keep
+                code = service_result(bytes(msg.body()))  # type: ignore[no-untyped-call]  # asyncua: untyped
+                self.fault_code = code if code >> 31 else 0
         super()._process_received_message(msg)
 
     def eof_received(self) -> None:

@@ -53,7 +53,16 @@ def test_what_is_absent_lies_in_the_window_and_resume_verify_and_convert_go_on(r
     assert window.missing == first - 1 > 0
     verified = run_cli("verify", "x.omcap")
     assert verified.code == 3, verified.out
-    assert "retention" in {row["reason"] for row in verified.rows} <= {"retention", "client_stopped", None}
+    assert (
+        "retention"
+        in {row["reason"] for row in verified.rows}
+        <= {
+            "retention",
+            "client_stopped",
+            "queue_overflow",
+            None,
+        }
+    )
     assert run_cli("convert", "x.omcap", "-o", "lake").code == 0
     rows = run_cli("query", "select count(*) as n, min(seq) as first from telemetry", "--on", "lake").rows
     assert rows == [{"n": capture.rows, "first": first}]

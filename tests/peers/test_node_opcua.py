@@ -12,7 +12,6 @@ from asyncua import ua
 from omptool.config import ServerConfig
 from omptool.model import status
 from omptool.opcua import crawl
-from omptool.opcua.discover import discover
 from omptool.opcua.session import Session, connect
 
 PEER = "urn:test:peer"
@@ -35,15 +34,6 @@ def test_it_states_its_limits(peer_url: str) -> None:
     assert session.limits.max_browse_continuation_points == 2
     assert session.build_info["manufacturer_name"] == "Somebody else"
     assert session.application_uri == PEER
-
-
-def test_endpoints_with_certificates(peer_url: str) -> None:
-    offers = asyncio.run(discover(ServerConfig(url=peer_url), timeout_s=60)).offers
-    policies = {offer.security_policy for offer in offers if offer.kind == "endpoint"}
-    assert {"None", "Basic256Sha256", "Aes256_Sha256_RsaPss"} <= policies
-    safest = max((offer for offer in offers if offer.kind == "endpoint"), key=lambda offer: offer.security_level or 0)
-    assert safest.security_mode == "SignAndEncrypt"
-    assert safest.certificate_subject and safest.certificate_sha1 and len(safest.certificate_sha1) == 40
 
 
 @pytest.mark.parametrize("references_per_answer", [10_000, 3])

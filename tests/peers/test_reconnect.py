@@ -51,11 +51,14 @@ def run(plant: Plant, output: Path, fault: Callable[[Cable, Progress], Awaitable
 
 
 def assert_nothing_missing(folder: Path) -> set[str]:
-    """Every tick of the counter is there once; the origins of the rows."""
+    """Every tick of the counter is there; the origins of the rows.
+
+    node-opcua may send a value again under a number of its own, which is a message like any other.
+    """
     capture = Capture.open(folder)
     rows = [row for batch in view.telemetry(capture) for row in batch.select(["time", "origin"]).to_pylist()]
     ticks = [unix_us(row["time"]) // (1000 * PERIOD_MS) for row in rows]
-    assert sorted(ticks) == list(range(min(ticks), max(ticks) + 1))
+    assert sorted(set(ticks)) == list(range(min(ticks), max(ticks) + 1))
     assert capture.gap_entries == []
     assert {verdict.verdict for verdict in verify(capture).verdicts} <= {"complete", "sampled"}
     return {str(row["origin"]) for row in rows}

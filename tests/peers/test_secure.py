@@ -17,6 +17,7 @@ from omptool.capture.recording import Intervals, Limits, Progress, Selection, Wa
 from omptool.config import ServerConfig
 from omptool.config.schema import MODE_NAMES, POLICY_NAMES
 from omptool.errors import NotFound, ServerRefused
+from omptool.opcua.discover import discover
 from omptool.opcua.pki import Pki
 from omptool.opcua.session import Session, connect
 from omptool.opcua.values import read_values
@@ -196,3 +197,12 @@ def test_a_reset_secured_connection_costs_nothing(secure: Peer, tmp_path: Path) 
     capture = Capture.open(tmp_path / "x.omcap")
     assert capture.gap_entries == []
     assert {"lost", "resumed"} <= {entry.kind for entry in capture.journal_entries}
+
+
+def test_endpoints_with_certificates(secure: Peer) -> None:
+    offers = asyncio.run(discover(secure.server, timeout_s=60)).offers
+    policies = {offer.security_policy for offer in offers if offer.kind == "endpoint"}
+    assert {"Basic256Sha256", "Aes256_Sha256_RsaPss"} <= policies
+    safest = max((offer for offer in offers if offer.kind == "endpoint"), key=lambda offer: offer.security_level or 0)
+    assert safest.security_mode == "SignAndEncrypt"
+    assert safest.certificate_subject and safest.certificate_sha1 and len(safest.certificate_sha1) == 40
