@@ -6,12 +6,12 @@ acknowledged with the same commit, and a queue that ran over is a window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from omptool.capture.eventrows import Asked, EventBlock, EventEncoder
-from omptool.capture.received import unix_ns
-from omptool.model.vocabulary import GapReason, GapState, Origin
+from omptool.capture.eventrows import Asked, EventEncoder
+from omptool.capture.received import blocks
+from omptool.model.vocabulary import GapReason, GapState
 from omptool.protocol.publish import Events
 
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ class Alarms:
 
     def write(self, writer: CaptureWriter, store: RecordingStore, notifications: Sequence[Received]) -> None:
         """Store what came."""
-        blocks = list(_blocks(notifications))
-        if not blocks or self._encoder is None:
+        came = list(blocks(notifications, Events))
+        if not came or self._encoder is None:
             return
-        encoded = self._encoder.encode(blocks)
+        encoded = self._encoder.encode(came)
         if encoded.rows is not None:
             writer.append_events(encoded.rows)
             self.rows += encoded.rows.num_rows
@@ -61,7 +61,7 @@ class Alarms:
             store.note("conditions_refreshed", {})
         for sequence, error in encoded.bad:
             store.note("undecodable", {"cause": "undecodable", "error": error, "sequence": sequence})
-            block = next(block for block in blocks if block.sequence == sequence)
+            block = next(block for block in came if block.sequence == sequence)
             at_ns = block.publish_ns or block.receive_ns
             self._window(
                 writer, store, GapReason.SEQUENCE_LOST, None, at_ns, at_ns + 1, {"sequence": sequence, "error": error}
@@ -85,17 +85,3 @@ class Alarms:
             reason, server=store.name, start_ns=start_ns, end_ns=end_ns, state=GapState.EXPLAINED, node=node,
             sub=store.sub, missing=1, detail=detail,
         )  # fmt: skip
-
-
-def _blocks(notifications: Sequence[Received]) -> Iterator[EventBlock]:
-    for received in notifications:
-        if isinstance(received.notification, Events):
-            yield EventBlock(
-                received.notification.count,
-                received.notification.items,
-                received.receive_ns,
-                received.receive_mono,
-                received.sequence,
-                unix_ns(received.publish_ticks),
-                received.origin is Origin.REPUBLISHED,
-            )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from omptool.capture.format import EVENT_SEGMENT, Flag
+from omptool.capture.rows import Block
 from omptool.errors import MalformedMessage
 from omptool.model.builtin import BuiltinType
 from omptool.model.eventfields import CONDITION_ID
@@ -25,19 +25,6 @@ from omptool.protocol.wire import LocalizedText
 
 REFRESH_START, REFRESH_END, OVERFLOW = "i=2787", "i=2788", "i=3035"
 """Event types that speak of the subscription, not of the plant (Part 9, 5.11; Part 4, 7.22.3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class EventBlock:
-    """The events of one notification, undecoded; see `rows.Block`."""
-
-    count: int
-    items: bytes
-    receive_ns: int
-    receive_mono: int
-    sequence: int
-    publish_ns: int | None
-    is_republished: bool = False
 
 
 class Asked(NamedTuple):
@@ -96,7 +83,7 @@ class EventEncoder:
         self._last_ns = {each.node: started_ns for each in asked.values()}
         self._is_refreshing = False
 
-    def encode(self, blocks: Sequence[EventBlock]) -> Encoded:
+    def encode(self, blocks: Sequence[Block]) -> Encoded:
         """Rows in order of arrival; a block that does not decode is left out and named."""
         rows: list[dict[str, Any]] = []
         overruns: list[Overrun] = []
@@ -137,7 +124,7 @@ class EventEncoder:
         raw = struct.pack("<Ii", handle, len(fields)) + b"".join(fields)
         return asked, dict(zip(asked.fields, values, strict=False)), raw
 
-    def _row(self, asked: Asked, fields: dict[str, Variant], raw: bytes, block: EventBlock) -> dict[str, Any]:
+    def _row(self, asked: Asked, fields: dict[str, Variant], raw: bytes, block: Block) -> dict[str, Any]:
         rest = {name: value for name, value in fields.items() if not _is_nothing(value)}
         row: dict[str, Any] = {}
         for column, (name, read) in _COLUMNS.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +72,7 @@ class Polling:
             except OmptoolError as error:
                 cause = error.message
             else:
-                await self._recording.in_thread(lambda columns=columns: self._store(store, handles, columns))  # type: ignore[misc]
+                await self._recording.in_thread(partial(self._store, store, handles, columns))
             if session.closed.is_set():
                 return
             due += interval_s
@@ -83,7 +84,7 @@ class Polling:
                 cause = cause or f"reading {len(node_ids):,} nodes took {interval_s + late_s:.1f} s"
                 self.missed += max(missed, 1)
                 await self._recording.in_thread(
-                    lambda told=(since_ns, streak, cause): self._tell(store, handles, interval_s, *told)  # type: ignore[misc]
+                    partial(self._tell, store, handles, interval_s, since_ns, streak, cause)
                 )
             else:
                 since_ns = 0

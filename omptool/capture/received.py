@@ -9,16 +9,16 @@ from omptool.capture.outage import Hole
 from omptool.capture.rows import Block
 from omptool.model.times import ticks_to_unix_ns
 from omptool.model.vocabulary import Origin
-from omptool.protocol.publish import DataChange
+from omptool.protocol.publish import DataChange, Events
 
 if TYPE_CHECKING:
     from omptool.opcua.subscription_batch import Received, SequenceGap
 
 
-def blocks(notifications: Sequence[Received]) -> Iterator[Block]:
-    """Data changes, each with when and how it came."""
+def blocks(notifications: Sequence[Received], kind: type[DataChange | Events] = DataChange) -> Iterator[Block]:
+    """Data changes, or notifications of another kind, each with when and how it came."""
     for received in notifications:
-        if isinstance(received.notification, DataChange):
+        if isinstance(received.notification, kind):
             yield Block(
                 received.notification.count,
                 received.notification.items,

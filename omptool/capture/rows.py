@@ -31,10 +31,10 @@ _NEVER = np.iinfo(np.int64).min
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The values of one notification, undecoded.
+    """The values or events of one notification, undecoded.
 
     Attributes:
-        count, items: as `protocol.publish.DataChange` has them.
+        count, items: as `protocol.publish.DataChange` and `Events` have them.
         receive_ns, receive_mono: when it arrived, Unix nanoseconds and monotonic.
         sequence: of its message; `publish_ns` the server's clock when it was sent, None when unknown.
     """

@@ -77,7 +77,7 @@ def read(path: Path) -> Snapshot:
     if not path.is_file():
         from omptool.sources.resolve import nearest
 
-        raise NotFound(f"no such file: {path}", nearest(path))
+        raise NotFound(f"no such file: {path}", nearest(path) or "make one:  omptool browse SERVER --save FILE")
     if path.stat().st_size > MAX_BYTES:
         raise Damaged(f"{path} is too large for a snapshot", _AGAIN)
     try:

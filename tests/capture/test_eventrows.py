@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.eventrows import Asked, Encoded, EventBlock, EventEncoder
+from omptool.capture.eventrows import Asked, Encoded, EventEncoder
 from omptool.capture.format import EVENT_SEGMENT, Flag
+from omptool.capture.rows import Block
 from omptool.errors import UsageError
 from omptool.model.builtin import BuiltinType
 from omptool.model.eventfields import BASIC, STANDARD, EventWish, check_field, names_of
@@ -33,11 +34,11 @@ def event(handle: int = 3, **fields: bytes) -> bytes:
     return struct.pack("<Ii", handle, len(values)) + b"".join(values)
 
 
-def block(*events: bytes, sequence: int = 7, again: bool = False) -> EventBlock:
-    return EventBlock(len(events), b"".join(events), 1_800_000_000_000_000_000, 5, sequence, None, again)
+def block(*events: bytes, sequence: int = 7, again: bool = False) -> Block:
+    return Block(len(events), b"".join(events), 1_800_000_000_000_000_000, 5, sequence, None, again)
 
 
-def encode(*blocks: EventBlock) -> Encoded:
+def encode(*blocks: Block) -> Encoded:
     encoder = EventEncoder({3: Asked(9, FIELDS)}, sub=2, namespaces=NAMESPACES, started_ns=STARTED)
     return encoder.encode(blocks)
 
@@ -127,7 +128,7 @@ def test_bad_blocks_are_named_and_cost_no_other() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 5))
 def test_any_bytes_are_events_or_bad(data: bytes, count: int) -> None:
-    encoded = encode(EventBlock(count, data, 0, 0, 1, None), EventBlock(1, event(**ALARM), 0, 0, 2, None))
+    encoded = encode(Block(count, data, 0, 0, 1, None), Block(1, event(**ALARM), 0, 0, 2, None))
     assert encoded.rows is not None and encoded.rows.num_rows >= 1
 
 
