@@ -29,6 +29,7 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
+from omptool.opcua.moment import moment
 from omptool.opcua.repair import repair
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event, StoreFailed
@@ -297,11 +298,11 @@ class Subscriber:
     def answered(self, answer: PublishAnswer) -> bool:
         """A message of this subscription (see `lanes.Listener`)."""
         assert self._watch is not None
-        intake, mono_ns = self._intake, time.monotonic_ns()
+        intake, (wall_ns, mono_ns) = self._intake, moment()
         self._watch.heard, self.has_heard = mono_ns / 1e9, True
         if answer.results:
             intake.ledger.acknowledged(answer.results)
-        intake.published(answer, time.time_ns(), mono_ns)
+        intake.published(answer, wall_ns, mono_ns)
         if intake.ledger.missing:
             self._note_hole()
         if intake.ended:
