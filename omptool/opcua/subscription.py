@@ -270,8 +270,7 @@ class Subscriber:
 
     async def _delete(self) -> None:
         """Tell the server; if it does not take it, the end of the session does the same."""
-        request = ua.DeleteSubscriptionsRequest()
-        request.Parameters.SubscriptionIds = [self._granted.sub]
+        request = ua.DeleteSubscriptionsRequest(Parameters=ua.DeleteSubscriptionsParameters([self._granted.sub]))
         try:
             await self._session.call(request, timeout_s=min(DELETE_TIMEOUT_S, self._session.timeout_s))
         except OmptoolError as error:
