@@ -24,7 +24,7 @@ from asyncua.client.ua_session import UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
+from asyncua.ua.ua_binary import extensionobject_to_binary, nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
@@ -94,7 +94,9 @@ MAX_MESSAGE = 192 * 1024 * 1024
 better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
-_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
+_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead", 428: "GetEndpoints",
+              461: "CreateSession", 467: "ActivateSession", 751: "CreateMonitoredItems",
+              787: "CreateSubscription"}  # fmt: skip
 _TYPE_ID = struct.Struct("<BBH")
 _REQUEST_HEADER = struct.Struct("<qIIiI3x")
 """Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
@@ -318,6 +320,11 @@ def send(client: Client, request: Any, timeout_s: float) -> asyncio.Future[Buffe
 def decode(response_type: type[Any], body: bytes) -> Any:
     """One of asyncua's response dataclasses from a raw body."""
     return struct_from_binary(response_type, Buffer(body))
+
+
+def encode_structure(structure: Any) -> bytes:
+    """One of asyncua's structures as an ExtensionObject."""
+    return bytes(extensionobject_to_binary(structure))
 
 
 def protocol_of(client: Client) -> GuardedProtocol | None:

@@ -31,10 +31,12 @@ from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
 from omptool.opcua.moment import moment
 from omptool.opcua.repair import repair
+from omptool.opcua.requests_opening import create_subscription
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event, StoreFailed
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.watch import Watch
+from omptool.protocol.granting import parse_subscription
 from omptool.protocol.ledger import Ledger
 from omptool.protocol.publish import PublishAnswer
 from omptool.protocol.statement import Statement
@@ -215,20 +217,11 @@ class Subscriber:
 
     async def _create(self) -> Subscription:
         keep_alive = max(round(KEEP_ALIVE_S * 1000 / self._publishing_ms), 1)
-        parameters = ua.CreateSubscriptionParameters(
-            RequestedPublishingInterval=self._publishing_ms,
-            RequestedMaxKeepAliveCount=keep_alive,
-            RequestedLifetimeCount=max(3 * keep_alive, round(LIFETIME_S * 1000 / self._publishing_ms)),
-            MaxNotificationsPerPublish=MOST_NOTIFICATIONS,
-            PublishingEnabled=True,
-        )
-        answer = (await self._session.ask(ua.CreateSubscriptionRequest(Parameters=parameters))).Parameters
-        return Subscription(
-            int(answer.SubscriptionId),
-            float(answer.RevisedPublishingInterval) or self._publishing_ms,
-            max(int(answer.RevisedMaxKeepAliveCount), 1),
-            int(answer.RevisedLifetimeCount),
-        )
+        lifetime = max(3 * keep_alive, round(LIFETIME_S * 1000 / self._publishing_ms))
+        request = create_subscription(self._publishing_ms, lifetime, keep_alive, MOST_NOTIFICATIONS)
+        granted = parse_subscription(await self._session.checked(request))
+        publishing_ms = granted.publishing_ms or self._publishing_ms
+        return Subscription(granted.sub, publishing_ms, max(granted.keep_alive_count, 1), granted.lifetime_count)
 
     async def _open(self) -> None:
         """Create the items while publishing already runs, so that no queue overflows before the last one is created."""
