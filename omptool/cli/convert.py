@@ -27,7 +27,7 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     from omptool.lake.convert import ConvertReport, Recording
     from omptool.model.plant import PlantModel
-    from omptool.sources.source import Named, Source
+    from omptool.sources.source import Named
 
 
 def convert(
@@ -57,7 +57,7 @@ def convert(
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
     row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
 
-    Files of other tools (CSV, JSON Lines) are imported: what they do not tell is null, wrong rows
+    Files of other tools (CSV, JSON, OPC Publisher, line protocol, SQLite …) are imported: what they do not tell is null, wrong rows
     are set aside with line and reason, the rest is taken, and the exit code is 3.
 
     \b
@@ -85,7 +85,8 @@ def convert(
         model = (plant_of_lakes(source) if single else stored_plant(output)) or model
     foreign = importing.options(map or [], server, importing.zone_of(tz, model.zone if model else None))
     named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers, foreign=foreign)
-    captures = [] if single else importing.fresh([one for entry in named for one in _recordings(entry.source)], output)
+    found = [] if single else [one for entry in named for one in importing.recordings(entry.source)]
+    captures = importing.fresh(found, output) if found else []
     if dry_run:
         say_plan(named, captures, output)
         return ExitCode.OK
@@ -111,30 +112,6 @@ def _check_kind(output: Path) -> None:
         raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
 
 
-def _recordings(source: Source) -> Sequence[Recording]:
-    from omptool.sources.capture import CaptureSource
-    from omptool.sources.foreign.source import ForeignSource
-
-    if isinstance(source, CaptureSource):
-        return [source]
-    if isinstance(source, ForeignSource):
-        return source.files
-    if source.has_telemetry:
-        raise UsageError(
-            f"{source.label} is no capture, and a lake is made of captures",
-            f'to query it as it is: omptool query "…" --on {source.label}',
-        )
-    raise _no_telemetry(source)
-
-
-def _no_telemetry(source: Source) -> UsageError:
-    return UsageError(
-        f"{source.label} has no telemetry: nothing in it is a time, a tag and a value by name",
-        f"say which column is what: --map time=COLUMN --map tag=COLUMN --map value=COLUMN\n"
-        f'or query it as it is: omptool query "…" --on {diagnostics.typed(source.label)}',
-    )
-
-
 def _to_lake(
     captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
 ) -> ConvertReport:
@@ -156,7 +133,7 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
 
     for entry in named:
         if not entry.source.has_telemetry:
-            raise _no_telemetry(entry.source)
+            raise importing.no_telemetry(entry.source)
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})

@@ -32,6 +32,8 @@ def _sources(before: str, behind: str = "") -> tuple[Case, ...]:
         case("a version that is neither number nor time", "lake@noon", 2, given=("lake",)),
         case("a time before the lake", "lake@2020-01-01", 1, given=("lake",)),
         case("Parquet that is none", "x.parquet", 1, files={"x.parquet": "no"}),
+        case("SQLite that is none", "x.sqlite", 1, files={"x.sqlite": "no"}),
+        case("DuckDB that is none", "x.duckdb", 1, files={"x.duckdb": "no"}),
         case("Arrow that is none", "x.arrow", 1, files={"x.arrow": "no"}),
     )
 
