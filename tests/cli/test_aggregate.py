@@ -55,17 +55,19 @@ def test_a_plain_table_gives_the_published_rows(
 def test_start_behind_end_walks_back(invoke: Run, tmp_path: Path) -> None:
     asked = ("--param", "aggregate=start", "--param", "interval=30s")
     back = ("--start", WINDOW[3], "--end", WINDOW[1])
-    result = invoke("analyze", "aggregate", "--on", _history(tmp_path, "H2"), *back, *asked)
+    given = ("analyze", "aggregate", "--on", _history(tmp_path, "H2"), *back)
+    result = invoke(*given, *asked)
     assert [row["time"][-6:] for row in result.rows] == ["01:12Z", "00:42Z", "00:25Z", "00:02Z"]
-    result = invoke("analyze", "aggregate", "--on", _history(tmp_path, "H2"), *back, "--param", "aggregate=Count", *asked[2:])
+    result = invoke(*given, "--param", "aggregate=Count", *asked[2:])
     assert [row["time"][-6:] for row in result.rows] == ["01:40Z", "01:10Z", "00:40Z", "00:10Z"]
 
 
 def test_annotations_are_counted(invoke: Run, tmp_path: Path) -> None:
     noted = [f"2012-01-01T{row['data_timestamp']}Z" for row in rows("historian1_annotations")]
     (tmp_path / "remarks.csv").write_text("\n".join(["time", *noted]) + "\n", encoding="utf-8")
+    sources = ("--on", _history(tmp_path, "H1"), "--on", "annotations=remarks.csv")
     asked = ("--param", "aggregate=AnnotationCount", "--param", "interval=60s")
-    result = invoke("analyze", "aggregate", "--on", _history(tmp_path, "H1"), "--on", "annotations=remarks.csv", *WINDOW, *asked)
+    result = invoke("analyze", "aggregate", *sources, *WINDOW, *asked)
     assert [row["value"] for row in result.rows] == [3, 1]
 
 
