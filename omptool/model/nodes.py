@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as _record
+else:
+
+    def _record(**options: Any) -> Any:
+        """A dataclass that only the type checker keeps from being changed: one in earnest takes four times as long to
+        make, and a crawl makes 100,000."""
+        return dataclass(**options | {"frozen": False, "unsafe_hash": True})
 
 
-@dataclass(frozen=True, slots=True)
+@_record(frozen=True, slots=True)
 class Node:
     """One node of an address space, with what the server says about it.
 
