@@ -36,7 +36,8 @@ REFERENCES_WANTED = 5_000
 _GROWTH = 8
 """A request names at most so many times as many nodes as the one before: what the next nodes have is unknown."""
 
-_GONE = status.code_of("BadConnectionClosed")
+GONE = status.code_of("BadConnectionClosed")
+"""StatusCode of nodes that nobody could ask about any more."""
 
 OnProgress = Callable[[int], None]
 """Told how many nodes are known so far."""
@@ -154,7 +155,7 @@ class _Crawler:
         """Report every node whose references are not known."""
         for places in (*(places for places, _ in self._under_way), self._waiting, self._later):
             for _, text, _, _ in places:
-                self._on_problem(text, _GONE)
+                self._on_problem(text, GONE)
 
     def _ask(self) -> bool:
         """Send as many requests as may be under way; False when everything is known."""
