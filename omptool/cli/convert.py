@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings, terminal
+from omptool.cli import diagnostics, settings
+from omptool.cli.convert_words import say, say_plan
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -36,6 +36,9 @@ def convert(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
     ],
+    live: Annotated[
+        bool, typer.Option("--live", help="Take what a running capture has committed; it is not done, and need not be.")
+    ] = False,
     force: ForceOption = False,
     plant: PlantOption = None,
     dry_run: DryRunOption = False,
@@ -53,6 +56,7 @@ def convert(
       omptool convert shift.omcap -o lake
       omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
       omptool convert shift.omcap -o shift.parquet
+      omptool convert running.omcap -o lake --live
     """
     loaded = settings.load(config)
     model = settings.plant(plant)
@@ -72,7 +76,7 @@ def convert(
     named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers)
     captures = [] if single else [_capture(entry.source) for entry in named]
     if dry_run:
-        _say_plan(named, captures, output)
+        say_plan(named, captures, output)
         return
     try:
         with diagnostics.Progress(progress) as display:
@@ -80,7 +84,7 @@ def convert(
     except KeyboardInterrupt:
         diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
         raise
-    _say(report, named, output)
+    say(report, named, output, is_live=live)
 
 
 def _check_kind(output: Path) -> None:
@@ -135,67 +139,3 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
 
     with LocalEngine(named) as engine:
         return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
-
-
-def _say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output: Path) -> None:
-    if not captures:
-        diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
-        return
-    from omptool.lake.convert import pending
-
-    waiting = pending(captures, output)
-    for capture in captures:
-        diagnostics.note(f"would add {_plural(waiting[capture.id], 'row')} of {capture.label} to {output}")
-
-
-def _say(report: ConvertReport, named: Sequence[Named], output: Path) -> None:
-    from omptool.cli.noderows import say_kept
-    from omptool.sources.capture import CaptureSource
-    from omptool.sources.source import describe_gaps
-
-    for entry in named:
-        if reasons := entry.source.gap_reasons():
-            diagnostics.note(f"note: {describe_gaps(entry.source.label, reasons)}")
-        if isinstance(entry.source, CaptureSource):
-            say_kept(entry.source.capture.kept)
-    if report.clock_suspect:
-        diagnostics.note(
-            f"note: {_plural(report.clock_suspect, 'row')} with a clock far off (before 2000 or an hour after receipt),"
-            " filed by the date of receipt"
-        )
-    if report.plant_changed:
-        diagnostics.note(
-            "note: the plant model has changed; rows that were in the lake before keep their site and machine"
-        )
-    facts = {"rows": report.rows, "files": report.files, "bytes": report.size, "seconds": round(report.seconds, 3)}
-    if not terminal.stdout_is_terminal():
-        _print(json.dumps(facts, separators=(",", ":")) + "\n")
-    if not report.files:
-        diagnostics.note(f"{output} is up to date")
-        return
-    per_row = f" ({report.size / report.rows:.1f} B/row)" if report.rows else ""
-    diagnostics.note(
-        f"{_plural(report.rows, 'row')} → {output}, {_plural(report.files, 'file')}, {_size(report.size)}{per_row}"
-        f" in {report.seconds:.1f} s"
-    )
-    diagnostics.note(f'next: omptool query "from telemetry limit 10" --on {diagnostics.typed(output)}')
-
-
-def _print(text: str) -> None:
-    from omptool.cli.output import print_text
-
-    print_text(terminal.escape_lines(text))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _size(count: int) -> str:
-    """Bytes for people."""
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{amount:,.0f} {unit}" if unit in ("B", "kB") else f"{amount:,.1f} {unit}"
-        amount /= 1000
-    return ""

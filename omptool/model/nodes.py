@@ -76,6 +76,9 @@ def replaced(node: Node, facts: Mapping[str, Any]) -> Node:
 READABLE = 0x01
 """Bit CurrentRead of AccessLevel (Part 3, 8.57)."""
 
+HISTORY_READ = 0x04
+"""Bit HistoryRead of AccessLevel: the server has a history of the value, and this user may read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class MonitoredNode:

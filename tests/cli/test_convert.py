@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from docs.row_meanings import ROWS
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import Result, clean_environment
 from tests.sources.captures import Recording, capture
@@ -32,7 +33,7 @@ def test_a_lake_is_made_and_the_last_word_is_json_in_a_pipe(run_cli: Run, tmp_pa
     assert result.err.startswith("120 rows → lake, 3 files, ")
     assert "next: omptool query" in result.err
     (word,) = result.rows
-    assert word.keys() == {"rows", "files", "bytes", "seconds"}
+    assert list(word) == list(ROWS["convert"])
     assert (word["rows"], word["files"]) == (120, 3)
     assert word["bytes"] == sum(path.stat().st_size for path in tmp_path.glob("lake/**/*.parquet"))
     (file,) = tmp_path.glob("lake/telemetry/**/*.parquet")
