@@ -144,11 +144,8 @@ async def read_raw(session: Session, nodes: Sequence[bytes], attribute: int) -> 
 
 
 def _value_in(raw: bytes) -> Any:
-    """asyncua's Python value of a Variant; None for one that it cannot read: one field stays empty, no more."""
-    try:
-        return variant_from_binary(Buffer(raw)).Value
-    except Exception:  # noqa: BLE001 - asyncua raises whatever its decoders run into
-        return None
+    """asyncua's Python value of a Variant."""
+    return variant_from_binary(Buffer(raw)).Value
 
 
 def _node_id(raw: bytes) -> WireNodeId | None:
