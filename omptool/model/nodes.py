@@ -73,8 +73,8 @@ def replaced(node: Node, facts: Mapping[str, Any]) -> Node:
     return Node(*values)
 
 
-READABLE = 0x01
-"""Bit CurrentRead of AccessLevel (Part 3, 8.57)."""
+READABLE, WRITABLE, HISTORY_READABLE = 0x01, 0x02, 0x04
+"""Bits CurrentRead, CurrentWrite and HistoryRead of AccessLevel (Part 3, 8.57)."""
 
 HISTORY_READ = 0x04
 """Bit HistoryRead of AccessLevel: the server has a history of the value, and this user may read it."""
