@@ -57,7 +57,7 @@ def convert(
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
     row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
 
-    Files of other tools (CSV, JSON, OPC Publisher, line protocol, SQLite …) are imported: what they do not tell is null,
+    Files of other tools (CSV, JSON, OPC Publisher, line protocol …) are imported: what they do not tell is null,
     wrong rows are set aside with line and reason, the rest is taken, and the exit code is 3.
 
     \b
