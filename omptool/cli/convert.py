@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, importing, settings
+from omptool.cli import diagnostics, exporting, importing, settings
 from omptool.cli.convert_words import say, say_plan
 from omptool.cli.exits import ExitCode
 from omptool.cli.importing import ImportServerOption, MapOption, RejectsOption
@@ -20,9 +20,9 @@ from omptool.cli.options import (
     PlantOption,
     ProgressMode,
     ProgressOption,
+    TelemetryFormatOption,
     TzOption,
 )
-from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     from omptool.lake.convert import ConvertReport, Recording
@@ -36,7 +36,13 @@ def convert(
         typer.Argument(help="Captures and files of other tools; for a .parquet file also lakes.", metavar="SOURCE"),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Folder of the lake, or a file: .parquet, or any format of --format.",
+            metavar="LAKE|FILE",
+        ),
     ],
     live: Annotated[
         bool, typer.Option("--live", help="Take what a running capture has committed; it is not done, and need not be.")
@@ -50,12 +56,13 @@ def convert(
     server: ImportServerOption = None,
     tz: TzOption = None,
     rejects: RejectsOption = None,
+    format: TelemetryFormatOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Convert captures to a lake of Delta tables, or to one Parquet file.
+    """Convert captures to a lake of Delta tables, or to one file.
 
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
-    row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
+    row is there exactly once. --force replaces a file; a lake is only ever extended.
 
     Files of other tools (CSV, JSON, OPC Publisher, line protocol …) are imported: what they do not tell is null,
     wrong rows are set aside with line and reason, the rest is taken, and the exit code is 3.
@@ -66,17 +73,18 @@ def convert(
       omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
       omptool convert shift.omcap -o shift.parquet
       omptool convert running.omcap -o lake --live
+      omptool convert shift.omcap -o shift.mcap
       omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
     """
     loaded = settings.load(config)
     model = settings.plant(plant)
-    single = output.suffix.lower() == ".parquet"
+    chosen = exporting.format_of(format, output)
+    single = chosen is not None
     from omptool.cli.output import refuse_existing
     from omptool.lake.convert import check_target
     from omptool.lake.table import stored_plant
     from omptool.sources.resolve import plant_of_lakes, resolve_all
 
-    _check_kind(output)
     if not single:
         check_target(output)
     else:
@@ -93,6 +101,10 @@ def convert(
     try:
         with diagnostics.Progress(progress) as display:
             importing.show_progress(named, display, output)
+            if chosen is not None and chosen != "parquet":
+                left = _export(named, output, chosen, force, display)
+                lost = importing.tell(named, keep=rejects, beside=output.parent)
+                return ExitCode.PARTIAL if left or lost else ExitCode.OK
             report = _to_file(named, output, force, display) if single else _to_lake(captures, output, model, display)
     except KeyboardInterrupt:
         diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
@@ -100,16 +112,6 @@ def convert(
     say(report, named, output, is_live=live)
     lost = importing.tell(named, keep=rejects, beside=output.parent)
     return ExitCode.PARTIAL if lost else ExitCode.OK
-
-
-def _check_kind(output: Path) -> None:
-    """A lake in a folder called `x.csv` is not what anyone wants."""
-    from omptool.cli.output import SUFFIXES
-
-    suffix = output.suffix.lower()
-    if suffix != ".parquet" and suffix in SUFFIXES and not output.is_dir():
-        other = f"other formats:  omptool cat CAPTURE -o {diagnostics.typed(output)}"
-        raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
 
 
 def _to_lake(
@@ -131,12 +133,21 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
     from omptool.lake.export import write_file
     from omptool.sql.engine import LocalEngine
 
-    for entry in named:
-        if not entry.source.has_telemetry:
-            raise importing.no_telemetry(entry.source)
+    _check_telemetry(named)
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})
 
     with LocalEngine(named) as engine:
         return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
+
+
+def _export(named: Sequence[Named], target: Path, format: str, force: bool, display: diagnostics.Progress) -> int:
+    _check_telemetry(named)
+    return exporting.export(named, target, format, force, display)
+
+
+def _check_telemetry(named: Sequence[Named]) -> None:
+    for entry in named:
+        if not entry.source.has_telemetry:
+            raise importing.no_telemetry(entry.source)

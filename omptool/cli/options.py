@@ -21,6 +21,21 @@ class OutputFormat(StrEnum):
     PARQUET = "parquet"
 
 
+class TelemetryFormat(StrEnum):
+    """How rows are written that may be telemetry."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+    LINE_PROTOCOL = "line-protocol"
+    PUBSUB = "pubsub"
+    MCAP = "mcap"
+
+
 class ProgressMode(StrEnum):
     """How a running command reports on stderr."""
 
@@ -49,6 +64,14 @@ FormatOption = Annotated[
     OutputFormat | None,
     typer.Option(
         "--format", help="How rows are written. Default: table on a terminal, jsonl in a pipe.", show_default=False
+    ),
+]
+TelemetryFormatOption = Annotated[
+    TelemetryFormat | None,
+    typer.Option(
+        "--format",
+        help="How rows are written; the last three hold telemetry only. Default: table on a terminal, jsonl in a pipe.",
+        show_default=False,
     ),
 ]
 OutputOption = Annotated[

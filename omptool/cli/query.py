@@ -16,10 +16,10 @@ from omptool.cli.options import (
     CloudOption,
     ConfigOption,
     ForceOption,
-    FormatOption,
     InputFormatOption,
     OutputOption,
     PlantOption,
+    TelemetryFormatOption,
     TzOption,
 )
 from omptool.errors import NotFound, UsageError
@@ -51,7 +51,7 @@ def query(
             help="Same bytes on every run and on the cloud side: one fixed order of floating-point sums; slower.",
         ),
     ] = False,
-    format: FormatOption = None,
+    format: TelemetryFormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
     tz: TzOption = None,
@@ -91,9 +91,9 @@ def query(
         if "gaps" not in statement.casefold():
             asked.say_gaps()
         _say_twice(asked.sources)
-        emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
+        left = emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
         _say_kept(asked.sources)
-        return ExitCode.PARTIAL if importing.tell(asked.sources) else ExitCode.OK
+        return ExitCode.PARTIAL if importing.tell(asked.sources) or left else ExitCode.OK
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

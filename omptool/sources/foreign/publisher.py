@@ -70,9 +70,10 @@ def read(path: Path, context: Context) -> Iterator[Points]:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What metadata says about a field of a data set."""
+    """What metadata says about a field of a data set; `named` what its properties say about the node."""
 
     kind: str | None
+    named: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class _Messages:
         about = item.get("MetaData")
         found = about.get("Fields") if isinstance(about, dict) else None
         fields = {
-            str(entry.get("Name")): _Field(_kind(entry.get("BuiltInType")))
+            str(entry.get("Name")): _Field(_kind(entry.get("BuiltInType")), _properties(entry.get("Properties")))
             for entry in (found if isinstance(found, list) else [])
             if isinstance(entry, dict)
         }
@@ -182,6 +183,8 @@ class _Messages:
             path = f"{escape_name(around.writer)}/{tag}" if around.writer else tag
             named = Named(server=around.publisher, node_id=node_id if is_node else None, path=path, tag=tag)
             known = around.fields.get(name)
+            if known is not None and known.named:
+                named = Named(server=around.publisher)._replace(**known.named)
             found = value if isinstance(value, dict) and value and value.keys() <= _DATA_VALUE else {"Value": value}
             if "StatusCode" not in found and "Status" not in found:
                 found = {**found, "StatusCode": status}
@@ -207,6 +210,18 @@ class _Messages:
             named, value, source or server or around.time, place, kind=kind, server_time=server,
             basis=0 if source else 1 if server else _RECEIVE, status=status, text=text, name=name,
         )  # fmt: skip
+
+
+def _properties(found: Any) -> dict[str, str]:
+    """What the properties of a field say about its node, under the names of our columns."""
+    told: dict[str, str] = {}
+    for entry in found if isinstance(found, list) else []:
+        key = entry.get("Key") if isinstance(entry, dict) else None
+        name = key.get("Name") if isinstance(key, dict) else None
+        value = _variant({"Value": entry.get("Value")}, None)[0] if name in Named._fields else None
+        if isinstance(value, str) and value:
+            told[str(name)] = value
+    return told if "node_id" in told or "path" in told or "tag" in told else {}
 
 
 def _inner(item: Mapping[str, Any]) -> Any:
