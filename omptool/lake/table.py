@@ -6,15 +6,13 @@ are already complete and synced, so whatever happens a version is whole.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -25,8 +23,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from omptool.errors import LakeError
-from omptool.lake import layout
-from omptool.model import bounded_json
+from omptool.lake import layout, log
 from omptool.model.plant import PlantModel
 from omptool.model.times import format_time, unix_us
 from omptool.store import local
@@ -111,7 +108,7 @@ class Table:
 
         By the times inside the commits: those of the files, which the library goes by, change when a lake is copied.
         """
-        commits = {int(path.stem): _commit_time(path) for path in self._commit_files()}
+        commits = {version: log.committed_at(path) for version, path in log.commits(self.path).items()}
         if found := [version for version, at in commits.items() if at <= moment]:
             return max(found)
         first = min(commits.values(), default=moment)
@@ -200,7 +197,8 @@ class Table:
         """When the open version was committed."""
         if self._delta is None:
             return None
-        return next((_commit_time(path) for path in self._commit_files() if int(path.stem) == self.version), None)
+        found = log.commits(self.path).get(self.version)
+        return None if found is None else log.committed_at(found)
 
     def create(self, properties: Mapping[str, str] | None = None) -> None:
         """Make the empty table where there is none."""
@@ -243,7 +241,7 @@ class Table:
     def swap(self, removed: Sequence[Entry], files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of those `removed`, in one commit: readers see the ones or the others."""
         now = time.time_ns() // 1_000_000
-        gone = [RemoveAction(entry.name, True, now, entry.size, dict(entry.values)) for entry in removed]
+        gone = [RemoveAction(unquote(entry.name), True, now, entry.size, dict(entry.values)) for entry in removed]
         self._commit(files, "append", done, None, gone)
 
     def _commit(
@@ -280,27 +278,14 @@ class Table:
 
     def _sync(self) -> None:
         """Force the newest commit to the disk; the library leaves that to the system."""
-        local.sync_file(max(self._commit_files()))
+        local.sync_file(max(log.commits(self.path).values()))
         local.sync_folder(self.path / "_delta_log")
-
-    def _commit_files(self) -> list[Path]:
-        return [path for path in (self.path / "_delta_log").glob("*.json") if re.fullmatch("[0-9]{1,20}", path.stem)]
 
 
 def stored_plant(lake: Path) -> PlantModel | None:
     """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
     text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
     return PlantModel.parse(text, f"plant model of {lake}") if text else None
-
-
-def _commit_time(path: Path) -> datetime:
-    """When a commit was made, as it says itself; else when its file was written."""
-    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError), path.open("rb") as lines:
-        for line in lines:
-            stamp = bounded_json.loads(line).get("commitInfo", {}).get("timestamp")
-            if isinstance(stamp, int):
-                return datetime.fromtimestamp(stamp / 1000, UTC)
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _text(moment: datetime) -> str:

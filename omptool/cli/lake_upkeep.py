@@ -1,0 +1,124 @@
+"""What `convert` does to a lake as it stands: `--remodel`, `--compact`, `--vacuum`, in this order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omptool.cli import diagnostics
+from omptool.cli.convert_words import plural, print_facts, size_text
+from omptool.cli.narrow import timed
+from omptool.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from omptool.model.plant import PlantModel
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What was asked for; `keep` as typed."""
+
+    remodel: bool = False
+    compact: bool = False
+    vacuum: bool = False
+    keep: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.keep is not None and not self.vacuum:
+            raise UsageError("--keep says what --vacuum leaves", "add --vacuum, or leave out --keep")
+
+    @property
+    def is_asked(self) -> bool:
+        return self.remodel or self.compact or self.vacuum
+
+    def names(self) -> str:
+        """The flags, for messages."""
+        return " ".join(f"--{name}" for name in ("remodel", "compact", "vacuum") if getattr(self, name))
+
+
+def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnostics.Progress, *, dry_run: bool) -> None:
+    """Do it and say what was done.
+
+    Raises:
+        NotFound: there is no lake.
+        UsageError: `--remodel` without a model, or a `--keep` that cannot be.
+        Busy, DiskFull, LakeError: as the steps say.
+    """
+    from omptool.lake.layout import is_lake
+
+    if not is_lake(lake):
+        first = f"make one first:  omptool convert CAPTURE -o {diagnostics.typed(lake)}"
+        raise NotFound(f"{upkeep.names()}: there is no lake {lake}", first)
+    if upkeep.remodel:
+        _remodel(lake, plant, display, dry_run)
+    if upkeep.compact:
+        _compact(lake, display, dry_run)
+    if upkeep.vacuum:
+        _vacuum(upkeep.keep, lake, dry_run)
+
+
+def _remodel(lake: Path, plant: PlantModel | None, display: diagnostics.Progress, dry_run: bool) -> None:
+    if plant is None:
+        raise UsageError("--remodel needs a plant model", "name it: --plant plant.toml")
+    if dry_run:
+        diagnostics.note(f"would place every row of {lake} by this plant model")
+        return
+    from omptool.lake.remodel import remodel
+
+    def show(view: str, files: int, total: int) -> None:
+        display.update([f"remodelling {lake}   {view}: {files:,} of {total:,} files"], {"view": view, "files": files})
+
+    report = remodel(lake, plant, on_progress=show)
+    display.clear()
+    print_facts({"step": "remodel", **asdict(report)})
+    if not report.files:
+        diagnostics.note(f"{lake}: every row stands where this plant model says")
+        return
+    diagnostics.note(
+        f"{lake}: {plural(report.nodes, 'node')} placed anew, {plural(report.files, 'file')} with"
+        f" {plural(report.rows, 'row')} rewritten in {report.seconds:.1f} s"
+    )
+
+
+def _compact(lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
+    from omptool.lake.compact import Progress, compact, plan
+
+    if dry_run:
+        files = sum(plan(lake).values())
+        diagnostics.note(f"would rewrite {plural(files, 'file')} of {lake}")
+        return
+
+    def show(state: Progress) -> None:
+        line = f"compacting {lake}   {state.view}: {state.rows:,} of {state.total:,} rows"
+        display.update([line], {"view": state.view, "rows": state.rows, "total": state.total})
+
+    report = compact(lake, on_progress=show)
+    display.clear()
+    print_facts({"step": "compact", **asdict(report)})
+    if not report.files:
+        diagnostics.note(f"{lake} is compact")
+        return
+    removed = f", {plural(report.duplicates, 'duplicate')} removed" if report.duplicates else ""
+    diagnostics.note(
+        f"{lake}: {plural(report.files, 'file')} of {size_text(report.size)} → {plural(report.files_now, 'file')} of"
+        f" {size_text(report.size_now)}{removed}, in {report.seconds:.1f} s",
+        f"readers of older versions keep the old ones until:  omptool convert {diagnostics.typed(lake)} --vacuum",
+    )
+
+
+def _vacuum(keep: str | None, lake: Path, dry_run: bool) -> None:
+    from datetime import UTC, datetime
+
+    from omptool.lake.vacuum import KEEP, vacuum
+    from omptool.model.times import parse_duration
+
+    age = KEEP if keep is None else timed("--keep", parse_duration, keep)
+    report = vacuum(lake, keep=age, now=datetime.now(UTC), dry_run=dry_run)
+    if not dry_run:
+        print_facts({"step": "vacuum", **asdict(report)})
+    would = "would remove" if dry_run else "removed"
+    diagnostics.note(
+        f"{lake}: {would} {plural(report.files, 'file')}, {size_text(report.size)}, that no version of the last"
+        f" {keep or f'{KEEP.days}d'} needs"
+    )
