@@ -10,7 +10,8 @@ import typer
 
 from omptool.cli import diagnostics, settings
 from omptool.cli.convert_words import say, say_plan
-from omptool.cli.lake_upkeep import Upkeep, run
+from omptool.cli.exits import ExitCode
+from omptool.cli.lake_upkeep import Upkeep, delete, run
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -47,6 +48,9 @@ def convert(
     live: Annotated[
         bool, typer.Option("--live", help="Take what a running capture has committed; it is not done, and need not be.")
     ] = False,
+    delete_after: Annotated[
+        bool, typer.Option("--delete-after", help="Delete captures of which every row was found again in the lake.")
+    ] = False,
     remodel: Annotated[
         bool, typer.Option("--remodel", help="Place the rows that are in the lake by the plant model anew.")
     ] = False,
@@ -66,7 +70,7 @@ def convert(
     progress: ProgressOption = ProgressMode.AUTO,
     input_format: InputFormatOption = None,
     config: ConfigOption = None,
-) -> None:
+) -> ExitCode:
     """Convert captures to a lake of Delta tables, or to one Parquet file.
 
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
@@ -79,6 +83,7 @@ def convert(
       omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
       omptool convert shift.omcap -o shift.parquet
       omptool convert running.omcap -o lake --live
+      omptool convert day1.omcap -o lake --delete-after
       omptool convert lake --compact --vacuum
       omptool convert lake --remodel --plant plant.toml
     """
@@ -86,6 +91,8 @@ def convert(
     upkeep = Upkeep(remodel, compact, vacuum, keep)
     sources, target = _target(source or [], output, upkeep)
     is_file = target.suffix.lower() == ".parquet"
+    if delete_after and (is_file or not sources):
+        raise UsageError("--delete-after is for captures that a lake takes in", _EXAMPLE)
     _check_kind(target)
     from omptool.cli.output import refuse_existing
     from omptool.lake.convert import check_target
@@ -101,6 +108,7 @@ def convert(
         model = (plant_of_lakes(sources) if is_file else stored_plant(target)) or model
     named = resolve_all(sources, input_format=input_format, plant=model, servers=loaded.servers)
     captures = [] if is_file else [_capture(entry.source) for entry in named]
+    code = ExitCode.OK
     try:
         with diagnostics.Progress(progress) as display:
             if dry_run and sources:
@@ -112,11 +120,14 @@ def convert(
                     report = _to_lake(captures, target, model, display)
                 display.clear()
                 say(report, named, target, is_live=live)
+            if delete_after:
+                code = delete(captures, target, display, dry_run=dry_run)
             if upkeep.is_asked:
                 run(upkeep, target, model, display, dry_run=dry_run)
     except KeyboardInterrupt:
         diagnostics.note("stopped" if is_file else f"stopped; {target} is whole, the same command goes on")
         raise
+    return code
 
 
 def _target(sources: list[str], output: Path | None, upkeep: Upkeep) -> tuple[list[str], Path]:

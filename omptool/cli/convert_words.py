@@ -92,9 +92,9 @@ def print_facts(facts: Mapping[str, object]) -> None:
         print_text(terminal.escape_lines(json.dumps(facts, separators=(",", ":")) + "\n"))
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, nouns: str = "") -> str:
     """A number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def size_text(count: int) -> str:

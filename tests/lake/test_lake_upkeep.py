@@ -88,6 +88,7 @@ def test_a_single_file_that_repeats_rows_is_rewritten(tmp_path: Path) -> None:
 def test_large_partitions_are_compacted_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omptool.lake.runs.WAITING_ROWS", 64)
     monkeypatch.setattr("omptool.lake.runs.MERGE_ROWS", 64)
+    monkeypatch.setattr("omptool.lake.runs.RUN_BATCH", 8)
     monkeypatch.setattr(compaction, "COMMIT_ROWS", 100)
     lake = tmp_path / "lake"
     data = grown(lake)
