@@ -15,8 +15,8 @@ from omptool.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from omptool.lake.convert import Recording
     from omptool.model.plant import PlantModel
-    from omptool.sources.capture import CaptureSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +62,22 @@ def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnosti
         _vacuum(upkeep.keep, lake, dry_run)
 
 
-def delete(captures: Sequence[CaptureSource], lake: Path, display: diagnostics.Progress, *, dry_run: bool) -> ExitCode:
+def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Progress, *, dry_run: bool) -> ExitCode:
     """Delete the captures that are in the lake whole, and say of every other one why it stays.
 
     Returns:
         PARTIAL when one stays that is not just still being written.
     """
     from omptool.lake.discharge import RUNNING, discharge
+    from omptool.sources.capture import CaptureSource
 
     code = ExitCode.OK
-    for capture in captures:
+    for capture in recordings:
         name = capture.label
+        if not isinstance(capture, CaptureSource):
+            diagnostics.note(f"kept {name}: it is no capture")
+            code = ExitCode.PARTIAL
+            continue
         if dry_run:
             diagnostics.note(f"would delete {name} if every row of it is in {lake}")
             continue
