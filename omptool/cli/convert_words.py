@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from omptool.cli import diagnostics, terminal
 
 if TYPE_CHECKING:
-    from omptool.lake.convert import ConvertReport
-    from omptool.sources.capture import CaptureSource
+    from omptool.lake.convert import ConvertReport, Recording
     from omptool.sources.source import Named
 
 
-def say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output: Path) -> None:
+def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Path) -> None:
     if not captures:
         diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
         return
@@ -92,9 +91,9 @@ def print_facts(facts: Mapping[str, object]) -> None:
         print_text(terminal.escape_lines(json.dumps(facts, separators=(",", ":")) + "\n"))
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, nouns: str = "") -> str:
     """A number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def size_text(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What `convert` does to a lake as it stands: `--remodel`, `--compact`, `--vacuum`, in this order."""
+"""What `convert` does once the rows are in the lake: `--delete-after`, `--remodel`, `--compact`, `--vacuum`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics
 from omptool.cli.convert_words import plural, print_facts, size_text
+from omptool.cli.exits import ExitCode
 from omptool.cli.narrow import timed
 from omptool.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omptool.lake.convert import Recording
     from omptool.model.plant import PlantModel
 
 
@@ -56,6 +60,37 @@ def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnosti
         _compact(lake, display, dry_run)
     if upkeep.vacuum:
         _vacuum(upkeep.keep, lake, dry_run)
+
+
+def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Progress, *, dry_run: bool) -> ExitCode:
+    """Delete the captures that are in the lake whole, and say of every other one why it stays.
+
+    Returns:
+        PARTIAL when one stays that is not just still being written.
+    """
+    from omptool.lake.discharge import RUNNING, discharge
+    from omptool.sources.capture import CaptureSource
+
+    code = ExitCode.OK
+    for capture in recordings:
+        name = capture.label
+        if not isinstance(capture, CaptureSource):
+            diagnostics.note(f"kept {name}: it is no capture")
+            code = ExitCode.PARTIAL
+            continue
+        if dry_run:
+            diagnostics.note(f"would delete {name} if every row of it is in {lake}")
+            continue
+        display.update([f"holding {name} against {lake}"], {"source": name}, force=True)
+        why = discharge(capture.path, capture, lake)
+        display.clear()
+        print_facts({"step": "delete", "source": name, "deleted": not why, "reason": why or None})
+        if not why:
+            diagnostics.note(f"deleted {name}: {plural(capture.capture.rows, 'row')}, each found again in {lake}")
+            continue
+        diagnostics.note(f"kept {name}: {why}")
+        code = code if why == RUNNING else ExitCode.PARTIAL
+    return code
 
 
 def _remodel(lake: Path, plant: PlantModel | None, display: diagnostics.Progress, dry_run: bool) -> None:
@@ -107,18 +142,22 @@ def _compact(lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
     )
 
 
+KEEP_TEXT = "7d"
+
+
 def _vacuum(keep: str | None, lake: Path, dry_run: bool) -> None:
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from omptool.lake.vacuum import KEEP, vacuum
     from omptool.model.times import parse_duration
 
-    age = KEEP if keep is None else timed("--keep", parse_duration, keep)
+    nothing = keep in ("0", "0s")  # which is no duration elsewhere
+    age = timedelta(0) if nothing else KEEP if keep is None else timed("--keep", parse_duration, keep)
     report = vacuum(lake, keep=age, now=datetime.now(UTC), dry_run=dry_run)
     if not dry_run:
         print_facts({"step": "vacuum", **asdict(report)})
     would = "would remove" if dry_run else "removed"
     diagnostics.note(
-        f"{lake}: {would} {plural(report.files, 'file')}, {size_text(report.size)}, that no version of the last"
-        f" {keep or f'{KEEP.days}d'} needs"
+        f"{lake}: {would} {plural(report.files, 'file')}, {size_text(report.size)}, that"
+        f" {'the newest version does not need' if nothing else f'no version of the last {keep or KEEP_TEXT} needs'}"
     )

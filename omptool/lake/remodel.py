@@ -1,7 +1,8 @@
 """A changed plant model → new site, area, line, machine and tag for the rows that are in the lake already.
 
 Nodes are placed exactly as when captures are read: by the model, and by what the servers and settings said, which the
-lake keeps in its table `servers`. Only files with rows that move or are renamed are rewritten, those of a table in one
+lake keeps in its table `servers`. Of imports it has nothing there: where no rule speaks of their nodes, they stay where
+the import put them. Only files with rows that move or are renamed are rewritten, those of a table in one
 commit; `telemetry` last, and the model after it, so that a killed run is simply run again.
 """
 
@@ -16,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from omptool.errors import LakeError
 from omptool.lake import layout, order
 from omptool.lake.compact import TIMED, read
 from omptool.lake.irregular import Irregular, Watched
@@ -24,7 +24,9 @@ from omptool.lake.runs import Sorter
 from omptool.lake.small import all_rows
 from omptool.lake.staging import Staging, exclusive
 from omptool.lake.table import Entry, Table
+from omptool.lake.words import whole
 from omptool.model.nodes import Node
+from omptool.model.path import split
 from omptool.model.plant import Place, PlantModel, ServerPlace, places
 
 _NAMES = ("site", "area", "line", "machine", "tag")
@@ -57,7 +59,7 @@ def remodel(
     Raises:
         Busy: another omptool writes to this lake.
         DiskFull: no space; the lake is as it was, or some of its tables are done.
-        LakeError: it does not say how its nodes were placed, or cannot be read.
+        LakeError: it cannot be read.
     """
     started = time.monotonic()
     report = RemodelReport()
@@ -82,21 +84,19 @@ class _Known(NamedTuple):
 class Placing:
     """Where the nodes of a lake stand by a model."""
 
-    def __init__(self, lake: Path, plant: PlantModel | None) -> None:
+    def __init__(self, lake: Path, plant: PlantModel) -> None:
         self._plant = plant
         self._known = _servers(lake)
         self._paths = {(row["server"], row["node_id"]): row["path"] for row in all_rows(Table(lake, "nodes"))}
         paths: dict[str, set[str]] = {}
         for (server, _), path in self._paths.items():
             paths.setdefault(server, set()).add(path)
-        self._places = {server: self._found(server, sorted(those)) for server, those in paths.items()}
+        self._places: dict[str, dict[str, Place | None]] = {
+            server: self._found(server, sorted(those)) for server, those in paths.items()
+        }
 
     def place(self, row: Mapping[str, Any]) -> Place:
-        """Of a row with `server`, `node_id` and, where its table has it, `path`.
-
-        Raises:
-            LakeError: nothing is known of its server.
-        """
+        """Of a row with `server`, `node_id`, its names of places and, where its table has it, `path`."""
         server, node_id = row["server"], row["node_id"]
         path = row["path"] if "path" in row else self._paths.get((server, node_id), "")
         if not path and (server, node_id) not in self._paths:
@@ -104,22 +104,26 @@ class Placing:
         places_of_server = self._places.setdefault(server, {})
         if path not in places_of_server:
             places_of_server |= self._found(server, [path])
-        return places_of_server[path]
+        return places_of_server[path] or Place(
+            row["site"], row.get("area"), row.get("line"), row["machine"], row.get("tag", "")
+        )
 
-    def _found(self, server: str, paths: Sequence[str]) -> dict[str, Place]:
-        """Path → place; that is all a place depends on."""
+    def _found(self, server: str, paths: Sequence[str]) -> dict[str, Place | None]:
+        """Path → place; that is all a place depends on. None where nobody says anything."""
         known = self._known.get(server)
-        if known is None:
-            raise LakeError(
-                f"the lake does not say how the nodes of {server} were placed", "convert the captures into a new lake"
-            )
         equipment = [
             Node(f"e {at}", at, name or "", equipment=level, equipment_name=name)
-            for at, (level, name) in known.equipment.items()
+            for at, (level, name) in (known.equipment if known else {}).items()
         ]
-        nodes = [Node(f"p {path}", path, path) for path in paths]
-        found = places(server, [*equipment, *nodes], self._plant, known.settings, known.name)
-        return {path: found[f"p {path}"] for path in paths}
+        wanted = [path for path in paths if known is not None or self._is_ruled(server, path)]
+        nodes = [Node(f"p {path}", path, path) for path in wanted]
+        settings, name = (known.settings, known.name) if known else (None, None)
+        found = places(server, [*equipment, *nodes], self._plant, settings, name)
+        return {path: found.get(f"p {path}") for path in paths}
+
+    def _is_ruled(self, server: str, path: str) -> bool:
+        names = split(path)
+        return any(rule.server in (None, server) and rule.path.find(names) for rule in self._plant.rules)
 
 
 def _servers(lake: Path) -> dict[str, _Known]:
@@ -169,7 +173,7 @@ def _timed(
             if _is_other(entry, view, placing):
                 changed.append(entry)
                 for part in read(entry.path, view):
-                    for site, rows in _placed(part, placing, view).items():
+                    for site, rows in _placed(part, placing, entry.values["site"]).items():
                         sorter.add((site, entry.values["date"]), rows)
             on_progress(view, number, len(entries))
         if not changed:
@@ -188,10 +192,9 @@ def _is_other(entry: Entry, view: str, placing: Placing) -> bool:
     """Whether a file holds a row that stands elsewhere now."""
     for part in read(entry.path, view, _columns(view)):
         distinct = part.group_by(part.schema.names).aggregate([])
-        for row in distinct.to_pylist():
+        for found in distinct.to_pylist():
+            row = found | {"site": entry.values["site"]}
             place = placing.place(row)
-            if place.site != entry.values["site"]:
-                return True
             if any(row[name] != value for name, value in place._asdict().items() if name in row):
                 return True
     return False
@@ -202,12 +205,13 @@ def _columns(view: str) -> list[str]:
     return [name for name in layout.file_schema(view).names if name in names]
 
 
-def _placed(table: pa.Table, placing: Placing, view: str) -> dict[str, pa.Table]:
+def _placed(table: pa.Table, placing: Placing, old_site: str) -> dict[str, pa.Table]:
     """The rows with their new places, by site."""
-    keys = [name for name in ("server", "node_id", "path") if name in table.schema.names]
+    keys = [name for name in ("server", "node_id", "path", *_NAMES) if name in table.schema.names]
     codes = _codes(table, keys)
     _, firsts, positions = np.unique(codes, return_index=True, return_inverse=True)
-    found = [placing.place(row) for row in table.select(keys).take(pa.array(firsts)).to_pylist()]
+    rows = table.select(keys).take(pa.array(firsts)).to_pylist()
+    found = [placing.place(row | {"site": old_site}) for row in rows]
     for name in _NAMES:
         if name in table.schema.names:
             words = pa.array([getattr(place, name) for place in found], pa.string())
@@ -220,8 +224,11 @@ def _placed(table: pa.Table, placing: Placing, view: str) -> dict[str, pa.Table]
 
 
 def _codes(table: pa.Table, keys: Sequence[str]) -> order.Ints:
+    """A number per row that is the same where all of these columns are."""
     codes: order.Ints = np.zeros(table.num_rows, np.int64)
     for key in keys:
-        ranks = order.ranks(table[key])
-        codes = codes * (int(ranks.max(initial=0)) + 1) + ranks
+        column = whole(table[key])
+        missing = len(column.dictionary)
+        mine = column.indices.fill_null(missing).to_numpy(zero_copy_only=False)
+        codes = np.unique(codes * (missing + 1) + mine, return_inverse=True)[1].astype(np.int64)
     return codes

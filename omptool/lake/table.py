@@ -12,12 +12,13 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
@@ -193,6 +194,14 @@ class Table:
         actions: Any = pa.table(self._delta.get_add_actions(flatten=True))
         return sum(count or 0 for count in actions["num_records"].to_pylist())
 
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """Earliest and latest time of a row, as far as the log has them."""
+        actions: Any = None if self._delta is None else pa.table(self._delta.get_add_actions(flatten=True))
+        if actions is None or "min.time" not in actions.schema.names or not actions.num_rows:
+            return None, None
+        first, last = pc.min(actions["min.time"]).as_py(), pc.max(actions["max.time"]).as_py()
+        return (None, None) if first is None or last is None else (_utc(first), _utc(last))
+
     def committed_at(self) -> datetime | None:
         """When the open version was committed."""
         if self._delta is None:
@@ -286,6 +295,10 @@ def stored_plant(lake: Path) -> PlantModel | None:
     """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
     text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
     return PlantModel.parse(text, f"plant model of {lake}") if text else None
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _text(moment: datetime) -> str:

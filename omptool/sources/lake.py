@@ -56,6 +56,11 @@ class LakeSource:
         """The version of each table that the lake has."""
         return {view: table.version for view, table in self._tables.items()}
 
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The tables at this version."""
+        return self._tables
+
     def views(self) -> Mapping[str, Scannable]:
         return {
             view: Files(

@@ -32,7 +32,7 @@ from recordings import FakeRecording, gap, telemetry
 from omptool.errors import Busy
 from omptool.lake import runs
 from omptool.lake.convert import convert
-runs.WAITING_ROWS = 4096
+runs.WAITING_ROWS, runs.MERGE_ROWS, runs.RUN_BATCH = 4096, 2048, 256
 name, rows = sys.argv[3], int(sys.argv[4])
 if name == "compact":
     runs.WAITING_ROWS = 1024

@@ -88,6 +88,7 @@ def test_a_single_file_that_repeats_rows_is_rewritten(tmp_path: Path) -> None:
 def test_large_partitions_are_compacted_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("omptool.lake.runs.WAITING_ROWS", 64)
     monkeypatch.setattr("omptool.lake.runs.MERGE_ROWS", 64)
+    monkeypatch.setattr("omptool.lake.runs.RUN_BATCH", 8)
     monkeypatch.setattr(compaction, "COMMIT_ROWS", 100)
     lake = tmp_path / "lake"
     data = grown(lake)
@@ -215,8 +216,12 @@ def test_a_remodelled_lake_goes_on(tmp_path: Path) -> None:
     assert compact(lake).files == 2
 
 
-def test_a_lake_that_does_not_say_how_nodes_were_placed_is_not_remodelled(tmp_path: Path) -> None:
+def test_rows_of_which_nobody_says_anything_stay_where_the_import_put_them(tmp_path: Path) -> None:
     lake = tmp_path / "lake"
-    convert([FakeRecording("c1", telemetry("c1", 0, 5))], lake)
-    with pytest.raises(LakeError, match="does not say how the nodes of urn:test:server were placed"):
-        remodel(lake, PlantModel.parse(""))
+    convert([FakeRecording("c1", telemetry("c1", 0, 50))], lake)
+    assert remodel(lake, PlantModel.parse("")).files == 0
+    ruled = PlantModel.parse('[[machine]]\npath = "Line/Press1"\nsite = "007"\nname = "P"\n')
+    assert remodel(lake, ruled).nodes == 2
+    found = {(row["site"], row["machine"], row["tag"]) for row in stored(lake).to_pylist()}
+    other = {("plant", f"Press{n // 2}", f"Tag{n}") for n in (0, 1, 4)}
+    assert found == other | {("007", "P", "Tag2"), ("007", "P", "Tag3")}
