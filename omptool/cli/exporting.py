@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omptool.cli import diagnostics, terminal
+from omptool.cli import diagnostics, importing, terminal
 from omptool.cli.diagnostics import typed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def format_of(format: str | None, output: Path) -> str | None:
 
 def export(named: Sequence[Named], output: Path, format: str, force: bool, display: diagnostics.Progress) -> int:
     """Write the telemetry of the sources; returns how many rows have no place in the format."""
+    check_telemetry(named)
     from omptool.cli.convert_words import plural
     from omptool.cli.output import emit, print_text
     from omptool.sql.engine import LocalEngine
@@ -55,3 +56,10 @@ def export(named: Sequence[Named], output: Path, format: str, force: bool, displ
         print_text(json.dumps(facts, separators=(",", ":")) + "\n")
     diagnostics.note(f"{plural(count - left, 'row')} → {typed(output)}, {format}, in {seconds:.1f} s")
     return left
+
+
+def check_telemetry(named: Sequence[Named]) -> None:
+    """Refuse tables of another kind."""
+    for entry in named:
+        if not entry.source.has_telemetry:
+            raise importing.no_telemetry(entry.source)

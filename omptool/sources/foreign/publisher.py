@@ -255,10 +255,10 @@ def _variant(found: Mapping[str, Any], kind: str | None) -> tuple[Any, str | Non
 
 
 def _kind(found: Any) -> str | None:
-    """The name of a built-in type given by number or name; abstract ones say nothing."""
+    """The name of a built-in type given by number or name; abstract ones and containers say nothing."""
     if isinstance(found, str):
-        return found if found in BuiltinType.__members__ else None
-    if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= BuiltinType.DiagnosticInfo:
+        found = BuiltinType[found] if found in BuiltinType.__members__ else 0
+    if isinstance(found, int) and not isinstance(found, bool) and 0 < found < BuiltinType.ExtensionObject:
         return BuiltinType(found).name
     return None
 
