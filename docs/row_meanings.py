@@ -152,6 +152,10 @@ CONVERT = {
     "files": "Data files added, over all tables.",
     "bytes": "Their size.",
     "seconds": "How long it took.",
+    "clock_suspect": "Added rows stamped before 2000 or more than an hour after receipt; filed by the date of receipt.",
+    "late": "Added live rows received more than an hour after their time.",
+    "out_of_order": "Added rows whose time lies before that of a row of the same node that came earlier.",
+    "duplicates": "Added rows equal to another one of the same run in all but how they came.",
 }
 
 DEMO = {

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError
+from omptool.model.nodes import HISTORY_READ
 from omptool.opcua.history import read_raw
 from omptool.protocol.columns import ItemColumns
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from omptool.capture.store import RecordingStore
     from omptool.model.nodes import Node
     from omptool.opcua.session import Session
-
-HISTORY_READ = 4
-"""Bit of AccessLevel (Part 3, 8.57): the server has a history of the value, and this user may read it."""
 
 NO_HISTORY = "the server keeps no history of it"
 

@@ -106,20 +106,49 @@ def telemetry_of(
         context: all nodes known, for places (C5); those of `nodes` need not be repeated.
         kept: counts structures that stay bytes.
     """
-    monitored = [MonitoredNode(node, handle, server.server, receive_time_ns) for handle, node in enumerate(nodes, 1)]
-    known = {node.node_id for node in nodes}
-    around = [MonitoredNode(node, 0, server.server, 0) for node in context if node.node_id not in known]
-    directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant, kept=kept)
-    batch = encode_items(
-        columns,
-        nodes=columns.client_handle + np.uint32(1),
-        receive_time=receive_time_ns,
-        receive_mono=0,
-        sequence=0,
-        sub=0,
-        flags=int(Flag.POLLED),
-    )
-    return _telemetry(batch, np.arange(1, batch.num_rows + 1), "", directory, dictionary=False)
+    answers = Answers(server, nodes, since_ns=receive_time_ns, context=context, plant=plant, kept=kept)
+    return answers.rows(columns, columns.client_handle + np.uint32(1), receive_time_ns, Flag.POLLED)
+
+
+class Answers:
+    """What a server answers when it is asked, as rows of `telemetry` without a capture: capture empty, seq from 1.
+
+    Args:
+        since_ns: since when the nodes are described so, Unix nanoseconds.
+        context, plant, kept: as in `telemetry_of`.
+    """
+
+    def __init__(
+        self,
+        server: ServerIdentity,
+        nodes: Sequence[Node],
+        *,
+        since_ns: int,
+        context: Sequence[Node] = (),
+        plant: PlantModel | None = None,
+        kept: Kept | None = None,
+    ) -> None:
+        monitored = [MonitoredNode(node, handle, server.server, since_ns) for handle, node in enumerate(nodes, 1)]
+        known = {node.node_id for node in nodes}
+        around = [MonitoredNode(node, 0, server.server, 0) for node in context if node.node_id not in known]
+        self._directory = NodeDirectory([NodeTable("", server, (*monitored, *around))], plant, kept=kept)
+        self._seq = 1
+
+    def rows(
+        self, columns: ItemColumns, handles: npt.NDArray[np.uint32] | int, receive_time_ns: int, flag: Flag
+    ) -> pa.RecordBatch:
+        """The next rows; `handles` are the numbers of their nodes, from 1."""
+        batch = encode_items(
+            columns,
+            nodes=handles,
+            receive_time=receive_time_ns,
+            receive_mono=0,
+            sequence=0,
+            sub=0,
+            flags=int(flag),
+        )
+        first, self._seq = self._seq, self._seq + batch.num_rows
+        return _telemetry(batch, np.arange(first, self._seq), "", self._directory, dictionary=False)
 
 
 def journal(capture: Capture) -> pa.Table:

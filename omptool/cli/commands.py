@@ -22,7 +22,7 @@ COMMANDS = {
     "doctor": "Walk the way to a server step by step: say where it ends, why, and what to do; then measure the server.",
     "browse": "List every node below Objects with its type, unit, range and place in the plant.",
     "diff": "Say what changed between two address spaces: nodes, NodeIds, paths, types, units, ranges.",
-    "read": "Read the current values of nodes, with status and both times.",
+    "read": "Read the current values of nodes, or those that the server kept, with status and both times.",
     "watch": "Show values with unit, status, age and course, and go on as they change.",
     "capture": "Record the values that servers send, until you stop it.",
     "info": "Say what a capture holds.",

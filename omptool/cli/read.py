@@ -1,8 +1,10 @@
-"""`omptool read`: current values of named nodes."""
+"""`omptool read`: values of named nodes, current ones or those that the server kept."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,12 +15,17 @@ from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
     AcceptOption,
     ConfigOption,
+    EndOption,
     ForceOption,
     FormatOption,
     OutputOption,
     PasswordFileOption,
     PlantOption,
+    ProgressMode,
+    ProgressOption,
     SecurityOption,
+    SelectOption,
+    StartOption,
     TimeoutOption,
     TrustFirstOption,
     TzOption,
@@ -29,22 +36,52 @@ from omptool.cli.options import (
 from omptool.cli.output import Rows, choose_format, emit, refuse_existing
 from omptool.cli.shortvalue import short_value
 from omptool.cli.signals import run_async
+from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from omptool.errors import OmptoolError
+    from omptool.capture.nodetable import ServerIdentity
+    from omptool.cli.read_nodes import Chosen
     from omptool.model.nodes import Node
+    from omptool.model.plant import PlantModel
     from omptool.opcua.session import Session
-    from omptool.protocol.wire import WireNodeId
 
 SHOWN = ("path", "value", "status_name", "time", "type")
+OF_THE_PAST = ("time", "path", "value", "status_name", "type")
 """What a person looks at."""
 
 
 def read(
     server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
-    nodes: Annotated[list[str], typer.Argument(help="Paths or NodeIds.", metavar="NODE")],
+    nodes: Annotated[list[str] | None, typer.Argument(help="Paths or NodeIds.", metavar="[NODE]...")] = None,
+    select: SelectOption = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Values that the server kept, not the current ones.")
+    ] = False,
+    start: StartOption = None,
+    end: EndOption = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-n",
+            help="At most so many values of each node; without --start the newest, the last one first.",
+            metavar="N",
+            min=1,
+        ),
+    ] = None,
+    bounds: Annotated[bool, typer.Option("--bounds", help="Also the values just beside the window.")] = False,
+    aggregate: Annotated[
+        str | None,
+        typer.Option("--aggregate", help="Have the server compute this: Average, Maximum, Count, …", metavar="NAME"),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            "--every", help="One value of --aggregate per 10s, 1h, … Default: one in all.", metavar="DURATION"
+        ),
+    ] = None,
     plant: PlantOption = None,
     security: SecurityOption = None,
     user: UserOption = None,
@@ -56,104 +93,133 @@ def read(
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     tz: TzOption = None,
+    progress: ProgressOption = ProgressMode.AUTO,
     format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
 ) -> ExitCode:
-    """Read the current values of nodes, with status and both times.
+    """Read the current values of nodes, or those that the server kept, with status and both times.
 
     A NODE is a path as browse shows it, or a NodeId: nsu=URI;s=NAME, ns=2;i=5, i=2258. What the server does not have is
     said on stderr; the others are still read, and the exit code is 1.
+
+    With --history the values of the past: the last hour unless --start says otherwise, with --limit alone the newest.
+    A history that is not whole is said, and the exit code is 3.
 
     \b
     Examples:
       omptool read opc.tcp://10.1.4.7:4840 Leipzig/Hall2/Line1/Press7/Speed
       omptool read press7 i=2258 --format json
       omptool read press7 'nsu=urn:plant;s=Press7.Speed' 'nsu=urn:plant;s=Press7.State'
-    """
+      omptool read press7 --select '**/Temperature*' --history --start -8h -o temperatures.parquet
+      omptool read press7 Line1/Press7/Speed --history --start today --aggregate Average --every 10m
+    """  # fmt: skip
     access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     chosen = settings.server(settings.load(config), server, access)
-    from omptool.opcua import locate
-
-    for text in nodes:
-        locate.check(text)
+    _check(nodes, select)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)
     model = settings.plant(plant)
     zone = settings.zone_name(tz, model)
+    from omptool.cli import read_history
+
+    if history:
+        wanted = read_history.window(
+            start, end, limit=limit, bounds=bounds, aggregate=aggregate, every=every, zone=zone
+        )
+    else:
+        read_history.unwanted(start=start, end=end, limit=limit, bounds=bounds, aggregate=aggregate, every=every)
+        wanted = None
+    form = _Form(format, output, force, zone)
 
     async def work() -> ExitCode:
         from omptool.capture.nodetable import ServerIdentity
-        from omptool.cli import noderows
-        from omptool.opcua.around import look_around
+        from omptool.cli.read_nodes import choose
         from omptool.opcua.session import connect
 
         async with connect(chosen, timeout_s=timeout) as session:
-            asked = await _resolve(session, nodes)
-            around = await look_around(session, asked.nodes)
+            found = await choose(session, nodes or (), select or ())
             identity = ServerIdentity.of(chosen, session)
-            rows = await noderows.read_telemetry(session, identity, around.nodes, around.context, model)
-            present, absent = _without_value(rows, around.nodes)
-            problems = [*asked.problems, *[await _absent(session, node, code) for node, code in absent]]
-        table = noderows.with_status_name(rows.filter(present))
-        if len(table) and format is None and output is None and choose_format(format, output) == "table":
-            emit(_shown(table), tz=zone)
-        elif len(table):
-            emit(table, format=format, output=output, force=force, tz=zone)
-        for problem in problems:
+            if wanted is None:
+                return await _now(session, identity, found, model, form)
+            with diagnostics.Progress(progress.value) as bar:
+                code = await read_history.read(session, identity, found, wanted, model, form.history, bar)
+        for problem in found.problems:
             diagnostics.error(problem.message, problem.hint)
-        return ExitCode.FAILED if problems else ExitCode.OK
+        return ExitCode.FAILED if found.problems else code
 
     return run_async(work)
 
 
+def _check(nodes: list[str] | None, select: list[str] | None) -> None:
+    """Find what is malformed before anyone connects."""
+    from omptool.model.path import Glob
+    from omptool.opcua import locate
+
+    if not nodes and not select:
+        raise UsageError(
+            "no node is named", "name one, as  Line1/Press7/Speed  or  i=2258,  or several by  --select '**/Speed'"
+        )
+    for text in nodes or ():
+        locate.check(text)
+    for pattern in select or ():
+        Glob(pattern)
+
+
+async def _now(
+    session: Session, identity: ServerIdentity, found: Chosen, model: PlantModel | None, form: _Form
+) -> ExitCode:
+    from omptool.cli import noderows
+    from omptool.cli.read_nodes import absent
+
+    rows = await noderows.read_telemetry(session, identity, found.nodes, found.context, model)
+    present, missing = _without_value(rows, found.nodes)
+    problems = [*found.problems, *[await absent(session, node, code) for node, code in missing]]
+    table = noderows.with_status_name(rows.filter(present))
+    if len(table):
+        form.current(table)
+    for problem in problems:
+        diagnostics.error(problem.message, problem.hint)
+    return ExitCode.FAILED if problems else ExitCode.OK
+
+
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    nodes: list[WireNodeId]
-    problems: list[OmptoolError]
+class _Form:
+    """How rows are written."""
+
+    format: str | None
+    output: Path | None
+    force: bool
+    tz: str | None
+
+    def current(self, rows: pa.Table) -> None:
+        if self._is_for_people:
+            emit(Rows(SHOWN, _shown(rows.to_batches())), tz=self.tz)
+        else:
+            emit(rows, format=self.format, output=self.output, force=self.force, tz=self.tz)
+
+    def history(self, rows: pa.RecordBatchReader) -> None:
+        if self._is_for_people:
+            moved = ((row[3], *row[:3], *row[4:]) for row in _shown(rows))
+            emit(Rows(OF_THE_PAST, moved), tz=self.tz)
+        else:
+            emit(rows, format=self.format, output=self.output, force=self.force, tz=self.tz)
+
+    @property
+    def _is_for_people(self) -> bool:
+        return self.format is None and self.output is None and choose_format(None, None) == "table"
 
 
-async def _resolve(session: Session, texts: list[str]) -> _Asked:
-    """The nodes that the arguments name; a path that leads nowhere leaves the others alone."""
-    from omptool.errors import NotFound
-    from omptool.opcua.locate import resolve
-
-    found: dict[WireNodeId, None] = {}
-    problems: list[OmptoolError] = []
-    for text in texts:
-        try:
-            nodes = await resolve(session, text)
-        except NotFound as error:
-            problems.append(error)
-            continue
-        if text.startswith("ns=") and (known_as := nodes[0].to_text(session.namespaces)) != text:
-            diagnostics.note(f"note: {text} is {known_as} today; a namespace index may change when the server restarts")
-        found |= dict.fromkeys(nodes)
-    return _Asked(list(found), problems)
+_CELLS = ("path", "node_id", "type", "value", "value_exact", "value_text", "value_list", "unit", "status_name", "time")
 
 
-def _shown(table: pa.Table) -> Rows:
-    names = (
-        "path",
-        "node_id",
-        "type",
-        "value",
-        "value_exact",
-        "value_text",
-        "value_list",
-        "unit",
-        "status_name",
-        "time",
-    )
-    return Rows(
-        SHOWN,
-        [
-            (path or node_id, short_value(kind, value, exact, text, listed, unit), status_name, moment, kind)
-            for path, node_id, kind, value, exact, text, listed, unit, status_name, moment in zip(
-                *(table.column(name).to_pylist() for name in names), strict=True
-            )
-        ],
-    )
+def _shown(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[object, ...]]:
+    """Cells of `SHOWN`."""
+    for batch in batches:
+        columns = (batch.column(name).to_pylist() for name in _CELLS)
+        for path, node_id, kind, value, exact, text, listed, unit, status_name, moment in zip(*columns, strict=True):
+            shown = short_value(kind, value, exact, text, listed, unit)
+            yield path or node_id, shown, status_name, moment, kind
 
 
 def _without_value(rows: pa.RecordBatch, nodes: list[Node]) -> tuple[pa.Array, list[tuple[Node, int]]]:
@@ -166,22 +232,3 @@ def _without_value(rows: pa.RecordBatch, nodes: list[Node]) -> tuple[pa.Array, l
     codes = rows.column("status").to_pylist()
     present = pa.array([code not in no_answer for code in codes], pa.bool_())
     return present, [(node, code) for node, code in zip(nodes, codes, strict=True) if code in no_answer]
-
-
-async def _absent(session: Session, node: Node, code: int) -> OmptoolError:
-    from omptool.errors import NotFound
-    from omptool.model import status
-    from omptool.model.nearest import nearest
-    from omptool.opcua.crawl import crawl
-
-    if node.node_class not in ("", "Variable", "VariableType") and status.name(code) == "BadAttributeIdInvalid":
-        place = node.path or node.node_id
-        article = "an" if node.node_class[0] in "AEIOU" else "a"
-        return NotFound(
-            f"{place} is {article} {node.node_class} and has no value",
-            f"read what is below it:  omptool browse {session.url} --root '{node.path or node.node_id}' --values",
-        )
-    near = nearest(node.node_id, [known.node_id for known in await crawl(session)])
-    look = f"see what is there:  omptool browse {session.url}"
-    hint = "\n".join(["nearest:", *(f"  {node_id}" for node_id in near)]) if near else look
-    return NotFound(f"{session.url} has no node {node.node_id} ({status.name(code)})", hint)

@@ -18,9 +18,9 @@ class Filter:
     """What to keep of a view: `nodes` are (server, node_id), `servers` names, None = all; windows are [start, end)."""
 
     view: str
-    start: datetime | None
-    end: datetime | None
-    nodes: set[tuple[str, str]] | None
+    start: datetime | None = None
+    end: datetime | None = None
+    nodes: set[tuple[str, str]] | None = None
     servers: set[str] | None = None
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -8,7 +8,7 @@ rows of a lake, and never writes into a capture.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from omptool.errors import OutputExists
 from omptool.lake import layout, order, partitions
+from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_nodes
 from omptool.lake.staging import Staging
@@ -59,7 +60,7 @@ class ConvertReport:
     Attributes:
         rows: telemetry rows added; 0 means up to date.
         files: data files added, over all tables; `size` their bytes.
-        clock_suspect: added rows with stamps before 2000 or more than an hour after receipt, filed by receive date.
+        irregular: how many of the added rows are late, out of order, twice, or of a clock that cannot be right.
         plant_changed: the plant model differs from the one that earlier rows of the lake were named by.
     """
 
@@ -67,7 +68,7 @@ class ConvertReport:
     files: int
     size: int
     seconds: float
-    clock_suspect: int
+    irregular: Irregular
     plant_changed: bool
 
 
@@ -149,7 +150,8 @@ class _Conversion:
         self._tables = {view: Table(lake, view) for view in VIEWS}
         self._done: dict[str, dict[str, int]] = {view: {} for view in VIEWS}
         self._replaced: list[str] = []
-        self._rows = self._files = self._size = self._suspect = 0
+        self._rows = self._files = self._size = 0
+        self._irregular = Irregular()
         self._plant = plant
         known = self._tables["telemetry"].properties()
         self._tables["telemetry"].check_format()
@@ -188,7 +190,7 @@ class _Conversion:
                 self._tables[view].append(files, self._done[view])
 
     def report(self, seconds: float) -> ConvertReport:
-        return ConvertReport(self._rows, self._files, self._size, seconds, self._suspect, self._plant_changed)
+        return ConvertReport(self._rows, self._files, self._size, seconds, self._irregular, self._plant_changed)
 
     def _telemetry(self) -> Iterator[pa.Table]:
         table = self._tables["telemetry"]
@@ -197,10 +199,15 @@ class _Conversion:
             done = table.done(recording.id)
             if recording.last_seq <= done:
                 continue
+            before = self._rows
             for batch in recording.telemetry(done):
                 self._rows += batch.num_rows
                 yield order.compact(batch)
                 self._on_progress(Progress(recording.label, self._rows, total))
+            account = layout.ROWS_OF + recording.id
+            counted = table.done(account)
+            if counted or not done:  # an early omptool did not count
+                self._done["telemetry"][account] = counted + self._rows - before
             self._done["telemetry"][recording.id] = recording.last_seq
 
     def _after_seq(self, view: str) -> Iterator[pa.Table]:
@@ -215,22 +222,37 @@ class _Conversion:
     def _write_timed(self, view: str, tables: Iterator[pa.Table]) -> None:
         """Write rows that have a time: split by (site, date), sorted."""
         sorter = Sorter(self._staging.folder)
-        suspect = 0
+        irregular = Irregular()
         for table in tables:
-            suspect += partitions.suspects(table)
-            for key, part in partitions.split(table):
+            filed = partitions.file(table)
+            irregular.clock_suspect += filed.suspect
+            irregular.late += filed.late
+            for key, part in filed.split():
                 sorter.add(key, part)
         for (site, date), parts in sorter.partitions():
-            self._add(view, {"site": site, "date": date}, parts)
-        if view == "telemetry" and suspect:
-            self._suspect = suspect
-            self._done[view][layout.CLOCK_SUSPECT] = self._tables[view].done(layout.CLOCK_SUSPECT) + suspect
+            values = {"site": site, "date": date}
+            if view == "telemetry":
+                watched = Watched(parts, irregular)
+                self._add(view, values, watched, watched.facts)
+            else:
+                self._add(view, values, parts)
+        if view == "telemetry":
+            self._irregular = irregular
+            if irregular.clock_suspect:
+                before = self._tables[view].done(layout.CLOCK_SUSPECT)
+                self._done[view][layout.CLOCK_SUSPECT] = before + irregular.clock_suspect
 
     def _write_plain(self, view: str, tables: Sequence[pa.Table]) -> None:
         if any(table.num_rows for table in tables):
             self._add(view, {}, iter(tables))
 
-    def _add(self, view: str, values: dict[str, str], tables: Iterator[pa.Table]) -> None:
-        file = self._staging.write(view, values, tables)
+    def _add(
+        self,
+        view: str,
+        values: dict[str, str],
+        tables: Iterable[pa.Table],
+        facts: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
+        file = self._staging.write(view, values, tables, facts)
         self._files += 1
         self._size += file.size

@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from omptool.errors import OutputExists
-from omptool.lake import order, parquet
+from omptool.lake import order, parquet, partitions
 from omptool.lake.convert import ConvertReport
-from omptool.lake.partitions import suspects
+from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.model.contracts import TELEMETRY
 from omptool.store import local
@@ -39,7 +39,8 @@ def write_file(
     started = time.monotonic()
     if target.is_dir() or (target.exists() and not force):
         raise OutputExists(f"{target} already exists", "add --force to replace it, or choose another name")
-    rows = suspect = 0
+    rows = 0
+    irregular = Irregular()
     with local.writing(target):
         local.make_folder(target.parent)
         aside = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".tmp", dir=target.parent))
@@ -48,14 +49,16 @@ def write_file(
             for batch in batches:
                 table = order.compact(batch)
                 rows += table.num_rows
-                suspect += suspects(table)
+                filed = partitions.file(table)
+                irregular.clock_suspect += filed.suspect
+                irregular.late += filed.late
                 sorter.add(None, table)
                 on_progress(rows)
             parts = (part for _, tables in sorter.partitions() for part in tables)
-            written = parquet.write(aside / "file", parts, TELEMETRY)
+            written = parquet.write(aside / "file", Watched(parts, irregular), TELEMETRY)
             if target.exists() and not force:
                 raise OutputExists(f"{target} has appeared meanwhile", "add --force to replace it")
             local.publish(aside / "file", target)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return ConvertReport(rows, 1, written.size, time.monotonic() - started, suspect, False)
+    return ConvertReport(rows, 1, written.size, time.monotonic() - started, irregular, False)

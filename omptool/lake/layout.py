@@ -7,6 +7,7 @@ only, no file is opened here.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +38,17 @@ PLANT_DIGEST_KEY = "omptool.plant_sha256"
 CLOCK_SUSPECT = "omptool.clock_suspect"
 """Application id whose transaction version is the number of clock-suspect rows in the table."""
 
+ROWS_OF = "omptool.rows:"
+"""Application id, with a capture's id behind it, whose transaction version is the number of its rows ever added."""
+
+DUPLICATES_OF = "omptool.duplicates:"
+"""The same of its rows that were removed because they repeat others."""
+
+DUPLICATES_KEY = "omptool.duplicates"
+"""In the metadata of a data file: how many of its rows repeat others in it; a file alone that says 0 is compact."""
+
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_CHECKSUM = re.compile(r"^part-.*-\d{5,}-([0-9a-f]{8})\.parquet$")
 _NULL_NAMES = frozenset({"__HIVE_DEFAULT_PARTITION__", "NULL", "null"})
 
 
@@ -54,6 +65,17 @@ def escape(value: str) -> str:
 def folder(values: Mapping[str, str]) -> str:
     """The folder of a partition below its table, `site=S/date=D`; empty for a table without partitions."""
     return "/".join(f"{column}={escape(value)}" for column, value in values.items())
+
+
+def file_name(run: str, number: int, checksum: int) -> str:
+    """The name of a data file; `checksum` is the CRC-32 of its bytes."""
+    return f"part-{run}-{number:05d}-{checksum:08x}.parquet"
+
+
+def checksum_in(name: str) -> int | None:
+    """The checksum that a file's name states; None of files that somebody else, or an early omptool, wrote."""
+    match = _CHECKSUM.search(name)
+    return None if match is None else int(match[1], 16)
 
 
 def table_path(lake: Path, view: str) -> Path:

@@ -6,7 +6,7 @@ measured as the smallest and fastest of the layouts tried, and readable by every
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,8 +43,14 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
     )
 
 
-def write(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Written:
-    """Write tables, already in order, to `path`; the caller syncs and names the file."""
+def write(
+    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, facts: Callable[[], Mapping[str, str]] = dict
+) -> Written:
+    """Write tables, already in order, to `path`; the caller syncs and names the file.
+
+    Args:
+        facts: asked when all rows are written; what the file's metadata shall say.
+    """
     stored = stored_schema(schema)
     written = Written()
     known: dict[str, tuple[str, str] | None] = {}
@@ -54,6 +60,7 @@ def write(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Written:
             writer.write_table(table, row_group_size=ROW_GROUP)
             written.rows += table.num_rows
             _widen(known, table)
+        writer.add_key_value_metadata(dict(facts()))
     written.size = path.stat().st_size
     written.stats = {name: bounds for name, bounds in known.items() if bounds is not None}
     return written

@@ -11,7 +11,7 @@ import json
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,18 @@ from omptool.model import bounded_json
 from omptool.store import local
 
 _MOVES = "moves.json"
+
+
+@contextlib.contextmanager
+def exclusive(lake: Path) -> Iterator[None]:
+    """Be the only omptool that writes to a lake that is there.
+
+    Raises:
+        Busy: another one does.
+        DiskFull, OutputFailed: what the operating system refuses while the block runs.
+    """
+    with local.writing(lake), local.lock(lake / layout.LOCK, str(lake)):
+        yield
 
 
 class Staging:
@@ -43,13 +55,22 @@ class Staging:
     def __exit__(self, *_: object) -> None:
         clean(self._lake)
 
-    def write(self, view: str, values: Mapping[str, str], tables: Iterable[pa.Table]) -> DataFile:
-        """Write one data file of a table's partition; it is synced when this returns, and not yet part of the lake."""
+    def write(
+        self,
+        view: str,
+        values: Mapping[str, str],
+        tables: Iterable[pa.Table],
+        facts: Callable[[], Mapping[str, str]] = dict,
+    ) -> DataFile:
+        """Write one data file of a table's partition; it is synced when this returns, and not yet part of the lake.
+
+        Its name ends in the checksum of its bytes, so that it can be verified wherever it is copied to.
+        """
         self._count += 1
-        name = f"part-{self._run}-{self._count:05d}.parquet"
-        aside = self.folder / name
-        written = parquet.write(aside, tables, layout.file_schema(view))
+        aside = self.folder / f"{self._count:05d}.parquet"
+        written = parquet.write(aside, tables, layout.file_schema(view), facts)
         local.sync_file(aside)
+        name = layout.file_name(self._run, self._count, local.checksum(aside))
         path = "/".join(filter(None, (layout.folder(values), name)))
         file = DataFile(path, written.size, written.rows, dict(values), written.stats)
         self._files.setdefault(view, []).append((aside, file))

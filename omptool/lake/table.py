@@ -22,7 +22,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from omptool.errors import LakeError
 from omptool.lake import layout
@@ -58,6 +58,22 @@ class DataFile:
             "nullCount": dict.fromkeys(self.stats, 0),
         }
         return AddAction(self.path, self.size, dict(self.values), time.time_ns() // 1_000_000, True, json.dumps(stats))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A data file of a version, as the log has it.
+
+    Attributes:
+        name: relative to the table's folder, as in the log; `path` absolute.
+        rows: as the log states them, None when it does not.
+    """
+
+    name: str
+    path: Path
+    size: int
+    rows: int | None
+    values: Mapping[str, str]
 
 
 class Table:
@@ -145,6 +161,25 @@ class Table:
         root = self.path.absolute()
         return [self._inside(root, unquote(path)) for path in actions["path"].to_pylist()]
 
+    def entries(self) -> list[Entry]:
+        """The data files of this version with what the log says of them, by name."""
+        if self._delta is None:
+            return []
+        actions: Any = pa.table(self._delta.get_add_actions(flatten=True))
+        root = self.path.absolute()
+        columns = layout.PARTITIONS[self.view]
+        found = [
+            Entry(
+                row["path"],
+                self._inside(root, unquote(row["path"])),
+                row["size_bytes"],
+                row.get("num_records"),
+                {column: str(row[f"partition.{column}"]) for column in columns},
+            )
+            for row in actions.to_pylist()
+        ]
+        return sorted(found, key=lambda entry: entry.name)
+
     def _inside(self, root: Path, name: str) -> Path:
         found = local.inside(root, name)
         if found is None:
@@ -205,12 +240,19 @@ class Table:
         """Like `append`, and remove the files of the partition `column` = `value` in the same commit."""
         self._commit(files, "overwrite", done, [(column, "=", value)])
 
+    def swap(self, removed: Sequence[Entry], files: Sequence[DataFile], done: Mapping[str, int]) -> None:
+        """Put `files` in the place of those `removed`, in one commit: readers see the ones or the others."""
+        now = time.time_ns() // 1_000_000
+        gone = [RemoveAction(entry.name, True, now, entry.size, dict(entry.values)) for entry in removed]
+        self._commit(files, "append", done, None, gone)
+
     def _commit(
         self,
         files: Sequence[DataFile],
         mode: str,
         done: Mapping[str, int],
         partition: list[tuple[str, str, str]] | None,
+        removed: Sequence[RemoveAction] = (),
     ) -> None:
         if self._delta is None:
             raise LakeError(f"{self.path} is no table")
@@ -220,7 +262,7 @@ class Table:
         )
         try:
             self._delta.create_write_transaction(
-                [file.action() for file in files],
+                [*removed, *(file.action() for file in files)],
                 mode,
                 Schema.from_arrow(layout.table_schema(self.view)),
                 list(layout.PARTITIONS[self.view]),

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
-from omptool.model.nodeid import Identifier
 from omptool.opcua.hooks import RawRequest as RawRequest
+from omptool.protocol.nodebytes import encode_node_id as encode_node_id
 
 _NULL_VIEW = struct.pack("<BBqI", 0, 0, 0, 0)
 """ViewDescription: null ViewId, no timestamp, version 0."""
 
 _ANY_CLASS, _ALL_FIELDS = 0, 63
-_RAW_DETAILS = 649
-"""Id of the binary encoding of ReadRawModifiedDetails."""
+_RAW_DETAILS, _PROCESSED_DETAILS = 649, 652
+"""Ids of the binary encodings of ReadRawModifiedDetails and ReadProcessedDetails."""
+
+_SERVERS_OWN = struct.pack("<??BB?", True, False, 0, 0, False)
+"""AggregateConfiguration: as the server is set up, so the rest does not count."""
+
+NO_TIME = 0
+"""DateTime.MinValue: this end of a history read is open."""
 
 _HISTORY_MIDDLE = struct.pack("<iHi", -1, 0, -1)
 """Behind the NodeId: no IndexRange, default DataEncoding."""
@@ -33,24 +38,7 @@ TIMESTAMPS_BOTH, TIMESTAMPS_NEITHER = 2, 3
 """TimestampsToReturn (Part 4, 7.40)."""
 
 
-def encode_node_id(namespace: int, identifier: Identifier) -> bytes:
-    """A NodeId in the shortest of the encodings of Part 6, 5.2.2.9."""
-    match identifier:
-        case int():
-            if namespace == 0 and identifier < 256:
-                return bytes((0, identifier))
-            if namespace < 256 and identifier < 65536:
-                return struct.pack("<BBH", 1, namespace, identifier)
-            return struct.pack("<BHI", 2, namespace, identifier)
-        case str():
-            text = identifier.encode()
-            return struct.pack("<BHi", 3, namespace, len(text)) + text
-        case UUID():
-            return struct.pack("<BH", 4, namespace) + identifier.bytes_le
-    return struct.pack("<BHi", 5, namespace, len(identifier)) + identifier
-
-
-def browse(nodes: Iterable[bytes], *, reference_type: bytes, max_references: int, inverse: bool = False) -> RawRequest:
+def browse(nodes: Sequence[bytes], *, reference_type: bytes, max_references: int, inverse: bool = False) -> RawRequest:
     """References of `reference_type` and its subtypes, to nodes of any class, with everything about each.
 
     Args:
@@ -59,8 +47,8 @@ def browse(nodes: Iterable[bytes], *, reference_type: bytes, max_references: int
         inverse: towards the parents.
     """
     tail = struct.pack("<i", inverse) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
-    items = [node + tail for node in nodes]
-    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", max_references, len(items)), *items)))
+    head = _NULL_VIEW + struct.pack("<Ii", max_references, len(nodes))
+    return RawRequest(BROWSE, head + _each(nodes, tail))
 
 
 def browse_next(continuation_points: Sequence[bytes], *, release: bool = False) -> RawRequest:
@@ -75,21 +63,55 @@ def read(items: Iterable[tuple[bytes, int]], *, timestamps: int = TIMESTAMPS_NEI
     return RawRequest(READ, struct.pack("<dii", 0.0, timestamps, len(encoded)) + b"".join(encoded))
 
 
-def history_read(
-    nodes: Iterable[tuple[bytes, bytes]], start_ticks: int, end_ticks: int, *, values: int, release: bool = False
-) -> RawRequest:
-    """Raw values in [start, end] and the ones that bound them, both timestamps (Part 11, 6.4.3).
+def read_attribute(nodes: Sequence[bytes], attribute: int, *, timestamps: int = TIMESTAMPS_NEITHER) -> RawRequest:
+    """One attribute of many nodes, by their encoded NodeIds."""
+    head = struct.pack("<dii", 0.0, timestamps, len(nodes))
+    return RawRequest(READ, head + _each(nodes, struct.pack("<I", attribute) + _READ_TAIL))
+
+
+def _each(nodes: Sequence[bytes], tail: bytes) -> bytes:
+    """Every node with `tail` behind it."""
+    return tail.join((*nodes, b"")) if nodes else b""
+
+
+def raw_details(start_ticks: int, end_ticks: int, *, values: int, bounds: bool) -> bytes:
+    """Raw values in [start, end) (Part 11, 6.4.3).
+
+    Args:
+        start_ticks: `NO_TIME` asks for the last `values` before end, the newest first.
+        values: most per node and answer.
+        bounds: also the values that lie beside the window.
+    """
+    return _extension(_RAW_DETAILS, struct.pack("<?qqI?", False, start_ticks, end_ticks, values, bounds))
+
+
+def processed_details(start_ticks: int, end_ticks: int, *, interval_ms: float, aggregate: bytes, nodes: int) -> bytes:
+    """One value of an aggregate per interval (Part 11, 6.4.4), computed as the server is set up to.
+
+    Args:
+        interval_ms: 0 is the whole window.
+        aggregate: encoded NodeId of the AggregateFunction, the same for all `nodes`.
+    """
+    head = struct.pack("<qqdi", start_ticks, end_ticks, interval_ms, nodes)
+    return _extension(_PROCESSED_DETAILS, head + aggregate * nodes + _SERVERS_OWN)
+
+
+def history_read(nodes: Iterable[tuple[bytes, bytes]], details: bytes, *, release: bool = False) -> RawRequest:
+    """History of nodes with both timestamps.
 
     Args:
         nodes: (encoded NodeId, continuation point of an earlier answer or nothing).
-        values: most per node and answer.
+        details: of `raw_details` or `processed_details`.
         release: free the continuation points instead.
     """
-    details = struct.pack("<?qqI?", False, start_ticks, end_ticks, values, True)
-    head = struct.pack("<BBHBi", 1, 0, _RAW_DETAILS, 1, len(details)) + details
     items = [node + _HISTORY_MIDDLE + _byte_string(point) for node, point in nodes]
     tail = struct.pack("<i?i", TIMESTAMPS_BOTH, release, len(items))
-    return RawRequest(HISTORY_READ, b"".join((head, tail, *items)))
+    return RawRequest(HISTORY_READ, b"".join((details, tail, *items)))
+
+
+def _extension(type_id: int, body: bytes) -> bytes:
+    """An ExtensionObject of a type of namespace 0."""
+    return struct.pack("<BBHBi", 1, 0, type_id, 1, len(body)) + body
 
 
 def _byte_string(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -58,6 +59,15 @@ def sync_file(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def checksum(path: Path) -> int:
+    """The CRC-32 of a file's bytes."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            found = zlib.crc32(piece, found)
+    return found
 
 
 def sync_folder(path: Path) -> None:

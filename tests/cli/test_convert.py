@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from docs.row_meanings import ROWS
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import Result, clean_environment
 from tests.sources.captures import Recording, capture
@@ -32,7 +33,7 @@ def test_a_lake_is_made_and_the_last_word_is_json_in_a_pipe(run_cli: Run, tmp_pa
     assert result.err.startswith("120 rows → lake, 3 files, ")
     assert "next: omptool query" in result.err
     (word,) = result.rows
-    assert word.keys() == {"rows", "files", "bytes", "seconds"}
+    assert list(word) == list(ROWS["convert"])
     assert (word["rows"], word["files"]) == (120, 3)
     assert word["bytes"] == sum(path.stat().st_size for path in tmp_path.glob("lake/**/*.parquet"))
     (file,) = tmp_path.glob("lake/telemetry/**/*.parquet")
@@ -150,7 +151,7 @@ def test_the_plant_model_is_kept_in_the_lake(invoke: Run, tmp_path: Path) -> Non
         (["opc.tcp://plc:4840", "-o", "lake"], 2, "capture it first"),
         (["photos", "-o", "lake"], 1, "photos is neither a capture nor a lake"),
         (["a.omcap", "-o", "photos"], 1, "photos exists and is not a lake"),
-        (["x.csv", "-o", "lake"], 2, "x.csv is no capture"),
+        (["x.csv", "-o", "lake"], 2, "x.csv has no telemetry"),
         (["x.csv", "-o", "x.parquet"], 2, "x.csv has no telemetry"),
         (["a.omcap"], 2, "missing option"),
         (["a.omcap", "-o", "missing/x.parquet", "--plant", "no.toml"], 1, "no plant model no.toml"),

@@ -86,6 +86,19 @@ READ = (
     Case("no namespace of this index", f"{_READ} 'ns=99;s=x'", 1),
     Case("a node without a value", f"{_READ} Riverside/Stamping", 1),
     Case("one of two is not there", f"{_READ} i=2258 i=99999", 1, out="rows"),
+    Case("`--select` matches nothing", f"{_READ} --select '**/Temprature*'", 1),
+    Case("`--select` is no glob", f"{_READ} --select 'a{{b'", 2),
+    Case("a window, and no `--history`", f"{_READ} i=2258 --start -1h", 2),
+    Case("`--every` without an aggregate", f"{_READ} i=2258 --history --every 10s", 2),
+    Case("`--every` is no duration", f"{_READ} i=2258 --history --aggregate Average --every soon", 2),
+    Case("`--aggregate`: nobody knows it", f"{_READ} i=2258 --history --aggregate Avrage", 1),
+    Case("`--bounds` of an aggregate", f"{_READ} i=2258 --history --aggregate Average --bounds", 2),
+    Case("`--start` is in the future", f"{_READ} i=2258 --history --start 2999-01-01", 2),
+    Case(
+        "a node without a history",
+        f"{_READ} Riverside/Stamping/Line1/Press1/Power --history --start 2026-11-21 --end 2026-11-22 --tz UTC",
+        0,
+    ),
 )
 
 _WATCH = "watch opc.tcp://press7:4840"
@@ -108,6 +121,11 @@ _OBJECT = '[{"node_id": "i=85", "node_class": "Object", "path": ""}]'
 _NO_ID = '[{"EndpointUrl": "opc.tcp://press7:4840", "OpcNodes": [{"DisplayName": "Speed"}]}]'
 _OTHERS = """[{"EndpointUrl": "opc.tcp://press1:4840", "OpcNodes": [{"Id": "i=2258"}]},
 {"EndpointUrl": "opc.tcp://press2:4840", "OpcNodes": [{"Id": "i=2258"}]}]"""
+_HUNDRED = {
+    "omptool.toml": "".join(
+        f'[servers.press{number}]\nurl = "opc.tcp://10.1.4.{number}:4840"\n' for number in range(100)
+    )
+}
 
 CAPTURE = (
     Case("no SERVER", "capture -o new.omcap", 2),
@@ -127,6 +145,8 @@ CAPTURE = (
         given=("locked",),
         needs="unprivileged",
     ),
+    Case("more servers than a process may have files", "capture '*' -o new.omcap", 1, _HUNDRED, needs="few"),
+    Case("`--dry-run` of as many", "capture '*' --dry-run", 1, _HUNDRED, needs="few"),
     Case("`--for` is no duration", f"{_RECORD} --for soon", 2),
     Case("`--for` is nothing", f"{_RECORD} --for 0s", 2),
     Case("`--until` is no time", f"{_RECORD} --until noon", 2),

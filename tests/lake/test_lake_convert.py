@@ -204,7 +204,7 @@ def test_clock_suspect_rows_are_counted_and_noted_in_the_version(tmp_path: Path)
     lake = tmp_path / "lake"
     data = telemetry("c1", 0, 10, start_us=-5 * DAY_US, receive_us=START_US)
     report = convert([FakeRecording("c1", data)], lake)
-    assert report.clock_suspect == 10
+    assert report.irregular.clock_suspect == 10
     assert Table(lake, "telemetry").done(layout.CLOCK_SUSPECT) == 10
     assert by_row(stored(lake))["time"].equals(data["time"])
     assert [p["date"] for p in deltalake.DeltaTable(str(lake / "telemetry")).partitions()] == ["2026-01-01"]

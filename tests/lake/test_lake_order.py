@@ -44,7 +44,7 @@ def test_sort_orders_by_machine_node_time_and_seq(rows: list[tuple[str, str, int
 
 def test_split_gives_every_row_to_one_partition() -> None:
     table = pa.concat_tables([telemetry("c", 0, 500, step_us=DAY_US // 100), telemetry("c", 500, 10, site="x y")])
-    found = {key: part for part_key in [None] for key, part in partitions.split(table)}
+    found = {key: part for part_key in [None] for key, part in partitions.file(table).split()}
     assert sum(part.num_rows for part in found.values()) == table.num_rows
     assert ("x y", "2026-01-01") in found
     assert {key[1] for key in found if key[0] == "plant"} == {f"2026-01-{day:02d}" for day in range(1, 7)}
@@ -59,8 +59,8 @@ def test_split_gives_every_row_to_one_partition() -> None:
 def test_clock_suspect_rows_are_filed_by_receipt(shift: int, suspect: int) -> None:
     receive = START_US + 12 * 3_600_000_000
     table = telemetry("c", 0, 10, start_us=receive + shift, step_us=1, receive_us=receive)
-    assert partitions.suspects(table) == suspect
-    ((_, day), part), *rest = partitions.split(table)
+    assert partitions.file(table).suspect == suspect
+    ((_, day), part), *rest = partitions.file(table).split()
     assert not rest
     assert day == "2026-01-01"
     assert part["time"].equals(table["time"])
@@ -70,8 +70,8 @@ def test_rows_without_a_receipt_are_never_suspect() -> None:
     table = telemetry("c", 0, 10, start_us=-DAY_US)
     column = pa.nulls(10, TELEMETRY.field("receive_time").type)
     table = table.set_column(table.schema.get_field_index("receive_time"), "receive_time", column)
-    assert partitions.suspects(table) == 0
-    assert [key for key, _ in partitions.split(table)] == [("plant", "1969-12-31")]
+    assert partitions.file(table).suspect == 0
+    assert [key for key, _ in partitions.file(table).split()] == [("plant", "1969-12-31")]
 
 
 @pytest.mark.parametrize("nodes", [1, 7, 900])

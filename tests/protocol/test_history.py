@@ -42,9 +42,33 @@ def test_the_request_is_what_a_foreign_encoder_writes() -> None:
         ua.HistoryReadValueId(ua.NodeId(77, 3), ContinuationPoint=b"more"),
     ]
     encoded = [(requests.encode_node_id(2, "Speed"), b""), (requests.encode_node_id(3, 77), b"more")]
-    ours = requests.history_read(encoded, ticks(START), ticks(END), values=1000)
+    ours = requests.history_read(encoded, requests.raw_details(ticks(START), ticks(END), values=1000, bounds=True))
     assert ours.parameters == struct_to_binary(request.Parameters)
     assert ours.service_id == request.TypeId.Identifier
+
+
+def test_so_is_the_one_for_an_aggregate() -> None:
+    request = ua.HistoryReadRequest()
+    average = ua.NodeId(2342)
+    configuration = ua.AggregateConfiguration(True, False, 0, 0, False)  # type: ignore[arg-type]
+    request.Parameters.HistoryReadDetails = ua.ReadProcessedDetails(
+        START,
+        END,
+        10_000.0,  # type: ignore[arg-type]
+        [average, average],
+        configuration,
+    )
+    request.Parameters.ReleaseContinuationPoints = True
+    request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
+    request.Parameters.NodesToRead = [
+        ua.HistoryReadValueId(ua.NodeId("Speed", 2), ContinuationPoint=b"more"),
+        ua.HistoryReadValueId(ua.NodeId(77, 3), ContinuationPoint=b"and more"),
+    ]
+    encoded = [(requests.encode_node_id(2, "Speed"), b"more"), (requests.encode_node_id(3, 77), b"and more")]
+    details = requests.processed_details(
+        ticks(START), ticks(END), interval_ms=10_000.0, aggregate=requests.encode_node_id(0, 2342), nodes=2
+    )
+    assert requests.history_read(encoded, details, release=True).parameters == struct_to_binary(request.Parameters)
 
 
 def test_values_and_continuation_come_back() -> None:
