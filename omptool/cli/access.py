@@ -8,14 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omptool.cli import terminal
+from omptool.cli.options import (
+    AcceptOption,
+    PasswordFileOption,
+    SecurityOption,
+    TrustFirstOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
+)
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.cli.options import AcceptMode
     from omptool.config import ServerConfig
 
 PASSWORD_VARIABLE = "OMPTOOL_PASSWORD"
@@ -24,15 +31,15 @@ PASSWORD_VARIABLE = "OMPTOOL_PASSWORD"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The options of that name; see `options`."""
+    """The options of every command that talks to servers; see `grouping`."""
 
-    security: str | None = None
-    user: str | None = None
-    password_file: Path | None = None
-    user_certificate: Path | None = None
-    user_key: Path | None = None
-    accept: Sequence[AcceptMode] | None = None
-    trust_first: bool = False
+    security: SecurityOption = None
+    user: UserOption = None
+    password_file: PasswordFileOption = None
+    user_certificate: UserCertificateOption = None
+    user_key: UserKeyOption = None
+    accept: AcceptOption = None
+    trust_first: TrustFirstOption = False
 
     def applied(self, server: ServerConfig) -> ServerConfig:
         """`server` as the command line wants it.
