@@ -64,12 +64,20 @@ class Access:
         Raises:
             UsageError: a user is named, who cannot be meant for all of them.
         """
-        if len(servers) > 1 and (self.user is not None or self.user_certificate is not None):
+        self.check_for(len(servers))
+        return [self.applied(server) for server in servers]
+
+    def check_for(self, servers: int) -> None:
+        """Whether it can be meant for so many servers.
+
+        Raises:
+            UsageError: a user is named for several.
+        """
+        if servers > 1 and (self.user is not None or self.user_certificate is not None):
             raise UsageError(
                 "a user on the command line is for one server, and these are several",
                 "name user and password_file of each in omptool.toml",
             )
-        return [self.applied(server) for server in servers]
 
     def _user(self) -> dict[str, Any]:
         named = (self.user, self.password_file, self.user_certificate, self.user_key)
