@@ -55,7 +55,6 @@ class RecordingStore:
 
     Attributes:
         epoch: of its newest subscription.
-        account: of that subscription.
         rows: telemetry rows stored, committed or not.
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
