@@ -34,6 +34,7 @@ class Alarms:
         self.rows = 0
         self._heard_ns = 0
         self._encoder: EventEncoder | None = None
+        self._held: frozenset[int] = frozenset()
 
     def subscribed(
         self, items: Mapping[int, MonitoredItem], *, sub: int, namespaces: Sequence[str], started_ns: int
@@ -51,12 +52,17 @@ class Alarms:
         }
         self._heard_ns = started_ns
         self._encoder = EventEncoder(asked, sub=sub, namespaces=namespaces, started_ns=started_ns)
+        self._held = frozenset()
+
+    def held(self, numbers: frozenset[int]) -> None:
+        """The events of these messages are in the capture, though they will be sent again: an earlier run died then."""
+        self._held = numbers
 
     def write(
         self, writer: CaptureWriter, store: RecordingStore, notifications: Sequence[Received]
     ) -> EventCount | None:
         """Store what came; what became of it."""
-        came = list(blocks(notifications, Events))
+        came = [block for block in blocks(notifications, Events) if block.sequence not in self._held]
         if not came or self._encoder is None:
             return None
         encoded = self._encoder.encode(came)

@@ -55,7 +55,6 @@ class RecordingStore:
 
     Attributes:
         epoch: of its newest subscription.
-        account: of that subscription.
         rows: telemetry rows stored, committed or not.
         overflows: values that carried the Overflow bit.
         filler: fills windows from history; None when that was not asked for.
@@ -91,6 +90,8 @@ class RecordingStore:
         self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self.books.types.describe(left.identity, left.nodes)
         self.books.types.changes(left.last_values)
+        if left.reading is not None:
+            self._clocks.recall(left.reading, time.time_ns(), time.monotonic_ns())
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub

@@ -8,8 +8,9 @@ refused, and a token is named by its file.
 
 from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
 from omptool.config.files import read, sessions_folder, user_file
-from omptool.config.loading import FILE_NAME, SETTINGS, Config, File, Value, load
+from omptool.config.loading import FILE_NAME, Config, File, Value, load
 from omptool.config.noderules import NODE_SETTINGS, NodeRule
+from omptool.config.operations import SETTINGS
 from omptool.config.schema import SERVER_SETTINGS, ServerConfig, Setting, checked_url
 
 __all__ = [

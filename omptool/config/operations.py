@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from omptool.config.schema import Setting, as_path, seconds, text
+from omptool.config.schema import CAPTURE_SETTINGS, GENERAL_SETTINGS, Setting, as_path, seconds, text
 from omptool.errors import UsageError
 from omptool.model.sizes import parse_size
 
@@ -73,3 +73,6 @@ OPERATING_SETTINGS = (
     Setting("capture.metrics", _address, None, "[HOST:]PORT to serve metrics for Prometheus at, as --metrics."),
 )
 """In the order of the reference."""
+
+SETTINGS = (*CAPTURE_SETTINGS, *OPERATING_SETTINGS, *GENERAL_SETTINGS)
+"""Every key of a table without a name of its own."""
