@@ -31,8 +31,8 @@ _DATA_VALUE = frozenset(
     ("Value", "StatusCode", "Status", "SourceTimestamp", "ServerTimestamp", "SourcePicoseconds", "ServerPicoseconds",
      "SourcePicoSeconds", "ServerPicoSeconds", "UaType", "Dimensions")
 )  # fmt: skip
-_NO_DATA = {"ua-keepalive"}
-_EVENTS = {"ua-event", "ua-condition"}
+_NO_DATA = ("ua-keepalive",)
+_EVENTS = ("ua-event", "ua-condition")
 _ENUMERATION = re.compile(r"(.*)_(-?\d+)")
 _URI_FORM = re.compile(r"#(?=[isgb]=)")
 _INTEGERS = frozenset(kind.name for kind in BuiltinType if 2 <= kind <= 9)

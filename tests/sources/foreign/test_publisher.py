@@ -182,6 +182,12 @@ _any = st.recursive(
 )  # fmt: skip
 
 
+def test_message_types_that_are_none_are_no_type(tmp_path: Path) -> None:
+    odd = [{"MessageType": []}, {"MessageType": {}, "Payload": {}}, network({"MessageType": [], "Payload": {"x": 1}})]
+    rows, wrong = imported(tmp_path, SAMPLE, *odd)
+    assert ([row["tag"] for row in rows], [entry["line"] for entry in wrong]) == (["Force"], [4])
+
+
 @given(st.lists(_any, max_size=4))
 def test_no_message_stops_the_reader(tmp_path_factory: pytest.TempPathFactory, messages: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("any")
