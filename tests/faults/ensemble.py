@@ -84,7 +84,8 @@ def charges_of(key: Key, outcome: Outcome | BaseException) -> list[str]:
     found = [str(finding) for finding in outcome.findings()] + [outcome.stuck] * bool(outcome.stuck)
     if outcome.figures()["back"] >= PATIENCE_S:
         found.append("values came again too late")
-    if case.windows is not Windows.PERHAPS and bool(outcome.windows) is (case.windows is Windows.NONE):
+    is_lost = STACKS[key[1]].sends_again_once and "republishing" in key[0]  # with the answer that did not arrive
+    if case.windows is not Windows.PERHAPS and not is_lost and bool(outcome.windows) is (case.windows is Windows.NONE):
         found.append(f"{len(outcome.windows)} windows")
     if case.told and case.told not in outcome.journal:
         found.append(f"its journal has no {case.told}")
