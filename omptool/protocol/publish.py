@@ -16,14 +16,21 @@ from typing import NamedTuple
 
 from omptool.errors import MalformedMessage
 from omptool.protocol import skip
-from omptool.protocol.wire import I64, NO_DIAGNOSTICS, SERVICE_FAULT, U32, Reader, ResponseHeader, malformed
+from omptool.protocol.wire import (
+    I64,
+    NO_DIAGNOSTICS,
+    PLAIN_HEADER_ENDS,
+    SERVICE_FAULT,
+    U32,
+    Reader,
+    ResponseHeader,
+    malformed,
+)
 
 PUBLISH_RESPONSE, REPUBLISH_RESPONSE = 829, 835
 _DATA_CHANGE, _EVENT_LIST, _STATUS_CHANGE = 811, 916, 820
 _PLAIN_PUBLISH = b"\x01\x00\x3d\x03"
 _PLAIN_DATA_CHANGE = b"\x01\x00\x2b\x03\x01"
-_PLAIN_HEADER_END = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
-"""No diagnostics, empty or null string table, no additional header: how nearly every ResponseHeader ends."""
 _MESSAGE = struct.Struct("<?Iqi").unpack_from
 _OVERFLOW_TYPES = frozenset((b"\x11\x01\x00\xdb\x0b", b"\x11\x02\x00\x00\xdb\x0b\x00\x00"))
 """Variants that hold the NodeId i=3035, in both of its encodings."""
@@ -163,7 +170,7 @@ def _granted(reader: Reader, expected: int) -> tuple[int, int]:
     """ServiceResult and Timestamp of the header, behind which the reader then stands. The usual header is recognised
     as a whole, any other is read."""
     data = reader.data
-    if expected == PUBLISH_RESPONSE and data[:4] == _PLAIN_PUBLISH and data[20:28] in _PLAIN_HEADER_END:
+    if expected == PUBLISH_RESPONSE and data[:4] == _PLAIN_PUBLISH and data[20:28] in PLAIN_HEADER_ENDS:
         reader.pos = 28
         return int(U32(data, 16)[0]), int(I64(data, 4)[0])
     header: ResponseHeader = reader.response_header()
