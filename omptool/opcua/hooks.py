@@ -30,6 +30,7 @@ from asyncua.ua.uaprotocol_auto import ReadResponse
 
 from omptool.errors import MalformedMessage
 from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua.hooks_tokens import OwnTimeConnection
 from omptool.protocol.wire import service_result
 
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
         "_connection",  # SecureConnection: message_to_binary, _limits
         "_request_id",
     ),
-    SecureConnection: ("_limits",),
+    SecureConnection: ("_limits", "_check_sym_header", "set_channel", "prev_security_token", "next_security_token"),
     UaClient: ("_make_protocol",),
     UaSession: ("_set_state",),
     Client: ("_renew_channel_task", "_start_renew_loop", "_server_nonce", "_policy_ids"),
@@ -131,6 +132,7 @@ class GuardedProtocol(UASocketProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._connection = OwnTimeConnection(self._connection)
         self.fault: str | None = None
         self.fault_code = 0
         self.garbage = b""

@@ -29,6 +29,7 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
+from omptool.opcua.moment import moment
 from omptool.opcua.repair import repair
 from omptool.opcua.requests_opening import create_subscription
 from omptool.opcua.session import Session
@@ -262,8 +263,7 @@ class Subscriber:
 
     async def _delete(self) -> None:
         """Tell the server; if it does not take it, the end of the session does the same."""
-        request = ua.DeleteSubscriptionsRequest()
-        request.Parameters.SubscriptionIds = [self._granted.sub]
+        request = ua.DeleteSubscriptionsRequest(Parameters=ua.DeleteSubscriptionsParameters([self._granted.sub]))
         try:
             await self._session.call(request, timeout_s=min(DELETE_TIMEOUT_S, self._session.timeout_s))
         except OmptoolError as error:
@@ -290,11 +290,11 @@ class Subscriber:
     def answered(self, answer: PublishAnswer) -> bool:
         """A message of this subscription (see `lanes.Listener`)."""
         assert self._watch is not None
-        intake, mono_ns = self._intake, time.monotonic_ns()
+        intake, (wall_ns, mono_ns) = self._intake, moment()
         self._watch.heard, self.has_heard = mono_ns / 1e9, True
         if answer.results:
             intake.ledger.acknowledged(answer.results)
-        intake.published(answer, time.time_ns(), mono_ns)
+        intake.published(answer, wall_ns, mono_ns)
         if intake.ledger.missing:
             self._note_hole()
         if intake.ended:
