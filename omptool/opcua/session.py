@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from omptool.model.datatypes import DataType
     from omptool.opcua.alike import Recording
 
+_NOTHING = struct.pack("<i", 0)
 _parsed = lru_cache(4096)(NodeId.parse)
 """Thousands of servers of one type have the same NodeIds."""
 
@@ -137,10 +138,12 @@ class Session:
         """
         if self.closed.is_set():
             raise self.lost("Publish")
-        numbers = [each for number in acknowledged for each in (sub, number)]
-        try:
+        parameters = _NOTHING
+        if acknowledged:
+            numbers = [each for number in acknowledged for each in (sub, number)]
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_framing.publish(self._client, parameters, slot)
+        try:
+            hooks_framing.publish(self._protocol, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
