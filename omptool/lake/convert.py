@@ -102,6 +102,7 @@ def convert(
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     run: str | None = None,
+    compat: bool = False,
 ) -> ConvertReport:
     """Add to the lake what it does not have yet of the recordings.
 
@@ -109,6 +110,7 @@ def convert(
         recordings: captures, each with its own id, already seen through `plant`.
         lake: an existing lake, or a folder to be made.
         plant: the model the recordings were seen through; kept in the lake's metadata.
+        compat: write files that old readers know, now and whenever something is added to this lake.
         run: stands in the names of the new files; default a new random one.
 
     Raises:
@@ -122,6 +124,11 @@ def convert(
     with local.writing(lake):
         local.make_folder(lake)
         with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
+            if compat:
+                table = Table(lake, "telemetry")
+                table.create()
+                table.set_properties({layout.COMPAT_KEY: "true"})
+                staging.compat = True
             conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
             conversion.write()
             conversion.commit()

@@ -41,6 +41,7 @@ class LakeSource:
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
         if version is not None:
             _check_whole(telemetry, self.label)
+        self._is_newest = version is None
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:
             if view != "telemetry" and (table := _as_of(path, view, moment)) is not None:
@@ -62,12 +63,18 @@ class LakeSource:
         return self._tables
 
     def views(self) -> Mapping[str, Scannable]:
-        return {
+        found: dict[str, Scannable] = {
             view: Files(
                 tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
             )
             for view, table in self._tables.items()
         }
+        for name in layout.derived(self.path) if self._is_newest else ():
+            table = Table(self.path, name)
+            partitions = layout.partitions(name)
+            columns = tuple(column for column in table.names() if column not in partitions)
+            found[name] = Files(tuple(sorted(table.files())), "parquet", partitions, columns)
+        return found
 
     def gap_reasons(self) -> Mapping[str, int]:
         counts: dict[str, int] = {}
