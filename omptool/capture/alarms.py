@@ -31,6 +31,7 @@ class Alarms:
     def __init__(self) -> None:
         self.rows = 0
         self._encoder: EventEncoder | None = None
+        self._held: frozenset[int] = frozenset()
 
     def subscribed(
         self, items: Mapping[int, MonitoredItem], *, sub: int, namespaces: Sequence[str], started_ns: int
@@ -47,10 +48,15 @@ class Alarms:
             if (wish := item.requested.plain.events if item.unfiltered else item.requested.events) is not None
         }
         self._encoder = EventEncoder(asked, sub=sub, namespaces=namespaces, started_ns=started_ns) if asked else None
+        self._held = frozenset()
+
+    def held(self, numbers: frozenset[int]) -> None:
+        """The events of these messages are in the capture, though they will be sent again: an earlier run died then."""
+        self._held = numbers
 
     def write(self, writer: CaptureWriter, store: RecordingStore, notifications: Sequence[Received]) -> None:
         """Store what came."""
-        came = list(blocks(notifications, Events))
+        came = [block for block in blocks(notifications, Events) if block.sequence not in self._held]
         if not came or self._encoder is None:
             return
         encoded = self._encoder.encode(came)

@@ -90,6 +90,8 @@ class RecordingStore:
         self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self.books.types.describe(left.identity, left.nodes)
         self.books.types.changes(left.last_values)
+        if left.reading is not None:
+            self._clocks.recall(left.reading, time.time_ns(), time.monotonic_ns())
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub
