@@ -71,7 +71,7 @@ DUPLICATES_KEY = "omptool.duplicates"
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _CHECKSUM = re.compile(r"^part-.*-\d{5,}-([0-9a-f]{8})\.parquet$")
-_DERIVED = re.compile(r"wide_[0-9]+(h|m|s|ms|us)")
+_DERIVED = re.compile(r"wide_[0-9]+(h|m|s|ms|us)|struct_[A-Za-z0-9_]+")
 _NULL_NAMES = frozenset({"__HIVE_DEFAULT_PARTITION__", "NULL", "null"})
 
 
@@ -86,8 +86,13 @@ def escape(value: str) -> str:
 
 
 def partitions(view: str) -> tuple[str, ...]:
-    """The partition columns of a table; those that are derived have the ones of telemetry."""
-    return PARTITIONS.get(view, PARTITIONS["telemetry"])
+    """The partition columns of a table; a grid has those of telemetry, a table of structures the date."""
+    return PARTITIONS.get(view, ("date",) if view.startswith("struct_") else PARTITIONS["telemetry"])
+
+
+def struct_name(kind: str) -> str:
+    """The table of a structure type."""
+    return "struct_" + re.sub(r"[^A-Za-z0-9_]", "_", kind)
 
 
 def wide_name(step_us: int) -> str:

@@ -256,9 +256,20 @@ class Table:
         """Like `append`, and remove the files of the partition `column` = `value` in the same commit."""
         self._commit(files, "overwrite", done, [(column, "=", value)])
 
-    def names(self) -> list[str]:
+    def columns(self) -> dict[str, pa.DataType]:
         """The columns of this version."""
-        return [] if self._delta is None else [found.name for found in self._delta.schema().fields]
+        return {} if self._delta is None else {field.name: field.type for field in pa.schema(self._delta.schema())}
+
+    def evolve(self, schema: pa.Schema) -> None:
+        """Have these columns: make the table, or add those that it lacks."""
+        self._schema = schema
+        if self._delta is None:
+            self.create()
+            return
+        known = self.columns()
+        if lacking := [field for field in schema if field.name not in known]:
+            self._delta.alter.add_columns(list(Schema.from_arrow(pa.schema(lacking)).fields))
+            self._sync()
 
     def rewrite(self, files: Sequence[DataFile]) -> None:
         """Put `files` in the place of everything, with the columns of `schema`."""
