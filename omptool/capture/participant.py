@@ -367,10 +367,10 @@ class Participant:
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        events = self.alarms.write(self._recording.writer, self._opened, batch.notifications)
         self.errands.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
-        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement, events)
 
     def _write_events(self) -> None:
         while self._events:
