@@ -79,6 +79,7 @@ async def batched(url: str) -> int:
 
 def _parameters(nodes: list[ua.NodeId]) -> ua.BrowseParameters:
     parameters = ua.BrowseParameters()
+    parameters.View.Timestamp = ua.get_win_epoch()
     parameters.RequestedMaxReferencesPerNode = 0
     for node in nodes:
         one = ua.BrowseDescription()

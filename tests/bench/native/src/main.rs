@@ -43,6 +43,8 @@ async fn main() {
         .product_uri(SPACE)
         .host("127.0.0.1")
         .port(port)
+        .max_message_size(1 << 26)
+        .max_chunk_count(1 << 12)
         .with_node_manager(simple_node_manager(
             NamespaceMetadata { namespace_uri: SPACE.to_owned(), ..Default::default() },
             "many",
