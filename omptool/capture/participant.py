@@ -110,18 +110,18 @@ class Participant:
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
         self._startup.introduced(self.number, choosing.same_server(self._about.identity, self.wanted.server, session))
         if self._found is None:
-            is_alone = self.is_alone or self.wanted.selection is not None
+            is_alone, look = self.is_alone or self.wanted.selection is not None, self._recording.pool.browse
             async with self._recording.gate.turn():
-                found, choice = await choosing.browse(session, self._selection, self.progress, is_alone=is_alone)
+                found, choice = await look(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = self._recording.pool.shared(self._numbers.in_order(found))
+            self._found = self._numbers.in_order(found)
         elif self._about.identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        return choosing.requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
+        return self._recording.pool.requests(self._found, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: choosing.Found) -> None:
         """What types mean must be known again, and nodes may be others now."""
@@ -262,15 +262,20 @@ class Participant:
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
 
+        at, left, identity = heir.position, self._left, self._about.identity
+        assert left is not None and identity is not None
+
         def write() -> None:
             self._recording.open(time.time_ns())
-            self._opened.rejoined(heir.position)
+            self._opened.rejoined(at)
+            self._watch(heir.inheritance.granted, identity.namespaces, at.began_ns)
+            self.alarms.held(at.events)
+            self.errands.went_on(self._opened, heir.found, self._numbers.base, left)
 
         await self._recording.in_thread(write)
-        assert self._about.identity is not None
         self._heir, self._granted = None, heir.inheritance.granted
         self._found, self._items, self.was_reached = heir.found, self._granted.items, True
-        self._data_types = {kind.node_id: kind for kind in self._about.identity.data_types}
+        self._data_types = {kind.node_id: kind for kind in identity.data_types}
 
     async def ended(self, ending: Ending) -> None:
         self._heir = None
@@ -362,10 +367,10 @@ class Participant:
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        events = self.alarms.write(self._recording.writer, self._opened, batch.notifications)
         self.errands.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
-        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement, events)
 
     def _write_events(self) -> None:
         while self._events:

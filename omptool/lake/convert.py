@@ -20,10 +20,10 @@ from omptool.errors import OutputExists
 from omptool.lake import layout, order, partitions
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
-from omptool.lake.small import changed_gaps, new_nodes
+from omptool.lake.small import changed_gaps, new_rows
 from omptool.lake.staging import Staging
+from omptool.lake.structures import Structures
 from omptool.lake.table import Table
-from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
 from omptool.store import local
 
@@ -41,7 +41,9 @@ class Recording(Protocol):
     @property
     def last_seq(self) -> int: ...
     def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]: ...
-    def table(self, view: str) -> pa.Table: ...
+    def table(self, view: str) -> pa.Table:
+        """One of the small tables `nodes`, `events`, `gaps`, `journal` and `servers`, whole."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def convert(
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     run: str | None = None,
+    compat: bool = False,
 ) -> ConvertReport:
     """Add to the lake what it does not have yet of the recordings.
 
@@ -108,6 +111,7 @@ def convert(
         recordings: captures, each with its own id, already seen through `plant`.
         lake: an existing lake, or a folder to be made.
         plant: the model the recordings were seen through; kept in the lake's metadata.
+        compat: write files that old readers know, now and whenever something is added to this lake.
         run: stands in the names of the new files; default a new random one.
 
     Raises:
@@ -121,6 +125,11 @@ def convert(
     with local.writing(lake):
         local.make_folder(lake)
         with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
+            if compat:
+                table = Table(lake, "telemetry")
+                table.create()
+                table.set_properties({layout.COMPAT_KEY: "true"})
+                staging.compat = True
             conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
             conversion.write()
             conversion.commit()
@@ -147,11 +156,12 @@ class _Conversion:
         self._recordings = recordings
         self._staging = staging
         self._on_progress = on_progress
-        self._tables = {view: Table(lake, view) for view in VIEWS}
-        self._done: dict[str, dict[str, int]] = {view: {} for view in VIEWS}
+        self._tables = {view: Table(lake, view) for view in layout.SCHEMAS}
+        self._done: dict[str, dict[str, int]] = {view: {} for view in layout.SCHEMAS}
         self._replaced: list[str] = []
         self._rows = self._files = self._size = 0
         self._irregular = Irregular()
+        self._structures = Structures(lake, staging)
         self._plant = plant
         known = self._tables["telemetry"].properties()
         self._tables["telemetry"].check_format()
@@ -160,12 +170,13 @@ class _Conversion:
 
     def write(self) -> None:
         """Write every new row to files aside."""
-        for view in VIEWS:
-            self._tables[view].create()
+        for table in self._tables.values():
+            table.create()
         self._write_timed("telemetry", self._telemetry())
         self._write_timed("events", self._after_seq("events"))
         self._write_plain("journal", list(self._after_seq("journal")))
-        self._write_plain("nodes", new_nodes(self._tables["nodes"], [r.table("nodes") for r in self._recordings]))
+        for view in ("nodes", "servers"):
+            self._write_plain(view, new_rows(self._tables[view], [r.table(view) for r in self._recordings]))
         for recording in self._recordings:
             done = self._tables["telemetry"].done(recording.id)
             gaps = changed_gaps(self._tables["gaps"], recording.id, recording.table("gaps"), done)
@@ -176,21 +187,24 @@ class _Conversion:
 
     def commit(self) -> None:
         """Make the files part of the lake, table by table; telemetry last: its rows find their nodes and gaps there."""
-        self._staging.announce(self._tables)
+        self._structures.finish()
+        self._staging.announce(self._tables | dict(self._structures.tables))
         telemetry = self._tables["telemetry"]
         if self._plant:
-            telemetry.set_properties({layout.PLANT_KEY: self._plant.text, layout.PLANT_DIGEST_KEY: self._plant.digest})
+            telemetry.set_properties(layout.plant_properties(self._plant))
         gaps = self._staging.move("gaps")
         for capture in self._replaced:
             mine = [file for file in gaps if file.values["capture"] == capture]
             self._tables["gaps"].replace(mine, {}, "capture", capture)
-        for view in ("nodes", "journal", "events", "telemetry"):
+        self._structures.commit()
+        for view in ("servers", "nodes", "journal", "events", "telemetry"):
             files = self._staging.move(view)
             if files or self._done[view]:
                 self._tables[view].append(files, self._done[view])
 
     def report(self, seconds: float) -> ConvertReport:
-        return ConvertReport(self._rows, self._files, self._size, seconds, self._irregular, self._plant_changed)
+        files, size = self._files + self._structures.files, self._size + self._structures.size
+        return ConvertReport(self._rows, files, size, seconds, self._irregular, self._plant_changed)
 
     def _telemetry(self) -> Iterator[pa.Table]:
         table = self._tables["telemetry"]
@@ -229,6 +243,8 @@ class _Conversion:
             irregular.late += filed.late
             for key, part in filed.split():
                 sorter.add(key, part)
+                if view == "telemetry":
+                    self._structures.take(key[1], part)
         for (site, date), parts in sorter.partitions():
             values = {"site": site, "date": date}
             if view == "telemetry":

@@ -13,10 +13,28 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from omptool.model.contracts import VIEWS
+from omptool.model.contracts import TIME, VIEWS, columns
+from omptool.model.plant import PlantModel
 
 FORMAT = 1
 """Raised only when the meaning of existing files changes."""
+
+SERVERS: pa.Schema = columns(
+    ("server", pa.string(), ""),
+    ("path", pa.string(), ""),
+    ("valid_from", TIME, ""),
+    ("name", pa.string(), "null"),
+    ("level", pa.string(), "null"),
+    ("level_name", pa.string(), "null"),
+    ("site", pa.string(), "null"),
+    ("area", pa.string(), "null"),
+    ("line", pa.string(), "null"),
+    ("machine", pa.string(), "null"),
+)
+"""What decides, besides the plant model, where nodes stand: a row per server (path empty: its short name and settings),
+and one per object that the server itself calls a site, area, line or machine. No view; `remodel` reads it."""
+
+SCHEMAS: dict[str, pa.Schema] = {**VIEWS, "servers": SERVERS}
 
 PARTITIONS: dict[str, tuple[str, ...]] = {
     "telemetry": ("site", "date"),
@@ -24,6 +42,7 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
     "events": ("site", "date"),
     "gaps": ("capture",),
     "journal": (),
+    "servers": (),
 }
 """Partition columns of each table. `gaps` is kept per capture because a window that was open may be closed later."""
 
@@ -35,6 +54,9 @@ LOCK = "_omptool.lock"
 FORMAT_KEY = "omptool.format"
 PLANT_KEY = "omptool.plant"
 PLANT_DIGEST_KEY = "omptool.plant_sha256"
+COMPAT_KEY = "omptool.compat"
+"""Property of `telemetry`, `true` where files are written for old readers."""
+
 CLOCK_SUSPECT = "omptool.clock_suspect"
 """Application id whose transaction version is the number of clock-suspect rows in the table."""
 
@@ -49,6 +71,7 @@ DUPLICATES_KEY = "omptool.duplicates"
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _CHECKSUM = re.compile(r"^part-.*-\d{5,}-([0-9a-f]{8})\.parquet$")
+_DERIVED = re.compile(r"wide_[0-9]+(h|m|s|ms|us)|struct_[A-Za-z0-9_]+")
 _NULL_NAMES = frozenset({"__HIVE_DEFAULT_PARTITION__", "NULL", "null"})
 
 
@@ -60,6 +83,35 @@ def escape(value: str) -> str:
     if value in _NULL_NAMES:
         return f"%{ord(value[0]):02X}{value[1:]}"
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in value.encode("utf-8", "surrogatepass"))
+
+
+def partitions(view: str) -> tuple[str, ...]:
+    """The partition columns of a table; a grid has those of telemetry, a table of structures the date."""
+    return PARTITIONS.get(view, ("date",) if view.startswith("struct_") else PARTITIONS["telemetry"])
+
+
+def struct_name(kind: str) -> str:
+    """The table of a structure type."""
+    return "struct_" + re.sub(r"[^A-Za-z0-9_]", "_", kind)
+
+
+def wide_name(step_us: int) -> str:
+    """The table of a grid: `wide_1s`, `wide_10m`."""
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)):
+        if step_us % size == 0:
+            return f"wide_{step_us // size}{unit}"
+    raise AssertionError("microseconds are whole")
+
+
+def is_table(name: str) -> bool:
+    """Whether a table of a lake may be called so."""
+    return name in PARTITIONS or _DERIVED.fullmatch(name) is not None
+
+
+def derived(lake: Path) -> list[str]:
+    """The tables that are made from others, by name."""
+    found = lake.iterdir() if lake.is_dir() else ()
+    return sorted(path.name for path in found if _DERIVED.fullmatch(path.name) and (path / "_delta_log").is_dir())
 
 
 def folder(values: Mapping[str, str]) -> str:
@@ -83,6 +135,16 @@ def table_path(lake: Path, view: str) -> Path:
     return lake / view
 
 
+def plant_properties(plant: PlantModel) -> dict[str, str]:
+    """What the table `telemetry` says of the plant model that its rows were named by."""
+    return {PLANT_KEY: plant.text, PLANT_DIGEST_KEY: plant.digest}
+
+
+def tables(lake: Path) -> list[str]:
+    """The tables that a lake has."""
+    return [view for view in PARTITIONS if (table_path(lake, view) / "_delta_log").is_dir()]
+
+
 def is_lake(path: Path) -> bool:
     """Whether a folder holds a lake."""
     # not Path.is_dir, which raises where one may not look: whoever opens it says that better
@@ -91,7 +153,7 @@ def is_lake(path: Path) -> bool:
 
 def table_schema(view: str) -> pa.Schema:
     """All columns of a table: those of the contract, and the partition column `date` where there is one."""
-    schema = VIEWS[view]
+    schema = SCHEMAS[view]
     if "date" in PARTITIONS[view]:
         schema = schema.append(pa.field("date", pa.date32(), nullable=False))
     return schema
@@ -99,4 +161,4 @@ def table_schema(view: str) -> pa.Schema:
 
 def file_schema(view: str) -> pa.Schema:
     """The columns that stand in the data files: those that are not in the folder names."""
-    return pa.schema([field for field in VIEWS[view] if field.name not in PARTITIONS[view]])
+    return pa.schema([field for field in SCHEMAS[view] if field.name not in PARTITIONS[view]])

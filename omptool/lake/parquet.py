@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omptool.lake import order
+from omptool.lake.words import narrowed
 
 ROW_GROUP = 131_072
 _STATS_TEXT = 32
@@ -44,26 +45,40 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def write(
-    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, facts: Callable[[], Mapping[str, str]] = dict
+    path: Path,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    facts: Callable[[], Mapping[str, str]] = dict,
+    *,
+    compat: bool = False,
 ) -> Written:
     """Write tables, already in order, to `path`; the caller syncs and names the file.
 
     Args:
+        compat: only encodings that readers of every age know; larger by a third.
         facts: asked when all rows are written; what the file's metadata shall say.
     """
     stored = stored_schema(schema)
     written = Written()
     known: dict[str, tuple[str, str] | None] = {}
-    with pq.ParquetWriter(path, stored, **_options(stored)) as writer:
-        for table in tables:
-            table = conform(table, stored)
-            writer.write_table(table, row_group_size=ROW_GROUP)
+    with pq.ParquetWriter(path, stored, **_options(stored, compat)) as writer:
+        for piece in tables:
+            table = conform(piece, stored)
+            for start in range(0, table.num_rows, ROW_GROUP):
+                group = _narrow(table.slice(start, ROW_GROUP))
+                writer.write_table(group, row_group_size=ROW_GROUP)
+                _widen(known, group)
             written.rows += table.num_rows
-            _widen(known, table)
         writer.add_key_value_metadata(dict(facts()))
     written.size = path.stat().st_size
     written.stats = {name: bounds for name, bounds in known.items() if bounds is not None}
     return written
+
+
+def _narrow(table: pa.Table) -> pa.Table:
+    """Dictionaries without the words of other row groups, which would be written, and read, with this one."""
+    columns = [narrowed(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    return pa.table(columns, schema=table.schema)
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -79,7 +94,9 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _options(schema: pa.Schema) -> dict[str, Any]:
+def _options(schema: pa.Schema, compat: bool) -> dict[str, Any]:
+    if compat:
+        return {"compression": "snappy", "use_dictionary": True, "data_page_version": "1.0", "store_schema": False}
     encodings = {}
     for column in schema:
         if pa.types.is_timestamp(column.type) or (pa.types.is_integer(column.type) and column.type.bit_width >= 32):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -22,10 +23,13 @@ class LakeSource:
     has_telemetry = True
     id = None
 
-    def __init__(self, path: Path, *, version: int | datetime | None = None, label: str = "") -> None:
+    def __init__(
+        self, path: Path, *, version: int | datetime | None = None, label: str = "", with_derived: bool = True
+    ) -> None:
         """Open the five tables.
 
         Args:
+            with_derived: offer what was made from them too (`wide_…`, `struct_…`), at the newest version only.
             version: a version of `telemetry` (the other tables are taken as they were at its commit), a time, or None.
 
         Raises:
@@ -38,6 +42,9 @@ class LakeSource:
             raise LakeError(f"{path} has no telemetry table", f"what it has:  omptool info {path}")
         telemetry.check_format()
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
+        if version is not None:
+            _check_whole(telemetry, self.label)
+        self._has_derived = with_derived and version is None
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:
             if view != "telemetry" and (table := _as_of(path, view, moment)) is not None:
@@ -53,13 +60,24 @@ class LakeSource:
         """The version of each table that the lake has."""
         return {view: table.version for view, table in self._tables.items()}
 
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The tables at this version."""
+        return self._tables
+
     def views(self) -> Mapping[str, Scannable]:
-        return {
+        found: dict[str, Scannable] = {
             view: Files(
                 tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
             )
             for view, table in self._tables.items()
         }
+        for name in layout.derived(self.path) if self._has_derived else ():
+            table = Table(self.path, name)
+            partitions = layout.partitions(name)
+            columns = tuple(column for column in table.columns() if column not in partitions)
+            found[name] = Files(tuple(sorted(table.files())), "parquet", partitions, columns)
+        return found
 
     def gap_reasons(self) -> Mapping[str, int]:
         counts: dict[str, int] = {}
@@ -75,6 +93,17 @@ class LakeSource:
     def plant(self) -> PlantModel | None:
         """The plant model the lake was made with."""
         return stored_plant(self.path)
+
+
+def _check_whole(table: Table, label: str) -> None:
+    """Refuse an old version whose files have been vacuumed."""
+    paths = table.files()
+    lost = sum(not os.path.exists(path) for path in paths)  # noqa: PTH110  a lake may have very many files
+    if lost:
+        raise LakeError(
+            f"version {table.version} of {label} has lost {lost:,} of its {len(paths):,} files to --vacuum",
+            "ask the newest one, by the name of the lake alone",
+        )
 
 
 def _as_of(path: Path, view: str, moment: datetime | None) -> Table | None:
