@@ -143,7 +143,7 @@ def test_a_capture_is_deleted_when_the_lake_has_it(invoke: Run, tmp_path: Path) 
     for name in "ab":
         capture(tmp_path / f"{name}.omcap", 60, gaps=1)
     (tmp_path / "b.omcap" / "notes.txt").write_text("mine")
-    done = invoke("convert", "a.omcap", "b.omcap", "-o", "lake", "--delete-after", "--compact")
+    done = invoke("convert", "a.omcap", "b.omcap", "a.omcap", "-o", "lake", "--delete-after", "--compact")
     assert done.code == 0
     assert "deleted a.omcap: 60 rows, each found again in lake" in done.err
     assert not (tmp_path / "a.omcap").exists()
