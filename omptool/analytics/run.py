@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from omptool.analytics import catalog
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns
+from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, cuts
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
@@ -98,16 +99,11 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
     values: dict[str, object] = {
         **parameters,
-        "roles": [one.role for one in binding.bound],
-        "servers": [one.server for one in binding.bound],
-        "node_ids": [one.node_id for one in binding.bound],
-        "needed": [one.needed for one in binding.bound],
+        **numbered(binding.bound, request.places),
+        **windowed(cuts(start, end, request.period, request.zone), end),
         "needed_roles": binding.needed_roles,
         "codes": list(codes),
         "meanings": list(codes.values()),
-        "cuts": cuts(start, end, request.period, request.zone),
-        "start": start,
-        "end": end,
         **{f"by_{place}": place in request.places for place in PLACES},
     }
     keys = [*request.places, "start", "end"]
