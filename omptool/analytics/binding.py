@@ -185,7 +185,9 @@ def bind_columns(recipe: Recipe, columns: Sequence[str], table: str, maps: Mappi
     found = {}
     for role in recipe.table:
         wanted = maps.get(role.name, role.name)
-        column = wanted if wanted in columns else by_name.get(wanted.casefold())
+        spellings = [wanted] if role.name in maps else [wanted, *role.globs]
+        column = next((by_name[each.casefold()] for each in spellings if each.casefold() in by_name), None)
+        column = wanted if wanted in columns else column
         if column is None and not role.required and role.name not in maps:
             continue
         if column is None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+import pyarrow as pa
 
 from omptool.analytics.binding import Bound
 from omptool.analytics.periods import PLACES
+from omptool.analytics.recipe import Recipe
+from omptool.model.contracts import TIME
 from omptool.model.times import unix_us
 
 
@@ -51,3 +57,24 @@ def windowed(cuts: Sequence[datetime], end: datetime) -> dict[str, object]:
         "end": end,
         "end_nanos": unix_us(end) * 1000,
     }
+
+
+def finished(recipe: Recipe, rows: pa.Table, given: Mapping[str, Any], keys: Sequence[str]) -> pa.Table:
+    """The result of a recipe with a finishing step: its columns behind those of the place and the window.
+
+    Args:
+        rows: of the recipe's SQL, in its order.
+        given: what the SQL was given; the step gets it too.
+        keys: columns before the recipe's own.
+    """
+    step = import_module(f"omptool.analytics.finish.{recipe.finish}")
+    found: pa.Table = step.finish(rows, given)
+    names = dict(zip(PLACES, ("sites", "areas", "lines", "machine_names"), strict=True))
+    ends = [*given["cuts"][1:], given["end"]]
+    group, period = found["g"].combine_chunks(), pa.array([p - 1 for p in found["p"].to_pylist()], pa.int64())
+    columns = {place: pa.array(given[name], pa.string()).take(group) for place, name in names.items()}
+    columns["start"] = pa.array(given["cuts"], TIME).take(period)
+    columns["end"] = pa.array(ends, TIME).take(period)
+    own = {column.name: found[column.name] for column in recipe.columns}
+    table = pa.table({**{key: columns[key] for key in keys}, **own})
+    return table.sort_by([(key, "ascending") for key in [*keys[:-1], *recipe.labels]])

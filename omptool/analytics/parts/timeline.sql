@@ -41,7 +41,11 @@ labels AS (
   SELECT m, role, nanos, capture, seq, quality <> 'Bad' AS known,
          coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS label,
          CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) AS number
-  FROM picked WHERE role IN ('state', 'mode')
+  FROM picked WHERE role IN ('state', 'mode', 'reason', 'product')
+  UNION ALL
+  -- an infinite or missing power is none
+  SELECT m, role, nanos, capture, seq, quality <> 'Bad' AND abs(value) < 1e300, CAST(value AS VARCHAR), NULL
+  FROM picked WHERE role = 'power'
 ),
 -- `marks` counts three things at once, values that are not Good, from 1,000 on gaps, from 1e9 on roles that have begun
 events AS (
@@ -50,37 +54,41 @@ events AS (
          CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END
            AS meaning,
          CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS mode,
+         CASE WHEN l.role NOT IN ('state', 'mode') THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END
+           AS other,
          CAST(NULL AS INTEGER) AS p
   FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.code = l.number
   UNION ALL
-  SELECT m, nanos, 'quality', capture, seq, poor_change, NULL, NULL, NULL, NULL FROM graded WHERE poor_change <> 0
+  SELECT m, nanos, 'quality', capture, seq, poor_change, NULL, NULL, NULL, NULL, NULL FROM graded WHERE poor_change <> 0
   UNION ALL
-  SELECT m, min(nanos), 'begin', '', 0, 1000000000, NULL, NULL, NULL, NULL FROM picked WHERE needed
+  SELECT m, min(nanos), 'begin', '', 0, 1000000000, NULL, NULL, NULL, NULL, NULL FROM picked WHERE needed
   GROUP BY m, role
   UNION ALL
-  SELECT m, since, 'gap', '', 0, 1000, NULL, NULL, NULL, NULL FROM lost
+  SELECT m, since, 'gap', '', 0, 1000, NULL, NULL, NULL, NULL, NULL FROM lost
   UNION ALL
-  SELECT m, till, 'gap', '', 0, -1000, NULL, NULL, NULL, NULL FROM lost WHERE till < $end_nanos
+  SELECT m, till, 'gap', '', 0, -1000, NULL, NULL, NULL, NULL, NULL FROM lost WHERE till < $end_nanos
   UNION ALL
-  SELECT m.m, p.since, 'cut', '', 0, 0, NULL, NULL, NULL, p.p
+  SELECT m.m, p.since, 'cut', '', 0, 0, NULL, NULL, NULL, NULL, p.p
   FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN periods p
 ),
 counted_off AS (
   SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (
            PARTITION BY m ORDER BY nanos, role, capture, seq) - nanos AS ns,
          last_value(state IGNORE NULLS) OVER so_far AS state, last_value(meaning IGNORE NULLS) OVER so_far AS meaning,
-         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(p IGNORE NULLS) OVER so_far AS p,
+         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(other IGNORE NULLS) OVER so_far AS other,
+         last_value(p IGNORE NULLS) OVER so_far AS p,
          CAST(sum(marks) OVER so_far AS BIGINT) AS marks
   FROM events
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos, role, capture, seq
                     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
--- stretches of a period in which nothing changes; `ns` is their length, `covered` whether their state is known
+-- stretches of a period in which nothing changes; `ns` is their length, `covered` whether their state is known, `other`
+-- what the roles reason, product or power say
 timeline AS (
-  SELECT m, p, nanos, ns, coalesce(mode, 'Processing') AS mode, covered AND poor = 0 AS good, covered,
+  SELECT m, p, nanos, ns, coalesce(mode, 'Processing') AS mode, nullif(other, '') AS other, covered AND poor = 0 AS good, covered,
          CASE WHEN covered THEN nullif(state, '') END AS state, CASE WHEN covered THEN nullif(meaning, '') END AS meaning
   FROM (
-    SELECT m, p, nanos, ns, state, meaning, mode, marks % 1000 AS poor,
+    SELECT m, p, nanos, ns, state, meaning, mode, other, marks % 1000 AS poor,
            (marks // 1000) % 1000000 = 0 AND marks // 1000000000 >= $needed_roles AS covered
     FROM counted_off WHERE p IS NOT NULL AND ns > 0
   ) marked

@@ -129,7 +129,7 @@ times AS (
 counts AS (
   SELECT CASE WHEN $by_site THEN s.site END AS site, CASE WHEN $by_area THEN s.area END AS area,
          CASE WHEN $by_line THEN s.line END AS line, CASE WHEN $by_machine THEN s.machine END AS machine,
-         s.tag, p.start, count(*) AS all_rows, sum(CASE WHEN s.quality = 'Good' THEN 1 ELSE 0 END) AS good,
+         s.tag, p.start AS period, count(*) AS all_rows, sum(CASE WHEN s.quality = 'Good' THEN 1 ELSE 0 END) AS good,
          sum(CASE WHEN s.quality = 'Uncertain' THEN 1 ELSE 0 END) AS uncertain,
          sum(CASE WHEN s.quality = 'Bad' THEN 1 ELSE 0 END) AS bad, sum(s.overflow) AS overflows,
          sum(s.duplicate) AS duplicates, sum(s.backward) AS backward, max(s.skew) AS skew

@@ -11,7 +11,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published value"
-parts = ["window", "timeline"]
+parts = ["window", "timeline", "elements", "parts"]
 chart = "oee_index"
 
 [roles.state]
@@ -43,6 +43,7 @@ about = "planned busy time, s"
 about = "actual production time, s"
 [table.pri]
 about = "planned run time per item, s"
+globs = ["pru"]
 [table.pq]
 about = "produced quantity"
 [table.gq]
@@ -106,47 +107,6 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
-counters AS (
-  SELECT node, m, role, nanos, value, value - lag(value) OVER (PARTITION BY node ORDER BY nanos, capture, seq) AS step
-  -- NaN, infinity and what DOUBLE cannot count exactly are no counts
-  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
-),
-ideals AS (
-  SELECT m, nanos, capture, seq, value, lag(value) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
-  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
-),
--- at one moment the ideal time comes first: a part belongs to the product that begins with it
-ideal AS (
-  SELECT m, value AS pri, nanos AS since,
-         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
-  FROM ideals WHERE before IS NULL OR value <> before
-),
--- sums are of whole millionths: in any order, on any number of threads, to the same last digit
-made AS (
-  SELECT c.m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri,
-         CASE WHEN c.step > 0 THEN c.step ELSE c.value END AS parts
-  FROM counters c LEFT JOIN ideal i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
-  WHERE c.step > 0 OR (c.step < 0 AND c.value > 0)
-),
-parts AS (
-  SELECT g.g, p.p, sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
-         sum(CASE WHEN t.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
-         sum(CASE WHEN t.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
-         sum(CASE WHEN t.pri IS NULL THEN 1 ELSE 0 END) AS unpriced,
-         sum(CAST(round(t.parts * t.pri * 1000000) AS DECIMAL(38, 0))) AS ideal_us
-  FROM (SELECT *, CAST(round(parts * 1000000) AS DECIMAL(38, 0)) AS millionths FROM made) t
-  JOIN places g ON g.m = t.m JOIN periods p ON t.nanos >= p.since AND t.nanos < p.till
-  GROUP BY g.g, p.p
-),
-times AS (
-  SELECT g, p, sum(CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN ns ELSE 0 END) AS apt,
-         sum(CASE WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN ns ELSE 0 END) AS aust,
-         sum(CASE WHEN meaning = 'OutOfService' THEN ns ELSE 0 END) AS adet,
-         sum(CASE WHEN meaning = 'NotExecuting' THEN ns ELSE 0 END) AS adot,
-         sum(CASE WHEN meaning = 'NotAvailable' THEN ns ELSE 0 END) AS unplanned,
-         min(CASE WHEN meaning IS NULL THEN state END) AS unexplained
-  FROM timeline JOIN places USING (m) GROUP BY g, p
-),
 elements AS (
   SELECT n.site, n.area, n.line, n.machine, w.start, w."end",
          (t.apt + t.aust + t.adet + t.adot) / CAST(1000000000 AS DOUBLE) AS pbt,
