@@ -10,25 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
-from omptool.cli.access import Access
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
-    PasswordFileOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
-    SecurityOption,
     SelectOption,
     TimeoutOption,
-    TrustFirstOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
@@ -79,6 +73,7 @@ class Answer:
     seconds: float
 
 
+@grouped
 def browse(
     source: Annotated[
         str,
@@ -132,13 +127,7 @@ def browse(
         ),
     ] = None,
     plant: PlantOption = None,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -162,7 +151,6 @@ def browse(
     """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     loaded = settings.load(config)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
