@@ -22,6 +22,7 @@ EXTENSION = "urn:omptool:snapshot"
 OBJECTS, FOLDER = "i=85", "i=61"
 ORGANIZES, HAS_PROPERTY, HAS_COMPONENT, HAS_SUBTYPE, HAS_TYPE = "i=35", "i=46", "i=47", "i=45", "i=40"
 
+_NOTHING: Mapping[str, object] = {}
 _BASES = {"ObjectType": "i=58", "VariableType": "i=62", "DataType": "i=24", "ReferenceType": "i=33"}
 _ORDER = ("ReferenceType", "DataType", "VariableType", "ObjectType")
 _WRITTEN = frozenset({"Object", "Variable", "Method", "View"})
@@ -30,7 +31,9 @@ _BREAKS = re.compile("[\t-\r\x85\u2028\u2029]")
 _IN_ATTRIBUTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
-def nodeset(nodes: Sequence[Node], types: Sequence[Node], *, server: str, saved_ns: int) -> str:
+def nodeset(
+    nodes: Sequence[Node], types: Sequence[Node], *, server: str, saved_ns: int, about: Mapping[str, object] = _NOTHING
+) -> str:
     """The text of the file.
 
     Args:
@@ -38,8 +41,9 @@ def nodeset(nodes: Sequence[Node], types: Sequence[Node], *, server: str, saved_
         types: the types they are of, with everything above these.
         server: C1 name, kept in an extension.
         saved_ns: Unix nanoseconds.
+        about: what else to keep in that extension.
     """
-    return "".join(_Writer(nodes, types).lines(server, format_time(saved_ns // 1000)))
+    return "".join(_Writer(nodes, types).lines({"server": server, **about}, format_time(saved_ns // 1000)))
 
 
 def is_written(node: Node) -> bool:
@@ -100,7 +104,7 @@ class _Writer:
             return otherwise
         return self._ids.get(node_id) or (otherwise if node_id.startswith("nsu=") else node_id)
 
-    def lines(self, server: str, saved: str) -> Iterator[str]:
+    def lines(self, about: Mapping[str, object], saved: str) -> Iterator[str]:
         uris = [uri for uri in self._uris if self._uris[uri]]
         yield f'<?xml version="1.0" encoding="utf-8"?>\n<UANodeSet xmlns="{XMLNS}" LastModified="{saved}">\n'
         if uris:
@@ -112,7 +116,7 @@ class _Writer:
                 yield f'<RequiredModel ModelUri="{OPC_UA}"/></Model>\n'
             yield "</Models>\n"
         standard = [[node.node_id, node.browse_name, node.node_class, *node.parents[:1]] for node in self._standard]
-        yield _extension({"server": server, "types": standard, "uris": uris}) + "\n"
+        yield _extension({**about, "types": standard, "uris": uris}) + "\n"
         for node in self._types:
             yield self._type(node)
         for node in self._nodes:
