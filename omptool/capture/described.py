@@ -10,7 +10,10 @@ from omptool.model import status
 from omptool.model.nodes import MonitoredNode, Node
 
 if TYPE_CHECKING:
+    from omptool.capture.nodetable import ServerIdentity
+    from omptool.capture.numbering import Numbering
     from omptool.capture.recording import Intervals
+    from omptool.capture.store import RecordingStore
     from omptool.opcua.granted import Subscription
 
 _NAMED = 20
@@ -59,3 +62,34 @@ def facts_of(asked: Intervals, subscription: Subscription) -> dict[str, Any]:
         "items": len(subscription.items),
         "failed": sum(not item.is_monitored for item in subscription.items),
     }
+
+
+class Described:
+    """What a capture says of one server and its nodes; written where it is something new.
+
+    Attributes:
+        identity: of the server; None before the capture says anything of it.
+    """
+
+    def __init__(self, identity: ServerIdentity | None = None, table: Sequence[MonitoredNode] = ()) -> None:
+        self.identity = identity
+        self._table = list(table)
+
+    def describe(
+        self,
+        store: RecordingStore,
+        identity: ServerIdentity,
+        nodes: Sequence[Node],
+        numbers: Numbering,
+        chosen: Sequence[Node],
+        subscription: Subscription,
+        now_ns: int,
+    ) -> None:
+        """In the worker thread."""
+        since_ns = self._table[0].valid_from if self._table else now_ns
+        table = node_table(nodes, numbers.of(chosen), identity.server, subscription, numbers.base, since_ns)
+        if self.identity is None or (identity, table) != (self.identity, self._table):
+            table = [replace(entry, valid_from=now_ns) for entry in table]
+            store.describe(identity, table)
+            self._table = table
+        self.identity = identity

@@ -8,13 +8,13 @@ own; only a capture that cannot be written ends the others too.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from omptool.capture import choosing, oplog
 from omptool.capture.alarms import Alarms
-from omptool.capture.described import facts_of, node_table, unbrowsable
+from omptool.capture.described import Described, facts_of, unbrowsable
 from omptool.capture.errands import Errands
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.numbering import Numbering
@@ -27,12 +27,12 @@ from omptool.capture.startup import Startup
 from omptool.capture.store import RecordingStore
 from omptool.capture.together import Entry
 from omptool.errors import NotFound, OmptoolError
-from omptool.model.nodes import MonitoredNode
 from omptool.model.vocabulary import GapReason
 from omptool.opcua.events import refresh_conditions
 from omptool.opcua.granted import Subscription
 from omptool.opcua.items import MonitoredItem, RequestedItem
 from omptool.opcua.link import Link
+from omptool.opcua.moment import moment
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Batch, Ending, EndKind, Event
 
@@ -78,10 +78,9 @@ class Participant:
         self._startup = startup
         self.is_alone = is_alone
         self._found: choosing.Found | None = None
-        self._identity: ServerIdentity | None = None
+        self._about = Described()
         self._numbers = Numbering(is_growing=bool(wanted.intervals.rebrowse_s))
         self._data_types: dict[str, DataType] = {}
-        self._table: list[MonitoredNode] = []
         self._items: tuple[MonitoredItem, ...] = ()
         self._events: list[tuple[int, Event]] = []
         self._away = ""
@@ -98,7 +97,7 @@ class Participant:
 
     def take_up(self, left: Left) -> None:
         """Go on with a server of an earlier run: who it must be, and what its nodes are called in the capture."""
-        self._left, self._identity, self._table = left, left.identity, list(left.nodes)
+        self._left, self._about = left, Described(left.identity, left.nodes)
         self._numbers.take_up(left)
 
     def inherit(self, heir: Heir) -> None:
@@ -109,7 +108,7 @@ class Participant:
     # what the link asks
 
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
-        self._startup.introduced(self.number, choosing.same_server(self._identity, self.wanted.server, session))
+        self._startup.introduced(self.number, choosing.same_server(self._about.identity, self.wanted.server, session))
         if self._found is None:
             is_alone = self.is_alone or self.wanted.selection is not None
             async with self._recording.gate.turn():
@@ -118,7 +117,7 @@ class Participant:
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
             self._found = self._recording.pool.shared(self._numbers.in_order(found))
-        elif self._identity is not None:
+        elif self._about.identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
@@ -136,7 +135,7 @@ class Participant:
         if subscription.items and not any(item.is_monitored for item in subscription.items):
             self._found = None  # perhaps its nodes are others now: look again
             raise choosing.nothing_monitored(subscription.items, self.wanted.server.url)
-        now_ns = time.time_ns(), time.monotonic_ns()
+        now_ns = moment()
         await self._recording.in_thread(lambda: self._open(session, subscription, now_ns))
         await self._begun(session, subscription)
         await self._refresh(session, subscription)
@@ -158,14 +157,13 @@ class Participant:
     async def _take(self, session: Session, grown: choosing.Grown) -> None:
         """These nodes came while it records: they are described first, since their values come at once."""
         found, subscriber, granted = grown.found, self.link.subscriber, self._granted
-        assert self._identity is not None and granted is not None and subscriber is not None
-        identity = replace(self._identity, data_types=ServerIdentity.of(self.wanted.server, session).data_types)
+        assert self._about.identity is not None and granted is not None and subscriber is not None
+        identity = replace(self._about.identity, data_types=ServerIdentity.of(self.wanted.server, session).data_types)
         self._found, self._data_types = found, dict(session.data_types)
 
         def write() -> None:
             self._numbers.grown(found.chosen)
             self._describe(identity, found, granted, time.time_ns())
-            self._identity = identity
 
         await self._recording.in_thread(write)
         first = len(found.chosen) - len(grown.new)
@@ -200,8 +198,8 @@ class Participant:
 
         def write() -> None:
             self._items, self._granted = subscription.items, subscription
-            assert self._identity is not None and self._found is not None
-            self._describe(self._identity, self._found, subscription, now_ns)
+            assert self._about.identity is not None and self._found is not None
+            self._describe(self._about.identity, self._found, subscription, now_ns)
             for item in items:
                 handle = self._handle(item)
                 if item.is_monitored:
@@ -210,7 +208,7 @@ class Participant:
                 else:
                     self._opened.item_failed(handle, item.requested.node_id, item.status, now_ns)
             tell_revised(self._opened, items, self._numbers.base)
-            self._watch(subscription, self._identity.namespaces, now_ns)
+            self._watch(subscription, self._about.identity.namespaces, now_ns)
 
         await self._recording.in_thread(write)
         self.progress.nodes = sum(item.is_monitored for item in self._items)
@@ -223,36 +221,44 @@ class Participant:
 
     def committed(self, batch: Batch, seconds: float) -> None:
         """A batch is on disk, so long after it was handed to the writer."""
-        if seconds >= _SLOW_S:
-            waiting = batch.statement.waiting if batch.statement else 0
-            self.event(Event("slow_disk", None, {"seconds": round(seconds, 3), "unacknowledged": waiting}))
+        self._waited(seconds, batch.statement.waiting if batch.statement else 0)
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self.errands.committed()
         self._show()
 
-    async def lost(self, ending: Ending) -> None:
-        last_ns = unix_ns(ending.last_ticks)
+    def _waited(self, seconds: float, unacknowledged: int = 0) -> None:
+        if seconds >= _SLOW_S:
+            detail = {"seconds": round(seconds, 3), "unacknowledged": unacknowledged}
+            self.event(Event("slow_disk", None, detail))
+
+    async def _written(self, work: Callable[[], None]) -> None:
+        """Write this, behind what happened before it; where so little takes long, the disk is slow."""
+        begun = time.monotonic()
 
         def write() -> None:
             self._write_events()
-            self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause)
+            work()
 
-        self.progress.disconnected(ending.cause)
         await self._recording.in_thread(write)
+        self._waited(time.monotonic() - begun)
+
+    async def lost(self, ending: Ending) -> None:
+        last_ns = unix_ns(ending.last_ticks)
+        self.progress.disconnected(ending.cause)
+        await self._written(lambda: self._opened.lost(_REASONS[ending.kind], last_ns, ending.cause))
 
     async def resumed(self, session: Session) -> None:
         if self._heir is not None:
             await self._go_on(session, self._heir)
-        await self._recording.in_thread(self._write_events)
-        await self._recording.in_thread(self._opened.resumed)
+        await self._written(self._opened.resumed)
         assert self._granted is not None
         await self._begun(session, self._granted)
         await self._run_errands(session)
 
     async def _go_on(self, session: Session, heir: Heir) -> None:
         """The subscription of an earlier run is ours: so are its items, and what it sent meanwhile."""
-        self._startup.introduced(self.number, choosing.same_server(self._identity, self.wanted.server, session))
+        self._startup.introduced(self.number, choosing.same_server(self._about.identity, self.wanted.server, session))
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
 
@@ -261,21 +267,16 @@ class Participant:
             self._opened.rejoined(heir.position)
 
         await self._recording.in_thread(write)
-        assert self._identity is not None
+        assert self._about.identity is not None
         self._heir, self._granted = None, heir.inheritance.granted
         self._found, self._items, self.was_reached = heir.found, self._granted.items, True
-        self._data_types = {kind.node_id: kind for kind in self._identity.data_types}
+        self._data_types = {kind.node_id: kind for kind in self._about.identity.data_types}
 
     async def ended(self, ending: Ending) -> None:
         self._heir = None
         if self.store is None:
             return  # of an earlier run, and this one has not begun: its window is opened when it does
-
-        def write() -> None:
-            self._write_events()
-            self._opened.ended(_REASONS[ending.kind])
-
-        await self._recording.in_thread(write)
+        await self._written(lambda: self._opened.ended(_REASONS[ending.kind]))
         self._show()
 
     async def failed(self, error: BaseException) -> None:
@@ -323,9 +324,9 @@ class Participant:
         identity = replace(
             ServerIdentity.of(self.wanted.server, session),
             server=self._startup.name(self.number),
-            application_uri=choosing.same_server(self._identity, self.wanted.server, session),
+            application_uri=choosing.same_server(self._about.identity, self.wanted.server, session),
         )
-        is_new = self._identity is None or self._identity.namespaces != identity.namespaces
+        is_new = self._about.identity is None or self._about.identity.namespaces != identity.namespaces
         self._data_types = dict(session.data_types)
         self._numbers.number(self._recording, found.chosen, is_new=is_new)
         store.name = identity.server
@@ -334,7 +335,7 @@ class Participant:
         self._describe(identity, found, subscription, now_ns[0])
         if found.unbrowsable and not self.was_reached:
             store.note("browse_failed", unbrowsable(found.unbrowsable))
-        self._identity, self._items, self.was_reached = identity, subscription.items, True
+        self._items, self.was_reached = subscription.items, True
         created_ns = subscription.created_ns or (now_ns[0], now_ns[0])
         store.subscribed(
             subscription_id=subscription.sub,
@@ -356,14 +357,7 @@ class Participant:
     def _describe(
         self, identity: ServerIdentity, found: choosing.Found, subscription: Subscription, now_ns: int
     ) -> None:
-        """Write the node table where it says something new."""
-        handles = self._numbers.of(found.chosen)
-        since_ns = self._table[0].valid_from if self._table else now_ns
-        table = node_table(found.nodes, handles, identity.server, subscription, self._numbers.base, since_ns)
-        if self._identity is None or (identity, table) != (self._identity, self._table):
-            table = [replace(entry, valid_from=now_ns) for entry in table]
-            self._opened.describe(identity, table)
-            self._table = table
+        self._about.describe(self._opened, identity, found.nodes, self._numbers, found.chosen, subscription, now_ns)
 
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from omptool.capture.choosing import browse
+from omptool.capture.descriptors import make_room
 from omptool.capture.recording import PlannedItem, PlannedServer, Selection, ServerProgress, Wanted
 from omptool.capture.startup import Startup
 from omptool.model.monitoring import AS_ALL
+from omptool.opcua.gate import Gate
 from omptool.opcua.items import requested
 from omptool.opcua.serverinfo import read_capacity
 from omptool.opcua.session import connect
@@ -21,10 +23,11 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedS
     Raises:
         NotFound, UsageError, Unreachable, ServerRefused: as `record`; also when only one of them is away.
     """
-    startup = Startup(servers)
+    make_room(len(servers))
+    startup, gate = Startup(servers), Gate()
 
     async def look(number: int, wanted: Wanted) -> PlannedServer:
-        async with connect(wanted.server) as session:
+        async with gate.turn(), connect(wanted.server) as session:
             startup.introduced(number, session.application_uri)
             own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)

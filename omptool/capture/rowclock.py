@@ -46,6 +46,10 @@ class RowClock:
         self._changes: list[Anchor] = []
 
     @property
+    def started_ns(self) -> int:
+        return self._started.published_ns
+
+    @property
     def has_changes(self) -> bool:
         """Whether more than initial values arrived."""
         return bool(self._changes)

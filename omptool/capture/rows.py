@@ -19,11 +19,15 @@ import pyarrow.compute as pc
 
 from omptool.capture.encode import encode_items
 from omptool.capture.format import Flag
+from omptool.capture.order import Order, is_steady
 from omptool.capture.rowclock import Anchor, RowClock
 from omptool.errors import MalformedMessage
 from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
+from omptool.model.times import ticks_to_unix_ns
 from omptool.protocol.columns import ItemColumns
 from omptool.protocol.items import decode_items
+from omptool.protocol.ledger import LAST, step
+from omptool.protocol.statement import Statement
 
 Indexes = npt.NDArray[np.intp]
 _NEVER = np.iinfo(np.int64).min
@@ -126,6 +130,7 @@ class RowEncoder:
 
     Attributes:
         clock: what PublishTimes mean on the clock of the rows.
+        order: which message was the last one, and what was skipped.
     """
 
     def __init__(
@@ -144,23 +149,35 @@ class RowEncoder:
         self.memory = memory or NodeMemory()
         self.memory.begin(range(base + 1, base + handles + 1), started_ns)
         self.clock = RowClock(started_ns, slack_ns)
+        self.order = Order()
 
-    def go_on(self, seen: Indexes, last_ns: npt.NDArray[np.int64], anchor: Anchor | None) -> None:
+    def go_on(self, seen: Indexes, last_ns: npt.NDArray[np.int64], anchor: Anchor | None, said: Statement) -> None:
         """Rows of this subscription are in the capture already.
 
         Args:
             seen: the nodes they are of, as handles in the capture; `last_ns` the time of the last one of each.
             anchor: the last message, where rows run on a clock of their own.
+            said: the account of all that came.
         """
         self.memory.is_seen[seen] = True
         self.memory.last_ns[seen] = last_ns
         if anchor is not None:
             self.clock.note(*anchor)
+        self.order.newest = step(said.next, -1) if said.received else 0
+        for hole in said.missing:
+            before_ns = ticks_to_unix_ns(hole.before_ticks) if hole.before_ticks else None
+            self.order.skipped(hole.first, np.minimum(self.last_times()[1], self.clock.since(before_ns)))
 
     def last_times(self) -> tuple[int, npt.NDArray[np.int64]]:
         """The first handle, and from it on the time of the last value of each node, else when its item was created."""
         first = self.base + 1
         return first, self.memory.last_ns[first : first + self.handles].copy()
+
+    def before(self, number: int) -> tuple[int, npt.NDArray[np.int64]]:
+        """Likewise, as it was before this message, which comes late; where that is forgotten, since the beginning."""
+        first = self.base + 1
+        known = self.order.before(number)
+        return first, np.full(self.handles, self.clock.started_ns) if known is None else known
 
     def encode(self, blocks: Sequence[Block], limit: int | None = None) -> Encoded:
         """Rows in order of arrival, at most `limit`; see `encode_together`."""
@@ -248,9 +265,11 @@ class _Batch:
         )
         times = _times(rows)
         starts = np.searchsorted(self.part_of[per_row], np.arange(len(self.parts) + 1)).tolist()
-        overflows = self._overflows(handles, columns.status, times, starts)
+        late = self._late(per_row, handles, times)
+        overflows = self._overflows(per_row, handles, columns.status, times, starts, late)
+        in_order = slice(None) if late is None else ~late[per_row]
         self.memory.is_seen[handles] = True
-        self.memory.last_ns[handles] = times
+        self.memory.last_ns[handles[in_order]] = times[in_order]
         self._note_clocks(per_row, times, flags)
         return Together(rows, starts, overflows, undecodable)
 
@@ -263,28 +282,61 @@ class _Batch:
             flags[fresh[first]] |= int(Flag.INITIAL)
         return flags
 
+    def _late(
+        self, per_row: Indexes, handles: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_] | None:
+        """The blocks that come behind later ones of their subscription; None, as nearly always: none does."""
+        sequences = np.array([block.sequence for block in self.blocks], np.int64)
+        firsts = np.flatnonzero(np.diff(self.part_of, prepend=-1))
+        orders = [self.parts[number][0].order for number in self.part_of[firsts].tolist()]
+        before = np.roll(sequences, 1)
+        before[firsts] = [order.newest or LAST for order in orders]
+        ends = [*firsts[1:].tolist(), len(self.blocks)]
+        if is_steady(sequences, before):
+            for order, end in zip(orders, ends, strict=True):
+                order.newest = self.blocks[end - 1].sequence
+            return None
+        late = np.zeros(len(self.blocks), np.bool_)
+        for order, start, end in zip(orders, firsts.tolist(), ends, strict=True):
+            encoder = self.parts[int(self.part_of[start])][0]
+
+            def last_before(place: int, start: int = start, encoder: RowEncoder = encoder) -> npt.NDArray[np.int64]:
+                first, last_ns = encoder.last_times()
+                rows = np.flatnonzero((per_row >= start) & (per_row < start + place) & ~late[per_row])
+                last_ns[handles[rows] - first] = times[rows]
+                return last_ns
+
+            order.follow(self.blocks[start:end], last_before, late[start:end])
+        return late
+
     def _overflows(
         self,
+        per_row: Indexes,
         handles: npt.NDArray[np.uint32],
         status: npt.NDArray[np.uint32],
         times: npt.NDArray[np.int64],
         starts: list[int],
+        late: npt.NDArray[np.bool_] | None,
     ) -> list[tuple[Overflow, ...]]:
         """The Overflow bit stands on the oldest value left: what was discarded lies between the one before and this."""
         found: list[list[Overflow]] = [[] for _ in self.parts]
         marked = (status & np.uint32(INFO_TYPE_MASK | OVERFLOW_BIT)) == OVERFLOW
-        if marked.any():
-            order = np.argsort(handles, kind="stable")
-            before = self.memory.last_ns[handles[order]]
-            same = handles[order][1:] == handles[order][:-1]
-            before[1:] = np.where(same, times[order][:-1], before[1:])
-            previous = np.empty_like(before)
-            previous[order] = before
-            rows = np.flatnonzero(marked)
-            parts = np.searchsorted(starts, rows, side="right") - 1
-            for part, row in zip(parts.tolist(), rows.tolist(), strict=True):
-                ends = int(previous[row]), int(times[row])
-                found[part].append(Overflow(int(handles[row]), min(ends), max(ends)))
+        if late is None and not marked.any():
+            return [() for _ in self.parts]
+        previous = np.empty_like(times)
+        rows = np.arange(len(times)) if late is None else np.flatnonzero(~late[per_row])
+        previous[rows] = _previous(handles[rows], times[rows], self.memory.last_ns)
+        for at in () if late is None else np.flatnonzero(late).tolist():
+            rows = np.flatnonzero(per_row == at)
+            encoder = self.parts[int(self.part_of[at])][0]
+            first, last_ns = encoder.before(self.blocks[at].sequence)
+            previous[rows] = _previous(handles[rows] - first, times[rows], last_ns)
+            last_ns[handles[rows] - first] = times[rows]
+        rows = np.flatnonzero(marked)
+        parts = np.searchsorted(starts, rows, side="right") - 1
+        for part, row in zip(parts.tolist(), rows.tolist(), strict=True):
+            ends = int(previous[row]), int(times[row])
+            found[part].append(Overflow(int(handles[row]), min(ends), max(ends)))
         return [tuple(each) for each in found]
 
     def _note_clocks(self, per_row: Indexes, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]) -> None:
@@ -305,6 +357,19 @@ class _Batch:
             publish_ns = self.blocks[at].publish_ns
             if publish_ns is not None:
                 self.parts[part][0].clock.note(publish_ns, stamp, is_initial=not is_change)
+
+
+def _previous(
+    handles: npt.NDArray[np.uint32], times: npt.NDArray[np.int64], last_ns: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """For each row, in order, the time of the value of its node before it; `last_ns` by handle before the first."""
+    order = np.argsort(handles, kind="stable")
+    before = last_ns[handles[order]]
+    same = handles[order][1:] == handles[order][:-1]
+    before[1:] = np.where(same, times[order][:-1], before[1:])
+    previous = np.empty_like(before)
+    previous[order] = before
+    return previous
 
 
 def _columns(blocks: Sequence[Block]) -> ItemColumns:

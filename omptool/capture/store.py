@@ -106,7 +106,7 @@ class RecordingStore:
             len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1,
             memory=self.books.nodes,
         )  # fmt: skip
-        self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor)
+        self._encoder.go_on(at.seen.astype(np.intp), at.last_ns, at.anchor, at.said)
         self._clocks.go_on()
         self._published_ns = None
         self._created_ns = at.began_ns
@@ -259,6 +259,8 @@ class RecordingStore:
             self.filler.stored(encoded.rows)
         self.rows += encoded.stored
         self._account.book(blocks, encoded, statement)
+        if statement is not None and not statement.missing:
+            self.encoder.order.closed()
         self._note_overflows(encoded)
         if self._full is not None and encoded.rows is not None:
             self._note_full(self._full.follow(encoded.rows, blocks))

@@ -13,6 +13,7 @@ from omptool.cli import diagnostics
 from omptool.cli.capture_words import lasting, short, size
 from omptool.cli.exits import ExitCode
 from omptool.cli.output import Rows, emit
+from omptool.cli.signals import loop_name
 
 if TYPE_CHECKING:
     from omptool.capture.recording import PlannedServer
@@ -23,6 +24,13 @@ PLAN_COLUMNS = (
     "path", "node_id", "data_type", "unit", "sampling_ms", "queue_size", "server", "discard", "deadband", "trigger",
     "poll_ms", "heartbeat_ms",
 )  # fmt: skip
+
+_MANY = 50
+"""Servers from which on the event loop makes a difference."""
+_LOOPS = {
+    "uvloop": "uvloop's event loop",
+    "asyncio": "asyncio's event loop; uvloop's takes a quarter less of the processor:  pip install 'omptool[fast]'",
+}
 
 
 async def show_plan(what: Asked, output: Path | None, format: str | None) -> ExitCode:
@@ -60,6 +68,8 @@ def _say(servers: Sequence[PlannedServer], output: Path | None) -> None:
         f"{_items(items)} in {in_subscriptions}: at most {rate:,.0f} values/s, {size(bytes_per_s)}/s, "
         f"{size(bytes_per_s * 86400)} a day{_room(bytes_per_s, output)}"
     )
+    if len(servers) >= _MANY:
+        diagnostics.note(f"{len(servers):,} connections on {_LOOPS[loop_name()]}")
     diagnostics.note("that is if every value changes whenever the server looks; most change far less often")
 
 

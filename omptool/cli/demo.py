@@ -103,7 +103,7 @@ async def _serve(
     import gc
     import time
 
-    from omptool.demo import nodes, source
+    from omptool.demo import nodes, parts, source
     from omptool.demo.plant import APPLICATION_URI
     from omptool.opcua.server import serve
 
@@ -114,6 +114,8 @@ async def _serve(
         nodes.build(),
         values,
         initial=source.initial(plant, begin),
+        data_types=parts.DATA_TYPES,
+        history=source.Kept(plant),
         namespaces=nodes.NAMESPACES,
         application_uri=APPLICATION_URI,
         product="omptool demo plant",

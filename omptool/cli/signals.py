@@ -94,6 +94,11 @@ def run_until_stopped(
     return ExitCode.OK if result is None else result
 
 
+def loop_name() -> str:
+    """What a command with thousands of connections runs on: `uvloop` where it is installed, else `asyncio`."""
+    return "asyncio" if _quick_loop() is None else "uvloop"
+
+
 def _quick_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's, where it is installed (`omptool[fast]`)."""
     try:

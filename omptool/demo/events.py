@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 
 from omptool.demo.line import Interval, MachineShift
-from omptool.demo.plant import ITEM_STATES, OPERATION_MODES, SECOND, Outcome, State, shift_start
+from omptool.demo.parts import Part
+from omptool.demo.plant import FEED, ITEM_STATES, LAST_PART, OPERATION_MODES, SECOND, Outcome, State, shift_start
 from omptool.model.times import unix_ns_to_ticks
 
-Value = bool | int | float | str | tuple[float, ...] | None
+Value = bool | int | float | str | tuple[float, ...] | Part | None
 """What a Variable can hold here; a DateTime is its ticks; None is no value."""
 
 Points = tuple[list[int], list[Value]]
@@ -44,6 +46,8 @@ def points(
         "LastPartTime": _changed((at, unix_ns_to_ticks(at)) for at in made.finished),
         "CycleTime": _changed(zip(made.finished, made.cycles, strict=True)),
         kind.part_signal: _changed(zip(made.finished, made.measures, strict=True)),
+        LAST_PART: _changed(_parts(made)),
+        FEED: _steps(intervals, lambda one: float(round(100 * made.machine.cycle_s / ideal(one.product)))),
     }
     for name, outcome in _COUNTERS.items():
         counted = accumulate((one is outcome for one in made.outcomes), initial=before[outcome])
@@ -53,6 +57,12 @@ def points(
 
 def _steps(intervals: Iterable[Interval], value: Callable[[Interval], Value]) -> Points:
     return _changed((one.start, value(one)) for one in intervals)
+
+
+def _parts(made: MachineShift) -> Iterable[tuple[int, Value]]:
+    starts = [one.start for one in made.intervals]
+    for at, outcome, cycle, measure in zip(made.finished, made.outcomes, made.cycles, made.measures, strict=True):
+        yield at, Part(made.intervals[bisect_right(starts, at) - 1].product, outcome, cycle, measure)
 
 
 def _door(intervals: Iterable[Interval]) -> Iterable[tuple[int, Value]]:

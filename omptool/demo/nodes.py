@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from omptool.demo.events import Value
+from omptool.demo.parts import RECORD, Part
 from omptool.demo.plant import (
     APPLICATION_URI,
     CNC,
+    LAST_PART,
     LINES,
     NAMESPACE,
     PACKER,
@@ -27,7 +30,7 @@ from omptool.demo.plant import (
 from omptool.demo.schedule import node_id
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodeid import OPC_UA, NodeId, QualifiedName
-from omptool.model.nodes import READABLE, Node
+from omptool.model.nodes import READABLE, WRITABLE, Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.opcua.served import ServedValue, VariantValue, encode_variant
 
@@ -53,6 +56,7 @@ _LEVEL_NAMES = (
     "StorageZone", "StorageUnit", "WorkCenter", "WorkUnit", "EquipmentModule", "ControlModule", "Other",
 )  # fmt: skip
 _MACHINE_STATE = f"nsu={NAMESPACE};s=MachineState"
+_TYPES = {"State": ("MachineState", _MACHINE_STATE), LAST_PART: (RECORD.name, RECORD.node_id)}
 _BUILT_NS = shift_start(0) + 20_454 * 86_400 * 1_000_000_000
 """SourceTimestamp of everything that never changes: 2026-01-01T06:00Z."""
 
@@ -85,6 +89,13 @@ def constants() -> Iterator[ServedValue]:
         for machine in line.machines:
             for name, kind, value in _identification(line, machine):
                 yield _constant(_plant(f"{line.name}.{machine.name}.Identification.{name}"), kind, value)
+
+
+def variant_of(signal: Signal, value: Value) -> bytes:
+    """Variant bytes of what a Variable holds, as the plant's server writes them."""
+    if isinstance(value, Part):
+        return value.encode(NAMESPACES.index(NAMESPACE))
+    return encode_variant(signal.type, value)
 
 
 def _constant(node: str, kind: BuiltinType, value: VariantValue) -> ServedValue:
@@ -161,6 +172,7 @@ def _machine(line: Line, machine: Machine, path: str) -> Iterator[Node]:
 
 def _variable(machine: Machine, signal: Signal, own: str, path: str) -> Node:
     group, _, name = signal.name.rpartition("/")
+    data_type, data_type_id = _TYPES.get(signal.name, (signal.type.name, f"i={int(signal.type)}"))
     is_state = signal.name == "State"
     unit = signal.unit
     return Node(
@@ -169,12 +181,12 @@ def _variable(machine: Machine, signal: Signal, own: str, path: str) -> Node:
         name if group else _named(name),  # CurrentState is a name of namespace 0
         name,
         signal.about,
-        data_type="MachineState" if is_state else signal.type.name,
-        data_type_id=_MACHINE_STATE if is_state else f"i={int(signal.type)}",
+        data_type=data_type,
+        data_type_id=data_type_id,
         type_definition=_STATE_VARIABLE_TYPE if group else _ANALOG_TYPE if unit else _VARIABLE_TYPE,
         value_rank=1 if signal.length else -1,
         array_dimensions=(signal.length,) if signal.length else None,
-        access_level=READABLE,
+        access_level=READABLE | WRITABLE if signal.is_setpoint else READABLE,
         unit=unit.text if unit else None,
         unit_id=unit.id if unit else None,
         eu_low=signal.low,

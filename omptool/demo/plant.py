@@ -122,6 +122,7 @@ class Signal:
         unit, low, high: EngineeringUnits and EURange.
         sampled: how it is measured; None when it follows from what the machine does.
         length: elements of an array, 0 for a scalar.
+        is_setpoint: clients may write it; the plant goes on as if they had not, and sets it again with the next order.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Signal:
     high: float | None = None
     sampled: Sampled | None = None
     length: int = 0
+    is_setpoint: bool = False
 
 
 _T = BuiltinType
@@ -193,6 +195,7 @@ PRESS_SIGNALS = (
     Signal("PeakForce", _T.Double, "Peak force of the last part", KILONEWTON, 0, 2500),
     SPECTRUM,
 )
+FEED, LAST_PART = "FeedOverride", "LastPart"
 CNC_SIGNALS = (
     _power(14.0, 3.5, 0.4),
     _vibration(1.6),
@@ -209,6 +212,8 @@ CNC_SIGNALS = (
     ),
     Signal("SpindleLoad", _T.Float, "Spindle load", PERCENT, 0, 150, Sampled(SECOND // 2, 62.0, 4.0, 0.0, 6.0, 2)),
     Signal("BoreDiameter", _T.Double, "Bore of the last part, nominal 25 mm, limits ±0.02", MILLIMETRE, 24.9, 25.1),
+    Signal(FEED, _T.Double, "Feed asked for, of the programmed one", PERCENT, 0, 150, is_setpoint=True),
+    Signal(LAST_PART, _T.ExtensionObject, "All about the last part"),
     SPECTRUM,
 )
 PACKER_SIGNALS = (

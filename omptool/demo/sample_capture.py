@@ -36,7 +36,7 @@ from omptool.demo.schedule import Change, Channel, Plant
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua.served import ServedValue, encode_variant
+from omptool.opcua.served import ServedValue
 from omptool.opcua.server_values import EncodedValue
 
 CAPTURE_ID = "20261116T055950Z-7d0c2e91ab54"
@@ -186,7 +186,7 @@ class _Recording:
         return Block(len(items), b"".join(items), message.receive_ns, mono, message.sequence, message.publish_ns)
 
     def _item(self, change: Change) -> bytes:
-        variant = encode_variant(self._signals[change.node_id].type, change.value)
+        variant = nodes.variant_of(self._signals[change.node_id], change.value)
         ticks = unix_ns_to_ticks(change.time_ns), unix_ns_to_ticks(server_time(change, self._session))
         return self._notification(change.node_id, EncodedValue(variant, change.status, ticks[0], 0, ticks[1]))
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 
 from omptool.demo.alarms import alarm_of, standing
-from omptool.demo.nodes import constants
+from omptool.demo.nodes import constants, variant_of
+from omptool.demo.plant import SHIFT
 from omptool.demo.schedule import Change, Plant
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.served import ServedAlarm, ServedValue, encode_variant
+from omptool.opcua.served import ServedAlarm, ServedValue
+
+SAMPLES_AT_ONCE = 1000
+"""Of a measured signal's history: about what a client asks for in one go."""
 
 Clock = Callable[[], int]
 """Unix nanoseconds of the wall clock."""
@@ -50,7 +54,27 @@ async def simulated(
             yield told
 
 
+class Kept:
+    """The plant's history, as a historian has it that keeps every value: known is what the schedule knows."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self.nodes = frozenset(plant.channels)
+
+    def values(self, node_id: str, start_ns: int, end_ns: int, *, newest_first: bool) -> Iterator[ServedValue]:
+        """Every value of a Variable in [start, end), computed stretch by stretch as it is asked for."""
+        sampled = self._plant.channels[node_id].signal.sampled
+        stretch = SHIFT if sampled is None else sampled.period_ns * SAMPLES_AT_ONCE
+        while start_ns < end_ns:
+            cut = max(end_ns - stretch, start_ns) if newest_first else min(start_ns + stretch, end_ns)
+            first, last = (cut, end_ns) if newest_first else (start_ns, cut)
+            changes = self._plant.changes_of(node_id, first, last)
+            for change in reversed(changes) if newest_first else changes:
+                ticks = unix_ns_to_ticks(change.time_ns)
+                yield _served(self._plant, change, 0)._replace(server_ticks=ticks)
+            start_ns, end_ns = (start_ns, cut) if newest_first else (cut, end_ns)
+
+
 def _served(plant: Plant, change: Change, due_ns: int) -> ServedValue:
-    kind = plant.channels[change.node_id].signal.type
-    variant = encode_variant(kind, change.value)
+    variant = variant_of(plant.channels[change.node_id].signal, change.value)
     return ServedValue(due_ns, change.node_id, variant, change.status, unix_ns_to_ticks(change.time_ns))

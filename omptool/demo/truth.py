@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 
+from omptool.demo.parts import Part
 from omptool.demo.plant import State
 from omptool.demo.schedule import Change, Plant, Stretch
 from omptool.model.builtin import BuiltinType
@@ -40,6 +41,8 @@ def _value(plant: Plant, change: Change) -> str:
         numbers = _quoted(value)
     elif isinstance(value, str):
         text = _quoted(value)
+    elif isinstance(value, Part):
+        text = _quoted(value.to_json())
     elif signal.type is BuiltinType.DateTime and isinstance(value, int):
         text = _quoted(seven_digits(ticks_to_unix_ns(value)))
     elif value is not None:

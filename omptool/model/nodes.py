@@ -49,8 +49,8 @@ class Node:
     equipment_name: str | None = None
 
 
-READABLE = 0x01
-"""Bit CurrentRead of AccessLevel (Part 3, 8.57)."""
+READABLE, WRITABLE, HISTORY_READABLE = 0x01, 0x02, 0x04
+"""Bits CurrentRead, CurrentWrite and HistoryRead of AccessLevel (Part 3, 8.57)."""
 
 HISTORY_READ = 0x04
 """Bit HistoryRead of AccessLevel: the server has a history of the value, and this user may read it."""

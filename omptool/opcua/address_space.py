@@ -21,8 +21,8 @@ from omptool.errors import UsageError
 from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType, Kind, Member
 from omptool.model.nodeid import NodeId, QualifiedName
-from omptool.model.nodes import READABLE, Node
-from omptool.opcua.server_values import EncodedValue, ExactDataValue
+from omptool.model.nodes import HISTORY_READABLE, READABLE, Node
+from omptool.opcua.server_values import EncodedValue, ExactDataValue, ForeignValue
 from omptool.opcua.type_nodes import ENCODING_TYPE, definition, encoding_node, supertypes_first, type_node
 
 OBJECTS = "i=85"
@@ -46,6 +46,7 @@ _BY_BROWSE_NAME = {
 }
 _SUPERTYPES = {"ObjectType": "i=58", "VariableType": "i=63", "DataType": "i=24", "ReferenceType": "i=33"}
 _ENUMERATION, _INT32 = "i=29", "i=6"
+_EU_RANGE = ua.QualifiedName("EURange")
 _CLASSES = {
     "Object": ua.NodeClass.Object,
     "Variable": ua.NodeClass.Variable,
@@ -67,8 +68,15 @@ class Slot:
     def __init__(self, attribute: AttributeValue) -> None:
         self.value: EncodedValue | None = None
         self.attribute = attribute
-        attribute.value = None
+        attribute.value = ua.DataValue(
+            ua.Variant()
+        )  # nobody reads it; asyncua then checks what clients write by DataType
         attribute.value_callback = self._read  # type: ignore[assignment]  # an ExactDataValue reads like theirs
+        attribute.value_setter = self._written
+
+    def _written(self, _node: NodeData, _attribute: AttributeIds, value: ua.DataValue) -> None:
+        """A client wrote, which asyncua lets it only where AccessLevel says so; it tells the monitored items."""
+        self.value = ForeignValue(value)
 
     def _read(self, _node: ua.NodeId, _attribute: AttributeIds) -> ua.DataValue | ExactDataValue:
         return ua.DataValue(StatusCode=_WAITING) if self.value is None else self.value.to_data_value()
@@ -195,6 +203,17 @@ class AddressSpaceBuilder:
         data.attributes[ids.Value] = AttributeValue(ua.DataValue(StatusCode=_WAITING))
         self.slots[node.node_id] = Slot(data.attributes[ids.Value])
 
+    def keep_history(self, node_ids: Iterable[str]) -> dict[ua.NodeId, str]:
+        """Let the nodes say that they have history; those that there are, by their ids here."""
+        kept = {self.to_ua(node_id): node_id for node_id in node_ids if node_id in self.slots}
+        for node in kept:
+            data = self._space[node]
+            put = _attributes(data)
+            for level in (AttributeIds.AccessLevel, AttributeIds.UserAccessLevel):
+                put(level, _value(data, level) | HISTORY_READABLE, ua.VariantType.Byte)
+            put(AttributeIds.Historizing, True, ua.VariantType.Boolean)
+        return kept
+
     def _refer(self, node: Node, table: Mapping[str, Node]) -> None:
         is_type = node.node_class in _SUPERTYPES
         parents = node.parents or ((_SUPERTYPES[node.node_class],) if is_type else ())
@@ -295,6 +314,15 @@ class AddressSpaceBuilder:
         attribute = self._space[self.to_ua(known.node_id)].attributes[AttributeIds.Value]
         attribute.value_callback = None
         attribute.value = ua.DataValue(value)
+
+
+def eu_range(space: AddressSpace, node_id: ua.NodeId) -> float | None:
+    """Width of a Variable's EURange; None when it has none."""
+    for reference in space[node_id].references if node_id in space else ():
+        if reference.IsForward and reference.BrowseName == _EU_RANGE and reference.NodeId in space:
+            limits = _value(space[reference.NodeId], AttributeIds.Value)
+            return float(limits.High - limits.Low) if isinstance(limits, ua.Range) else None
+    return None
 
 
 def _attributes(data: NodeData) -> Any:

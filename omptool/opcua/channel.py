@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaStatusCodeError
 
-from omptool.errors import OmptoolError, UsageError
-from omptool.opcua import faults, hooks, hooks_framing, refusals
+from omptool.errors import MalformedMessage, OmptoolError, UsageError
+from omptool.opcua import faults, hooks, hooks_framing, refusals, requests_opening
+from omptool.protocol.opening import Description, parse_endpoints
+from omptool.protocol.wire import service_result
 
 if TYPE_CHECKING:
     from omptool.opcua.security import Plan
@@ -58,6 +60,8 @@ class Line:
         try:
             async with asyncio.timeout(self.timeout_s):
                 yield
+        except MalformedMessage as cause:
+            raise await self._error(cause) from None
         except OmptoolError:
             raise
         except Exception as cause:  # noqa: BLE001 - asyncua raises bare AssertionError and Exception too
@@ -71,6 +75,22 @@ class Line:
         await self._unless_closed(self.client.send_hello())
         self.stage = "OpenSecureChannel"
         await self.client.open_secure_channel()
+
+    async def ask(self, request: hooks.RawRequest) -> bytes:
+        """The raw answer to a request, within `translating`.
+
+        Raises:
+            UaStatusCodeError: the server refuses it.
+        """
+        body = bytes(await hooks.send(self.client, request, self.timeout_s))
+        code = service_result(body)
+        if code >> 31:
+            raise UaStatusCodeError(code)  # type: ignore[no-untyped-call]  # asyncua: untyped
+        return body
+
+    async def endpoints(self) -> tuple[Description, ...]:
+        """What GetEndpoints says."""
+        return parse_endpoints(await self.ask(requests_opening.get_endpoints(self.client.server_url.geturl())))
 
     async def _unless_closed(self, step: Coroutine[Any, Any, None]) -> None:
         """A peer that hangs up before our first byte would leave asyncua waiting for an answer until the time limit."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from omptool.config.schema import MODE_NAMES as MODES
 from omptool.config.schema import POLICY_NAMES as POLICIES
@@ -16,6 +16,7 @@ from omptool.errors import ServerRefused
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
+    from omptool.protocol.opening import Description
 
 NONE, *_ = POLICIES
 BROKEN = frozenset({"Basic128Rsa15", "Basic256"})
@@ -73,9 +74,9 @@ def strength(policy: str | None, mode: str | None) -> tuple[int, int]:
     return known_mode, POLICIES.index(policy) if policy in POLICIES else len(POLICIES)
 
 
-def read(entries: Iterable[Any]) -> list[Endpoint]:
-    """asyncua's EndpointDescriptions, those of opc.tcp only."""
-    return [_endpoint(entry) for entry in entries or () if (entry.TransportProfileUri or BINARY) == BINARY]
+def read(entries: Iterable[Description]) -> list[Endpoint]:
+    """What a server described, of opc.tcp only."""
+    return [_endpoint(entry) for entry in entries if (entry.transport_uri or BINARY) == BINARY]
 
 
 def choose(endpoints: Sequence[Endpoint], server: ServerConfig) -> Endpoint:
@@ -161,19 +162,13 @@ def _listed(endpoints: Sequence[Endpoint]) -> str:
     return ", ".join(dict.fromkeys("None" if one.policy == NONE else f"{one.policy}:{one.mode}" for one in endpoints))
 
 
-def _endpoint(entry: Any) -> Endpoint:
-    policy = short(entry.SecurityPolicyUri)
+def _endpoint(entry: Description) -> Endpoint:
+    policy = short(entry.policy_uri)
     tokens = tuple(
-        Token(TOKENS.get(int(token.TokenType), ""), token.PolicyId or "", short(token.SecurityPolicyUri) or policy)
-        for token in entry.UserIdentityTokens or ()
+        Token(TOKENS.get(token.kind, ""), token.policy_id, short(token.policy_uri) or policy) for token in entry.tokens
     )
-    return Endpoint(
-        policy,
-        MODE_OF.get(int(entry.SecurityMode), str(int(entry.SecurityMode))),
-        tokens,
-        bytes(entry.ServerCertificate or b""),
-        (entry.Server and entry.Server.ApplicationUri) or "",
-    )
+    mode = MODE_OF.get(entry.mode, str(entry.mode))
+    return Endpoint(policy, mode, tokens, entry.certificate, entry.application_uri)
 
 
 def short(uri: str | None) -> str:

@@ -24,12 +24,13 @@ from asyncua.client.ua_session import UaSession
 from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
-from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary
+from asyncua.ua.ua_binary import extensionobject_to_binary, nodeid_to_binary, struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 from asyncua.ua.uaprotocol_auto import ReadResponse
 
 from omptool.errors import MalformedMessage
 from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua.hooks_tokens import OwnTimeConnection
 from omptool.protocol.wire import service_result
 
 PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ PRIVATE_HOOKS: dict[type, tuple[str, ...]] = {
         "_connection",  # SecureConnection: message_to_binary, _limits
         "_request_id",
     ),
-    SecureConnection: ("_limits",),
+    SecureConnection: ("_limits", "_check_sym_header", "set_channel", "prev_security_token", "next_security_token"),
     UaClient: ("_make_protocol",),
     UaSession: ("_set_state",),
     Client: ("_renew_channel_task", "_start_renew_loop", "_server_nonce", "_policy_ids"),
@@ -93,7 +94,9 @@ MAX_MESSAGE = 192 * 1024 * 1024
 better refused aloud than acknowledged and unreadable."""
 
 _HEADER = struct.Struct("<3scI")
-_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead"}
+_RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead", 428: "GetEndpoints",
+              461: "CreateSession", 467: "ActivateSession", 751: "CreateMonitoredItems",
+              787: "CreateSubscription"}  # fmt: skip
 _TYPE_ID = struct.Struct("<BBH")
 _REQUEST_HEADER = struct.Struct("<qIIiI3x")
 """Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
@@ -129,6 +132,7 @@ class GuardedProtocol(UASocketProtocol):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self._connection = OwnTimeConnection(self._connection)
         self.fault: str | None = None
         self.fault_code = 0
         self.garbage = b""
@@ -316,6 +320,11 @@ def send(client: Client, request: Any, timeout_s: float) -> asyncio.Future[Buffe
 def decode(response_type: type[Any], body: bytes) -> Any:
     """One of asyncua's response dataclasses from a raw body."""
     return struct_from_binary(response_type, Buffer(body))
+
+
+def encode_structure(structure: Any) -> bytes:
+    """One of asyncua's structures as an ExtensionObject."""
+    return bytes(extensionobject_to_binary(structure))
 
 
 def protocol_of(client: Client) -> GuardedProtocol | None:

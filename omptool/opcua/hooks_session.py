@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncua import ua
 from asyncua.client.client import Client
 from asyncua.client.ua_session import SessionState
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import nodeid_from_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,25 @@ def forget_session(client: Client) -> None:
     """Undo `adopt_session`."""
     client.uaclient.session.reset_authentication_token()
     client._server_nonce = None
+
+
+def session_created(client: Client, token: bytes, nonce: bytes | None, policy_id: str) -> None:
+    """The server made a session that we asked for ourselves.
+
+    Args:
+        token: its AuthenticationToken, encoded.
+        policy_id: of the anonymous token policy that was chosen.
+    """
+    client.uaclient.session.restore_authentication_token(nodeid_from_binary(Buffer(token)))
+    client.uaclient.session._set_state(SessionState.CREATED)
+    client._server_nonce = nonce  # type: ignore[assignment]  # asyncua infers None from its start
+    client._policy_ids = [ua.UserTokenPolicy(PolicyId=policy_id, TokenType=ua.UserTokenType.Anonymous)]
+
+
+def session_activated(client: Client, nonce: bytes | None) -> None:
+    """It is ours."""
+    client.uaclient.session._set_state(SessionState.ACTIVATED)
+    client._server_nonce = nonce  # type: ignore[assignment]
 
 
 def leave_session(client: Client) -> None:

@@ -17,11 +17,13 @@ from omptool.errors import NotFound
 from omptool.model import status
 from omptool.model.eventfields import EventWish
 from omptool.model.monitoring import Deadband, Discard, Monitoring, Trigger
-from omptool.opcua import hooks
+from omptool.model.times import MAX_NS, ticks_to_unix_ns
+from omptool.opcua import hooks, requests_opening
 from omptool.opcua.batch import TOO_MUCH
 from omptool.opcua.events import EVENT_NOTIFIER, event_filter
 from omptool.opcua.faults import ServiceRefused
 from omptool.opcua.session import Session
+from omptool.protocol.granting import GrantedItem, parse_items
 
 T = TypeVar("T")
 
@@ -175,14 +177,11 @@ async def create_items(
     pairs = [(item, item.depth(publishing_ms)) for item in items]
 
     async def create(batch: Sequence[tuple[RequestedItem, int]]) -> list[MonitoredItem]:
-        parameters = ua.CreateMonitoredItemsParameters(
-            SubscriptionId=sub,
-            TimestampsToReturn=ua.TimestampsToReturn.Both,
-            ItemsToCreate=[_create_request(session, item, depth) for item, depth in batch],
-        )
-        answer = await session.ask(ua.CreateMonitoredItemsRequest(Parameters=parameters))
-        at = hooks.unix_ns(answer.ResponseHeader.Timestamp)
-        return [_created(item, depth, result, at) for (item, depth), result in zip(batch, answer.Results, strict=False)]
+        wanted = [_wanted(session, item, depth) for item, depth in batch]
+        ticks, results = parse_items(await session.checked(requests_opening.create_items(sub, wanted)))
+        at = ticks_to_unix_ns(ticks) if ticks > 0 else None
+        at = at if at is None or at <= MAX_NS else None
+        return [_created(item, depth, result, at) for (item, depth), result in zip(batch, results, strict=False)]
 
     def refused(pair: tuple[RequestedItem, int], code: int) -> MonitoredItem:
         return MonitoredItem(pair[0], code, pair[1])
@@ -282,14 +281,19 @@ async def _in_batches(
     return results
 
 
-def _create_request(session: Session, item: RequestedItem, depth: int) -> Any:
-    return ua.MonitoredItemCreateRequest(
-        ItemToMonitor=ua.ReadValueId(
-            NodeId=session.to_ua(item.node_id), AttributeId=_VALUE if item.events is None else EVENT_NOTIFIER
-        ),
-        MonitoringMode=ua.MonitoringMode.Reporting,
-        RequestedParameters=_parameters(session, item, depth),
-    )
+def _wanted(session: Session, item: RequestedItem, depth: int) -> requests_opening.Item:
+    kind, asked = requests_opening.NO_FILTER, None
+    if item.events is not None:
+        asked = event_filter(session, item.events)
+    elif item.has_filter:
+        asked = _filter(item)
+    if asked is not None:
+        kind = hooks.encode_structure(asked)
+    attribute = _VALUE if item.events is None else EVENT_NOTIFIER
+    return requests_opening.Item(
+        session.encode(item.node_id), attribute, item.handle, item.sampling_ms, kind, depth,
+        item.discard is Discard.OLDEST,
+    )  # fmt: skip
 
 
 def _modify_request(session: Session, item: MonitoredItem, depth: int) -> Any:
@@ -326,12 +330,10 @@ def _filter(item: RequestedItem) -> Any:
     )
 
 
-def _created(item: RequestedItem, depth: int, result: Any, at_ns: int | None) -> MonitoredItem:
-    code = int(result.StatusCode.value)
-    if code >> 31:
-        return MonitoredItem(item, code, depth)
-    sampling = float(result.RevisedSamplingInterval)
-    return MonitoredItem(item, code, depth, int(result.MonitoredItemId), sampling, int(result.RevisedQueueSize), at_ns)
+def _created(item: RequestedItem, depth: int, result: GrantedItem, at_ns: int | None) -> MonitoredItem:
+    if result.status >> 31:
+        return MonitoredItem(item, result.status, depth)
+    return MonitoredItem(item, result.status, depth, result.item_id, result.sampling_ms, result.queue_size, at_ns)
 
 
 def _modified(item: MonitoredItem, result: Any) -> MonitoredItem:

@@ -9,13 +9,13 @@ Decides nothing about what follows, waits for nothing but answers.
 from __future__ import annotations
 
 import contextlib
-import time
 
 from asyncua import ua
 
 from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
 from omptool.opcua.faults import ServiceRefused, from_status
+from omptool.opcua.moment import moment
 from omptool.opcua.repair import MOST_REPUBLISHED
 from omptool.opcua.session import Session
 from omptool.opcua.subscription import DELETE_TIMEOUT_S, IN_FLIGHT
@@ -118,5 +118,5 @@ async def _republish(session: Session, intake: Intake, number: int) -> tuple[str
         return f"Republish: {status.name(code)}", False
     if code >> 31 or answer.sequence_number != number:
         return "", False
-    intake.republished(answer, time.time_ns(), time.monotonic_ns())
+    intake.republished(answer, *moment())
     return "", True

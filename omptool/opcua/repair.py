@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from asyncua import ua
 
 from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
+from omptool.opcua.moment import moment
 from omptool.protocol.publish import parse_republish_response
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ async def repair(session: Session, intake: Intake) -> str:
         elif answer.sequence_number != number:
             refusal = f"it sent {answer.sequence_number} instead of {number}"
         else:
-            intake.republished(answer, time.time_ns(), time.monotonic_ns())
+            intake.republished(answer, *moment())
     intake.give_up(refusal, before=asked_up_to)
     return ""

@@ -20,11 +20,12 @@ from asyncua.crypto import security_policies
 
 from omptool.config.files import pki_folder
 from omptool.errors import NotFound, ServerRefused
-from omptool.opcua import channel, endpoints, hooks_session, identity, trust
+from omptool.opcua import channel, endpoints, hooks_session, identity, opening, trust
 from omptool.opcua.certificate import Certificate, first, spaced
 from omptool.opcua.endpoints import NONE, Endpoint, Token
 from omptool.opcua.identity import Identity
 from omptool.opcua.pki import Own, Pki
+from omptool.protocol.opening import Description
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
@@ -100,7 +101,7 @@ async def opened(
 async def _planned(line: channel.Line, server: ServerConfig, who: Identity) -> Plan:
     line.stage = "GetEndpoints"
     async with line.translating():
-        announced = endpoints.read(await line.client.get_endpoints())
+        announced = endpoints.read(await line.endpoints())
     return plan_for(announced, server, who, line.host)
 
 
@@ -128,20 +129,20 @@ def plan_for(announced: Sequence[Endpoint], server: ServerConfig, who: Identity,
     return Plan(chosen, announced, who, token, own, peer, pki)
 
 
-def confirm(plan: Plan, answer: Any, url: str) -> None:
-    """Hold what CreateSession answered against what was planned.
+def confirm(plan: Plan, answered: Sequence[Endpoint], certificate: bytes, url: str) -> None:
+    """Hold what CreateSession answered, endpoints and the server's certificate, against what was planned.
 
     Raises:
         ServerRefused: it names other endpoints or another certificate, as when somebody in between took the safe ones
             out of GetEndpoints.
     """
-    if not endpoints.confirmed(plan.announced, endpoints.read(answer.ServerEndpoints)):
+    if not endpoints.confirmed(plan.announced, answered):
         raise ServerRefused(
             f"{url} confirms other endpoints than it announced: somebody in between may have removed the safer ones",
             f"see what is announced:  omptool discover {url}\n"
             "if the server itself is at fault, it needs an update: OPC UA demands that both lists agree",
         )
-    if plan.peer is not None and first(bytes(answer.ServerCertificate or b"")) != plan.peer.der:
+    if plan.peer is not None and first(certificate) != plan.peer.der:
         raise ServerRefused(
             f"{url} shows another certificate when a session begins",
             f"see what it shows:  omptool pki show {url}\nsomebody may stand in between",
@@ -151,11 +152,22 @@ def confirm(plan: Plan, answer: Any, url: str) -> None:
 async def create(line: channel.Line, plan: Plan) -> str:
     """CreateSession and ActivateSession; the ApplicationUri of the endpoint that answered."""
     line.stage = "CreateSession"
+    is_plain = plan.own is None and plan.identity.kind == "Anonymous"
+    described, certificate = await (opening.create(line, plan.token.policy_id) if is_plain else _created(line))
+    confirm(plan, endpoints.read(described), certificate, line.url)
+    line.stage = "ActivateSession"
+    if is_plain:
+        await opening.activate(line, plan.token.policy_id)
+    else:
+        await activate(line, plan)
+    return next((one.application_uri for one in described if one.application_uri), "")
+
+
+async def _created(line: channel.Line) -> tuple[Sequence[Description], bytes]:
+    """As `opening.create`, by asyncua, which signs and checks signatures."""
     answer = await line.client.create_session()
-    confirm(plan, answer, line.url)
-    await activate(line, plan)
-    named = (entry.Server.ApplicationUri for entry in answer.ServerEndpoints or () if entry.Server)
-    return next((uri for uri in named if uri), "")
+    described = [opening.description(entry) for entry in answer.ServerEndpoints or ()]
+    return described, bytes(answer.ServerCertificate or b"")
 
 
 async def activate(line: channel.Line, plan: Plan) -> None:

@@ -8,8 +8,8 @@ This module may never look at a clock: the server waits, the source says until w
 from __future__ import annotations
 
 import struct
-from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from omptool.model.builtin import BuiltinType
 
@@ -69,6 +69,22 @@ class ServedAlarm(NamedTuple):
 
 ValueSource = AsyncIterator[ServedValue | ServedAlarm]
 """What happens, in the order of `due_ns`. When it ends, the server goes on answering with the last values."""
+
+
+class History(Protocol):
+    """What a historian keeps of some nodes.
+
+    Attributes:
+        nodes: C1 texts of the nodes it keeps.
+    """
+
+    @property
+    def nodes(self) -> Collection[str]: ...
+
+    def values(self, node_id: str, start_ns: int, end_ns: int, *, newest_first: bool) -> Iterator[ServedValue]:
+        """Every value of a node in [start, end), Unix nanoseconds of the SourceTimestamp, in order of it."""
+        ...
+
 
 NULL_VARIANT = b"\x00"
 """A Variant without a value."""

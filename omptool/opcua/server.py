@@ -3,7 +3,7 @@
 asyncua's server carries transport, sessions and namespace 0; address space, values and data subscriptions are ours
 (`address_space`, `server_values`, `server_subscription`). It listens on the loopback interface only: it is a source for
 tools on the same computer, never a gateway; with security (`server_security`) it is one to try certificates on. Clients
-may read and subscribe, nothing else.
+may read, subscribe and write what the table calls writable, nothing else.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from omptool import __version__
 from omptool.errors import UsageError, cannot_listen
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import Node
-from omptool.model.times import unix_ns_to_ticks
+from omptool.model.times import ticks_to_unix_ns, unix_ns_to_ticks
 from omptool.opcua import server_events
 from omptool.opcua.address_space import AddressSpaceBuilder, Slot
-from omptool.opcua.served import GIVEN_OUT, ServedAlarm, ServedValue, ValueSource
+from omptool.opcua.served import GIVEN_OUT, History, ServedAlarm, ServedValue, ValueSource
 from omptool.opcua.server_events import Alarms
+from omptool.opcua.server_history import ServedHistory
 from omptool.opcua.server_security import SecureServer, ServerSecurity
 from omptool.opcua.server_subscription import ServedSubscriptions
 from omptool.opcua.server_values import EncodedValue
@@ -53,6 +54,7 @@ class Served:
         url: where it listens.
         finished: done when the value source has ended; carries its error.
         served: values handed out so far.
+        reached_ns: newest SourceTimestamp among them, and among those that held at the start; Unix nanoseconds.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Served:
         self._subscriptions = subscriptions
         self._slots = slots
         self._alarms = alarms
+        self.reached_ns = 0
         self.finished: asyncio.Task[None] | None = None
 
     def start(self, values: ValueSource) -> None:
@@ -77,6 +80,11 @@ class Served:
             slot = self._slots.get(value.node_id)
             if slot is not None:
                 slot.value = _encoded(value, now)
+                self._note(value)
+
+    def _note(self, value: ServedValue) -> None:
+        if value.source_ticks is not None:
+            self.reached_ns = max(self.reached_ns, ticks_to_unix_ns(value.source_ticks))
 
     async def _feed(self, values: ValueSource) -> None:
         clock_ns = time.time_ns() - time.monotonic_ns()  # one offset for good: a stepped wall clock must not stall us
@@ -96,6 +104,7 @@ class Served:
             if slot is not None:
                 await slot.put(_encoded(value, unix_ns_to_ticks(time.time_ns())))
                 self.served += 1
+                self._note(value)
 
     async def roomy(self, values: int) -> None:
         """Wait until every queue longer than one has room for so many values more."""
@@ -148,6 +157,7 @@ async def serve(
     min_queue_size: int = MIN_QUEUE_SIZE,
     every_value: bool = False,
     security: ServerSecurity | None = None,
+    history: History | None = None,
 ) -> Served:
     """Serve `nodes` and feed them from `values`; returns once connections are accepted.
 
@@ -163,6 +173,7 @@ async def serve(
         port: 0 takes a free one.
         min_queue_size: see `MIN_QUEUE_SIZE`.
         security: what to ask of clients; None asks nothing, and protects nothing.
+        history: answers HistoryRead; without one no node has history.
         every_value: report values equal to the one before too, as a recording has them.
 
     Raises:
@@ -176,6 +187,7 @@ async def serve(
     with _without_collector():
         internal = InternalServer()
         subscriptions = _install(internal, min_queue_size, every_value)
+        historian = internal.history_manager = ServedHistory(internal)
         server = Server(iserver=internal) if security is None else SecureServer(security, iserver=internal)
         await server.init()
         array = [OPC_UA, *(namespaces[1:] or (application_uri,))]
@@ -191,6 +203,8 @@ async def serve(
     url = f"opc.tcp://{_bracketed(host)}:{server.bserver.port}"
     served = Served(server, subscriptions, builder.slots, Alarms(subscriptions, builder.to_ua), url)
     served.prime(initial)
+    if history is not None:
+        historian.keep(history, builder.keep_history(history.nodes), lambda: served.reached_ns)
     served.start(values)
     return served
 

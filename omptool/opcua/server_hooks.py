@@ -23,6 +23,7 @@ PRIVATE_SERVER_HOOKS: dict[type, tuple[str, ...]] = {
         "_publishing_enabled",
     ),
     MonitoredItemService: (
+        "_create_data_change_monitored_item",  # refuses a deadband in percent of a range that is not known
         "_make_monitored_item_common",  # revised parameters and the item's record
         "_revise_queue_size",
         "_monitored_datachange",  # callback handle to item id

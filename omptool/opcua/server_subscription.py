@@ -24,6 +24,7 @@ from asyncua.server.subscription_service import SubscriptionService
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 
+from omptool.opcua.address_space import eu_range
 from omptool.opcua.server_values import EncodedValue, ForeignValue
 
 MIN_PUBLISHING_MS = 10.0
@@ -51,6 +52,8 @@ class ServedItem(MonitoredItemData):
         self.discard_oldest = discard_oldest
         self.handle_bytes = _HANDLE.pack(common.client_handle)
         self.last: EncodedValue | None = None
+        self.range: float | None = None
+        """Width of the EURange, for a deadband in percent of it."""
 
     def lets_through(self, value: EncodedValue) -> bool:
         """Whether trigger and deadband of the item's filter report this value; the first one always."""
@@ -65,10 +68,17 @@ class ServedItem(MonitoredItemData):
         return last.variant != value.variant and self._beyond_deadband(last, value)
 
     def _beyond_deadband(self, last: EncodedValue, value: EncodedValue) -> bool:
-        if not self.filter or self.filter.DeadbandType != ua.DeadbandType.Absolute:
+        if not self.filter or self.filter.DeadbandType == ua.DeadbandType.None_:
             return True
+        deadband = float(self.filter.DeadbandValue)
+        if self.range is not None:
+            deadband *= self.range / 100
         before, now = last.number(), value.number()
-        return before is None or now is None or abs(now - before) > float(self.filter.DeadbandValue)
+        return before is None or now is None or abs(now - before) > deadband
+
+
+def _is_percent(wanted: Any) -> bool:
+    return getattr(wanted, "DeadbandType", None) == ua.DeadbandType.Percent  # asyncua has two classes of the filter
 
 
 class ServedItems(MonitoredItemService):
@@ -89,7 +99,22 @@ class ServedItems(MonitoredItemService):
         result, common = super()._make_monitored_item_common(params)
         result.RevisedSamplingInterval = EXCEPTION_BASED
         discard_oldest = bool(params.RequestedParameters.DiscardOldest)
-        return result, ServedItem(common, discard_oldest=discard_oldest, every_value=self._every_value)
+        item = ServedItem(common, discard_oldest=discard_oldest, every_value=self._every_value)
+        if _is_percent(params.RequestedParameters.Filter):
+            item.range = eu_range(self.aspace, params.ItemToMonitor.NodeId)
+        return result, item
+
+    async def _create_data_change_monitored_item(
+        self, params: ua.MonitoredItemCreateRequest
+    ) -> ua.MonitoredItemCreateResult:
+        """A deadband in percent needs an EURange, and is refused without (Part 8, 7.2)."""
+        wanted: Any = params.RequestedParameters.Filter
+        if _is_percent(wanted):
+            has_range = eu_range(self.aspace, params.ItemToMonitor.NodeId) is not None
+            if not has_range or not 0 <= wanted.DeadbandValue <= 100:
+                code = StatusCodes.BadDeadbandFilterInvalid if has_range else StatusCodes.BadFilterNotAllowed
+                return ua.MonitoredItemCreateResult(StatusCode=ua.StatusCode(ua.UInt32(code)))
+        return await super()._create_data_change_monitored_item(params)
 
     def _revise_queue_size(self, requested: int) -> int:
         """0 and 1 mean a queue of one (Part 4, 5.13.1.5); longer ones hold at least `min_queue_size`."""

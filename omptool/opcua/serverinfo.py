@@ -14,7 +14,10 @@ from asyncua.ua.object_ids import ObjectIds
 from omptool.errors import ServerRefused
 from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nodeid import OPC_UA
-from omptool.opcua import batch, hooks, requests
+from omptool.model.times import ticks_to_unix_ns
+from omptool.opcua import batch, requests
+from omptool.protocol.read import parse_plain_values
+from omptool.protocol.variant import LAST_TICKS
 
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
@@ -39,6 +42,7 @@ _BUILD: dict[str, int] = {
     "software_version": ObjectIds.Server_ServerStatus_BuildInfo_SoftwareVersion,
     "build_number": ObjectIds.Server_ServerStatus_BuildInfo_BuildNumber,
 }
+_YEAR_TICKS = 366 * 86_400 * 10_000_000
 _START_TIME = ObjectIds.Server_ServerStatus_StartTime
 _NAMESPACES = ObjectIds.Server_NamespaceArray
 _SERVERS = ObjectIds.Server_ServerArray
@@ -80,7 +84,7 @@ async def read_server_info(session: Session, announced_uri: str) -> ServerInfo:
         namespaces=[str(uri or "") for uri in namespaces],
         limits=ServerLimits(**{name: _count(known.get(node)) for name, node in _LIMITS.items()}),
         build_info={name: str(known[node]) for name, node in _BUILD.items() if known.get(node)},
-        start_time=hooks.unix_ns(known.get(_START_TIME)),
+        start_time=_moment(known.get(_START_TIME)),
     )
 
 
@@ -106,7 +110,7 @@ async def _values(session: Session, nodes: list[int], size: int) -> dict[int, An
     """Values of nodes of namespace 0, None for the Bad ones."""
 
     def decode(body: bytes, part: Sequence[tuple[bytes, int]]) -> list[Any]:
-        values = [hooks.good_value(answer) for answer in hooks.decode_read(body)][: len(part)]
+        values = parse_plain_values(body)[: len(part)]
         return values + [None] * (len(part) - len(values))
 
     items = [(requests.encode_node_id(0, node), VALUE) for node in nodes]
@@ -115,3 +119,9 @@ async def _values(session: Session, nodes: list[int], size: int) -> dict[int, An
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and value > 0 else 0
+
+
+def _moment(ticks: Any) -> int | None:
+    """Ticks as Unix nanoseconds, whole microseconds; None for no time, and for 1601, which servers write for that."""
+    is_time = isinstance(ticks, int) and _YEAR_TICKS < ticks <= LAST_TICKS
+    return ticks_to_unix_ns(ticks) // 1000 * 1000 if is_time else None

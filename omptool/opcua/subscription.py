@@ -29,11 +29,14 @@ from omptool.opcua.granted import Subscription
 from omptool.opcua.item_retry import retry_items
 from omptool.opcua.items import MonitoredItem, RequestedItem, create_items
 from omptool.opcua.lanes import Lanes
+from omptool.opcua.moment import moment
 from omptool.opcua.repair import repair
+from omptool.opcua.requests_opening import create_subscription
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import STATEMENT_S, Batch, Ending, EndKind, Event, StoreFailed
 from omptool.opcua.subscription_intake import Intake
 from omptool.opcua.watch import Watch
+from omptool.protocol.granting import parse_subscription
 from omptool.protocol.ledger import Ledger
 from omptool.protocol.publish import PublishAnswer
 from omptool.protocol.statement import Statement
@@ -214,20 +217,11 @@ class Subscriber:
 
     async def _create(self) -> Subscription:
         keep_alive = max(round(KEEP_ALIVE_S * 1000 / self._publishing_ms), 1)
-        parameters = ua.CreateSubscriptionParameters(
-            RequestedPublishingInterval=self._publishing_ms,
-            RequestedMaxKeepAliveCount=keep_alive,
-            RequestedLifetimeCount=max(3 * keep_alive, round(LIFETIME_S * 1000 / self._publishing_ms)),
-            MaxNotificationsPerPublish=MOST_NOTIFICATIONS,
-            PublishingEnabled=True,
-        )
-        answer = (await self._session.ask(ua.CreateSubscriptionRequest(Parameters=parameters))).Parameters
-        return Subscription(
-            int(answer.SubscriptionId),
-            float(answer.RevisedPublishingInterval) or self._publishing_ms,
-            max(int(answer.RevisedMaxKeepAliveCount), 1),
-            int(answer.RevisedLifetimeCount),
-        )
+        lifetime = max(3 * keep_alive, round(LIFETIME_S * 1000 / self._publishing_ms))
+        request = create_subscription(self._publishing_ms, lifetime, keep_alive, MOST_NOTIFICATIONS)
+        granted = parse_subscription(await self._session.checked(request))
+        publishing_ms = granted.publishing_ms or self._publishing_ms
+        return Subscription(granted.sub, publishing_ms, max(granted.keep_alive_count, 1), granted.lifetime_count)
 
     async def _open(self) -> None:
         """Create the items while publishing already runs, so that no queue overflows before the last one is created."""
@@ -269,8 +263,7 @@ class Subscriber:
 
     async def _delete(self) -> None:
         """Tell the server; if it does not take it, the end of the session does the same."""
-        request = ua.DeleteSubscriptionsRequest()
-        request.Parameters.SubscriptionIds = [self._granted.sub]
+        request = ua.DeleteSubscriptionsRequest(Parameters=ua.DeleteSubscriptionsParameters([self._granted.sub]))
         try:
             await self._session.call(request, timeout_s=min(DELETE_TIMEOUT_S, self._session.timeout_s))
         except OmptoolError as error:
@@ -297,11 +290,11 @@ class Subscriber:
     def answered(self, answer: PublishAnswer) -> bool:
         """A message of this subscription (see `lanes.Listener`)."""
         assert self._watch is not None
-        intake, mono_ns = self._intake, time.monotonic_ns()
+        intake, (wall_ns, mono_ns) = self._intake, moment()
         self._watch.heard, self.has_heard = mono_ns / 1e9, True
         if answer.results:
             intake.ledger.acknowledged(answer.results)
-        intake.published(answer, time.time_ns(), mono_ns)
+        intake.published(answer, wall_ns, mono_ns)
         if intake.ledger.missing:
             self._note_hole()
         if intake.ended:

@@ -218,7 +218,7 @@ class ValueReader(Reader):
         if kind == BuiltinType.Variant:
             return self.variant(depth + 1)
         if kind == BuiltinType.DataValue:
-            return self._data_value(depth)
+            return self.data_value(depth)
         if kind in _SIMPLE:
             return _SIMPLE[kind](self)
         if kind in LENGTH_PREFIXED:
@@ -227,7 +227,7 @@ class ValueReader(Reader):
             malformed(f"the unknown type {kind}", self.pos)
         return None
 
-    def _data_value(self, depth: int) -> DataValue:
+    def data_value(self, depth: int) -> DataValue:
         mask = self.u8()
         if mask > 0x3F:
             malformed(f"an unknown DataValue mask 0x{mask:02X}", self.pos - 1)

@@ -30,6 +30,7 @@ U16 = struct.Struct("<H").unpack_from
 U32 = struct.Struct("<I").unpack_from
 I32 = struct.Struct("<i").unpack_from
 I64 = struct.Struct("<q").unpack_from
+F64 = struct.Struct("<d").unpack_from
 _GUID_SIZE = 16
 _HAS_URI, _HAS_SERVER = 0x80, 0x40
 
@@ -169,6 +170,9 @@ class Reader:
 
     def i64(self) -> int:
         return int(I64(self.data, self.skip(8))[0])
+
+    def f64(self) -> float:
+        return float(F64(self.data, self.skip(8))[0])
 
     def length(self, smallest: int = 1) -> int:
         """Length of an array or string whose elements take at least `smallest` bytes; -1 is null."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omptool.demo.parts import Part
 from omptool.demo.plant import HOUR, MACHINES, MINUTE, SECOND, SHIFT, State, shift_of, shift_start
 from omptool.demo.schedule import Change, Plant, node_id
 from omptool.model.builtin import BuiltinType
@@ -69,7 +70,7 @@ def test_times_are_ticks_and_values_have_their_type(name: str, start: int) -> No
     kinds = {
         BuiltinType.Boolean: bool, BuiltinType.Int32: int, BuiltinType.UInt16: int, BuiltinType.UInt32: int,
         BuiltinType.DateTime: int, BuiltinType.String: str, BuiltinType.LocalizedText: str,
-        BuiltinType.Double: float, BuiltinType.Float: float,
+        BuiltinType.Double: float, BuiltinType.Float: float, BuiltinType.ExtensionObject: Part,
     }  # fmt: skip
     signal = PLANT.channels[name].signal
     for change in PLANT.changes_of(name, start, start + 5 * MINUTE):

@@ -127,6 +127,11 @@ _OBJECT = '[{"node_id": "i=85", "node_class": "Object", "path": ""}]'
 _NO_ID = '[{"EndpointUrl": "opc.tcp://press7:4840", "OpcNodes": [{"DisplayName": "Speed"}]}]'
 _OTHERS = """[{"EndpointUrl": "opc.tcp://press1:4840", "OpcNodes": [{"Id": "i=2258"}]},
 {"EndpointUrl": "opc.tcp://press2:4840", "OpcNodes": [{"Id": "i=2258"}]}]"""
+_HUNDRED = {
+    "omptool.toml": "".join(
+        f'[servers.press{number}]\nurl = "opc.tcp://10.1.4.{number}:4840"\n' for number in range(100)
+    )
+}
 
 CAPTURE = (
     Case("no SERVER", "capture -o new.omcap", 2),
@@ -146,6 +151,8 @@ CAPTURE = (
         given=("locked",),
         needs="unprivileged",
     ),
+    Case("more servers than a process may have files", "capture '*' -o new.omcap", 1, _HUNDRED, needs="few"),
+    Case("`--dry-run` of as many", "capture '*' --dry-run", 1, _HUNDRED, needs="few"),
     Case("`--for` is no duration", f"{_RECORD} --for soon", 2),
     Case("`--for` is nothing", f"{_RECORD} --for 0s", 2),
     Case("`--until` is no time", f"{_RECORD} --until noon", 2),

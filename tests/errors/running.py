@@ -24,6 +24,9 @@ from tests.errors.case import Case
 FULL = 4000
 """Bytes that a file can have where the disk counts as full."""
 
+FEW = 256
+"""Files that a process may have open where they are few."""
+
 _PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2
 
 
@@ -35,7 +38,7 @@ def run(case: Case, typed: str, here: Path, invoke: Callable[..., Result]) -> Re
         with _held(here / what) if kind else contextlib.nullcontext(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", io.StringIO(case.stdin))
             return invoke(*words, cwd=here, env=case.env)
-    limits = {"unprivileged": _without_powers, "full": None if what else _full}[kind]
+    limits = {"unprivileged": _without_powers, "full": None if what else _full, "few": _few_files}[kind]
     with contextlib.ExitStack() as stack:
         device = stack.enter_context(Path("/dev/full").open("wb")) if what == "stdout" else subprocess.PIPE
         done = subprocess.run(
@@ -69,6 +72,10 @@ def _held(path: Path) -> Iterator[None]:
 
 def _full() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FULL, FULL))
+
+
+def _few_files() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW, FEW))
 
 
 def _without_powers() -> None:

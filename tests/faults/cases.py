@@ -143,7 +143,8 @@ def _alone(harm: Harm) -> Case:
 def both(kind: str, harm: str) -> Case:
     """A fault of the connection, and a harm while it goes on."""
     its = HARMS[harm]
-    return Case((during(KINDS[kind], its.step),), its.windows, its.capturing, its.is_of_server, its.told)
+    told = "" if (kind, harm) == ("black hole", "disk stalled") else its.told  # nothing is to be written meanwhile
+    return Case((during(KINDS[kind], its.step),), its.windows, its.capturing, its.is_of_server, told)
 
 
 def _again(first: str, make: Callable[[str], Fault], messages: Sequence[tuple[str, str]]) -> dict[str, Case]:

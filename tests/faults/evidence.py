@@ -24,16 +24,16 @@ def rows_of(folder: Path) -> list[Row]:
     """Every row, as `cat` shows it; when it came, by the clock that nobody sets."""
     capture, found = Capture.open(folder), []
     ahead_ns = time.time_ns() - time.monotonic_ns()
-    came: dict[int, tuple[int, int]] = {}
+    came: dict[int, tuple[int, int, int]] = {}
     for first, batch in capture.batches():
-        both = zip(batch["sub"].to_pylist(), batch["receive_mono"].to_pylist(), strict=True)
-        came |= {first + n: (sub, mono + ahead_ns) for n, (sub, mono) in enumerate(both)}
+        how = zip(*(batch[name].to_pylist() for name in ("sub", "sequence", "receive_mono")), strict=True)
+        came |= {first + n: (sub, sequence, mono + ahead_ns) for n, (sub, sequence, mono) in enumerate(how)}
     for batch in view.telemetry(capture):
         for row in batch.select(_COLUMNS).to_pylist():
             tick = Tick(_NAMES[row["node_id"]], unix_us(row["time"]) * 1000 + row["time_ns"], row["value"])
             assert row["status"] in _STATUSES, row
-            sub, received_ns = came[row["seq"]]
-            found.append(Row(tick, received_ns, sub, row["origin"] == "initial"))
+            sub, sequence, received_ns = came[row["seq"]]
+            found.append(Row(tick, received_ns, sub, row["origin"] == "initial", sequence))
     return found
 
 

@@ -7,7 +7,7 @@ a capture comes from outside of it: truth from the servers, times of faults from
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,12 +21,13 @@ NEVER_NS = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a capture, when it came (Unix nanoseconds, true clock), and on which subscription."""
+    """A row of a capture, when it came (Unix nanoseconds, true clock), on which subscription and in which message."""
 
     tick: Tick
     received_ns: int
     sub: int = 1
     is_initial: bool = False
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,27 @@ def _untrue(shown: Sequence[Tick], rows: Sequence[Row]) -> list[Finding]:
         elif true != tick.value:
             found.append(Finding(Charge.CHANGED, f"{tick.node} {_text(tick.at_ns)}: {tick.value} was {true}"))
     # a new subscription begins with a value that the old one may have sent: it is another row, said to be initial
-    live = Counter(row.tick for row in rows if not row.is_initial)
-    each = Counter((row.tick, row.sub) for row in rows)
+    live = _often([row for row in rows if not row.is_initial])
     doubled = [(tick, count) for tick, count in live.items() if count > often.get(tick, count)]
-    doubled += [(tick, count) for (tick, _), count in each.items() if count > often.get(tick, count)]
+    for sub in {row.sub for row in rows}:
+        each = _often([row for row in rows if row.sub == sub])
+        doubled += [(tick, count) for tick, count in each.items() if count > often.get(tick, count)]
     found += [Finding(Charge.DOUBLED, f"{tick.node} {_text(tick.at_ns)}: {count} times") for tick, count in doubled]
     return found
+
+
+def _often(rows: Sequence[Row]) -> Counter[Tick]:
+    """How often values are there, those counted once that their server sent again in a message of another number.
+
+    That is two rows, as it is two messages (views keep duplicates); two rows of one message are one too many.
+    """
+    messages: dict[tuple[Tick, int], Counter[int]] = defaultdict(Counter)
+    for row in rows:
+        messages[row.tick, row.sub][row.sequence] += 1
+    often: Counter[Tick] = Counter()
+    for (tick, _), counts in messages.items():
+        often[tick] += max(counts.values())
+    return often
 
 
 def _absent(shown: Sequence[Tick], rows: Sequence[Row], windows: Sequence[Window]) -> list[Finding]:

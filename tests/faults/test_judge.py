@@ -104,6 +104,8 @@ def test_one_row_more_or_other_is_found(place: int, is_next: bool) -> None:
     assert charges([*rows, replace(row, is_initial=True)], [], []) == {Charge.DOUBLED}
     assert charges([*rows, replace(row, sub=2)], [], []) == {Charge.DOUBLED}
     assert charges([*rows, replace(row, sub=2, is_initial=True)], [], []) == set()
+    # what its server sent again in another message is another row
+    assert charges([*rows, replace(row, sequence=1)], [], []) == set()
     other = replace(row, tick=row.tick._replace(value=row.tick.value + 1))
     changed = charges([*rows[:place], other, *rows[place + 1 :]], [], [])
     assert Charge.CHANGED in changed

@@ -58,7 +58,7 @@ class Session:
             number = sub.keep(message)
             counted["messages"] += 1
             counted["sent"] += message.values
-            if self.machine.is_swallowed(number) and not message.is_marked:
+            if self.machine.is_swallowed(number):
                 counted["swallowed"] += 1
                 continue
             message.leaves()

@@ -91,11 +91,6 @@ class Message:
     def values(self) -> int:
         return sum(part.count for part in self.parts)
 
-    @property
-    def is_marked(self) -> bool:
-        """Whether it tells of discarded values."""
-        return any(part.first <= part.marked <= part.last for part in self.parts)
-
     def leaves(self) -> None:
         """It is on its way to the client."""
         for part in self.parts:

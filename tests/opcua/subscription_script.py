@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from asyncua import ua
-from asyncua.ua.ua_binary import struct_to_binary
+from asyncua.common.utils import Buffer
+from asyncua.ua.ua_binary import nodeid_to_binary, struct_from_binary, struct_to_binary
 
 from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua.faults import from_status
+from omptool.opcua.hooks import RawRequest
 from omptool.opcua.hooks_framing import Slot
 
 TICKS_2026 = 134_116_128_000_000_000
@@ -73,18 +75,26 @@ class ScriptedServer:
     def to_ua(self, node_id: str) -> ua.NodeId:
         return ua.NodeId.from_string(node_id)
 
-    async def ask(self, request: Any) -> Any:
+    def encode(self, node_id: str) -> bytes:
+        return bytes(nodeid_to_binary(self.to_ua(node_id)))
+
+    async def checked(self, request: RawRequest) -> bytes:
         await asyncio.sleep(0)
-        match request:
+        match decoded(request):
             case ua.CreateSubscriptionRequest():
                 answer = ua.CreateSubscriptionResponse()
                 answer.Parameters.SubscriptionId = 77
                 answer.Parameters.RevisedPublishingInterval = self.publishing_ms
                 answer.Parameters.RevisedMaxKeepAliveCount = self.keep_alive_count
                 answer.Parameters.RevisedLifetimeCount = 3 * self.keep_alive_count
-                return answer
-            case ua.CreateMonitoredItemsRequest():
-                return self._create_items(request)
+                return bytes(struct_to_binary(answer))
+            case ua.CreateMonitoredItemsRequest() as asked:
+                return bytes(struct_to_binary(self._create_items(asked)))
+        raise AssertionError(f"unexpected service {request.service_id}")
+
+    async def ask(self, request: Any) -> Any:
+        await asyncio.sleep(0)
+        match request:
             case ua.ModifyMonitoredItemsRequest():
                 return self._modify_items(request)
         raise AssertionError(f"unexpected {type(request).__name__}")
@@ -204,6 +214,14 @@ class ScriptedServer:
             )
             response.Results.append(result)
         return response
+
+
+def decoded(request: RawRequest) -> Any:
+    """What a request of ours means to asyncua."""
+    kind = ua.extension_objects_by_typeid[ua.NodeId(ua.Int32(request.service_id))]
+    header = struct_to_binary(ua.RequestHeader())
+    body = nodeid_to_binary(ua.FourByteNodeId(ua.UInt16(request.service_id))) + header + request.parameters
+    return struct_from_binary(kind, Buffer(body))
 
 
 def fault(name: str) -> bytes:

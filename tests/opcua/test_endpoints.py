@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from asyncua import ua
 
 from omptool.config import ServerConfig
 from omptool.errors import ServerRefused
 from omptool.opcua import endpoints
 from omptool.opcua.endpoints import NONE, POLICIES, Endpoint, Token
+from omptool.protocol.opening import Description, TokenPolicy
 
 URL = "opc.tcp://press7:4840"
 ANYBODY = (Token("Anonymous", "a", NONE),)
@@ -108,13 +108,9 @@ def test_both_lists_must_agree_in_security_and_users() -> None:
 
 
 def test_other_transports_are_none_of_ours_and_an_empty_token_policy_is_the_endpoints() -> None:
-    described = ua.EndpointDescription(
-        SecurityPolicyUri="http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256",
-        SecurityMode=ua.MessageSecurityMode.Sign,
-        UserIdentityTokens=[ua.UserTokenPolicy(PolicyId="u", TokenType=ua.UserTokenType.UserName)],
-        TransportProfileUri=endpoints.BINARY,
-    )
-    other = ua.EndpointDescription(TransportProfileUri="http://opcfoundation.org/UA-Profile/Transport/https-uabinary")
+    policy = "http://opcfoundation.org/UA/SecurityPolicy#Basic256Sha256"
+    described = Description("urn:x", b"", 2, policy, (TokenPolicy("u", 1, ""),), endpoints.BINARY)
+    other = described._replace(transport_uri="http://opcfoundation.org/UA-Profile/Transport/https-uabinary")
     (only,) = endpoints.read([described, other])
     assert (only.policy, only.mode) == ("Basic256Sha256", "Sign")
     assert only.tokens == (Token("UserName", "u", "Basic256Sha256"),)

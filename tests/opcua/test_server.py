@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 from asyncua import Client, ua
+from asyncua.ua.ua_binary import variant_to_binary
 
-from omptool.demo import nodes, source
-from omptool.demo.plant import APPLICATION_URI, MACHINES, MINUTE, shift_start
+from omptool.demo import nodes, parts, source
+from omptool.demo.plant import APPLICATION_URI, MACHINES, MINUTE, Outcome, shift_start
 from omptool.demo.schedule import Plant
 from omptool.demo.truth import lines, time_text
 from omptool.errors import Busy, UsageError
@@ -29,6 +30,7 @@ from tests.opcua.stock_client import stock_client
 
 PLANT = Plant(1)
 START = shift_start(62_028) + 3 * 60 * MINUTE + 40 * MINUTE
+FEED_ID = "nsu=urn:omptool:demo:plant;s=Line2.CNC1.FeedOverride"
 NAMESPACE = 5
 """Index of the plant's namespace."""
 
@@ -142,7 +144,9 @@ def test_a_read_gives_what_the_schedule_says() -> None:
                 assert value.Value.VariantType == ua.VariantType(int(channel.signal.type))
                 assert _microseconds(value.SourceTimestamp) == held.time_ns // 1000
                 assert value.ServerTimestamp.year >= 2026
-                if channel.signal.type is not BuiltinType.DateTime:
+                if isinstance(held.value, parts.Part):
+                    assert _plain(value) == held.value.encode(NAMESPACE)
+                elif channel.signal.type is not BuiltinType.DateTime:
                     assert _plain(value) == held.value
 
     _run(work)
@@ -196,13 +200,21 @@ def _column(row: dict[str, Any], value: Any) -> Any:
     """The truth's value column in the terms of a Python client; a datetime cannot tell the last digit."""
     if isinstance(value, tuple):
         return tuple(row["value_list"])
+    if isinstance(value, bytes):
+        said = json.loads(row["value_text"])
+        return parts.Part(
+            said["Product"], Outcome[said["Outcome"]], said["CycleTime"], said["BoreDiameter"]
+        ).encode(NAMESPACE)  # fmt: skip
     if isinstance(value, datetime):
         return datetime.fromisoformat(row["value_text"][:26] + "Z")
     return row["value_text"] if isinstance(value, str) else row["value"]
 
 
 def _plain(value: ua.DataValue) -> Any:
+    """As the schedule has it; of a structure its bytes."""
     inner = value.Value.Value
+    if isinstance(inner, ua.ExtensionObject):
+        return variant_to_binary(value.Value)
     if isinstance(inner, ua.LocalizedText):
         return inner.Text
     return tuple(inner) if isinstance(inner, list) else inner
@@ -256,6 +268,38 @@ def test_clients_may_not_write_or_add_nodes() -> None:
                 await product.write_value("mine")
             with pytest.raises(ua.UaStatusCodeError):
                 await client.nodes.objects.add_object(NAMESPACE, "mine")
+
+    _run(work)
+
+
+def test_a_set_point_takes_a_number_and_nothing_else() -> None:
+    async def work() -> None:
+        async with connected(await _serve_plant(0.001)) as client:
+            feed = client.get_node(ua.NodeId("Line2.CNC1.FeedOverride", NAMESPACE))
+            heard = Heard(2)
+            subscription = await client.create_subscription(50, heard)
+            await subscription.subscribe_data_change(feed)
+            with pytest.raises(ua.UaStatusCodeError, match="BadTypeMismatch"):
+                await feed.write_value(ua.Variant("fast", ua.VariantType.String))
+            await feed.write_value(ua.DataValue(ua.Variant(55.0, ua.VariantType.Double)))
+            assert await feed.read_value() == 55.0
+            async with asyncio.timeout(30):
+                await heard.enough.wait()
+            assert [value.Value.Value for _, value in heard.rows] == [PLANT.value_at(FEED_ID, START).value, 55.0]
+            await subscription.delete()
+
+    _run(work)
+
+
+def test_a_structure_is_read_by_the_definition_that_the_server_gives() -> None:
+    async def work() -> None:
+        async with connected(await _serve_plant(0.001, data_types=parts.DATA_TYPES)) as client:
+            await client.load_data_type_definitions()
+            read = await client.get_node(ua.NodeId("Line2.CNC1.LastPart", NAMESPACE)).read_value()
+            held = PLANT.value_at(FEED_ID.replace("FeedOverride", "LastPart"), START).value
+            assert isinstance(held, parts.Part)
+            assert (read.Product, read.Outcome.name) == (held.product, held.outcome.name)
+            assert (read.CycleTime, read.BoreDiameter) == (held.cycle_s, held.measure)
 
     _run(work)
 

@@ -21,7 +21,14 @@ from omptool.opcua import server_hooks
 
 MODULES = [
     Path(server_hooks.__file__).with_name(name)
-    for name in ("server.py", "server_security.py", "server_subscription.py", "server_values.py", "address_space.py")
+    for name in (
+        "server.py",
+        "server_history.py",
+        "server_security.py",
+        "server_subscription.py",
+        "server_values.py",
+        "address_space.py",
+    )
 ]
 LISTED = {(kind, name) for kind, names in server_hooks.PRIVATE_SERVER_HOOKS.items() for name in names}
 

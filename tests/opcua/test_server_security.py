@@ -16,12 +16,14 @@ from omptool.config import ServerConfig
 from omptool.errors import OmptoolError, ServerRefused
 from omptool.model.nodes import Node
 from omptool.opcua import security as module
+from omptool.opcua.channel import Line
 from omptool.opcua.endpoints import BROKEN, POLICIES
 from omptool.opcua.pki import Pki
 from omptool.opcua.served import ServedValue
 from omptool.opcua.server import serve
 from omptool.opcua.server_security import OFFERED, ServerSecurity
 from omptool.opcua.session import connect
+from omptool.protocol.opening import Description
 
 OLD = tuple(
     getattr(ua.SecurityPolicyType, f"{policy}_{mode}")
@@ -113,29 +115,32 @@ def test_its_certificate_is_the_same_at_the_next_start(tmp_path: Path) -> None:
     assert pki.served(URI, ["localhost", "127.0.0.1"]).certificate != first.certificate
 
 
-def weaker(endpoints: list[Any]) -> list[Any]:
-    return [one for one in endpoints if one.SecurityPolicyUri.endswith("#Basic256")]
+Descriptions = tuple[Description, ...]
 
 
-def unprotected(endpoints: list[Any]) -> list[Any]:
+def weaker(endpoints: Descriptions) -> Descriptions:
+    return tuple(one for one in endpoints if one.policy_uri.endswith("#Basic256"))
+
+
+def unprotected(endpoints: Descriptions) -> Descriptions:
     """Users' secrets in clear."""
-    for one in endpoints:
-        for token in one.UserIdentityTokens:
-            token.SecurityPolicyUri = "http://opcfoundation.org/UA/SecurityPolicy#Basic256"
-    return endpoints
+    weak = "http://opcfoundation.org/UA/SecurityPolicy#Basic256"
+    return tuple(
+        one._replace(tokens=tuple(token._replace(policy_uri=weak) for token in one.tokens)) for one in endpoints
+    )
 
 
 @pytest.mark.parametrize("change", [weaker, unprotected])
 def test_somebody_in_between_who_weakens_what_is_announced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[list[Any]], list[Any]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Descriptions], Descriptions]
 ) -> None:
     """GetEndpoints is nobody's word; the session's own list, which came over the secure channel, shows the lie."""
-    asking = Client.get_endpoints
+    asking = Line.endpoints
 
-    async def changed(self: Client) -> list[Any]:
+    async def changed(self: Line) -> Descriptions:
         return change(await asking(self))
 
-    monkeypatch.setattr(Client, "get_endpoints", changed)
+    monkeypatch.setattr(Line, "endpoints", changed)
     error = serving(tmp_path, refused)
     assert "somebody in between may have removed the safer ones" in error.message
 
@@ -146,15 +151,12 @@ def test_somebody_in_between_with_a_certificate_of_his_own(tmp_path: Path, monke
 
     async def work(server: ServerConfig) -> OmptoolError:
         Pki(tmp_path / "pki").trust(other)
-        asking = Client.get_endpoints
+        asking = Line.endpoints
 
-        async def changed(self: Client) -> list[Any]:
-            found = await asking(self)
-            for one in found:
-                one.ServerCertificate = other.der
-            return found
+        async def changed(self: Line) -> Descriptions:
+            return tuple(one._replace(certificate=other.der) for one in await asking(self))
 
-        monkeypatch.setattr(Client, "get_endpoints", changed)
+        monkeypatch.setattr(Line, "endpoints", changed)
         with pytest.raises(OmptoolError) as caught:
             await secured(replace(server, timeout_s=3))
         return caught.value
@@ -175,12 +177,12 @@ def test_a_session_is_taken_up_again_only_as_safe_as_it_was(tmp_path: Path, monk
             resumed, security = second.resumed, second.security
             key = second.key
             second.leave()
-        asking = Client.get_endpoints
+        asking = Line.endpoints
 
-        async def changed(self: Client) -> list[Any]:
+        async def changed(self: Line) -> Descriptions:
             return weaker(await asking(self))
 
-        monkeypatch.setattr(Client, "get_endpoints", changed)
+        monkeypatch.setattr(Line, "endpoints", changed)
         with pytest.raises(ServerRefused) as caught:
             async with connect(server, resume=key):
                 pass

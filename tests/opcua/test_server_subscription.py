@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -96,7 +96,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench() -> AsyncIterator[Bench]:
+async def bench(table: Sequence[Node] = TABLE) -> AsyncIterator[Bench]:
     queue: asyncio.Queue[ServedValue] = asyncio.Queue()
 
     async def values() -> AsyncIterator[ServedValue]:
@@ -105,7 +105,7 @@ async def bench() -> AsyncIterator[Bench]:
             yield value  # the server comes back when the value is with its subscribers
             queue.task_done()
 
-    served = await serve(TABLE, values(), namespaces=("", "urn:a", "urn:x"), application_uri="urn:a", min_queue_size=4)
+    served = await serve(table, values(), namespaces=("", "urn:a", "urn:x"), application_uri="urn:a", min_queue_size=4)
     try:
         async with stock_client(served.url) as client:
             made = Bench(served, client, queue)
@@ -115,10 +115,10 @@ async def bench() -> AsyncIterator[Bench]:
         await served.stop()
 
 
-def _run(work: Callable[[Bench], Coroutine[Any, Any, None]]) -> None:
+def _run(work: Callable[[Bench], Coroutine[Any, Any, None]], table: Sequence[Node] = TABLE) -> None:
     async def main() -> None:
         async with asyncio.timeout(100):
-            async with bench() as made:
+            async with bench(table) as made:
                 await work(made)
 
     asyncio.run(main())
@@ -249,6 +249,29 @@ def test_filters_hold_values_back() -> None:
 
     for each in (work, by_status, by_time, with_deadband):
         _run(each)
+
+
+def test_a_deadband_in_percent_is_of_the_range() -> None:
+    ranged = [Node(NODE, "N", "nsu=urn:x;N", "N", data_type="Double", parents=("i=85",), eu_low=-50, eu_high=150)]
+
+    def percent(deadband: float) -> ua.DataChangeFilter:
+        return ua.DataChangeFilter(ua.DataChangeTrigger.StatusValue, ua.DeadbandType.Percent, deadband)
+
+    async def work(bench: Bench) -> None:
+        _, item = await bench.subscribe(queue_size=100, filter=percent(1.0))
+        assert item.StatusCode.is_good()
+        await bench.push(0.0, 1.9, 2.0, 2.1, 0.2, 0.0)  # more than one percent of 200
+        rows, _ = await bench.values()
+        assert [value for value, _ in rows if value is not None] == [0.0, 2.1, 0.0]
+        _, item = await bench.subscribe(queue_size=100, filter=percent(100.5))
+        assert item.StatusCode.name == "BadDeadbandFilterInvalid"
+
+    async def without_range(bench: Bench) -> None:
+        _, item = await bench.subscribe(queue_size=100, filter=percent(1.0))
+        assert item.StatusCode.name == "BadFilterNotAllowed"
+
+    _run(work, ranged)
+    _run(without_range)
 
 
 def test_values_of_the_server_itself_can_be_watched() -> None:
