@@ -20,6 +20,7 @@ from omptool.cli.options import (
     FormatOption,
     OutputOption,
     PasswordFileOption,
+    PerRequestOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
@@ -146,6 +147,7 @@ def browse(
     accept: AcceptOption = None,
     trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
+    per_request: PerRequestOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
     format: FormatOption = None,
@@ -179,7 +181,7 @@ def browse(
     model = settings.plant(plant)
     if source not in loaded.servers and _is_snapshot(source):
         return _show(_offline(Path(source), asked, model), asked, format, output)
-    chosen = settings.server(loaded, source, access)
+    chosen = settings.server(loaded, source, access, per_request)
 
     async def work() -> ExitCode:
         return _show(await _ask(chosen, asked, model, timeout, progress), asked, format, output)

@@ -54,6 +54,7 @@ from omptool.cli.options import (
     FormatOption,
     LockOption,
     PasswordFileOption,
+    PerRequestOption,
     ProgressMode,
     ProgressOption,
     SecurityOption,
@@ -145,6 +146,7 @@ def capture(
     log_format: LogFormatOption = LogFormat.TEXT,
     metrics: MetricsOption = None,
     timeout: TimeoutOption = None,
+    per_request: PerRequestOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
@@ -178,7 +180,7 @@ def capture(
         select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
         poll, heartbeat, alarms,
     )  # fmt: skip
-    what = asked(loaded, servers or (), typed, timeout, access)
+    what = asked(loaded, servers or (), typed, timeout, access, per_request)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError(

@@ -122,7 +122,12 @@ class Asked:
 
 
 def asked(
-    config: Config, servers: Sequence[str], typed: Typed, timeout_s: float | None, access: Access = NOTHING
+    config: Config,
+    servers: Sequence[str],
+    typed: Typed,
+    timeout_s: float | None,
+    access: Access = NOTHING,
+    per_request: int | None = None,
 ) -> Asked:
     """Put together what was typed, listed and set. Notes on stderr say what of a list cannot be had.
 
@@ -148,7 +153,8 @@ def asked(
         is_own = endpoint is not EMPTY or bool(globs)
         selection = _own(plain, endpoint, globs, typed) if is_own else None
         with_timeout = server if timeout_s is None else replace(server, timeout_s=timeout_s)
-        found.append(Wanted(with_timeout, _intervals(config, server, endpoint, typed), selection))
+        held = settings.held_to(with_timeout, per_request)
+        found.append(Wanted(held, _intervals(config, server, endpoint, typed), selection))
     return Asked(found, plain)
 
 

@@ -57,7 +57,7 @@ def doctor(
     """Walk the way to a server step by step: say where it ends, why, and what to do; then measure the server.
 
     Name, TCP, Hello, endpoints, certificate, session, namespaces, read, browse, subscribe, history; the first failure
-    ends it. Gentle: one request at a time for a few seconds.
+    ends it. Gentle: one request at a time for a few seconds, and a subscription of at most 100 items for two.
 
     \b
     Examples:
@@ -93,13 +93,19 @@ def _steps(found: Diagnosis) -> list[tuple[object, ...]]:
 
 
 def _measures(found: Diagnosis) -> list[tuple[object, ...]]:
-    """OperationLimits: what the server states, or less where it was seen to take less."""
+    """OperationLimits and capacity: what the server states, or less where it was seen to take less; then the rates."""
     if found.error is not None:
         return []
-    return [
-        ("limit", "ok", f"{name} {count}" if count else f"{name} not stated", "", None)
-        for name, count in asdict(found.limits).items()
-    ]
+    limits = asdict(found.limits) | asdict(found.capacity)
+    rates = {
+        "round_trip_ms": found.round_trip_ms,
+        "values_read_per_s": found.values_per_s and round(found.values_per_s),
+        "values_sent_per_s": found.changes_per_s,
+        "items_subscribed": found.items,
+    }
+    said = [("limit", f"{name} {count:g}" if count else f"{name} not stated") for name, count in limits.items()]
+    said += [("rate", f"{name} {number}") for name, number in rates.items()]
+    return [(kind, "ok", detail, "", None) for kind, detail in said]
 
 
 def _screen(url: str, rows: list[tuple[object, ...]]) -> str:
@@ -123,10 +129,12 @@ def _save(url: str, found: Diagnosis) -> None:
         "application_uri": found.application_uri,
         "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "round_trip_ms": found.round_trip_ms,
-        "values_per_s": found.values_per_s,
+        "values_read_per_s": found.values_per_s,
+        "values_sent_per_s": found.changes_per_s,
+        "items_subscribed": found.items,
     }
     try:
-        path = profile.save(url, found.limits, measured, os.environ)
+        path = profile.save(url, profile.Profile(found.limits, found.capacity), measured, os.environ)
     except OSError as error:
         hint = "set XDG_STATE_HOME to a folder of yours"
         raise OutputFailed(f"the profile cannot be written: {error}", hint) from error

@@ -20,6 +20,7 @@ from omptool.cli.options import (
     FormatOption,
     OutputOption,
     PasswordFileOption,
+    PerRequestOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
@@ -91,6 +92,7 @@ def read(
     accept: AcceptOption = None,
     trust_first: TrustFirstOption = False,
     timeout: TimeoutOption = None,
+    per_request: PerRequestOption = None,
     config: ConfigOption = None,
     tz: TzOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -115,7 +117,7 @@ def read(
       omptool read press7 Line1/Press7/Speed --history --start today --aggregate Average --every 10m
     """  # fmt: skip
     access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
-    chosen = settings.server(settings.load(config), server, access)
+    chosen = settings.server(settings.load(config), server, access, per_request)
     _check(nodes, select)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)
