@@ -26,6 +26,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
+_RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
+"""Nodes that were monitored, and those of imports: nobody has browsed what is above them."""
+
 _IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
 SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
@@ -127,7 +130,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
 
 def _tags(engine: Engine, strangers: bool) -> list[Tag]:
     """All Variables that were recorded."""
-    tables = [_TAGS + "nodes WHERE sampling_ms IS NOT NULL" + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    tables = [_TAGS + _RECORDED + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
     for statement in tables:
         if found := [Tag(*row.values()) for row in engine.run(statement + _IN_ORDER).read_all().to_pylist()]:
             return found

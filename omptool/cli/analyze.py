@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
@@ -117,8 +117,8 @@ def analyze(
         emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
-        return ExitCode.PARTIAL
-    return ExitCode.OK
+    lost = importing.tell(asked.sources)
+    return ExitCode.PARTIAL if analysis.touched or lost else ExitCode.OK
 
 
 def _how_to_name_one(clouds: Collection[str]) -> str:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.cli.convert_words import say, say_plan
+from omptool.cli.exits import ExitCode
+from omptool.cli.importing import ImportServerOption, MapOption, RejectsOption
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -18,20 +20,20 @@ from omptool.cli.options import (
     PlantOption,
     ProgressMode,
     ProgressOption,
+    TzOption,
 )
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.lake.convert import ConvertReport
+    from omptool.lake.convert import ConvertReport, Recording
     from omptool.model.plant import PlantModel
-    from omptool.sources.capture import CaptureSource
     from omptool.sources.source import Named, Source
 
 
 def convert(
     source: Annotated[
         list[str],
-        typer.Argument(help="Captures; for a .parquet file also lakes and telemetry files.", metavar="SOURCE"),
+        typer.Argument(help="Captures and files of other tools; for a .parquet file also lakes.", metavar="SOURCE"),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
@@ -44,12 +46,19 @@ def convert(
     dry_run: DryRunOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
     input_format: InputFormatOption = None,
+    map: MapOption = None,
+    server: ImportServerOption = None,
+    tz: TzOption = None,
+    rejects: RejectsOption = None,
     config: ConfigOption = None,
-) -> None:
+) -> ExitCode:
     """Convert captures to a lake of Delta tables, or to one Parquet file.
 
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
     row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
+
+    Files of other tools (CSV, JSON Lines) are imported: what they do not tell is null, wrong rows
+    are set aside with line and reason, the rest is taken, and the exit code is 3.
 
     \b
     Examples:
@@ -57,6 +66,7 @@ def convert(
       omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
       omptool convert shift.omcap -o shift.parquet
       omptool convert running.omcap -o lake --live
+      omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
     """
     loaded = settings.load(config)
     model = settings.plant(plant)
@@ -73,18 +83,22 @@ def convert(
         refuse_existing(output, force=force)
     if not plant:
         model = (plant_of_lakes(source) if single else stored_plant(output)) or model
-    named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers)
-    captures = [] if single else [_capture(entry.source) for entry in named]
+    foreign = importing.options(map or [], server, importing.zone_of(tz, model.zone if model else None))
+    named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers, foreign=foreign)
+    captures = [] if single else importing.fresh([one for entry in named for one in _recordings(entry.source)], output)
     if dry_run:
         say_plan(named, captures, output)
-        return
+        return ExitCode.OK
     try:
         with diagnostics.Progress(progress) as display:
+            importing.show_progress(named, display, output)
             report = _to_file(named, output, force, display) if single else _to_lake(captures, output, model, display)
     except KeyboardInterrupt:
         diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
         raise
     say(report, named, output, is_live=live)
+    lost = importing.tell(named, keep=rejects, beside=output.parent)
+    return ExitCode.PARTIAL if lost else ExitCode.OK
 
 
 def _check_kind(output: Path) -> None:
@@ -97,19 +111,32 @@ def _check_kind(output: Path) -> None:
         raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
 
 
-def _capture(source: Source) -> CaptureSource:
+def _recordings(source: Source) -> Sequence[Recording]:
     from omptool.sources.capture import CaptureSource
+    from omptool.sources.foreign.source import ForeignSource
 
     if isinstance(source, CaptureSource):
-        return source
-    raise UsageError(
-        f"{source.label} is no capture, and a lake is made of captures",
-        f'to query it as it is: omptool query "…" --on {source.label}',
+        return [source]
+    if isinstance(source, ForeignSource):
+        return source.files
+    if source.has_telemetry:
+        raise UsageError(
+            f"{source.label} is no capture, and a lake is made of captures",
+            f'to query it as it is: omptool query "…" --on {source.label}',
+        )
+    raise _no_telemetry(source)
+
+
+def _no_telemetry(source: Source) -> UsageError:
+    return UsageError(
+        f"{source.label} has no telemetry: nothing in it is a time, a tag and a value by name",
+        f"say which column is what: --map time=COLUMN --map tag=COLUMN --map value=COLUMN\n"
+        f'or query it as it is: omptool query "…" --on {diagnostics.typed(source.label)}',
     )
 
 
 def _to_lake(
-    captures: Sequence[CaptureSource], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
+    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
 ) -> ConvertReport:
     from omptool.lake.convert import Progress
     from omptool.lake.convert import convert as to_lake
@@ -129,10 +156,7 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
 
     for entry in named:
         if not entry.source.has_telemetry:
-            raise UsageError(
-                f"{entry.source.label} has no telemetry: the columns time, node_id, value … are missing",
-                f'query writes any rows:  omptool query "…" --on {entry.source.label} -o {target}',
-            )
+            raise _no_telemetry(entry.source)
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from omptool.cli import diagnostics, terminal
 
 if TYPE_CHECKING:
-    from omptool.lake.convert import ConvertReport
-    from omptool.sources.capture import CaptureSource
+    from omptool.lake.convert import ConvertReport, Recording
     from omptool.sources.source import Named
 
 
-def say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output: Path) -> None:
+def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Path) -> None:
     if not captures:
         diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
         return

@@ -151,7 +151,7 @@ def test_the_plant_model_is_kept_in_the_lake(invoke: Run, tmp_path: Path) -> Non
         (["opc.tcp://plc:4840", "-o", "lake"], 2, "capture it first"),
         (["photos", "-o", "lake"], 1, "photos is neither a capture nor a lake"),
         (["a.omcap", "-o", "photos"], 1, "photos exists and is not a lake"),
-        (["x.csv", "-o", "lake"], 2, "x.csv is no capture"),
+        (["x.csv", "-o", "lake"], 2, "x.csv has no telemetry"),
         (["x.csv", "-o", "x.parquet"], 2, "x.csv has no telemetry"),
         (["a.omcap"], 2, "missing option"),
         (["a.omcap", "-o", "missing/x.parquet", "--plant", "no.toml"], 1, "no plant model no.toml"),
