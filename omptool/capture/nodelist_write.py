@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from omptool.model import path as paths
-from omptool.model.nodeid import OPC_UA, NodeId
+from omptool.model.nodeid import NodeId
 
 
 class ListFormat(StrEnum):
@@ -76,14 +76,19 @@ def _published(endpoint: Endpoint, nodes: Sequence[Chosen], _: LeftOut) -> str:
 
 
 def _telegraf(endpoint: Endpoint, nodes: Sequence[Chosen], left_out: LeftOut) -> str:
-    """Telegraf's `inputs.opcua_listener`; namespace_uri since version 1.37. The path is a tag, since names repeat."""
-    lines = ["[[inputs.opcua_listener]]", f"  endpoint = {_quoted(endpoint.url)}", '  timestamp = "source"']
+    """Telegraf's `inputs.opcua_listener`. The path is a tag, since names repeat.
+
+    By index: its version 1.37 has namespace_uri too, but does not start with it, since it looks for the index before it
+    connects.
+    """
+    lines = [
+        *_remarks(endpoint, nodes),
+        "[[inputs.opcua_listener]]",
+        f"  endpoint = {_quoted(endpoint.url)}",
+        '  timestamp = "source"',
+    ]
     times = Counter(node.path for node in nodes)
-    for node in nodes:
-        parsed = NodeId.parse(node.node_id)
-        if ";" in parsed.namespace:
-            left_out["Telegraf takes no namespace with a semicolon"].append(node.node_id)
-            continue
+    for node, index, parsed in _indexed(endpoint, nodes, left_out):
         identifier = _identifier(parsed)
         if not identifier:
             left_out["Telegraf takes no empty identifier"].append(node.node_id)
@@ -95,7 +100,7 @@ def _telegraf(endpoint: Endpoint, nodes: Sequence[Chosen], left_out: LeftOut) ->
             "",
             "  [[inputs.opcua_listener.nodes]]",
             f"    name = {_quoted(paths.split(node.path)[-1] if node.path else node.node_id)}",
-            f"    namespace_uri = {_quoted(parsed.namespace)}" if parsed.namespace else '    namespace = "0"',
+            f'    namespace = "{index}"',
             f"    identifier_type = {_quoted(parsed.kind)}",
             f"    identifier = {_quoted(identifier)}",
         ]
@@ -107,22 +112,35 @@ def _telegraf(endpoint: Endpoint, nodes: Sequence[Chosen], left_out: LeftOut) ->
 
 def _umh(endpoint: Endpoint, nodes: Sequence[Chosen], left_out: LeftOut) -> str:
     """The OPC UA input of benthos-umh, whose NodeIds have an index for a namespace."""
-    indexes = {"": 0, OPC_UA: 0, **endpoint.namespaces}
     lines = [
+        *_remarks(endpoint, nodes),
         "input:",
         "  opcua:",
         f"    endpoint: {_quoted(endpoint.url)}",
         "    subscribeEnabled: true",
         "    nodeIDs:",
     ]
-    for node in nodes:
-        parsed = NodeId.parse(node.node_id)
-        index = indexes.get(parsed.namespace)
-        if index is None:
-            left_out["the index of their namespace is not known"].append(node.node_id)
-            continue
+    for _, index, parsed in _indexed(endpoint, nodes, left_out):
         lines.append(f"      - {_quoted(f'ns={index};{parsed.kind}={_identifier(parsed)}')}")
     return "\n".join(lines) + "\n"
+
+
+def _indexed(endpoint: Endpoint, nodes: Sequence[Chosen], left_out: LeftOut) -> Iterator[tuple[Chosen, int, NodeId]]:
+    """The nodes with the index of their namespace, where it is known."""
+    indexes = {**endpoint.namespaces, "": 0}
+    for node in nodes:
+        parsed = NodeId.parse(node.node_id)
+        if (index := indexes.get(parsed.namespace)) is None:
+            left_out["the index of their namespace is not known"].append(node.node_id)
+        else:
+            yield node, index, parsed
+
+
+def _remarks(endpoint: Endpoint, nodes: Sequence[Chosen]) -> list[str]:
+    """Which namespace an index stood for, for whoever reads the file after the server gave out other ones."""
+    used = {NodeId.parse(node.node_id).namespace for node in nodes} - {""}
+    known = sorted((index, uri) for uri, index in endpoint.namespaces.items() if uri in used)
+    return [f"# namespace {index} is {_quoted(uri)}" for index, uri in known]
 
 
 _WRITERS: dict[ListFormat, Callable[[Endpoint, Sequence[Chosen], LeftOut], str]] = {

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import string
 import tomllib
+from collections.abc import Sequence
 from uuid import UUID
 
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omptool.capture.nodelist import Listed
 from omptool.capture.nodelist_published import of_published
 from omptool.capture.nodelist_telegraf import looks_telegraf, of_telegraf
 from omptool.capture.nodelist_umh import looks_umh, of_umh
@@ -19,7 +21,7 @@ from omptool.model import path as paths
 from omptool.model.nodeid import NodeId
 
 URL = "opc.tcp://10.1.4.7:4840/plant"
-URIS = ["urn:plant", "http://vendor.example/UA/?a=1&b=%20", 'urn:"quoted"\\']
+URIS = ["urn:plant", "http://vendor.example/UA/?a=1&b=%20;c", 'urn:"quoted"\\\n']
 ENDPOINT = Endpoint(URL, {uri: index for index, uri in enumerate(URIS, 2)}, is_secured=False)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
@@ -47,13 +49,20 @@ def test_published_nodes_read_back(nodes: list[Chosen]) -> None:
     assert (found.notes, written.left_out) == ((), {})
 
 
+def with_uris(listed: Sequence[Listed]) -> list[str]:
+    """NodeIds as a server with these namespaces understands them."""
+    uris = ["http://opcfoundation.org/UA/", "urn:server", *URIS]
+    return [str(NodeId.parse(one.text, uris)) for one in listed]
+
+
 @given(selections)
 def test_telegraf_reads_back(nodes: list[Chosen]) -> None:
     written = write(ListFormat.TELEGRAF, ENDPOINT, nodes)
     assert looks_telegraf(written.text) and not looks_umh(written.text)
     found = of_telegraf(written.text, "telegraf.conf")
-    assert [one.text for one in found.endpoints[URL].nodes] == [one.node_id for one in nodes]
+    assert with_uris(found.endpoints[URL].nodes) == [one.node_id for one in nodes]
     assert all(one.monitoring.said() == {} for one in found.endpoints[URL].nodes)
+    assert written.left_out == {}
     (listener,) = tomllib.loads(written.text)["inputs"]["opcua_listener"]
     names = [(node["name"], tuple(sorted(node.get("default_tags", {}).items()))) for node in listener["nodes"]]
     assert len(set(names)) == len(names), "Telegraf takes no two nodes of one name with equal tags"
@@ -64,27 +73,25 @@ def test_umh_reads_back(nodes: list[Chosen]) -> None:
     written = write(ListFormat.UMH, ENDPOINT, nodes)
     assert looks_umh(written.text) and not looks_telegraf(written.text)
     found = of_umh(yaml.safe_load(written.text), "benthos.yaml")
-    uris = {f"ns={index};": uri for uri, index in ENDPOINT.namespaces.items()}
-    plain = []
-    for one in found.endpoints[URL].nodes:
-        index, sign, rest = one.text.partition(";")
-        known = one.text.startswith("ns=")
-        plain.append(f"nsu={NodeId(uris[index + sign], 'i', 0)}"[4:-3] + rest if known else one.text)
-    assert plain == [one.node_id for one in nodes]
+    assert with_uris(found.endpoints[URL].nodes) == [one.node_id for one in nodes]
     assert (found.notes, written.left_out) == ((), {})
 
 
 def test_what_has_no_place_is_left_out_and_told() -> None:
-    odd = NodeId("urn:a;b", "s", "Speed")
-    nodes = [Chosen(str(odd), "Speed"), Chosen("nsu=urn:plant;s=", "Nothing"), Chosen("i=2258", "Time")]
+    nodes = [Chosen("nsu=urn:else;s=Speed", "Speed"), Chosen("nsu=urn:plant;s=", "Nothing"), Chosen("i=2258", "Time")]
     telegraf = write(ListFormat.TELEGRAF, ENDPOINT, nodes)
-    assert {why: list(found) for why, found in telegraf.left_out.items()} == {
-        "Telegraf takes no namespace with a semicolon": [str(odd)],
+    assert telegraf.left_out == {
+        "the index of their namespace is not known": ["nsu=urn:else;s=Speed"],
         "Telegraf takes no empty identifier": ["nsu=urn:plant;s="],
     }
     umh = write(ListFormat.UMH, Endpoint(URL), nodes)
-    assert list(umh.left_out.values()) == [[str(odd), "nsu=urn:plant;s="]]
+    assert list(umh.left_out.values()) == [["nsu=urn:else;s=Speed", "nsu=urn:plant;s="]]
     assert '"ns=0;i=2258"' in umh.text
+
+
+def test_indexes_are_explained() -> None:
+    text = write(ListFormat.TELEGRAF, ENDPOINT, [Chosen("nsu=urn:plant;s=Speed", "Speed")]).text
+    assert text.startswith('# namespace 2 is "urn:plant"\n[[')
 
 
 def test_two_nodes_of_one_path_have_names_of_their_own() -> None:
