@@ -262,6 +262,7 @@ async def _ask(
                 depth=asked.depth,
                 wanted=Wanted() if is_saved else asked.wanted,
                 with_types=is_saved,
+                with_links=asked.save is not None and asked.save.suffix.lower() == ".xml",
                 keep=True,
                 on_progress=rate,
             )

@@ -57,7 +57,7 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
     import time
 
     from omptool.cli.output import replacing
-    from omptool.model.nodeset import is_written, nodeset
+    from omptool.model.nodeset import Beyond, is_written, nodeset
 
     written = sum(map(is_written, explored.shown))
     if not written:
@@ -66,7 +66,10 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
             "save them as .parquet, .json, .jsonl or .csv",
         )
     about = {"endpoint": server.url, "namespaces": namespaces_of(server)}
-    text = nodeset(explored.shown, explored.types, server=server.server, saved_ns=time.time_ns(), about=about)
+    beyond = Beyond(explored.links, server.data_types)
+    text = nodeset(
+        explored.shown, explored.types, server=server.server, saved_ns=time.time_ns(), about=about, beyond=beyond
+    )
     with replacing(path, force=force) as stream:
         stream.write(text.encode())
     if left := len(explored.shown) - written:
