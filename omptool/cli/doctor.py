@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from omptool.opcua.diagnose import Diagnosis
 
 COLUMNS = ("step", "state", "detail", "hint", "milliseconds")
+_NOT_STATED = " not stated"
+_LEAST = 60
+"""Cells of a line; on a narrower terminal it breaks where the terminal likes."""
 _SIGNS = {"ok": "✓", "note": "!", "failed": "✗"}
 
 
@@ -103,21 +106,38 @@ def _measures(found: Diagnosis) -> list[tuple[object, ...]]:
         "values_sent_per_s": found.changes_per_s,
         "items_subscribed": found.items,
     }
-    said = [("limit", f"{name} {count:g}" if count else f"{name} not stated") for name, count in limits.items()]
+    said = [("limit", f"{name} {count:g}" if count else f"{name}{_NOT_STATED}") for name, count in limits.items()]
     said += [("rate", f"{name} {number}") for name, number in rates.items()]
     return [(kind, "ok", detail, "", None) for kind, detail in said]
 
 
 def _screen(url: str, rows: list[tuple[object, ...]]) -> str:
     import sys
+    import textwrap
 
     lines = [terminal.style(terminal.escape(url), "bold", sys.stdout)]
     width = max(len(str(row[0])) for row in rows)
-    for step, state, detail, hint, _ in rows:
-        lines.append(f"{_SIGNS[str(state)]} {step!s:<{width}}  {terminal.escape(str(detail))}")
-        if hint and state == "note":
-            lines.append(" " * (width + 4) + terminal.escape(str(hint)))
+    for step, state, detail, hint, _ in _told(rows):
+        head, behind = f"{_SIGNS[str(state)]} {step!s:<{width}}  ", " " * (width + 4)
+        texts = [str(detail), *([str(hint)] if hint and state == "note" else [])]
+        for text in texts:
+            lines += textwrap.wrap(
+                terminal.escape(text),
+                max(terminal.columns(80), _LEAST),
+                initial_indent=head,
+                subsequent_indent=behind,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            head = behind
     return "\n".join(lines) + "\n"
+
+
+def _told(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """For a person: rates stand with the steps that measured them; limits that nobody states in one line."""
+    told = [row for row in rows if row[0] != "rate" and not str(row[2]).endswith(_NOT_STATED)]
+    unknown = [str(row[2]).removesuffix(_NOT_STATED) for row in rows if str(row[2]).endswith(_NOT_STATED)]
+    return [*told, ("limit", "ok", f"not stated: {', '.join(unknown)}", "", None)] if unknown else told
 
 
 def _save(url: str, found: Diagnosis) -> None:
