@@ -11,26 +11,19 @@ import typer
 
 from omptool.capture.nodelist_write import Endpoint, ListFormat
 from omptool.cli import diagnostics, settings, terminal
-from omptool.cli.access import Access
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
-    PasswordFileOption,
-    PerRequestOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
-    SecurityOption,
     SelectOption,
     TimeoutOption,
-    TrustFirstOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
@@ -84,6 +77,7 @@ class Answer:
     endpoint: Endpoint
 
 
+@grouped
 def browse(
     source: Annotated[
         str,
@@ -141,15 +135,8 @@ def browse(
         typer.Option("--as", help="Write the Variables shown as a configuration of OPC Publisher, Telegraf or UMH."),
     ] = None,
     plant: PlantOption = None,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
-    per_request: PerRequestOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
     format: FormatOption = None,
@@ -173,7 +160,6 @@ def browse(
     """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     loaded = settings.load(config)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
@@ -183,7 +169,7 @@ def browse(
     model = settings.plant(plant)
     if source not in loaded.servers and _is_snapshot(source):
         return _show(_offline(Path(source), asked, model), asked, format, output)
-    chosen = settings.server(loaded, source, access, per_request)
+    chosen = settings.server(loaded, source, access)
 
     async def work() -> ExitCode:
         return _show(await _ask(chosen, asked, model, timeout, progress), asked, format, output)

@@ -33,7 +33,7 @@ def current() -> Config:
     return _current[0] if _current else load()
 
 
-def server(loaded: Config, text: str, access: Access = NOTHING, per_request: int | None = None) -> ServerConfig:
+def server(loaded: Config, text: str, access: Access = NOTHING) -> ServerConfig:
     """The server that a user named, talked to as `access` says, with what is worth knowing about it said on stderr.
 
     A file or folder of that name is told apart from a mistyped server.
@@ -50,14 +50,7 @@ def server(loaded: Config, text: str, access: Access = NOTHING, per_request: int
         )
     found = _profiled(access.applied(loaded.server(text)))
     _say_security()
-    return held_to(found, per_request)
-
-
-def held_to(chosen: ServerConfig, per_request: int | None) -> ServerConfig:
-    """The server, asked for as many nodes in one request as a flag says; without the flag as it is set."""
-    from dataclasses import replace
-
-    return chosen if per_request is None else replace(chosen, per_request=per_request)
+    return found
 
 
 def _profiled(chosen: ServerConfig) -> ServerConfig:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
 from omptool.lake import layout
@@ -21,6 +22,9 @@ from omptool.model.times import parse_time
 from omptool.sources import files
 from omptool.sources.foreign.context import Options
 from omptool.sources.source import Named, Source
+
+if TYPE_CHECKING:
+    from omptool.sources.lake import LakeSource
 
 FORMATS = ("capture", "lake", *files.FORMATS)
 
@@ -98,6 +102,21 @@ def resolve_all(
         return resolve(text, input_format=input_format, plant=plant, servers=servers, zone=zone, foreign=foreign)
 
     return [Named(open_one(request.text), request.name) for request in map(split_name, texts)]
+
+
+def lake_at(text: str, zone: tzinfo = UTC) -> LakeSource | None:
+    """The lake, or version of a lake, that `text` names; None when it names none.
+
+    Raises:
+        UsageError, LakeError: as `resolve`.
+    """
+    if not layout.is_lake(Path(text)) and _lake_version(text, zone) is None:
+        return None
+    from omptool.sources.lake import LakeSource
+
+    found = resolve(text, zone=zone)
+    assert isinstance(found, LakeSource)
+    return found
 
 
 def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:

@@ -65,6 +65,13 @@ CONVERT = (
     Case("the disk is full (lake)", "convert noisy.omcap -o new-lake", 1, leaves=("new-lake",), needs="full"),
     Case("the disk is full (file)", "convert noisy.omcap -o new.parquet", 1, needs="full"),
     Case("the lake is being written", "convert gaps.omcap -o lake", 5, needs="lock lake"),
+    Case("`--compact`: no lake", "convert new-lake --compact", 1),
+    Case("`--compact`: a file", "convert shift.omcap -o new.parquet --compact", 2),
+    Case("`--compact`: the lake is being written", "convert lake --compact", 5, needs="lock lake"),
+    Case("`--vacuum`: `--keep` is no duration", "convert lake --vacuum --keep long", 2, given=("lake",)),
+    Case("`--vacuum`: `--keep` is too long", "convert lake --vacuum --keep 90d", 2, given=("lake",)),
+    Case("`--keep` without `--vacuum`", "convert lake --keep 1d", 2, given=("lake",)),
+    Case("`--remodel`: no plant model", "convert lake --remodel", 2, given=("lake",)),
     Case("nothing new", "convert of-lake.omcap -o lake", 0, out="rows"),
 )
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from omptool.lake import layout
 from omptool.lake.parquet import stored_schema
 from omptool.model.contracts import NODES, TELEMETRY, VIEWS
 from omptool.model.path import split
@@ -120,7 +121,7 @@ class ForeignFile:
             return self._nodes()
         if view == "journal":
             return pa.Table.from_pylist([self._entry()] if self._pass.rows else [], schema=VIEWS["journal"])
-        return VIEWS[view].empty_table()
+        return layout.SCHEMAS[view].empty_table()
 
     def _new_pass(self) -> _Pass:
         nodes = Nodes(self.server, self._plant)
