@@ -12,6 +12,7 @@ import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -19,7 +20,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId, escape_uri
 from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
@@ -31,6 +32,11 @@ from omptool.protocol import wire
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
     from omptool.model.datatypes import DataType
+    from omptool.opcua.alike import Recording
+
+_NOTHING = struct.pack("<i", 0)
+_parsed = lru_cache(4096)(NodeId.parse)
+"""Thousands of servers of one type have the same NodeIds."""
 
 _STRING_NODE_ID = struct.Struct("<BHi")
 
@@ -45,8 +51,10 @@ class Session:
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
+        capacity: how much it takes at all, as its profile says.
         data_types: definitions that were asked for so far, by NodeId (`datatypes`).
         knows_all_structures: whether every structure type of the server is among them.
+        recording: notes what is asked, while somebody wants that (`alike`).
     """
 
     def __init__(self, client: Client, url: str, timeout_s: float, security: tuple[str, str] = (NONE, NONE)) -> None:
@@ -56,8 +64,10 @@ class Session:
         self.security = security
         self.resumed = False
         self.info = ServerInfo()
+        self.capacity = Capacity()
         self.data_types: dict[str, DataType] = {}
         self.knows_all_structures = False
+        self.recording: Recording | None = None
         self._indexes: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
         protocol = hooks.protocol_of(client)
@@ -133,10 +143,12 @@ class Session:
         """
         if self.closed.is_set():
             raise self.lost("Publish")
-        numbers = [each for number in acknowledged for each in (sub, number)]
-        try:
+        parameters = _NOTHING
+        if acknowledged:
+            numbers = [each for number in acknowledged for each in (sub, number)]
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_framing.publish(self._client, parameters, slot)
+        try:
+            hooks_framing.publish(self._protocol, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
@@ -157,11 +169,35 @@ class Session:
         Raises:
             faults.ServiceRefused, faults.ServiceLost: with the StatusCode.
         """
-        body = await self.call(request, timeout_s=timeout_s)
+        if self.recording is not None:
+            if isinstance(request, hooks.RawRequest) and timeout_s is None:
+                return await self.recording.checked(request, self._granted)
+            self.recording.spoil()
+        return await self._granted(request, timeout_s)
+
+    async def _granted(self, request: Any, timeout_s: float | None = None) -> bytes:
+        return self._good(request, await self.call(request, timeout_s=timeout_s))
+
+    def _good(self, request: Any, body: bytes) -> bytes:
         code = wire.service_result(body)
         if code >> 31:
             raise faults.from_status(code, f"answer {hooks.service_name(request)}", self.url)
         return body
+
+    async def all_checked(self, requests: Sequence[hooks.RawRequest]) -> list[bytes]:
+        """`checked` for several requests, which are under way at once; the answers in their order."""
+        what = hooks.service_name(requests[0])
+        if self.closed.is_set():
+            raise self.lost(what)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                sent = [hooks.send(self._client, request, self.timeout_s) for request in requests]
+                bodies = [bytes(body) for body in await asyncio.gather(*sent)]
+        except TimeoutError:
+            raise faults.silent(self.url, what, self.timeout_s) from None
+        except (UaStatusCodeError, ConnectionError) as error:
+            raise self.unanswered(error, what) from None
+        return [self._good(request, body) for request, body in zip(requests, bodies, strict=True)]
 
     async def ask(self, request: Any, *, timeout_s: float | None = None) -> Any:
         """`checked`, decoded into asyncua's response class of the same name."""
@@ -187,8 +223,8 @@ class Session:
         """
         index, _, rest = node_id.removeprefix("ns=").partition(";")
         if node_id.startswith("ns=") and index.isdecimal():
-            return int(index), NodeId.parse(rest).identifier
-        parsed = NodeId.parse(node_id)
+            return int(index), _parsed(rest).identifier
+        parsed = _parsed(node_id)
         found = self._indexes.get(parsed.namespace)
         if found is None:
             raise self._no_namespace(parsed.namespace)
@@ -258,7 +294,9 @@ async def connect(
         hooks.start_channel_renewal(line.client)
         try:
             info = await read_server_info(session, announced)
-            session.describe(replace(info, limits=info.limits.within(server.limits)))
+            limits = info.limits.within(server.limits).of_user(server.per_request)
+            session.describe(replace(info, limits=limits))
+            session.capacity = server.capacity
         except BaseException:
             if session.resumed:  # what is queued in it is still wanted: closing it would delete that
                 session.leave()
