@@ -30,7 +30,8 @@ def replayed(home: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("served", "node"), [(demo, "Riverside/Machining/Line2/CNC1/FeedOverride"), (replayed, "Line1/T0")]
+    ("served", "node"),
+    [(demo, "nsu=urn:omptool:demo:plant;s=Line2.CNC1.FeedOverride"), (replayed, "nsu=urn:test:plant;s=Line1.T0")],
 )
 def test_a_user_is_let_in_by_the_right_password(
     invoke: Invoke, tmp_path: Path, served: Callable[[Path], contextlib.AbstractContextManager[str]], node: str
@@ -50,4 +51,4 @@ def test_a_user_is_let_in_by_the_right_password(
         assert wrong.code == 1 and "does not take user ann with this password" in wrong.err
         done = invoke("read", url, node, *USER, "right.password")
         assert done.code == 0, done.err
-        assert [row["path"] for row in done.rows] == [node]
+        assert [row["node_id"] for row in done.rows] == [node]
