@@ -60,6 +60,12 @@ def convert(
     compact: Annotated[
         bool, typer.Option("--compact", help="One sorted file per site and date; remove and count duplicates.")
     ] = False,
+    wide: Annotated[
+        str | None,
+        typer.Option(
+            "--wide", help="Make a grid of the lake: a row per machine and step, a column per tag.", metavar="EVERY"
+        ),
+    ] = None,
     vacuum: Annotated[
         bool, typer.Option("--vacuum", help="Remove files that only versions older than --keep need.")
     ] = False,
@@ -67,6 +73,9 @@ def convert(
         str | None,
         typer.Option("--keep", help="With --vacuum: how old such versions are. Default: 7d.", metavar="DURATION"),
     ] = None,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Write Parquet that old readers know too; the lake remembers it.")
+    ] = False,
     force: ForceOption = False,
     plant: PlantOption = None,
     dry_run: DryRunOption = False,
@@ -99,9 +108,10 @@ def convert(
       omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
       omptool convert lake --compact --vacuum
       omptool convert lake --remodel --plant plant.toml
+      omptool convert shift.omcap -o lake --wide 1s
     """
     loaded = settings.load(config)
-    upkeep = Upkeep(remodel, compact, vacuum, keep)
+    upkeep = Upkeep(remodel, compact, wide, vacuum, keep)
     sources, target = _target(source or [], output, upkeep)
     chosen = exporting.format_of(format, target)
     is_file = chosen is not None
@@ -128,8 +138,8 @@ def convert(
             elif sources:
                 importing.show_progress(named, display, target)
                 if chosen is None or chosen == "parquet":
-                    to_file = partial(_to_file, named, target, force, display)
-                    report = to_file() if is_file else _to_lake(captures, target, model, display)
+                    to_file = partial(_to_file, named, target, force, display, compat)
+                    report = to_file() if is_file else _to_lake(captures, target, model, display, compat)
                     display.clear()
                     say(report, named, target, is_live=live)
                 elif exporting.export(named, target, chosen, force, display):
@@ -177,7 +187,7 @@ def _model(
 
 
 def _to_lake(
-    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
+    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress, compat: bool
 ) -> ConvertReport:
     from omptool.lake.convert import Progress
     from omptool.lake.convert import convert as to_lake
@@ -188,10 +198,12 @@ def _to_lake(
             {"rows": state.rows, "total": state.total, "source": state.label},
         )
 
-    return to_lake(captures, lake, plant=plant, on_progress=show)
+    return to_lake(captures, lake, plant=plant, on_progress=show, compat=compat)
 
 
-def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress) -> ConvertReport:
+def _to_file(
+    named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress, compat: bool
+) -> ConvertReport:
     from omptool.lake.export import write_file
     from omptool.sql.engine import LocalEngine
 
@@ -201,4 +213,4 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})
 
     with LocalEngine(named) as engine:
-        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
+        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show, compat=compat)
