@@ -69,8 +69,6 @@ def main() -> int:
             assert count == rows, f"{label}: {count} of {rows} rows"
             speed = path.stat().st_size / 1e6 / seconds
             print(f"{label:14} {rows / seconds / 1000:7,.0f} k rows/s CPU  {speed:6.1f} MB/s")  # noqa: T201
-                f"{label:14} {rows / seconds / 1000:7,.0f} k rows/s CPU  {path.stat().st_size / 1e6 / seconds:6.1f} MB/s"
-            )
     return 0
 
 
