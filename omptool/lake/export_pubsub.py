@@ -111,10 +111,15 @@ def _describe(row: Row, writer: _Writer) -> dict[str, Any]:
     told = [(key, text) for key in _PROPERTIES if (text := getattr(row, key))]
     return {
         "Name": name,
-        "BuiltInType": _builtin(row.type) or int(BuiltinType.Variant),
+        "BuiltInType": _builtin(row.type) or int(BuiltinType.Int32 if _is_named(row) else BuiltinType.Variant),
         "ValueRank": 1 if row.value_list is not None else -1,
         "Properties": [{"Key": {"Name": key}, "Value": {"Type": "String", "Body": text}} for key, text in told],
     }
+
+
+def _is_named(row: Row) -> bool:
+    """Whether the value is one of an enumeration, which Part 6 writes as `name_number`."""
+    return not _builtin(row.type) and row.value is not None and row.value.is_integer() and row.value_text is not None
 
 
 def _builtin(name: str) -> int:
@@ -137,6 +142,8 @@ def _data_value(row: Row) -> dict[str, Any]:
 
 def _body(row: Row) -> Any:
     """The value as Part 6 writes it: 64-bit integers and what is not finite as texts."""
+    if _is_named(row):
+        return f"{row.value_text}_{int(row.value or 0)}"
     if row.value_list is not None and row.value_text is None:
         return [_number(item) for item in row.value_list]
     if row.type == "Boolean" and row.value is not None:

@@ -35,6 +35,7 @@ VALUES: list[dict[str, Any]] = [
     {"type": "Double[]", "value_list": [1.0, 2.5, -math.inf]},
     {"type": "Null", "status": 0x80310000},
     {"type": "Double", "value": 1.0, "status": 0x480},
+    {"type": "MachineState", "value": 2.0, "value_text": "Not_executing"},
 ]
 
 

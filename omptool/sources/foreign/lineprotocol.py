@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +108,7 @@ def _line(text: bytes, number: int, rows: Rows, context: Context) -> None:
     if match is None:
         context.rejects.add(reason, text, **place)
         return
-    tags = [(_unescaped(key), _unescaped(value)) for key, value in _TAG.findall(match["tags"])]
+    tags = _tags(match["tags"])
     time = None if match["time"] is None else stamps.count(int(match["time"]))
     fields = {key: _value(written) for key, written in _fields(match["fields"])}
     for key, value in fields.items():
@@ -115,6 +116,11 @@ def _line(text: bytes, number: int, rows: Rows, context: Context) -> None:
             context.rejects.add(f"the field {key} has no value of line protocol", text, **place)
     taken = {key: (value.item, value.kind) for key, value in fields.items() if value.kind is not None}
     metrics.add(rows, _unescaped(match["measurement"]), tags, taken, time, place, text)
+
+
+@lru_cache(maxsize=16_384)
+def _tags(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((_unescaped(key), _unescaped(value)) for key, value in _TAG.findall(text))
 
 
 def _fields(text: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from omptool.model import bounded_json
@@ -39,20 +40,28 @@ def add(
     if name == _OWN and {"node_id", "path", "tag"} <= known.keys():
         _own(rows, known, fields, time, place, text)
         return
-    where = {key: known[key] for key in _PLACES if known.get(key)}
-    server = where.pop("server", None) or known.get("host")
     node_id = known.get("id", "")
     status: int | None = None
-    if _NODE_ID.fullmatch(node_id) and "Quality" in fields:
+    if "Quality" in fields and _NODE_ID.fullmatch(node_id):
         status = _status(fields["Quality"][0])
-    own = (*_PLACES, "host", "id") if status is not None else (*_PLACES, "host")
-    names = [name, *(value for key, value in tags if key not in own)]
+    listed = tuple(tags)
     for key, (value, kind) in fields.items():
         if status is not None and key == "Quality":
             continue
-        path = "/".join(escape_name(part) for part in (*names, key))
-        named = Named(server=server, node_id=node_id if status is not None else None, path=path, tag=path, **where)
+        named = _named(name, listed, key, None if status is None else node_id)
         rows.add(named, value, time, place, kind=kind, status=status or 0, text=text)
+
+
+@lru_cache(maxsize=16_384)
+def _named(name: str, tags: tuple[tuple[str, str], ...], key: str, node_id: str | None) -> Named:
+    """What a metric says about one of its fields."""
+    known = dict(tags)
+    where = {place: known[place] for place in _PLACES if known.get(place)}
+    server = where.pop("server", None) or known.get("host")
+    own = (*_PLACES, "host") if node_id is None else (*_PLACES, "host", "id")
+    names = [name, *(value for tag, value in tags if tag not in own), key]
+    path = "/".join(escape_name(part) for part in names)
+    return Named(server=server, node_id=node_id, path=path, tag=path, **where)
 
 
 def _own(

@@ -70,10 +70,11 @@ def read(path: Path, context: Context) -> Iterator[Points]:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """What metadata says about a field of a data set; `named` what its properties say about the node."""
+    """What metadata says about a field of a data set; `named` and `type_name` what its properties say."""
 
     kind: str | None
     named: Mapping[str, str] = field(default_factory=dict)
+    type_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class _Messages:
         about = item.get("MetaData")
         found = about.get("Fields") if isinstance(about, dict) else None
         fields = {
-            str(entry.get("Name")): _Field(_kind(entry.get("BuiltInType")), _properties(entry.get("Properties")))
+            str(entry.get("Name")): _field(entry)
             for entry in (found if isinstance(found, list) else [])
             if isinstance(entry, dict)
         }
@@ -206,10 +207,19 @@ class _Messages:
             return
         source, server = _text(found.get("SourceTimestamp")), _text(found.get("ServerTimestamp"))
         value, kind, name = _variant(found, None if known is None else known.kind)
+        if known is not None and known.type_name is not None and name is not None:
+            kind = known.type_name
         self.rows.add(
             named, value, source or server or around.time, place, kind=kind, server_time=server,
             basis=0 if source else 1 if server else _RECEIVE, status=status, text=text, name=name,
         )  # fmt: skip
+
+
+def _field(entry: Mapping[str, Any]) -> _Field:
+    told = _properties(entry.get("Properties"))
+    type_name = told.pop("type", None)
+    named = told if told.keys() & {"node_id", "path", "tag"} else {}
+    return _Field(_kind(entry.get("BuiltInType")), named, type_name)
 
 
 def _properties(found: Any) -> dict[str, str]:
@@ -218,10 +228,10 @@ def _properties(found: Any) -> dict[str, str]:
     for entry in found if isinstance(found, list) else []:
         key = entry.get("Key") if isinstance(entry, dict) else None
         name = key.get("Name") if isinstance(key, dict) else None
-        value = _variant({"Value": entry.get("Value")}, None)[0] if name in Named._fields else None
+        value = _variant({"Value": entry.get("Value")}, None)[0] if name in (*Named._fields, "type") else None
         if isinstance(value, str) and value:
             told[str(name)] = value
-    return told if "node_id" in told or "path" in told or "tag" in told else {}
+    return told
 
 
 def _inner(item: Mapping[str, Any]) -> Any:
