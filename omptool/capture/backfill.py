@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from omptool.capture.encode import encode_items
+from omptool.capture.encode import encode_items, times_of
 from omptool.capture.format import Flag
 from omptool.model import status
 from omptool.protocol.columns import ItemColumns
@@ -192,9 +191,3 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     number = row["v_f64"]
     bits = None if number is None else struct.pack("<d", number)
     return row["status"] >> 16, row["vtype"], bits, row["v_i64"], row["v_bool"], row["v_str"], row["raw"]
-
-
-def times_of(rows: pa.RecordBatch) -> Any:
-    """Source, else server, else receive time; Unix nanoseconds."""
-    times = pc.coalesce(rows.column("source_time"), rows.column("server_time"), rows.column("receive_time"))
-    return times.cast(pa.int64()).to_numpy(zero_copy_only=False)

@@ -17,6 +17,7 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
 from omptool.model import status
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
+from omptool.opcua.alike import Alike
 from omptool.opcua.crawl import crawl
 from omptool.opcua.items import MonitoredItem, RequestedItem, requested
 from omptool.opcua.metadata import enrich
@@ -47,15 +48,56 @@ class Found(NamedTuple):
     asked: dict[str, Monitoring]
 
 
+_KINDS = 32
+"""Kinds of servers whose requests are kept."""
+
+
+def _names(look: tuple[Found, Choice], namespace: str) -> bool:
+    """Whether any node of these has to do with a namespace, whose text this is."""
+    found, _ = look
+    return any(
+        namespace in word
+        for node in found.nodes
+        for word in (
+            node.node_id, node.browse_name, *node.parents, node.type_definition or "", node.data_type_id or "",
+            node.data_type or "",
+        )
+    )  # fmt: skip
+
+
 class Pool:
     """Nodes that several servers have alike, kept once: machines of one type describe themselves in the same words."""
 
     def __init__(self) -> None:
         self._known: dict[Node, Node] = {}
+        self._looks: Alike[tuple[Found, Choice]] = Alike()
+        self._requests: dict[tuple[int, float], tuple[Found, list[RequestedItem]]] = {}
 
-    def shared(self, found: Found) -> Found:
-        """The same, of nodes that others have too."""
-        return Found(self._alike(found.nodes), self._alike(found.chosen), found.unbrowsable, found.asked)
+    async def browse(
+        self, session: Session, selection: Selection, progress: ServerProgress, *, is_alone: bool
+    ) -> tuple[Found, Choice]:
+        """`browse`; for servers that answer alike the same objects, which nobody may change."""
+
+        async def look() -> tuple[Found, Choice]:
+            found, choice = await browse(session, selection, progress, is_alone=is_alone)
+            return Found(self._alike(found.nodes), self._alike(found.chosen), found.unbrowsable, found.asked), choice
+
+        progress.phase = "browsing"
+        # NodeIds in a list may be of any namespace
+        of = tuple(session.namespaces) if selection.listed is not None or selection.events is not None else ()
+        found, choice = await self._looks.look(session, (id(selection), is_alone, of), look, _names)
+        progress.nodes = len(found.nodes)
+        return found, choice
+
+    def requests(self, found: Found, sampling_ms: float) -> list[RequestedItem]:
+        """`requests`; the same list for the same nodes."""
+        key = (id(found), sampling_ms)
+        known = self._requests.get(key)
+        if known is None or known[0] is not found:
+            if len(self._requests) >= _KINDS:
+                self._requests.pop(next(iter(self._requests)))
+            known = self._requests[key] = found, requests(found.chosen, found.asked, sampling_ms)
+        return known[1]
 
     def _alike(self, nodes: Sequence[Node]) -> list[Node]:
         return [node if node.enum_names else self._known.setdefault(node, node) for node in nodes]

@@ -52,15 +52,12 @@ def encode_items(
         flags: bits of `format.Flag`.
     """
     count = len(columns.client_handle)
-    source, source_fits = _stamps(columns.source_ticks, columns.has_source)
-    server, server_fits = _stamps(columns.server_ticks, columns.has_server)
-    odd = (columns.has_source & (~source_fits | (columns.source_pico != 0))) | (
-        columns.has_server & (~server_fits | (columns.server_pico != 0))
-    )
+    source, odd_sources = _stamps(columns.source_ticks, columns.has_source, columns.source_pico)
+    server, odd_servers = _stamps(columns.server_ticks, columns.has_server, columns.server_pico)
     arrays = [
         _numbers(nodes, count, np.uint32),
-        pa.array(source, pa.int64(), mask=~source_fits).cast(NS),
-        pa.array(server, pa.int64(), mask=~server_fits).cast(NS),
+        source,
+        server,
         _numbers(receive_time, count, np.int64).cast(NS),
         _numbers(receive_mono, count, np.int64),
         _numbers(sequence, count, np.uint32),
@@ -72,7 +69,7 @@ def encode_items(
         _masked(columns.bool_, columns.has_bool, pa.bool_()),
         _objects(columns.text, pa.string()),
         _objects(columns.raw, pa.binary()),
-        _raw_times(columns, np.flatnonzero(odd)),
+        _raw_times(columns, np.union1d(odd_sources, odd_servers)),
         _numbers(flags, count, np.uint8),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=SEGMENT)
@@ -92,23 +89,37 @@ def trusted_times(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
 
     Receive time also where the stamp is before 2000 or more than an hour after receipt.
     """
-    receive = batch.column("receive_time")
-    if "event_time" in batch.schema.names:
-        times = pc.coalesce(batch.column("event_time"), receive)
-    else:
-        times = pc.coalesce(batch.column("source_time"), batch.column("server_time"), receive)
-    at, received = times.cast(pa.int64()).to_numpy(), receive.cast(pa.int64()).to_numpy()
+    at, received = times_of(batch), _plain(batch.column("receive_time"))
     suspect = (at < _YEAR_2000_NS) | (at - received > _HOUR_NS)
+    if not suspect.any():
+        return at
     trusted: npt.NDArray[np.int64] = np.where(suspect, received, at)
     return trusted
 
 
+def times_of(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    """Source, else server, else receive time; of events their own. Unix nanoseconds."""
+    names = ("event_time",) if "event_time" in batch.schema.names else ("source_time", "server_time")
+    stamped = [batch.column(name) for name in (*names, "receive_time")]
+    return _plain(pc.coalesce(*stamped) if stamped[0].null_count else stamped[0])
+
+
+def _plain(times: pa.Array) -> npt.NDArray[np.int64]:
+    plain: npt.NDArray[np.int64] = times.cast(pa.int64()).to_numpy()
+    return plain
+
+
 def _stamps(
-    ticks: npt.NDArray[np.int64], present: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Unix nanoseconds, and which of them are present and fit."""
+    ticks: npt.NDArray[np.int64], present: npt.NDArray[np.bool_], pico: npt.NDArray[np.uint16]
+) -> tuple[pa.Array, npt.NDArray[np.intp]]:
+    """Times of those that are present and fit; the rows of those that a time alone does not tell."""
+    if len(ticks) and present.all() and ticks.min() >= _MIN_TICKS and ticks.max() <= _MAX_TICKS:
+        return pa.array((ticks - EPOCH_TICKS) * 100).cast(NS), np.flatnonzero(pico)
+    if not present.any():
+        return pa.nulls(len(ticks), NS), np.zeros(0, np.intp)
     fits = present & (ticks >= _MIN_TICKS) & (ticks <= _MAX_TICKS)
-    return np.where(fits, (ticks - EPOCH_TICKS) * 100, 0), fits
+    times = pa.array(np.where(fits, (ticks - EPOCH_TICKS) * 100, 0), pa.int64(), mask=~fits).cast(NS)
+    return times, np.flatnonzero(present & (~fits | (pico != 0)))
 
 
 def _numbers(values: Ints, count: int, kind: type[np.integer]) -> pa.Array:

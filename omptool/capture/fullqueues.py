@@ -8,14 +8,14 @@ without a mark nobody knows. Only looked at after a pause; a server that ever ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from omptool.capture.backfill import times_of
+from omptool.capture.encode import times_of
 from omptool.capture.rows import Block, Overflow
 from omptool.model.status import INFO_TYPE_MASK, OVERFLOW, OVERFLOW_BIT
 
@@ -24,6 +24,7 @@ CAUSE = "its queue was full and the server marked nothing"
 _LONGEST_NS = 5_000_000_000
 """After a pause and two publishing intervals: what waited has come by then."""
 
+_NOTHING = slice(0, 0)
 _Times = npt.NDArray[np.int64]
 
 
@@ -61,8 +62,9 @@ class FullQueues:
         """Rows were stored, of these blocks; the nodes whose queue was full, once that is known."""
         nodes, times = rows.column("node").to_numpy(), times_of(rows)
         sequences, status = rows.column("sequence").to_numpy(), rows.column("status").to_numpy()
+        runs = _runs(sequences)
         for sequence, group in groupby(blocks, key=lambda block: block.sequence):
-            at = np.flatnonzero(sequences == sequence)
+            at = runs.get(sequence, _NOTHING)
             if is_marked(status[at]):
                 self.is_over = True  # it marks
                 return []
@@ -103,6 +105,17 @@ class FullQueues:
     def _window(self, node: int, first_ns: int) -> Overflow:
         ends = int(self._last_ns[node - self._first]), first_ns
         return Overflow(node, min(ends), max(ends))
+
+
+def _runs(sequences: npt.NDArray[np.uint32]) -> dict[int, Any]:
+    """By the number of a message where its rows are; they nearly always lie behind each other."""
+    starts = np.flatnonzero(np.diff(sequences, prepend=0))
+    starts = starts if len(starts) and not starts[0] else np.concatenate(([0], starts))
+    runs: dict[int, Any] = {}
+    for start, end in pairwise([*starts.tolist(), len(sequences)]):
+        number = int(sequences[start]) if len(sequences) else 0
+        runs[number] = slice(start, end) if number not in runs else np.flatnonzero(sequences == number)
+    return runs
 
 
 def is_marked(status: Any) -> bool:

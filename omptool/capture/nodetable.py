@@ -25,10 +25,10 @@ from omptool.capture.format import (
     MAX_HANDLE,
     MAX_JSON,
     MAX_NODE_TABLE,
-    NS,
     TYPES_NAME,
 )
 from omptool.capture.fresh import FreshFiles
+from omptool.capture.nodecolumns import GRANTED, NODE_FIELDS, NODE_TABLE, NodeColumns
 from omptool.capture.segment import Encoder
 from omptool.errors import ServerRefused
 from omptool.model import bounded_json
@@ -39,46 +39,8 @@ from omptool.model.plant import ServerPlace
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
 
-NODE_TABLE: pa.Schema = pa.schema(
-    [
-        pa.field("handle", pa.uint32(), nullable=False),
-        pa.field("valid_from", NS, nullable=False),
-        ("sampling_ms", pa.float64()),
-        ("publishing_ms", pa.float64()),
-        ("queue_size", pa.int64()),
-        pa.field("node_id", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("browse_name", pa.string(), nullable=False),
-        ("display_name", pa.string()),
-        ("description", pa.string()),
-        ("node_class", pa.string()),
-        ("data_type", pa.string()),
-        ("data_type_id", pa.string()),
-        ("type_definition", pa.string()),
-        ("value_rank", pa.int32()),
-        ("array_dimensions", pa.list_(pa.int64())),
-        ("access_level", pa.int64()),
-        ("unit", pa.string()),
-        ("unit_id", pa.int64()),
-        ("eu_low", pa.float64()),
-        ("eu_high", pa.float64()),
-        ("enum_names", pa.string()),
-        ("parents", pa.list_(pa.string())),
-        ("is_property", pa.bool_()),
-        ("equipment", pa.string()),
-        ("equipment_name", pa.string()),
-    ]
-)
-"""One row per node; handle 0 is a node that is not monitored. `enum_names` is JSON {number: name}."""
-
-_NODE_FIELDS = (
-    "node_id", "path", "browse_name", "display_name", "description", "node_class", "data_type", "data_type_id",
-    "type_definition", "value_rank", "access_level", "unit", "unit_id", "eu_low", "eu_high", "is_property",
-    "equipment", "equipment_name",
-)  # fmt: skip
 _WORTH_IT = 32
 """Nodes of which a table is compressed: below that, setting up zstd for 26 columns takes longer than all the rest."""
-_GRANTED = ("sampling_ms", "publishing_ms", "queue_size")
 
 
 class Introduced(Protocol):
@@ -170,11 +132,13 @@ def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
         yield kind
 
 
-def write_nodes(files: FreshFiles, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode]) -> str:
+def write_nodes(
+    files: FreshFiles, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode], columns: NodeColumns
+) -> str:
     """Write a node table; returns its name."""
     metadata = {KEY_FORMAT: str(FORMAT).encode(), KEY_SERVER: server.server.encode(), KEY_TYPES: types_file.encode()}
     encoder = Encoder(NODE_TABLE.with_metadata(metadata), is_compressed=len(nodes) >= _WORTH_IT)
-    batch = pa.RecordBatch.from_pylist([_row(node) for node in nodes], schema=encoder.schema)
+    batch = columns.of(nodes, encoder.schema)
     pieces = [encoder.batch(piece) for piece in batches.split(batch)]
     return _write(files, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
 
@@ -255,21 +219,10 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _row(entry: MonitoredNode) -> dict[str, Any]:
-    node = entry.node
-    row: dict[str, Any] = {name: getattr(node, name) for name in _NODE_FIELDS}
-    row |= {name: getattr(entry, name) for name in _GRANTED}
-    row["handle"], row["valid_from"] = entry.handle, entry.valid_from
-    row["array_dimensions"] = None if node.array_dimensions is None else list(node.array_dimensions)
-    row["parents"] = list(node.parents)
-    row["enum_names"] = None if node.enum_names is None else json.dumps(node.enum_names, ensure_ascii=False)
-    return row
-
-
 def _node(row: Mapping[str, Any], server: str) -> MonitoredNode:
     if row["handle"] > MAX_HANDLE:
         raise ValueError(f"handle {row['handle']}")
-    values = {name: row[name] for name in _NODE_FIELDS}
+    values = {name: row[name] for name in NODE_FIELDS}
     for name, default in (("display_name", ""), ("node_class", "Variable"), ("is_property", False)):
         values[name] = default if values[name] is None else values[name]
     names = row["enum_names"]
@@ -279,7 +232,7 @@ def _node(row: Mapping[str, Any], server: str) -> MonitoredNode:
     for name in ("access_level", "unit_id"):
         values[name] = None if values[name] is None else _in(values[name], -(2**31), 2**31 - 1)
     values["parents"] = tuple(text for text in row["parents"] or () if text is not None)
-    granted = {name: row[name] for name in _GRANTED}
+    granted = {name: row[name] for name in GRANTED}
     return MonitoredNode(
         node=Node(**values), handle=row["handle"], server=server, valid_from=row["valid_from"], **granted
     )

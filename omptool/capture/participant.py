@@ -110,18 +110,18 @@ class Participant:
     async def prepare(self, session: Session) -> Sequence[RequestedItem]:
         self._startup.introduced(self.number, choosing.same_server(self._about.identity, self.wanted.server, session))
         if self._found is None:
-            is_alone = self.is_alone or self.wanted.selection is not None
+            is_alone, look = self.is_alone or self.wanted.selection is not None, self._recording.pool.browse
             async with self._recording.gate.turn():
-                found, choice = await choosing.browse(session, self._selection, self.progress, is_alone=is_alone)
+                found, choice = await look(session, self._selection, self.progress, is_alone=is_alone)
             await self._startup.chosen(self.number, choice)
             if not found.chosen:
                 raise NotFound(f"nothing of what is selected is on {self.wanted.label}")
-            self._found = self._recording.pool.shared(self._numbers.in_order(found))
+            self._found = self._numbers.in_order(found)
         elif self._about.identity is not None:
             await self._look_again(session, self._found)
         self._startup.name(self.number)
         self.progress.phase = "subscribing"
-        return choosing.requests(self._found.chosen, self._found.asked, self.wanted.intervals.sampling_ms)
+        return self._recording.pool.requests(self._found, self.wanted.intervals.sampling_ms)
 
     async def _look_again(self, session: Session, found: choosing.Found) -> None:
         """What types mean must be known again, and nodes may be others now."""

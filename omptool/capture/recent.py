@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from omptool.capture.backfill import times_of
+from omptool.capture.encode import times_of
 
 if TYPE_CHECKING:
     from omptool.capture.backfill import Window

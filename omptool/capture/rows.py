@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from omptool.capture.encode import encode_items
+from omptool.capture.encode import encode_items, times_of
 from omptool.capture.format import Flag
 from omptool.capture.order import Order, is_steady
 from omptool.capture.rowclock import Anchor, RowClock
@@ -30,6 +29,7 @@ from omptool.protocol.ledger import LAST, step
 from omptool.protocol.statement import Statement
 
 Indexes = npt.NDArray[np.intp]
+T = TypeVar("T", bound=np.generic)
 _NEVER = np.iinfo(np.int64).min
 
 
@@ -193,12 +193,12 @@ def encode_together(parts: Sequence[Part], limit: int | None = None) -> Together
     A block that does not decode is left out and named; it never takes others with it.
     """
     batch = _Batch(parts)
-    picked = batch.pick()[:limit]
+    batch.pick(limit)
     undecodable = batch.undecodable()
-    if not len(picked):
+    if not len(batch.columns):
         nothing: list[tuple[Overflow, ...]] = [() for _ in parts]
         return Together(None, [0] * (len(parts) + 1), nothing, undecodable)
-    return batch.encode(picked, undecodable)
+    return batch.encode(undecodable)
 
 
 class _Batch:
@@ -214,7 +214,7 @@ class _Batch:
         self.blocks = [block for _, block in good]
         self.part_of = np.array([number for number, _ in good], np.intp)
         self.counts = np.array([block.count for block in self.blocks], np.intp)
-        self.block_of = np.repeat(np.arange(len(self.blocks)), self.counts)
+        """Rows of each block; they lie behind each other."""
 
     def _decode(self, numbered: list[tuple[int, Block]]) -> tuple[list[tuple[int, Block]], ItemColumns]:
         try:
@@ -228,18 +228,40 @@ class _Batch:
         good = self._decode(numbered[:half])[0] + self._decode(numbered[half:])[0]
         return good, _columns([block for _, block in good])
 
-    def pick(self) -> Indexes:
-        """The values of our items, and who else was sent: one wrong handle costs no other value."""
+    def pick(self, limit: int | None) -> None:
+        """Keep the values of our items, at most `limit`, and note who else was sent: one wrong handle costs no other
+        value."""
         handles = self.columns.client_handle
         limits = np.array([encoder.handles for encoder, _ in self.parts], np.int64)
-        known = (handles > 0) & (handles <= limits[self.part_of][self.block_of])
-        if known.all():
-            return np.arange(len(handles))
-        for at in np.unique(self.block_of[~known]).tolist():
-            odd = handles[(self.block_of == at) & ~known]
+        if len(handles) and not (handles.min() > 0 and handles.max() <= limits.min()):
+            known = (handles > 0) & (handles <= self._spread(limits[self.part_of]))
+            if not known.all():
+                self._leave_out(known)
+        if limit is not None and limit < len(self.columns):
+            self._keep(np.arange(limit))
+
+    def _leave_out(self, known: npt.NDArray[np.bool_]) -> None:
+        handles, block_of = self.columns.client_handle, self._spread(np.arange(len(self.blocks)))
+        for at in np.unique(block_of[~known]).tolist():
+            odd = handles[(block_of == at) & ~known]
             error = f"ClientHandle {odd[0]} was never created"
             self.bad.append((int(self.part_of[at]), Undecodable(self.blocks[at], len(odd), error)))
-        return np.flatnonzero(known)
+        self._keep(np.flatnonzero(known))
+
+    def _keep(self, rows: Indexes) -> None:
+        block_of = self._spread(np.arange(len(self.blocks)))[rows]
+        self.counts = np.bincount(block_of, minlength=len(self.blocks))
+        self.columns = self.columns.take(rows)
+
+    def _spread(self, of_blocks: npt.NDArray[T]) -> npt.NDArray[T]:
+        """What is said of each block, for each of its rows."""
+        return np.repeat(of_blocks, self.counts)
+
+    def _of_parts(self, said: list[int]) -> npt.NDArray[np.uint32] | int:
+        """What is said of each part, for each row; a single number where there is but one."""
+        if len(said) == 1:
+            return said[0]
+        return self._spread(np.array(said, np.uint32)[self.part_of])
 
     def undecodable(self) -> list[tuple[Undecodable, ...]]:
         """By part, those that do not decode before those of strangers."""
@@ -248,43 +270,43 @@ class _Batch:
             found[number].append(bad)
         return [tuple(each) for each in found]
 
-    def encode(self, picked: Indexes, undecodable: list[tuple[Undecodable, ...]]) -> Together:
-        columns = self.columns if len(picked) == len(self.columns) else self.columns.take(picked)
-        per_row = self.block_of[picked]
-        bases = np.array([encoder.base for encoder, _ in self.parts], np.uint32)
-        handles = columns.client_handle + bases[self.part_of][per_row]
-        flags = self._flags(per_row, handles)
+    def encode(self, undecodable: list[tuple[Undecodable, ...]]) -> Together:
+        columns, spread = self.columns, self._spread
+        handles = columns.client_handle + np.uint32(self._of_parts([encoder.base for encoder, _ in self.parts]))
+        flags = self._flags(handles)
         rows = encode_items(
             columns,
             nodes=handles,
-            receive_time=np.array([block.receive_ns for block in self.blocks], np.int64)[per_row],
-            receive_mono=np.array([block.receive_mono for block in self.blocks], np.int64)[per_row],
-            sequence=np.array([block.sequence for block in self.blocks], np.uint32)[per_row],
-            sub=np.array([encoder.sub for encoder, _ in self.parts], np.uint32)[self.part_of][per_row],
-            flags=flags,
+            receive_time=spread(np.array([block.receive_ns for block in self.blocks], np.int64)),
+            receive_mono=spread(np.array([block.receive_mono for block in self.blocks], np.int64)),
+            sequence=spread(np.array([block.sequence for block in self.blocks], np.uint32)),
+            sub=self._of_parts([encoder.sub for encoder, _ in self.parts]),
+            flags=0 if flags is None else flags,
         )
-        times = _times(rows)
-        starts = np.searchsorted(self.part_of[per_row], np.arange(len(self.parts) + 1)).tolist()
-        late = self._late(per_row, handles, times)
-        overflows = self._overflows(per_row, handles, columns.status, times, starts, late)
-        in_order = slice(None) if late is None else ~late[per_row]
-        self.memory.is_seen[handles] = True
+        times = times_of(rows)
+        in_parts = np.bincount(self.part_of, self.counts, len(self.parts)).astype(np.intp)
+        starts = [0, *np.cumsum(in_parts).tolist()]
+        late = self._late(handles, times)
+        overflows = self._overflows(handles, columns.status, times, starts, late)
+        in_order = slice(None) if late is None else ~self._spread(late)
         self.memory.last_ns[handles[in_order]] = times[in_order]
-        self._note_clocks(per_row, times, flags)
+        self._note_clocks(times, flags)
         return Together(rows, starts, overflows, undecodable)
 
-    def _flags(self, per_row: Indexes, handles: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
-        republished = int(Flag.REPUBLISHED)
-        flags = np.array([republished * block.is_republished for block in self.blocks], np.uint8)[per_row]
-        fresh = np.flatnonzero(~self.memory.is_seen[handles])
-        if len(fresh):
-            _, first = np.unique(handles[fresh], return_index=True)
-            flags[fresh[first]] |= int(Flag.INITIAL)
+    def _flags(self, handles: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8] | None:
+        """None, as nearly always: no row has any."""
+        seen = self.memory.is_seen[handles]
+        republished = [int(Flag.REPUBLISHED) * block.is_republished for block in self.blocks]
+        if seen.all() and not any(republished):
+            return None
+        flags = self._spread(np.array(republished, np.uint8))
+        fresh = np.flatnonzero(~seen)
+        _, first = np.unique(handles[fresh], return_index=True)
+        flags[fresh[first]] |= int(Flag.INITIAL)
+        self.memory.is_seen[handles[fresh]] = True
         return flags
 
-    def _late(
-        self, per_row: Indexes, handles: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.bool_] | None:
+    def _late(self, handles: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
         """The blocks that come behind later ones of their subscription; None, as nearly always: none does."""
         sequences = np.array([block.sequence for block in self.blocks], np.int64)
         firsts = np.flatnonzero(np.diff(self.part_of, prepend=-1))
@@ -296,7 +318,7 @@ class _Batch:
             for order, end in zip(orders, ends, strict=True):
                 order.newest = self.blocks[end - 1].sequence
             return None
-        late = np.zeros(len(self.blocks), np.bool_)
+        late, per_row = np.zeros(len(self.blocks), np.bool_), self._spread(np.arange(len(self.blocks)))
         for order, start, end in zip(orders, firsts.tolist(), ends, strict=True):
             encoder = self.parts[int(self.part_of[start])][0]
 
@@ -311,7 +333,6 @@ class _Batch:
 
     def _overflows(
         self,
-        per_row: Indexes,
         handles: npt.NDArray[np.uint32],
         status: npt.NDArray[np.uint32],
         times: npt.NDArray[np.int64],
@@ -320,10 +341,12 @@ class _Batch:
     ) -> list[tuple[Overflow, ...]]:
         """The Overflow bit stands on the oldest value left: what was discarded lies between the one before and this."""
         found: list[list[Overflow]] = [[] for _ in self.parts]
+        if late is None and not status.any():
+            return [() for _ in self.parts]
         marked = (status & np.uint32(INFO_TYPE_MASK | OVERFLOW_BIT)) == OVERFLOW
         if late is None and not marked.any():
             return [() for _ in self.parts]
-        previous = np.empty_like(times)
+        previous, per_row = np.empty_like(times), self._spread(np.arange(len(self.blocks)))
         rows = np.arange(len(times)) if late is None else np.flatnonzero(~late[per_row])
         previous[rows] = _previous(handles[rows], times[rows], self.memory.last_ns)
         for at in () if late is None else np.flatnonzero(late).tolist():
@@ -339,13 +362,13 @@ class _Batch:
             found[part].append(Overflow(int(handles[row]), min(ends), max(ends)))
         return [tuple(each) for each in found]
 
-    def _note_clocks(self, per_row: Indexes, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8]) -> None:
+    def _note_clocks(self, times: npt.NDArray[np.int64], flags: npt.NDArray[np.uint8] | None) -> None:
         """Tell the clock of each part its newest message, and the newest stamp in it; changes before initial values."""
-        first = np.flatnonzero(np.diff(per_row, prepend=-1))
-        numbers = per_row[first]
-        changed = np.where(flags & int(Flag.INITIAL), _NEVER, times)
-        newest_change = np.maximum.reduceat(changed, first)
-        newest = np.maximum.reduceat(times, first)
+        numbers = np.flatnonzero(self.counts)
+        first = (np.cumsum(self.counts) - self.counts)[numbers]
+        newest_change = newest = np.maximum.reduceat(times, first)
+        if flags is not None:
+            newest_change = np.maximum.reduceat(np.where(flags & int(Flag.INITIAL), _NEVER, times), first)
         told: dict[int, tuple[bool, int, int]] = {}
         for at, part, change, any_ in zip(
             numbers.tolist(), self.part_of[numbers].tolist(), newest_change.tolist(), newest.tolist(), strict=True
@@ -374,10 +397,3 @@ def _previous(
 
 def _columns(blocks: Sequence[Block]) -> ItemColumns:
     return decode_items([(block.items, block.count) for block in blocks])
-
-
-def _times(rows: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    """Source, else server, else receive time; Unix nanoseconds."""
-    times = pc.coalesce(rows.column("source_time"), rows.column("server_time"), rows.column("receive_time"))
-    result: npt.NDArray[np.int64] = times.cast(pa.int64()).to_numpy()
-    return result

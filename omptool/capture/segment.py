@@ -11,6 +11,7 @@ import errno
 import io
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,13 +29,17 @@ class Encoder:
 
     def __init__(self, schema: pa.Schema, *, is_compressed: bool = True) -> None:
         self.schema = schema
-        self.empty = pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
         self._sink = io.BytesIO()
         options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1) if is_compressed else None)
         self._stream = pa.ipc.new_stream(self._sink, schema, options=options)
         self.head = schema.serialize().to_pybytes()
         """The schema message that starts a stream."""
         self._skip = len(self.head)
+
+    @cached_property
+    def empty(self) -> pa.RecordBatch:
+        """A batch without rows, for messages that are all metadata."""
+        return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in self.schema], schema=self.schema)
 
     def batch(self, batch: pa.RecordBatch, custom: Mapping[bytes, bytes] | None = None) -> bytes:
         """One message; batches of an equal schema with other metadata are fine."""

@@ -67,11 +67,14 @@ class ServerClock:
         """A message; returns by how much the clock was set before it, in nanoseconds, mostly 0."""
         lead, last, self._published = published_ns - mono_ns, self._published, published_ns
         self._recent.append(lead)
-        del self._recent[:-_SETTLED]
+        if len(self._recent) > _SETTLED:
+            del self._recent[0]
         self._count += 1
         known = self._lead
         if known is None:
             self._lead = lead
+            return 0
+        if known - STEP_NS <= lead <= known and published_ns >= last:  # as nearly always
             return 0
         settled = len(self._recent) == _SETTLED and max(self._recent) - min(self._recent) < STEP_NS // 2
         is_back = published_ns < last - STEP_NS or (settled and max(self._recent) < known - STEP_NS)

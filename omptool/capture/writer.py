@@ -30,6 +30,7 @@ from omptool.capture.format import (
 )
 from omptool.capture.fresh import FreshFiles
 from omptool.capture.lock import Lock
+from omptool.capture.nodecolumns import NodeColumns
 from omptool.capture.nodetable import ServerIdentity, write_nodes, write_types
 from omptool.capture.placing import SegmentLine, check_free, make_folder, new_id, session_facts
 from omptool.capture.retired import Start, Story
@@ -69,7 +70,7 @@ class CaptureWriter:
         self._session = {**session_facts(clock()), **session}
         self._telemetry, self._events = SegmentLine(TELEMETRY_KIND), SegmentLine(EVENTS_KIND)
         self.entries = Entries()
-        self._fresh = FreshFiles(path)
+        self._fresh, self._columns = FreshFiles(path), NodeColumns()
         self._marks: dict[int, int] = {}
         self._last_values = LastValues()
         self._node_tables: list[dict[str, Any]] = []
@@ -195,7 +196,7 @@ class CaptureWriter:
             DiskFull, OutputFailed: nothing is recorded; call again.
         """
         types_file = write_types(self._fresh, server)
-        name = write_nodes(self._fresh, server, types_file, nodes)
+        name = write_nodes(self._fresh, server, types_file, nodes, self._columns)
         entry = {"file": name, "first_row": self._telemetry.next_row, "server": server.server}
         self._node_tables.append(entry)
         self.journal("nodes", server=server.server, detail=entry | {"types": types_file, "nodes": len(nodes)})

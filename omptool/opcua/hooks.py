@@ -98,7 +98,7 @@ _RAW_NAMES = {527: "Browse", 533: "BrowseNext", 631: "Read", 664: "HistoryRead",
               461: "CreateSession", 467: "ActivateSession", 751: "CreateMonitoredItems",
               787: "CreateSubscription"}  # fmt: skip
 _TYPE_ID = struct.Struct("<BBH")
-_REQUEST_HEADER = struct.Struct("<qIIiI3x")
+REQUEST_HEADER = struct.Struct("<qIIiI3x")
 """Behind the AuthenticationToken: Timestamp (some servers refuse none), RequestHandle, TimeoutHint, nothing else."""
 _ACK = struct.Struct("<5I")
 _MESSAGE_TYPES = frozenset({b"ACK", b"ERR", b"OPN", b"MSG", b"CLO"})
@@ -161,13 +161,16 @@ class GuardedProtocol(UASocketProtocol):
             self._head = nodeid_to_binary(self._head_of)
         self._request_handle += 1
         at, hint = unix_ns_to_ticks(time.time_ns()), int(timeout * 1000)
-        header = _REQUEST_HEADER.pack(at, self._request_handle, 0, -1, hint)
+        header = REQUEST_HEADER.pack(at, self._request_handle, 0, -1, hint)
         body = b"".join((_TYPE_ID.pack(1, 0, request.service_id), self._head, header, request.parameters))
         self.revolve_security_token()
         self._request_id += 1
         self._callbackmap[self._request_id] = answer
+        self._write(self._framed(body))
+
+    def _write(self, frame: bytes) -> None:
         assert self.transport is not None
-        self.transport.write(self._framed(body))
+        self.transport.write(frame)
 
     def _framed(self, body: bytes) -> bytes:
         return self._connection.message_to_binary(body, request_id=self._request_id)
@@ -194,7 +197,8 @@ class GuardedProtocol(UASocketProtocol):
                 return end
             if end - position < size:
                 break
-            chunk = bytes(memoryview(data)[position : position + size])
+            is_all = size == end and isinstance(data, bytes)  # as nearly always: then nothing is copied
+            chunk = bytes(data) if is_all else bytes(memoryview(data)[position : position + size])
             position += size
             self._take(kind, final, chunk)
         return position

@@ -10,6 +10,7 @@ Like `hooks` this module decides nothing: it knows no timeouts, no errors a user
 from __future__ import annotations
 
 import struct
+import time
 from typing import Any
 
 from asyncua import ua
@@ -18,7 +19,8 @@ from asyncua.common.connection import SecureConnection
 from asyncua.common.utils import Buffer
 from asyncua.ua.object_ids import ObjectIds
 
-from omptool.opcua.hooks import GuardedProtocol, RawRequest, protocol_of
+from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua.hooks import REQUEST_HEADER, GuardedProtocol, RawRequest, protocol_of
 
 SHORT_WAY_HOOKS: dict[type, tuple[str, ...]] = {
     SecureConnection: (
@@ -32,6 +34,8 @@ SHORT_WAY_HOOKS: dict[type, tuple[str, ...]] = {
 """Attributes without which the long way is taken."""
 
 PUBLISH = int(ObjectIds.PublishRequest_Encoding_DefaultBinary)
+_PUBLISH_TYPE = struct.pack("<BBH", 1, 0, PUBLISH)
+_BEFORE_PARAMETERS = len(_PUBLISH_TYPE) + REQUEST_HEADER.size
 _FRAME = struct.Struct("<4s5I")
 _SEQUENCE = struct.Struct("<4I")
 _BODY = 24
@@ -73,6 +77,7 @@ class FramingProtocol(GuardedProtocol):
         self._is_short: bool | None = None
         self._parts: list[bytes] = []
         self._parts_of = 0
+        self._held: list[bytes] | None = None
 
     @property
     def is_short(self) -> bool:
@@ -90,7 +95,37 @@ class FramingProtocol(GuardedProtocol):
         """
         if self.transport is None:
             raise ConnectionError("Connection is not open")
-        self._send_raw(RawRequest(PUBLISH, parameters), 0, slot)
+        connection, size = self._connection, _BODY + len(self._head) + _BEFORE_PARAMETERS + len(parameters)
+        if self._head_of is not self.authentication_token or not self.is_short or size > _ONE_CHUNK:
+            self._send_raw(RawRequest(PUBLISH, parameters), 0, slot)
+            return
+        self.revolve_security_token()
+        self._request_handle += 1
+        self._request_id += 1
+        self._callbackmap[self._request_id] = slot  # type: ignore[assignment]  # stands for a future
+        number = connection._sequence_number
+        number = connection._sequence_number = number + 1 if number < _LAST else 1
+        token, at = connection.security_token, unix_ns_to_ticks(time.time_ns())
+        frame = _FRAME.pack(b"MSGF", size, token.ChannelId, token.TokenId, number, self._request_id)
+        header = REQUEST_HEADER.pack(at, self._request_handle, 0, -1, 0)
+        self._write(b"".join((frame, _PUBLISH_TYPE, self._head, header, parameters)))
+
+    def data_received(self, data: bytes) -> None:
+        """As before; what is sent because of it goes out at once, and together."""
+        held: list[bytes] = []
+        self._held = held
+        try:
+            super().data_received(data)
+        finally:
+            self._held = None
+            if held and self.transport is not None:
+                self.transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+    def _write(self, frame: bytes) -> None:
+        if self._held is None:
+            super()._write(frame)
+        else:
+            self._held.append(frame)
 
     def _framed(self, body: bytes) -> bytes:
         size = _BODY + len(body)
@@ -151,13 +186,12 @@ def missing_in(connection: Any) -> tuple[str, ...]:
     return tuple(name for name in SHORT_WAY_HOOKS[SecureConnection] if not hasattr(connection, name))
 
 
-def publish(client: Client, parameters: bytes, slot: Slot) -> None:
-    """Send a PublishRequest on the client's channel.
+def publish(protocol: GuardedProtocol, parameters: bytes, slot: Slot) -> None:
+    """Send a PublishRequest on a channel.
 
     Raises:
         ConnectionError: there is no open connection.
     """
-    protocol = protocol_of(client)
     if not isinstance(protocol, FramingProtocol):
         raise ConnectionError("Connection is not open")
     protocol.publish(parameters, slot)

@@ -219,7 +219,7 @@ async def _without_filter(
 def _has_namespace(session: Session, item: RequestedItem) -> bool:
     """Whether the server still has the namespace of a NodeId; after a restart it may not."""
     try:
-        session.to_ua(item.node_id)
+        session.encode(item.node_id)
     except NotFound:
         return False
     return True

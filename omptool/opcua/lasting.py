@@ -137,7 +137,7 @@ class LastingSession(Session):
         while True:
             await asyncio.sleep(backoff.failed())
             try:
-                return await self._opened(self.key, backoff.opening_s(self.timeout_s))
+                return await self._opened(self.key, backoff.limits(self.timeout_s, is_back=True)[1])
             except Unreachable as failure:
                 if time.monotonic() > until:
                     raise Unreachable(

@@ -12,6 +12,7 @@ import contextlib
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
@@ -31,6 +32,11 @@ from omptool.protocol import wire
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
     from omptool.model.datatypes import DataType
+    from omptool.opcua.alike import Recording
+
+_NOTHING = struct.pack("<i", 0)
+_parsed = lru_cache(4096)(NodeId.parse)
+"""Thousands of servers of one type have the same NodeIds."""
 
 _STRING_NODE_ID = struct.Struct("<BHi")
 
@@ -48,6 +54,7 @@ class Session:
         capacity: how much it takes at all, as its profile says.
         data_types: definitions that were asked for so far, by NodeId (`datatypes`).
         knows_all_structures: whether every structure type of the server is among them.
+        recording: notes what is asked, while somebody wants that (`alike`).
     """
 
     def __init__(self, client: Client, url: str, timeout_s: float, security: tuple[str, str] = (NONE, NONE)) -> None:
@@ -60,6 +67,7 @@ class Session:
         self.capacity = Capacity()
         self.data_types: dict[str, DataType] = {}
         self.knows_all_structures = False
+        self.recording: Recording | None = None
         self._indexes: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
         protocol = hooks.protocol_of(client)
@@ -135,10 +143,12 @@ class Session:
         """
         if self.closed.is_set():
             raise self.lost("Publish")
-        numbers = [each for number in acknowledged for each in (sub, number)]
-        try:
+        parameters = _NOTHING
+        if acknowledged:
+            numbers = [each for number in acknowledged for each in (sub, number)]
             parameters = struct.pack(f"<i{len(numbers)}I", len(acknowledged), *numbers)
-            hooks_framing.publish(self._client, parameters, slot)
+        try:
+            hooks_framing.publish(self._protocol, parameters, slot)
         except ConnectionError:
             raise self.lost("Publish") from None
 
@@ -159,11 +169,35 @@ class Session:
         Raises:
             faults.ServiceRefused, faults.ServiceLost: with the StatusCode.
         """
-        body = await self.call(request, timeout_s=timeout_s)
+        if self.recording is not None:
+            if isinstance(request, hooks.RawRequest) and timeout_s is None:
+                return await self.recording.checked(request, self._granted)
+            self.recording.spoil()
+        return await self._granted(request, timeout_s)
+
+    async def _granted(self, request: Any, timeout_s: float | None = None) -> bytes:
+        return self._good(request, await self.call(request, timeout_s=timeout_s))
+
+    def _good(self, request: Any, body: bytes) -> bytes:
         code = wire.service_result(body)
         if code >> 31:
             raise faults.from_status(code, f"answer {hooks.service_name(request)}", self.url)
         return body
+
+    async def all_checked(self, requests: Sequence[hooks.RawRequest]) -> list[bytes]:
+        """`checked` for several requests, which are under way at once; the answers in their order."""
+        what = hooks.service_name(requests[0])
+        if self.closed.is_set():
+            raise self.lost(what)
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                sent = [hooks.send(self._client, request, self.timeout_s) for request in requests]
+                bodies = [bytes(body) for body in await asyncio.gather(*sent)]
+        except TimeoutError:
+            raise faults.silent(self.url, what, self.timeout_s) from None
+        except (UaStatusCodeError, ConnectionError) as error:
+            raise self.unanswered(error, what) from None
+        return [self._good(request, body) for request, body in zip(requests, bodies, strict=True)]
 
     async def ask(self, request: Any, *, timeout_s: float | None = None) -> Any:
         """`checked`, decoded into asyncua's response class of the same name."""
@@ -189,8 +223,8 @@ class Session:
         """
         index, _, rest = node_id.removeprefix("ns=").partition(";")
         if node_id.startswith("ns=") and index.isdecimal():
-            return int(index), NodeId.parse(rest).identifier
-        parsed = NodeId.parse(node_id)
+            return int(index), _parsed(rest).identifier
+        parsed = _parsed(node_id)
         found = self._indexes.get(parsed.namespace)
         if found is None:
             raise self._no_namespace(parsed.namespace)

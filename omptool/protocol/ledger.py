@@ -81,7 +81,7 @@ class Ledger:
         self.first = self.expected = expected
         self.missing: list[Range] = []
         self.lost: list[Range] = []
-        self.available: frozenset[int] = frozenset()
+        self.available: tuple[int, ...] = ()
         self.received = self.duplicates = self.keep_alives = self.recovered = self.unnumbered = 0
         self.given_up = self.overruns = self.restarts = self.refused_acknowledgements = 0
         self.is_inherited = False
@@ -178,15 +178,15 @@ class Ledger:
 
     def _keeps(self, available: Iterable[int]) -> None:
         """Take over what the server keeps for Republish; note what of it went before it came."""
-        kept = frozenset(available)
-        gone = self.available - kept
-        if gone and self.missing:
-            self.overruns += len(self._missing_of(gone))
-        if self.is_inherited and kept:
+        before, self.available = self.available, tuple(available)
+        if self.missing:
+            gone = frozenset(before).difference(self.available)
+            self.overruns += len(self._missing_of(gone)) if gone else 0
+        if self.is_inherited and self.available:
             self.is_inherited = False
-            held = kept - self._uncommitted - set(self._missing_of(kept) if self.missing else ())
+            held = set(self.available) - self._uncommitted
+            held -= set(self._missing_of(self.available) if self.missing else ())
             self._due.update(dict.fromkeys(sorted(number for number in held if 0 < self._age(number) <= _HALF)))
-        self.available = kept
 
     def _missing_of(self, numbers: Iterable[int]) -> list[int]:
         """Those of the numbers that are missing."""

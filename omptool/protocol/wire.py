@@ -26,11 +26,17 @@ SERVICE_FAULT = 397
 NO_DIAGNOSTICS = (b"\xff\xff\xff\xff", b"\0\0\0\0")
 """A null and an empty array: what stands where DiagnosticInfos would be, when nobody asked for them."""
 
+PLAIN_HEADER_ENDS = (b"\0\0\0\0\0\0\0\0", b"\0\xff\xff\xff\xff\0\0\0")
+"""No diagnostics, empty or null string table, no additional header: how nearly every ResponseHeader ends."""
+_PLAIN_TYPE, _PLAIN_END = b"\x01\x00", 28
+"""How the type NodeId of nearly every answer begins, and where its plain header ends."""
+
 U16 = struct.Struct("<H").unpack_from
 U32 = struct.Struct("<I").unpack_from
 I32 = struct.Struct("<i").unpack_from
 I64 = struct.Struct("<q").unpack_from
 F64 = struct.Struct("<d").unpack_from
+_PLAIN_HEADER = struct.Struct("<HqII").unpack_from
 _GUID_SIZE = 16
 _HAS_URI, _HAS_SERVER = 0x80, 0x40
 
@@ -306,6 +312,10 @@ class Reader:
 
     def response_header(self) -> ResponseHeader:
         """The answer's type NodeId and its ResponseHeader, up to the first field of its own."""
+        data, at = self.data, self.pos
+        if data[at : at + 2] == _PLAIN_TYPE and data[at + 20 : at + _PLAIN_END] in PLAIN_HEADER_ENDS:
+            self.skip(_PLAIN_END)
+            return ResponseHeader(*_PLAIN_HEADER(data, at + 2))
         type_id = self.node_id()
         timestamp, handle, result = self.i64(), self.u32(), self.u32()
         self.skip_diagnostic_info()
@@ -332,4 +342,15 @@ class Reader:
 
 def service_result(body: bytes) -> int:
     """ServiceResult of any answer, read from its header alone."""
+    if body[:2] == _PLAIN_TYPE and body[20:_PLAIN_END] in PLAIN_HEADER_ENDS:
+        return int(U32(body, 16)[0])
     return Reader(bytes(body)).response_header().service_result
+
+
+def body_start(body: bytes) -> int:
+    """Where the fields of an answer begin, behind its header."""
+    if body[:2] == _PLAIN_TYPE and body[20:_PLAIN_END] in PLAIN_HEADER_ENDS:
+        return _PLAIN_END
+    reader = Reader(body)
+    reader.response_header()
+    return reader.pos

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from omptool.capture import batches, cache, commits, frames, index, nodetable, tables, view
+from omptool.capture import batches, cache, commits, frames, index, nodecolumns, nodetable, tables, view
 from omptool.capture.commits import Commit
 from omptool.capture.format import MAX_TABLES, SEGMENT
 from omptool.capture.fresh import FreshFiles
@@ -144,9 +144,11 @@ def test_rows_that_cost_no_bytes() -> None:
 
 
 def test_a_node_table_of_bombs_takes_no_memory(tmp_path: Path) -> None:
-    encoder = Encoder(nodetable.NODE_TABLE)
-    row = nodetable._row(build.nodes(1)[1]) | {"description": "x" * 4_000_000}
-    piece = encoder.batch(pa.RecordBatch.from_pylist([row] * 2, schema=nodetable.NODE_TABLE))
+    encoder = Encoder(nodecolumns.NODE_TABLE)
+    entry = build.nodes(1)[1]
+    own = {"handle": entry.handle, "valid_from": entry.valid_from}
+    row = nodecolumns._row(entry.node) | own | {"description": "x" * 4_000_000}
+    piece = encoder.batch(pa.RecordBatch.from_pylist([row] * 2, schema=nodecolumns.NODE_TABLE))
     data = encoder.head + piece * 40 + frames.END_OF_STREAM
     assert len(data) < 300_000
     name = nodetable._write(FreshFiles(tmp_path), "nodes-{}.arrows", data)
@@ -264,7 +266,7 @@ _any64 = st.integers(-(2**63), 2**63 - 1)
 @st.composite
 def _node_rows(draw: st.DrawFn) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for column in nodetable.NODE_TABLE:
+    for column in nodecolumns.NODE_TABLE:
         if pa.types.is_string(column.type):
             row[column.name] = draw(_text) if column.nullable else draw(_text) or ""
         elif pa.types.is_list(column.type):
@@ -307,7 +309,7 @@ def test_rows_that_no_writer_makes(
     aside = tmp_path_factory.mktemp("rows")
     types = nodetable.write_types(FreshFiles(aside), build.SERVER)
     metadata = {b"omp.types": types.encode(), b"omp.server": b"s"}
-    encoder = Encoder(nodetable.NODE_TABLE.with_metadata(metadata))
+    encoder = Encoder(nodecolumns.NODE_TABLE.with_metadata(metadata))
     table = pa.RecordBatch.from_pylist(described, schema=encoder.schema)
     name = nodetable._write(
         FreshFiles(aside), "nodes-{}.arrows", encoder.head + encoder.batch(table) + frames.END_OF_STREAM

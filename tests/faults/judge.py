@@ -225,9 +225,9 @@ def _allowance(trouble: Trouble, until_ns: int, rows: Sequence[Row], interval_ns
     begun_ns = trouble.begun_ns + trouble.before_ns
     start = min(begun_ns, before[-1] if before else begun_ns)
     back = max(trouble.ended_ns, back_ns(trouble, until_ns, rows))
-    lasted = back - trouble.begun_ns
+    lasted, early = back - trouble.begun_ns, begun_ns - start
     end = NEVER_NS if back >= NEVER_NS else back + trouble.after_ns
-    return min(start, end - lasted) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
+    return min(start, end - lasted - early) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
 
 
 def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> list[Finding]:
