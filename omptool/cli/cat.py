@@ -15,12 +15,12 @@ from omptool.cli.options import (
     ConfigOption,
     EndOption,
     ForceOption,
+    FormatOption,
     OutputOption,
     PlantOption,
     SelectOption,
     ServerOption,
     StartOption,
-    TelemetryFormatOption,
     TzOption,
 )
 
@@ -53,7 +53,7 @@ def cat(
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", help="Stop after this many rows.", metavar="ROWS", min=0)
     ] = None,
-    format: TelemetryFormatOption = None,
+    format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
     tz: TzOption = None,

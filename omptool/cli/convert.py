@@ -18,11 +18,11 @@ from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
     ForceOption,
+    FormatOption,
     InputFormatOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
-    TelemetryFormatOption,
     TzOption,
 )
 from omptool.errors import UsageError
@@ -85,7 +85,7 @@ def convert(
     server: ImportServerOption = None,
     tz: TzOption = None,
     rejects: RejectsOption = None,
-    format: TelemetryFormatOption = None,
+    format: FormatOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
     """Convert captures to a lake of Delta tables, or to one file.

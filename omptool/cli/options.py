@@ -19,18 +19,6 @@ class OutputFormat(StrEnum):
     TSV = "tsv"
     ARROW = "arrow"
     PARQUET = "parquet"
-
-
-class TelemetryFormat(StrEnum):
-    """How rows are written that may be telemetry."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    JSON = "json"
-    CSV = "csv"
-    TSV = "tsv"
-    ARROW = "arrow"
-    PARQUET = "parquet"
     LINE_PROTOCOL = "line-protocol"
     PUBSUB = "pubsub"
     MCAP = "mcap"
@@ -62,12 +50,6 @@ class StampMode(StrEnum):
 
 FormatOption = Annotated[
     OutputFormat | None,
-    typer.Option(
-        "--format", help="How rows are written. Default: table on a terminal, jsonl in a pipe.", show_default=False
-    ),
-]
-TelemetryFormatOption = Annotated[
-    TelemetryFormat | None,
     typer.Option(
         "--format",
         help="How rows are written; the last three hold telemetry only. Default: table on a terminal, jsonl in a pipe.",

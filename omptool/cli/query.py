@@ -16,10 +16,10 @@ from omptool.cli.options import (
     CloudOption,
     ConfigOption,
     ForceOption,
+    FormatOption,
     InputFormatOption,
     OutputOption,
     PlantOption,
-    TelemetryFormatOption,
     TzOption,
 )
 from omptool.errors import NotFound, UsageError
@@ -51,7 +51,7 @@ def query(
             help="Same bytes on every run and on the cloud side: one fixed order of floating-point sums; slower.",
         ),
     ] = False,
-    format: TelemetryFormatOption = None,
+    format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
     tz: TzOption = None,
