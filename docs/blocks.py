@@ -146,12 +146,21 @@ def _analysis(recipe: Any) -> Iterator[str]:
         instead = f"; not needed with `--param {role.parameter}=…`" if role.parameter else ""
         optional = "" if role.required else ", optional"
         yield f"| `{role.name}` | tag{optional} | {globs} | {role.about}{instead} |"
-    yield from (f"| `{role.name}` | column | `{role.name}` | {role.about} |" for role in recipe.table)
+    for role in recipe.table:
+        yield f"| `{role.name}` | column{'' if role.required else ', optional'} | `{role.name}` | {role.about} |"
     if recipe.parameters:
         yield from ("", "| parameter | type | meaning |", "|---|---|---|")
         yield from (f"| `{each.name}` | {each.type} | {each.about} |" for each in recipe.parameters)
     yield from ("", "| column | unit | meaning |", "|---|---|---|")
     yield from (f"| `{column.name}` | {column.unit} | {column.about} |" for column in recipe.columns)
+
+
+def aggregates() -> str:
+    """The standard aggregates: clause, what each says, and what its results were held against."""
+    from omptool.analytics.part13.aggregates import ALL
+
+    rows = (f"| `{each.name}` | {each.clause} | {each.about} | {each.evidence} |" for each in ALL.values())
+    return "\n".join(["| aggregate | clause | value | held against |", "|---|---|---|---|", *rows])
 
 
 def bad_input() -> str:

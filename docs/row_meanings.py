@@ -120,6 +120,11 @@ INFO_LAKE = {
     "files": "Data files of it.",
     "bytes": "Their size.",
     "committed_at": "When it was committed.",
+    "bytes_per_row": "Bytes for each row.",
+    "first_time": "Time of the earliest row, to the millisecond; of telemetry and events.",
+    "last_time": "Time of the latest row likewise.",
+    "nodes": "With telemetry: nodes whose values were recorded.",
+    "gaps": "With telemetry: windows that may lack values.",
 }
 
 VERIFY = {
@@ -136,6 +141,17 @@ VERIFY = {
     "state": "As in `gaps`.",
     "missing": "Least number of missing notifications or rows; null: unknown.",
     "detail": "Evidence: JSON as in `gaps`, why an item is sampled, or where damage lies.",
+}
+
+VERIFY_LAKE = {
+    "kind": "`table`; `file`, a damaged one of the table above; `capture`, whose rows are in the lake.",
+    "name": "Of the table, the file, or the capture's id.",
+    "files": "Data files of the newest version.",
+    "rows": "Rows in them; of a damaged file the rows it concerns.",
+    "bytes": "Their size.",
+    "removed": "Rows of the capture that compaction removed as duplicates.",
+    "verdict": "`sound` or `damaged`; of a capture `whole` or `damaged`.",
+    "detail": "What is wrong, or how it was checked.",
 }
 
 RECOVER = {
@@ -207,6 +223,7 @@ ROWS = {
     "info": INFO,
     "info lake": INFO_LAKE,
     "verify": VERIFY,
+    "verify lake": VERIFY_LAKE,
     "recover": RECOVER,
     "convert": CONVERT,
     "cloud serve": CLOUD_SERVE,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
-from omptool.cli import capture_plan, diff, discover, doctor, info, pki, recover, samples, verify
+from omptool.cli import capture_plan, diff, discover, doctor, info, lake_verify, pki, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import DemoServer, Result
@@ -31,6 +31,7 @@ def test_what_commands_declare() -> None:
         "info": info.COLUMNS,
         "info lake": info.LAKE_COLUMNS,
         "verify": verify.COLUMNS,
+        "verify lake": lake_verify.LAKE_COLUMNS,
         "pki": pki.COLUMNS,
         "recover": recover.COLUMNS,
         "samples list": samples.LIST_COLUMNS,
@@ -47,6 +48,7 @@ def test_what_needs_no_server_prints(invoke: Run, tmp_path: Path) -> None:
     assert _columns(invoke("verify", "x.omcap")) == list(ROWS["verify"])
     assert _columns(invoke("convert", "x.omcap", "-o", "lake")) == list(ROWS["convert"])
     assert _columns(invoke("info", "lake")) == list(ROWS["info lake"])
+    assert _columns(invoke("verify", "lake")) == list(ROWS["verify lake"])
     shown = _columns(invoke("cat", "x.omcap"))
     assert [name for name in shown if name not in ROWS["status_name"]] == TELEMETRY.names
     assert shown[shown.index("status") + 1] == "status_name"

@@ -101,7 +101,7 @@ def test_every_word_of_a_closed_set_is_documented() -> None:
 
 def test_every_kind_of_journal_entry_is_documented() -> None:
     page = (ROOT / "docs/reference/capture-format.md").read_text(encoding="utf-8")
-    sources = [path for folder in ("capture", "opcua") for path in (ROOT / "omptool" / folder).glob("*.py")]
+    sources = [path for folder in ("capture", "opcua") for path in (ROOT / "omptool" / folder).rglob("*.py")]
     written = re.compile(r"\b(?:note|journal|Event|close|_tell)\(\s*\"(\w+)\"")
     kinds = {kind for path in sources for kind in written.findall(path.read_text(encoding="utf-8"))}
     assert {"start", "subscribe", "malformed", "stop"} <= kinds

@@ -185,6 +185,8 @@ def bind_columns(recipe: Recipe, columns: Sequence[str], table: str, maps: Mappi
     for role in recipe.table:
         wanted = maps.get(role.name, role.name)
         column = wanted if wanted in columns else by_name.get(wanted.casefold())
+        if column is None and not role.required and role.name not in maps:
+            continue
         if column is None:
             close = nearest(wanted, columns, 1)
             example = close[0] if close else "COLUMN"

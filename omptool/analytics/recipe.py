@@ -11,6 +11,10 @@
     -- result
     SELECT … FROM elements
 
+What a set of rows cannot say (recurrences, run rules, percentiles) is a `finish(table, given)` in `finish/NAME.py`,
+which the header names: it gets the rows of the result in order and returns the columns that the header declares. With
+`stream = true` the rows are all values of one Variable after another, and come in portions that fit into memory.
+
 The SQL stays in what DuckDB and Spark answer alike: no ASOF join, no ordered aggregate, no WITHIN GROUP, no
 `* REPLACE`, no quantile.
 """
@@ -28,13 +32,14 @@ from omptool.errors import RecipeError
 EVIDENCE = ("published value", "published formula", "definition + simulator truth")
 """What the numbers were held against, strongest first."""
 
-TYPES = ("float", "int", "text", "bool")
+TYPES = ("float", "int", "text", "bool", "interval")
+COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels",
+    "order", "labels", "finish", "stream",
 }  # fmt: skip
 
 
@@ -47,6 +52,7 @@ class Role:
         required: a machine without it is left out.
         parameter: a parameter that makes the tag dispensable.
         many: any number of tags of a machine may have it.
+        type: of a column of a plain table: a number, a time, or whatever it is.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Role:
     required: bool = True
     parameter: str = ""
     many: bool = False
+    type: str = "float"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ class Recipe:
         labels: columns that say which row it is, beside those of the place.
         order: how rows with equal keys are sorted.
         sections: the SQL by section; `result` is always there.
+        finish: name of the step in `finish/` that turns the rows into the result, or empty.
+        stream: values of one Variable after another, in portions.
     """
 
     name: str
@@ -104,6 +113,13 @@ class Recipe:
     labels: tuple[str, ...]
     order: tuple[str, ...]
     sections: Mapping[str, str]
+    finish: str = ""
+    stream: bool = False
+
+    @property
+    def timed(self) -> bool:
+        """Whether a plain table has times that --start and --end can cut."""
+        return any(role.type == "time" for role in self.table)
 
 
 def parse(name: str, text: str) -> Recipe:
@@ -137,6 +153,8 @@ def parse(name: str, text: str) -> Recipe:
         labels=header.texts("labels"),
         order=header.texts("order"),
         sections=_sections(name, match[2]),
+        finish=header.text("finish", default=""),
+        stream=header.flag("stream", False),
     )
     _check(recipe)
     return recipe
@@ -199,8 +217,8 @@ class _Header:
             raise RecipeError(f"{self.where}: {key} must be true or false")
         return value
 
-    def one_of(self, key: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(key)
+    def one_of(self, key: str, allowed: tuple[str, ...], *, default: str | None = None) -> str:
+        value = self.text(key, default=default)
         if value not in allowed:
             raise RecipeError(f"{self.where}: {key} is {value!r}", f"allowed are {', '.join(allowed)}")
         return value
@@ -213,7 +231,7 @@ class _Header:
 
 
 def _role(entry: _Header) -> Role:
-    entry.expect({"about", "globs", "required", "parameter", "many"})
+    entry.expect({"about", "globs", "required", "parameter", "many", "type"})
     return Role(
         entry.name,
         entry.text("about"),
@@ -221,6 +239,7 @@ def _role(entry: _Header) -> Role:
         entry.flag("required", True),
         entry.text("parameter", default=""),
         entry.flag("many", False),
+        entry.one_of("type", COLUMN_TYPES, default="float"),
     )
 
 
@@ -228,7 +247,7 @@ def _parameter(entry: _Header) -> Parameter:
     entry.expect({"type", "about", "default"})
     kind = entry.one_of("type", TYPES)
     default = entry.data.get("default")
-    if default is not None and type(default).__name__ != {"text": "str"}.get(kind, kind):
+    if default is not None and type(default).__name__ != {"text": "str", "interval": "str"}.get(kind, kind):
         raise RecipeError(f"{entry.where}: default is no {kind}")
     return Parameter(entry.name, kind, entry.text("about"), default)
 

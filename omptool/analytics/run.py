@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.analytics import catalog
-from omptool.analytics.binding import Tag, bind, bind_columns
+from omptool.analytics.binding import Binding, Tag, bind, bind_columns
 from omptool.analytics.periods import PLACES, cuts
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
@@ -26,6 +27,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
+_RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
+"""Nodes that were monitored, and those of imports: nobody has browsed what is above them."""
+
 _IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
 SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
@@ -33,6 +37,7 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND time <= coalesce(receive_time, time) + INTERVAL '1' HOUR
 """
 """Stamps of clocks that are far off do not stretch the window."""
+_COLUMN_TYPES = {"float": "CAST({} AS DOUBLE)", "time": "CAST({} AS TIMESTAMPTZ)", "any": "{}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Request:
         zone: of days and hours.
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
+        annotated: whether there is a table `annotations`.
     """
 
     start: datetime | None = None
@@ -57,6 +63,7 @@ class Request:
     plant: PlantModel | None = None
     table: str | None = None
     strangers: bool = False
+    annotated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,10 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return _of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
     roles = request.plant.roles if request.plant else {}
-    binding = bind(recipe, _tags(engine, request.strangers), maps=request.maps, plant=roles, given=given)
+    tags = _tags(engine, request.strangers)
+    binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given)
+    if recipe.stream:
+        return _streamed(engine, recipe, request, parameters, tags, binding)
     start, end = _window(engine, request)
     codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
     values: dict[str, object] = {
@@ -111,7 +121,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
 
 def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object]:
     known = {parameter.name: parameter for parameter in recipe.parameters}
-    types = {"float": (float, int), "int": (int,), "text": (str,), "bool": (bool,)}
+    types = {
+        "float": (float, int), "int": (int,), "text": (str,), "bool": (bool,), "interval": (str, timedelta, int),
+    }  # fmt: skip
     found: dict[str, object] = {name: parameter.default for name, parameter in known.items()}
     for name, value in given.items():
         if name not in known:
@@ -127,7 +139,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
 
 def _tags(engine: Engine, strangers: bool) -> list[Tag]:
     """All Variables that were recorded."""
-    tables = [_TAGS + "nodes WHERE sampling_ms IS NOT NULL" + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    tables = [_TAGS + _RECORDED + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
     for statement in tables:
         if found := [Tag(*row.values()) for row in engine.run(statement + _IN_ORDER).read_all().to_pylist()]:
             return found
@@ -156,21 +168,101 @@ def _moment(column: pa.ChunkedArray) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
 
 
+def _streamed(
+    engine: Engine,
+    recipe: Recipe,
+    request: Request,
+    parameters: Mapping[str, Any],
+    tags: Sequence[Tag],
+    binding: Binding,
+) -> Analysis:
+    """An analysis of every Variable for itself."""
+    from omptool.analytics import streams
+
+    if request.period is not None:
+        raise UsageError(f"{recipe.name} does not group by {request.period}", "say how long: --param interval=1h")
+    bound = {(one.server, one.node_id) for one in binding.bound}
+    kept = sorted({tag for tag in tags if (tag.server, tag.node_id) in bound}, key=_place)
+    asked = streams.prepare(parameters, *_stream_window(engine, request, parameters, _SPAN))
+
+    def ask(statement: str, values: Mapping[str, object]) -> pa.Table:
+        return _ask(engine, statement, values)
+
+    rows = streams.of_telemetry(engine, recipe, asked, kept, ask, request.annotated)
+    places = {name: [getattr(tag, name) for tag in kept] for name in (*request.places, "tag")}
+    node = rows["node"]
+    columns = {name: pa.array(texts, pa.string()).take(node.combine_chunks()) for name, texts in places.items()}
+    wanted = [*request.places, *(column.name for column in recipe.columns)]
+    table = pa.table({name: columns.get(name) or rows[name] for name in wanted})
+    return Analysis(table, binding.notes, _touched(table, "no values"))
+
+
+def _place(tag: Tag) -> tuple[str, ...]:
+    return tuple(text or "" for text in (*tag[2:], *tag[:2]))
+
+
+def _stream_window(
+    engine: Engine, request: Request, parameters: Mapping[str, Any], span: str
+) -> tuple[datetime, datetime]:
+    """The window; one that nobody gave begins at a whole interval and holds the last value."""
+    if request.start is not None and request.end is not None:
+        return request.start, request.end
+    from omptool.analytics.streams import interval_of
+
+    found = engine.run(span).read_all()
+    first, last = _moment(found["live"]) or _moment(found["first"]), _moment(found["last"])
+    if first is None or last is None:
+        raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
+    if interval := interval_of(parameters["interval"]) // 1000:
+        first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
+    return request.start or first, request.end or last + timedelta(milliseconds=1)
+
+
 def _of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]) -> Analysis:
     table = request.table or ""
     if not recipe.table:
         raise UsageError(f"{recipe.name} needs telemetry, and {table} has none", "name a capture or a lake with --on")
-    if request.start is not None or request.end is not None:
+    if not recipe.timed and (request.start is not None or request.end is not None):
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
     columns = bind_columns(recipe, names, table, request.maps)
-    taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
-    others = [name for name in names if name not in columns.values() and name not in taken]
-    picked = [f"CAST({identifier(column)} AS DOUBLE) AS {identifier(role)}" for role, column in columns.items()]
-    picked += [identifier(name) for name in others] + ["row_number() OVER () AS omp_row"]
-    source = f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
+    source = _input(recipe, table, names, columns)
+    if recipe.stream:
+        return _streamed_table(engine, recipe, request, parameters, source)
+    others = _others(recipe, names, columns)
     rows = _ask(engine, _statement(recipe, "table", others, ["omp_row"], source), parameters)
     return Analysis(rows, (), _touched(rows, f"{table} has no rows"))
+
+
+def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """Columns that play no role and are carried along."""
+    taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
+    return [name for name in names if name not in columns.values() and name not in taken]
+
+
+def _input(recipe: Recipe, table: str, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    types = {role.name: _COLUMN_TYPES[role.type] for role in recipe.table}
+    picked = [
+        types[role.name].format(identifier(columns[role.name]) if role.name in columns else "NULL")
+        + f" AS {identifier(role.name)}"
+        for role in recipe.table
+    ]
+    picked += [identifier(name) for name in _others(recipe, names, columns)] + ["row_number() OVER () AS omp_row"]
+    return f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
+
+
+def _streamed_table(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], source: str
+) -> Analysis:
+    from omptool.analytics import streams
+
+    span = f"WITH {source} SELECT min(time) AS first, min(time) AS live, max(time) AS last FROM input"
+    asked = streams.prepare(parameters, *_stream_window(engine, request, parameters, span))
+    statement = streams.in_order([source, *catalog.ctes(recipe, "table")])
+    annotations = streams.annotation_times(engine)[0] if request.annotated else None
+    rows = streams.of_table(asked, _ask(engine, statement, parameters), annotations)
+    rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
+    return Analysis(rows, (), _touched(rows, f"{request.table} has no rows"))
 
 
 def _statement(

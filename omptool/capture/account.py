@@ -8,7 +8,7 @@ stands behind the rows it counts, in the same commit. Pure: reads no clock.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from omptool.capture.rows import Block, Encoded
 from omptool.model.times import ticks_to_unix_ns
@@ -22,6 +22,29 @@ KIND = "ledger"
 _NAMED = 200
 """Missing ranges named in one entry; a server that skips a number in every message must not fill the disk."""
 
+
+class EventCount(NamedTuple):
+    """What became of events.
+
+    Attributes:
+        rows: stored; `row` is the `seq` of the newest one among all of the capture.
+        undecodable: events in messages that did not decode.
+        signals: events that speak of the subscription, and are no rows.
+    """
+
+    rows: int = 0
+    undecodable: int = 0
+    signals: int = 0
+    row: int = 0
+
+    def joined(self, more: EventCount) -> EventCount:
+        """Both together; `more` came later."""
+        return EventCount(
+            self.rows + more.rows, self.undecodable + more.undecodable, self.signals + more.signals,
+            max(self.row, more.row),
+        )  # fmt: skip
+
+
 Window = Callable[[int | None, int | None], tuple[int, int | None]]
 """PublishTimes around a hole (Unix nanoseconds) → the window on the clock of the rows."""
 
@@ -29,17 +52,26 @@ Window = Callable[[int | None, int | None], tuple[int, int | None]]
 class Account:
     """The account of one subscription, kept up to date batch by batch.
 
+    Args:
+        is_heir: another process began it. What that one stored of the events nobody counts anew.
+
     Attributes:
         rows: of this subscription, stored.
         undecodable: values that did not decode; `left_out`: values beyond the asked number of rows.
     """
 
-    def __init__(self, rows: int = 0, undecodable: int = 0) -> None:
+    def __init__(self, rows: int = 0, undecodable: int = 0, *, is_heir: bool = False) -> None:
         self.rows, self.undecodable, self.left_out = rows, undecodable, 0
+        self._events = None if is_heir else EventCount()
         self._statement: Statement | None = None
         self._written: Statement | None = None
         self._written_s = 0.0
         self._is_closed = False
+
+    def add(self, events: EventCount | None) -> None:
+        """Take in what became of events; before the statement that counts them."""
+        if self._events is not None and events is not None:
+            self._events = self._events.joined(events)
 
     def book(self, blocks: Sequence[Block], encoded: Encoded, statement: Statement | None) -> None:
         """Take in what became of the values of these blocks, and the statement that came with them."""
@@ -78,9 +110,16 @@ class Account:
             **facts,
             "end": is_last,
             "until": None if published is None or self.left_out else window(published, None)[0],
+            **self._of_events(statement),
             "missing": [_missing(hole, window) for hole in statement.missing[:_NAMED]],
             **({"holes": len(statement.missing)} if len(statement.missing) > _NAMED else {}),
         }
+
+    def _of_events(self, statement: Statement) -> dict[str, int]:
+        counted = self._events
+        if counted is None or not (statement.events or counted.row):
+            return {}
+        return {f"event_{name}": count for name, count in counted._asdict().items()}
 
 
 _ALWAYS = frozenset(("first", "next", "received", "values", "rows", "row", "keep_alives"))

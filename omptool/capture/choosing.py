@@ -201,7 +201,9 @@ async def grown(session: Session, selection: Selection, found: Found) -> Grown:
     """
     refused: dict[str, int] = {}
     nodes = await enrich(session, await crawl(session, on_problem=refused.__setitem__))
-    choice = choose(nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces)
+    choice = choose(
+        nodes, globs=selection.globs, listed=selection.listed, namespaces=session.namespaces, is_shared=False
+    )  # a list that means another node on each server was refused at the first look
     known = {node.node_id for node in found.chosen}
     new = [node for node in choice.nodes if node.node_id not in known]
     there = {node.node_id for node in nodes}

@@ -5,6 +5,7 @@ Begun anew with every session; what one of them fails at is its own. Knows when,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,14 @@ from omptool.capture.filling import Filling
 from omptool.capture.growing import Growing
 from omptool.capture.heartbeats import Heartbeats
 from omptool.capture.outcome import values_of
-from omptool.capture.polling import Polling
+from omptool.capture.polling import Polling, tell_unread
 from omptool.opcua.items import MonitoredItem
 from omptool.opcua.session import Session
 from omptool.opcua.subscription_batch import Event
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.resume import Left
     from omptool.capture.store import RecordingStore
 
 
@@ -51,6 +53,11 @@ class Errands:
         """What is read and repeated in this session."""
         await self.polling.start(session, store, polled(found.chosen, found.asked, base))
         await self.heartbeats.start(store, beating(found.chosen, found.asked, base))
+
+    @staticmethod
+    def went_on(store: RecordingStore, found: Found, base: int, left: Left) -> None:
+        """The subscription of an earlier run is ours; what is read in cycles was not read meanwhile. In the thread."""
+        tell_unread(store, polled(found.chosen, found.asked, base), left, time.time_ns())
 
     def committed(self) -> None:
         """Something is on disk; perhaps a window, which history may fill."""

@@ -48,12 +48,15 @@ class Encoded(NamedTuple):
     Attributes:
         bad: why the events of a block did not decode, with its sequence number.
         refreshed: how often the end of a refresh of conditions was told.
+        undecodable: events in those blocks; `signals`: events about a refresh, which are no rows.
     """
 
     rows: pa.RecordBatch | None
     overruns: tuple[Overrun, ...] = ()
     bad: tuple[tuple[int, str], ...] = ()
     refreshed: int = 0
+    undecodable: int = 0
+    signals: int = 0
 
 
 class EventEncoder:
@@ -88,16 +91,18 @@ class EventEncoder:
         rows: list[dict[str, Any]] = []
         overruns: list[Overrun] = []
         bad: list[tuple[int, str]] = []
-        refreshed = 0
+        refreshed = undecodable = signals = 0
         for block in blocks:
             try:
                 events = event_fields(block.items, block.count)
                 decoded = [self._decode(handle, fields) for handle, fields in events]
             except MalformedMessage as error:
                 bad.append((block.sequence, error.message))
+                undecodable += block.count
                 continue
             for asked, fields, raw in decoded:
                 kind = _text(fields.get("EventType"))
+                signals += kind in (REFRESH_START, REFRESH_END)
                 if kind == REFRESH_START:
                     self._is_refreshing = True
                 elif kind == REFRESH_END:
@@ -112,7 +117,7 @@ class EventEncoder:
                     self._last_ns[asked.node] = max(self._last_ns[asked.node], at_ns)
                     rows.append(row)
         batch = pa.RecordBatch.from_pylist(rows, schema=EVENT_SEGMENT) if rows else None
-        return Encoded(batch, tuple(overruns), tuple(bad), refreshed)
+        return Encoded(batch, tuple(overruns), tuple(bad), refreshed, undecodable, signals)
 
     def _decode(self, handle: int, fields: Sequence[bytes]) -> tuple[Asked, dict[str, Variant], bytes]:
         asked = self._asked.get(handle)

@@ -12,7 +12,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -55,6 +55,17 @@ class Entry:
     proves_numbers: bool
     is_closed: bool
     missing: tuple[tuple[int, int, int | None, int | None], ...]
+    events: Events | None
+
+
+class Events(NamedTuple):
+    """Of an account, what became of the events; None there where it says nothing of them."""
+
+    received: int
+    rows: int
+    undecodable: int
+    signals: int
+    row: int
 
 
 def newest(capture: Capture) -> dict[int, Entry]:
@@ -115,6 +126,16 @@ class Tally:
         self._rows: Counter[int] = Counter({sub: gone.rows for sub, gone in self._gone.items()})
         self._counted: Counter[int] = Counter(self._rows)
         self._numbers: dict[int, list[Span]] = defaultdict(list)
+        self._events: Counter[int] = Counter()
+        self._has_all_events = True
+
+    def add_events(self, first: int, batch: Any) -> None:
+        """Take in events, the first of which has this `seq`; where older ones were deleted, none can be counted."""
+        self._has_all_events &= first == 1 or bool(self._events)
+        subs = batch.column("sub").to_numpy()
+        for sub, entry in self._entries.items():
+            if entry.events is not None:
+                self._events[sub] += int((subs[: max(entry.events.row - first + 1, 0)] == sub).sum())
 
     def add(self, first: int, batch: Any) -> None:
         """Take in rows, the first of which has this `seq`; others than notifications came with no message."""
@@ -175,10 +196,22 @@ class Tally:
         kept = entry.rows + entry.undecodable + entry.left_out
         if entry.values != kept:
             yield max(entry.values - kept, 0) or None, f"{entry.values:,} values were received, {kept:,} accounted for"
+        if entry.events is not None:
+            yield from self._wrong_events(sub, entry.events)
         if entry.is_closed and rows != counted:
             yield None, f"{rows - counted:,} rows came after the last account"
         if entry.proves_numbers:
             yield from self._unexplained(sub, entry)
+
+    def _wrong_events(self, sub: int, said: Events) -> Iterator[tuple[int | None, str]]:
+        here, kept = self._events[sub], said.rows + said.undecodable + said.signals
+        if self._has_all_events and here != said.rows:
+            yield max(said.rows - here, 0) or None, f"{said.rows:,} events were stored, {here:,} are here"
+        if said.received != kept:
+            yield (
+                max(said.received - kept, 0) or None,
+                f"{said.received:,} events were received, {kept:,} accounted for",
+            )
 
     def _unexplained(self, sub: int, entry: Entry) -> Iterator[tuple[int | None, str]]:
         """Numbers that left no row, though the server used them and nobody gave them up; and rows of unknown ones."""
@@ -273,8 +306,16 @@ def _read(entry: JournalEntry) -> Entry | None:
         proves_numbers=not (detail.get("unnumbered") or detail.get("restarts") or detail.get("holes")),
         is_closed=detail.get("end") is True,
         missing=tuple(_holes(detail.get("missing"))),
+        events=_events(detail),
         **{name: value or 0 for name, value in numbers.items()},
     )
+
+
+def _events(detail: Mapping[str, Any]) -> Events | None:
+    names = ("events", "event_rows", "event_undecodable", "event_signals", "event_row")
+    counts = [_count(detail, name) for name in names]
+    known = [count for count in counts if count is not None]
+    return Events(*known) if "event_row" in detail and len(known) == len(counts) else None
 
 
 def _count(detail: Mapping[str, Any], name: str) -> int | None:

@@ -47,7 +47,7 @@ class Numbering:
 
     def take_up(self, left: Left) -> None:
         """Nodes have handles from an earlier run."""
-        self.handles = left.handle_range
+        self.handles = left.room
         self._numbered = tuple(left.handles) if self.handles else ()
 
     def in_order(self, found: Found) -> Found:

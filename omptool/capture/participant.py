@@ -262,15 +262,20 @@ class Participant:
         await self._startup.chosen(self.number, Choice(heir.found.chosen, {}))
         self._startup.name(self.number)
 
+        at, left, identity = heir.position, self._left, self._about.identity
+        assert left is not None and identity is not None
+
         def write() -> None:
             self._recording.open(time.time_ns())
-            self._opened.rejoined(heir.position)
+            self._opened.rejoined(at)
+            self._watch(heir.inheritance.granted, identity.namespaces, at.began_ns)
+            self.alarms.held(at.events)
+            self.errands.went_on(self._opened, heir.found, self._numbers.base, left)
 
         await self._recording.in_thread(write)
-        assert self._about.identity is not None
         self._heir, self._granted = None, heir.inheritance.granted
         self._found, self._items, self.was_reached = heir.found, self._granted.items, True
-        self._data_types = {kind.node_id: kind for kind in self._about.identity.data_types}
+        self._data_types = {kind.node_id: kind for kind in identity.data_types}
 
     async def ended(self, ending: Ending) -> None:
         self._heir = None
@@ -362,10 +367,10 @@ class Participant:
     def entry(self, batch: Batch) -> Entry:
         """What came, as the store takes it; what happened before it is in the journal by then."""
         self._write_events()
-        self.alarms.write(self._recording.writer, self._opened, batch.notifications)
+        events = self.alarms.write(self._recording.writer, self._opened, batch.notifications)
         self.errands.heartbeats.heard(unix_ns(batch.statement.published_ticks) if batch.statement else None)
         holes = [hole(gap) for gap in batch.gaps]
-        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement)
+        return Entry(self._opened, list(blocks(batch.notifications)), holes, batch.statement, events)
 
     def _write_events(self) -> None:
         while self._events:

@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from omptool.capture.encode import encode_items
 from omptool.capture.format import Flag
 from omptool.errors import OmptoolError
 from omptool.model.vocabulary import GapReason, GapState
+from omptool.opcua.inheritance import NOT_RUNNING
 from omptool.opcua.values import read_values
 from omptool.protocol.columns import ItemColumns
 
 if TYPE_CHECKING:
     from omptool.capture.recorder import Recording
+    from omptool.capture.resume import Left
     from omptool.capture.store import RecordingStore
     from omptool.opcua.session import Session
 
@@ -127,8 +130,27 @@ class Polling:
         now_ns = time.time_ns()
         store.note("cycle_missed", {"cycles": self.missed, "interval_ms": interval_s * 1000, "cause": cause})
         for handle in handles.tolist():
-            store.books.writer.gap(
-                GapReason.STALE, server=store.name, start_ns=since_ns, end_ns=now_ns, state=GapState.EXPLAINED,
-                node=handle, sub=store.sub, detail={"cause": cause}, key=f"missed {store.name} {streak} {handle}",
-            )  # fmt: skip
+            key = f"missed {store.name} {streak} {handle}"
+            _window(store, GapReason.STALE, handle, (since_ns, now_ns), cause, key)
         store.gaps[str(GapReason.STALE)] = max(store.gaps[str(GapReason.STALE)], streak)
+
+
+def _window(store: RecordingStore, reason: GapReason, node: int, span: tuple[int, int], cause: str, key: str) -> None:
+    store.books.writer.gap(
+        reason, server=store.name, start_ns=span[0], end_ns=span[1], state=GapState.EXPLAINED, node=node,
+        sub=store.sub, detail={"cause": cause}, key=key,
+    )  # fmt: skip
+
+
+def tell_unread(store: RecordingStore, groups: Groups, left: Left, now_ns: int) -> None:
+    """A window for each node of which a cycle passed while the capture was not running; it is read again now."""
+    rows = left.last_values
+    read = (rows.column(name).cast(pa.int64()).to_pylist() for name in ("node", "receive_time"))
+    read_ns = dict(zip(*read, strict=True))
+    for interval_ms, nodes in groups.items():
+        for handle in nodes:
+            since_ns = read_ns.get(handle, left.recorded_ns)
+            if now_ns - since_ns > interval_ms * 1e6:
+                reason, key = GapReason.CLIENT_STOPPED, f"unread {store.name} {since_ns} {handle}"
+                _window(store, reason, handle, (since_ns, now_ns), NOT_RUNNING, key)
+                store.gaps[str(reason)] += 1

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from omptool.capture import account
 from omptool.capture.encode import trusted_times
-from omptool.capture.format import UNSENT
+from omptool.capture.format import EVENTS_KIND, UNSENT
 from omptool.capture.rowclock import Anchor
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason
@@ -54,6 +54,7 @@ class Position:
         rows, undecodable: what became of the values.
         seen: handles of nodes that have a value, and `last_ns` its time.
         anchor: the last message, where rows run on a clock of their own.
+        events: numbers of messages whose events are on disk, but not in the account: their values may not be.
     """
 
     sub: int
@@ -69,6 +70,7 @@ class Position:
     seen: npt.NDArray[np.uint32]
     last_ns: npt.NDArray[np.int64]
     anchor: Anchor | None
+    events: frozenset[int]
 
 
 def positions(capture: Capture, lefts: Iterable[Left]) -> dict[str, Position | str]:
@@ -95,7 +97,7 @@ def _position(
     if any(gap.node is None for gap in left.windows):
         return "its subscription was lost before"
     number, publishing_ms = bound.detail.get("subscription_id"), bound.detail.get("publishing_ms")
-    handles = left.handle_range
+    handles = left.room
     if type(number) is not int or bound.detail.get("handles") != [handles.start, handles.stop - 1]:
         return "the capture does not say which nodes its subscription had"
     whole = None if told is None else since.added(left.sub, told.said)
@@ -119,6 +121,7 @@ def _position(
         seen=seen,
         last_ns=last_ns,
         anchor=anchor,
+        events=frozenset(each for each in since.events[left.sub] if distance(whole.next, each) < LAST // 2),
     )
 
 
@@ -127,11 +130,15 @@ class _Since:
 
     Args:
         rows: by subscription the last row of the capture when its account was written; of others there are none.
+
+    Attributes:
+        events: by subscription the numbers of messages that the newest events came with.
     """
 
     def __init__(self, capture: Capture, rows: Mapping[int, int]) -> None:
         self._rows: Counter[int] = Counter()
         self._numbers: dict[int, set[int]] = defaultdict(set)
+        self.events = _newest_events(capture)
         for first, batch in capture.batches(after_row=min(rows.values(), default=capture.last_row)):
             live = (batch.column("flags").to_numpy() & UNSENT) == 0
             subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
@@ -164,6 +171,16 @@ class _Since:
             values=said.values + self._rows[sub],
             missing=tuple(missing),
         )
+
+
+def _newest_events(capture: Capture) -> Mapping[int, set[int]]:
+    """Of the last commit: events are on disk before the account that counts their message, in no other one."""
+    found: dict[int, set[int]] = defaultdict(set)
+    ends = [end.end_row for part in capture.parts if part.kind == EVENTS_KIND for end in part.index.good if end.rows]
+    for _, batch in capture.event_batches(after_row=ends[-2] - 1 if len(ends) > 1 else 0):
+        for sub, number in zip(batch.column("sub").to_pylist(), batch.column("sequence").to_pylist(), strict=True):
+            found[sub].add(number)
+    return found
 
 
 def _told(entry: JournalEntry) -> _Told | None:
@@ -201,7 +218,8 @@ def _last(left: Left) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64], An
     """The nodes that have a value of the subscription, when it was, and the last message if its clock is another."""
     rows = left.last_values
     nodes, handles = rows.column("node").to_numpy(), left.handle_range
-    own = (rows.column("sub").to_numpy() == left.sub) & (nodes >= handles.start) & (nodes < handles.stop)
+    is_sent = (rows.column("flags").to_numpy() & UNSENT) == 0
+    own = (rows.column("sub").to_numpy() == left.sub) & (nodes >= handles.start) & (nodes < handles.stop) & is_sent
     rows = rows.filter(pa.array(own))
     times = trusted_times(rows)
     anchor = None

@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from omptool.errors import ServerRefused
+from omptool.model.builtin import BuiltinType
 
 if TYPE_CHECKING:
+    from omptool.capture.reader import Capture
     from omptool.capture.recording import PlannedItem, PlannedServer
     from omptool.model.limits import Capacity
+    from omptool.model.nodes import Node
 
-BYTES_PER_VALUE = 20.0
-"""In a capture, compressed; machine data take 12 to 20, texts and structures more."""
+NUMBER_BYTES, TEXT_BYTES, STRUCTURE_BYTES, ELEMENT_BYTES = 20.0, 40.0, 80.0, 6.0
+"""Of one value in a capture, compressed, where nothing was measured: numbers of machines take 12 to 20. An array has so
+many more per element."""
+
+_TEXTS = frozenset({"String", "LocalizedText", "ByteString", "XmlElement", "Guid", "NodeId", "QualifiedName"})
+_FEW = 1000
+"""A capture of fewer rows is mostly the description of nodes, and measures nothing."""
 
 
 def most_values_per_s(server: PlannedServer) -> float:
     """What the server may send at most: a value of each item whenever it looks, and no more than its queues hold."""
     return sum(_most(item, server.publishing_ms, server.capacity) for item in server.items)
+
+
+def bytes_per_s(server: PlannedServer, measured: float | None) -> float:
+    """What that takes on the disk; `measured` is the size of a value where a capture told it."""
+    return sum(
+        _most(item, server.publishing_ms, server.capacity) * (measured or _assumed(item.node)) for item in server.items
+    )
+
+
+def measured_bytes(capture: Capture) -> float | None:
+    """Bytes of one row in a capture; None where it has too few to tell."""
+    if capture.rows < _FEW:
+        return None
+    return sum(file.stat().st_size for file in capture.path.glob("seg-*")) / capture.rows
+
+
+def _assumed(node: Node) -> float:
+    one = NUMBER_BYTES
+    if node.data_type in _TEXTS:
+        one = TEXT_BYTES
+    elif node.data_type not in BuiltinType.__members__ and not node.enum_names:
+        one = STRUCTURE_BYTES
+    elements = math.prod(node.array_dimensions or (1,)) if (node.value_rank or -1) > 0 else 1
+    return one + ELEMENT_BYTES * max(elements - 1, 0)
 
 
 def _most(item: PlannedItem, publishing_ms: float, capacity: Capacity) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from omptool.capture.asked import settings
@@ -17,7 +17,11 @@ from omptool.capture.choosing import Found, requests
 from omptool.capture.position import Position
 from omptool.capture.recording import Selection, Wanted
 from omptool.capture.sessions import Sessions, Unfit
+from omptool.errors import OmptoolError
 from omptool.model import status
+from omptool.model.eventfields import EventWish, check_field
+from omptool.model.monitoring import Monitoring
+from omptool.model.nodeid import NodeId
 from omptool.opcua.granted import Subscription
 from omptool.opcua.inheritance import Inheritance, facts_of, key_of
 from omptool.opcua.items import MonitoredItem, RequestedItem
@@ -55,7 +59,7 @@ def keep(
     sessions: Sessions | None, server: str, epoch: int, session: Session, granted: Subscription, purpose: str
 ) -> str:
     """Write what a later run needs of a subscription that exists now; empty, or why it cannot be had."""
-    facts = {"epoch": epoch, "asked": purpose}
+    facts = {"epoch": epoch, "asked": purpose, "events": _events_of(granted)}
     return "" if sessions is None else sessions.keep(server, {**facts_of(session, granted), **facts})
 
 
@@ -76,18 +80,12 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
     """What may be gone on with of a server, or why nothing."""
     if len(wanted.server.addresses) > 1:
         return "it has several addresses, and nobody knows whose session it was"
-    if selection.events is not None:
-        return "events are recorded, and a capture does not say where those stand"
-    if wanted.intervals.rebrowse_s:
-        return "new nodes are looked for, and a subscription of before has no room for them"
     position = standing.positions[left.identity.server]
     if isinstance(position, str):
         return position
-    found = _found(left, selection)
-    if any(said.poll_ms or said.heartbeat_ms for said in found.asked.values()):
-        return "values are read or repeated in cycles too"
     try:
         facts = sessions.read(left.identity.server)
+        found = _found(left, selection, facts)
         granted = _granted(facts, position, left, requests(found.chosen, found.asked, wanted.intervals.sampling_ms))
         key, began = key_of(facts), facts.get("start_time")
     except (Unfit, ValueError) as error:
@@ -107,12 +105,61 @@ def heir(standing: Standing, left: Left, wanted: Wanted, selection: Selection, s
     return Heir(position, inheritance, found)
 
 
-def _found(left: Left, selection: Selection) -> Found:
-    """What the server has, and what of it is monitored, as the capture says it."""
+def _found(left: Left, selection: Selection, facts: Mapping[str, Any]) -> Found:
+    """What the server has, and what of it is monitored, as the capture says it; of events the file says how.
+
+    Raises:
+        ValueError: it does not.
+    """
     nodes = [entry.node for entry in left.nodes]
     by_handle = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
     chosen = [entry.node for entry in by_handle]
-    return Found(nodes, chosen, {}, settings(selection, chosen, nodes, left.identity.namespaces))
+    asked = settings(selection, chosen, nodes, left.identity.namespaces)
+    known = {node.node_id for node in chosen}
+    for node_id, (wish, _) in _wishes(facts).items():
+        if node_id not in known:
+            raise ValueError("the file of its session is damaged")
+        asked[node_id] = Monitoring(events=wish)
+    return Found(nodes, chosen, {}, asked)
+
+
+def _events_of(granted: Subscription) -> dict[str, Any]:
+    """Which events are watched, by NodeId of the notifier, and what a server took none of its filters for."""
+    return {
+        item.requested.node_id: {
+            **asdict(item.requested.events),
+            "unfiltered": item.unfiltered,
+            "monitored": item.is_monitored,
+        }
+        for item in granted.items
+        if item.requested.events is not None
+    }
+
+
+def _wishes(facts: Mapping[str, Any]) -> dict[str, tuple[EventWish, int]]:
+    """The same, from a file.
+
+    Raises:
+        ValueError: it makes no sense.
+    """
+    said = facts.get("events", {})
+    try:
+        if not all(each["monitored"] for each in said.values()):
+            raise Unfit("a notifier was refused at first, and the file of its session does not say how it was taken")
+        return {
+            str(node_id): (
+                EventWish(
+                    tuple(map(check_field, each["extra"])),
+                    tuple(str(NodeId.parse(kind)) for kind in each["types"]),
+                    int(each["severity"]),
+                    bool(each["is_basic"]),
+                ),
+                int(each["unfiltered"]),
+            )
+            for node_id, each in said.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError, OmptoolError):
+        raise ValueError("the file of its session is damaged") from None
 
 
 def _granted(facts: Mapping[str, Any], position: Position, left: Left, asked: Sequence[RequestedItem]) -> Subscription:
@@ -131,17 +178,23 @@ def _granted(facts: Mapping[str, Any], position: Position, left: Left, asked: Se
     if not (type(alive) is int and type(lifetime) is int and 0 < alive < _MOST_COUNT and 0 <= lifetime < _MOST_COUNT):
         raise ValueError("the file of its session is damaged")
     failed = {gap.node: gap.detail.get("status") for gap in left.windows if gap.node is not None}
-    known = sorted((entry for entry in left.nodes if entry.handle), key=lambda entry: entry.handle)
-    items = [
-        MonitoredItem(
-            item,
-            _code(failed[entry.handle]) if entry.handle in failed else 0,
-            item.depth(publishing_ms),
-            sampling_ms=entry.sampling_ms,
-            queue_size=entry.queue_size,
+    known = {entry.node.node_id: entry for entry in left.nodes if entry.handle}
+    unfiltered = {node_id: code for node_id, (_, code) in _wishes(facts).items()}
+    items = []
+    for item in asked:
+        entry = known[item.node_id]
+        if entry.sampling_ms is None and entry.handle not in failed:
+            raise ValueError("nobody knows whether its newest nodes are monitored")
+        items.append(
+            MonitoredItem(
+                item,
+                _code(failed[entry.handle]) if entry.handle in failed else 0,
+                item.depth(publishing_ms),
+                sampling_ms=entry.sampling_ms,
+                queue_size=entry.queue_size,
+                unfiltered=unfiltered.get(item.node_id, 0),
+            )
         )
-        for item, entry in zip(asked, known, strict=True)
-    ]
     return Subscription(position.subscription_id, float(publishing_ms), alive, lifetime, tuple(items))
 
 

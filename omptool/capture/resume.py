@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from omptool.capture import cache, recover
+from omptool.capture import cache, evidence, recover
 from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
 from omptool.capture.entries import GapEntry, JournalEntry
 from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, UNSENT, Flag, segment_file
+from omptool.capture.lastheard import last_reading
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.placing import SegmentLine
@@ -28,6 +29,7 @@ from omptool.capture.position import Position, positions
 from omptool.capture.reader import Capture
 from omptool.capture.rowclock import FOREIGN_CLOCK_NS
 from omptool.capture.segment import remove
+from omptool.capture.steps import Reading
 from omptool.capture.story import counted_until, last_recorded
 from omptool.config import ServerConfig
 from omptool.errors import Damaged, NotACapture
@@ -36,6 +38,8 @@ from omptool.model.vocabulary import GapReason
 
 _ENDED = frozenset({GapReason.CLIENT_STOPPED, GapReason.DISK_FULL})
 """Reasons of a window that an end of the recording itself opened."""
+
+_MOST_HANDLES = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ class Left:
         since_ns: everything the server sent before is in the capture; `by_our_clock` where its own was never heard.
         recorded_ns: when anything was committed last, our clock.
         is_foreign: its rows run on a clock of their own, as far as the last ones tell.
-        sub, epoch: of its last subscription; None and 0 when it never had one.
+        sub, epoch: of its last subscription; None and 0 when it never had one. `room`: the handles that it has, of
+            which those behind its nodes are free.
+        reading: of its clock and ours, when it was heard last; None where its rows do not tell.
         windows: still without an end: of the whole server, then of single nodes.
         last_values: rows of `SEGMENT`, the newest of each node.
     """
@@ -62,6 +68,8 @@ class Left:
     epoch: int
     windows: tuple[GapEntry, ...]
     last_values: pa.RecordBatch
+    room: range
+    reading: Reading | None
 
     @property
     def handles(self) -> dict[str, int]:
@@ -72,9 +80,7 @@ class Left:
     @property
     def handle_range(self) -> range:
         """The same as numbers; empty where they are not dense, as no omptool leaves them."""
-        numbers = list(self.handles.values())
-        found = range(numbers[0], numbers[-1] + 1) if numbers else range(0)
-        return found if len(found) == len(numbers) else range(0)
+        return _dense(list(self.handles.values()))
 
     @property
     def ended(self) -> GapEntry | None:
@@ -169,6 +175,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
     recorded = last_recorded(capture)
     handles = (node.handle for _, table in capture.tables.tables for node in table.nodes)
     left = _lefts(capture, recorded or 0, foreign, last_values)
+    rooms = (_room(entry).stop - 1 for entry in entries if entry.kind == "subscribe")
     return Standing(
         path=path,
         capture=capture,
@@ -177,7 +184,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
         events=_line(capture, EVENTS_KIND),
         next_entry=max((entry.seq for entry in entries), default=0) + 1,
         subs=max((entry.sub for entry in entries if entry.sub is not None), default=0),
-        next_handle=max(handles, default=0) + 1,
+        next_handle=max(0, *handles, *rooms) + 1,
         run=sum(entry.kind == "resume" for entry in entries) + 1,
         node_tables=tuple(
             {"file": table.file, "first_row": first, "server": table.server.server}
@@ -223,13 +230,13 @@ def _last_values(capture: Capture) -> tuple[LastValues, frozenset[int]]:
 
 def _lefts(capture: Capture, recorded: int, foreign: frozenset[int], last_values: LastValues) -> dict[str, Left]:
     """What was left of each server, by its name."""
-    until = counted_until(capture)
+    until, accounts = counted_until(capture), evidence.newest(capture)
     bound: dict[str | None, list[JournalEntry]] = defaultdict(list)
     for entry in capture.journal_entries:
         if entry.kind == "subscribe":
             bound[entry.server].append(entry)
     return {
-        one.server: _left(capture, one, recorded, until, foreign, last_values, bound[one.server])
+        one.server: _left(capture, one, recorded, until, accounts, foreign, last_values, bound[one.server])
         for one in capture.servers
     }
 
@@ -239,6 +246,7 @@ def _left(
     identity: ServerIdentity,
     recorded: int,
     counted: Mapping[int, int],
+    accounts: Mapping[int, evidence.Entry],
     foreign: frozenset[int],
     last_values: LastValues,
     bound: Sequence[JournalEntry],
@@ -247,6 +255,9 @@ def _left(
     epochs = [epoch for entry in bound if type(epoch := entry.detail.get("epoch")) is int]
     until = None if sub is None else counted.get(sub)
     nodes = _nodes(capture, identity.server)
+    values = last_values.of({node.handle for node in nodes})
+    handles = _dense(sorted(node.handle for node in nodes if node.handle))
+    room = _room(bound[-1]) if bound else handles
     return Left(
         identity=identity,
         nodes=nodes,
@@ -257,8 +268,25 @@ def _left(
         sub=sub,
         epoch=max(epochs, default=0),
         windows=_open_windows(capture.gap_entries, identity.server),
-        last_values=last_values.of({node.handle for node in nodes}),
+        last_values=values,
+        reading=None if sub in foreign else last_reading(capture, bound[-1] if bound else None, accounts, values),
+        room=room if handles and room.start == handles.start and room.stop >= handles.stop else handles,
     )
+
+
+def _dense(numbers: Sequence[int]) -> range:
+    """Of numbers in order; empty where some are missing between them."""
+    found = range(numbers[0], numbers[-1] + 1) if numbers else range(0)
+    return found if len(found) == len(numbers) else range(0)
+
+
+def _room(bound: JournalEntry) -> range:
+    """The handles that a subscription has; empty where that is not said as any omptool says it."""
+    said = bound.detail.get("handles")
+    if not (isinstance(said, list) and len(said) == 2 and all(type(each) is int for each in said)):
+        return range(0)
+    first, last = said
+    return range(first, last + 1) if 0 < first <= last < _MOST_HANDLES else range(0)
 
 
 def _nodes(capture: Capture, server: str) -> tuple[MonitoredNode, ...]:

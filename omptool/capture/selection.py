@@ -69,18 +69,22 @@ def choose(
     globs: Sequence[str] = (),
     listed: Sequence[Listed] | None = None,
     namespaces: Sequence[str] = (),
+    is_shared: bool = True,
 ) -> Choice:
     """As `select` for one of several servers: a term that is not here may be on another (`nowhere`).
 
+    Args:
+        is_shared: whether other servers are asked for the same.
+
     Raises:
-        UsageError: a malformed glob or NodeId, a listed node without a readable value, or a namespace index in the
-            list, because it means something else on every server.
+        UsageError: a malformed glob or NodeId, a listed node without a readable value, or a namespace index in a
+            shared list, because it means something else on every server.
         NotFound: nothing was asked for, and the server has no Variable.
     """
     if not globs and listed is None:
         return Choice(select(nodes), {})
     indexed = [each.text for each in listed or () if each.text.startswith("ns=") and is_node_id(each.text)]
-    if indexed:
+    if indexed and is_shared:
         raise UsageError(
             f"{indexed[0]} means another node on each server", "write nsu=<namespace URI>; instead of ns=, or a path"
         )

@@ -7,7 +7,7 @@ how much. Messages that are merely late must not look like a step. Pure: reads n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from omptool.capture.rows import Block
@@ -22,11 +22,23 @@ _SETTLED = 8
 """Messages in a row that must agree before they count as a clock that went back, not as messages that came late."""
 
 
+class Reading(NamedTuple):
+    """A message as it was received: its PublishTime, our clock, and how far that was ahead of one that nobody sets."""
+
+    published_ns: int
+    wall_ns: int
+    own_ahead_ns: int
+
+
 class OwnClock:
     """Steps of this computer's clock."""
 
     def __init__(self) -> None:
         self._ahead: int | None = None
+
+    def recall(self, ahead_ns: int) -> None:
+        """How far it was ahead in an earlier run."""
+        self._ahead = ahead_ns
 
     def note(self, wall_ns: int, mono_ns: int) -> int:
         """Both clocks at one moment; returns by how much ours was set since the last time, in nanoseconds, mostly 0."""
@@ -46,6 +58,10 @@ class ServerClock:
         self._published = 0
         self._count = 0
         self._recent: list[int] = []
+
+    def recall(self, lead_ns: int) -> None:
+        """How far it was ahead in an earlier run."""
+        self._lead = lead_ns
 
     def note(self, published_ns: int, mono_ns: int) -> int:
         """A message; returns by how much the clock was set before it, in nanoseconds, mostly 0."""
@@ -103,6 +119,12 @@ class Clocks:
         if stated_ns == now_ns:  # it said nothing: ours stands for it
             return 0
         return self._told("server", self._server.back(stated_ns, mono_ns))
+
+    def recall(self, last: Reading, now_ns: int, mono_ns: int) -> None:
+        """What an earlier run read last; it says something where ours was not set since, nor begun anew."""
+        if abs(now_ns - mono_ns - last.own_ahead_ns) < STEP_NS:
+            self._own.recall(last.own_ahead_ns)
+            self._server.recall(last.published_ns - (last.wall_ns - last.own_ahead_ns))
 
     def go_on(self) -> None:
         """A subscription of an earlier run goes on: what its server's clock says its first message tells."""

@@ -70,7 +70,7 @@ class RecordingStore:
         self._windows = Windows(books.writer, label, f"{run}.{number}" if run else str(number), on_part)
         self.epoch = 0
         self._encoder: RowEncoder | None = None
-        self._account = Account()
+        self.account = Account()
         self._published_ns: int | None = None
         self._created_ns = 0
         self.rows = self.overflows = 0
@@ -90,6 +90,8 @@ class RecordingStore:
         self.name, self.epoch, self.last_cause = left.identity.server, left.epoch, _NOT_RUNNING
         self.books.types.describe(left.identity, left.nodes)
         self.books.types.changes(left.last_values)
+        if left.reading is not None:
+            self._clocks.recall(left.reading, time.time_ns(), time.monotonic_ns())
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub
@@ -101,7 +103,7 @@ class RecordingStore:
     def rejoined(self, at: Position) -> None:
         """The subscription of an earlier run goes on, its numbers and account with it, and there is no window."""
         self._windows.outage, self._windows.sub, self.last_cause = None, at.sub, ""
-        self._account = Account(at.rows, at.undecodable)
+        self.account = Account(at.rows, at.undecodable, is_heir=True)
         self._encoder = RowEncoder(
             len(at.handles), sub=at.sub, started_ns=at.began_ns, slack_ns=at.slack_ns, base=at.handles.start - 1,
             memory=self.books.nodes,
@@ -127,7 +129,7 @@ class RecordingStore:
 
     def account_now(self) -> None:
         """Write the account, if anything came since."""
-        self._account.hasten()
+        self.account.hasten()
         self._write_account()
 
     @property
@@ -172,7 +174,7 @@ class RecordingStore:
         self.epoch += 1
         promised = {"handles": [handles.start, handles.stop - 1], account.KIND: account.EVERY_S}
         facts = {"publishing_ms": publishing_ms, **promised, **facts}
-        self._account = Account()
+        self.account = Account()
         self._windows.sub = sub = self._writer.subscription(
             self.name, epoch=self.epoch, subscription_id=subscription_id, detail=facts
         )
@@ -258,7 +260,7 @@ class RecordingStore:
         if encoded.rows is not None and self.filler is not None:
             self.filler.stored(encoded.rows)
         self.rows += encoded.stored
-        self._account.book(blocks, encoded, statement)
+        self.account.book(blocks, encoded, statement)
         if statement is not None and not statement.missing:
             self.encoder.order.closed()
         self._note_overflows(encoded)
@@ -363,8 +365,8 @@ class RecordingStore:
         if is_last and self._full is not None:  # nothing more comes of what waited
             self._note_full(self._full.end())
             self._full = None
-        if self.sub is not None and self._account.is_due(time.monotonic(), is_last=is_last):
-            said = self._account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
+        if self.sub is not None and self.account.is_due(time.monotonic(), is_last=is_last):
+            said = self.account.write(time.monotonic(), self._writer.rows, self._window, is_last=is_last)
             self.note(account.KIND, said)
 
     def _window(self, before_ns: int | None, after_ns: int | None) -> tuple[int, int | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 
+from omptool.capture.account import EventCount
 from omptool.capture.outage import Hole
 from omptool.capture.recording import Quota
 from omptool.capture.rows import Block, NodeMemory, Together, encode_together
@@ -43,12 +44,16 @@ class Books:
 
 
 class Entry(NamedTuple):
-    """What came from one server: values, where messages are missing, and the account of all up to and with these."""
+    """What came from one server: values, where messages are missing, and the account of all up to and with these.
+
+    `events` says what became of the events that came with them, which are stored already.
+    """
 
     store: RecordingStore
     blocks: Sequence[Block]
     holes: Sequence[Hole] = ()
     statement: Statement | None = None
+    events: EventCount | None = None
 
     @property
     def values(self) -> int:
@@ -113,6 +118,7 @@ def _note_types(books: Books, entries: Sequence[Entry], rows: Together, first_se
 
 def _book(entry: Entry, rows: Together, number: int) -> Exception | None:
     try:
+        entry.store.account.add(entry.events)
         entry.store.booked(rows.of(number), entry.blocks, entry.holes, entry.statement)
     except Exception as error:
         if isinstance(error, OutputFailed):

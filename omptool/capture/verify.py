@@ -94,8 +94,8 @@ def verify(capture: Capture) -> Verification:
         for first, batch in capture.batches():
             counts.add(batch)
             tally.add(first, batch)
-        for _ in capture.event_batches():
-            pass  # reading them is the check
+        for first, batch in capture.event_batches():
+            tally.add_events(first, batch)
     except Damaged as error:
         damage.append(Damage(capture.path.name, error.message))
     sampled = _sampled(capture)

@@ -8,14 +8,21 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omptool.cli import terminal
+from omptool.cli.options import (
+    AcceptOption,
+    PasswordFileOption,
+    SecurityOption,
+    TrustFirstOption,
+    UserCertificateOption,
+    UserKeyOption,
+    UserOption,
+)
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.cli.options import AcceptMode
     from omptool.config import ServerConfig
 
 PASSWORD_VARIABLE = "OMPTOOL_PASSWORD"
@@ -24,15 +31,15 @@ PASSWORD_VARIABLE = "OMPTOOL_PASSWORD"
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The options of that name; see `options`."""
+    """The options of every command that talks to servers; see `grouping`."""
 
-    security: str | None = None
-    user: str | None = None
-    password_file: Path | None = None
-    user_certificate: Path | None = None
-    user_key: Path | None = None
-    accept: Sequence[AcceptMode] | None = None
-    trust_first: bool = False
+    security: SecurityOption = None
+    user: UserOption = None
+    password_file: PasswordFileOption = None
+    user_certificate: UserCertificateOption = None
+    user_key: UserKeyOption = None
+    accept: AcceptOption = None
+    trust_first: TrustFirstOption = False
 
     def applied(self, server: ServerConfig) -> ServerConfig:
         """`server` as the command line wants it.
@@ -57,12 +64,20 @@ class Access:
         Raises:
             UsageError: a user is named, who cannot be meant for all of them.
         """
-        if len(servers) > 1 and (self.user is not None or self.user_certificate is not None):
+        self.check_for(len(servers))
+        return [self.applied(server) for server in servers]
+
+    def check_for(self, servers: int) -> None:
+        """Whether it can be meant for so many servers.
+
+        Raises:
+            UsageError: a user is named for several.
+        """
+        if servers > 1 and (self.user is not None or self.user_certificate is not None):
             raise UsageError(
                 "a user on the command line is for one server, and these are several",
                 "name user and password_file of each in omptool.toml",
             )
-        return [self.applied(server) for server in servers]
 
     def _user(self) -> dict[str, Any]:
         named = (self.user, self.password_file, self.user_certificate, self.user_key)

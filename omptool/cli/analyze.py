@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
@@ -28,6 +28,9 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     from omptool.analytics.recipe import Recipe
     from omptool.analytics.run import Analysis, Request
+
+_ANNOTATIONS = "annotations"
+"""The name of a source whose rows are remarks on values, not values."""
 
 
 def analyze(
@@ -117,8 +120,8 @@ def analyze(
         emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
-        return ExitCode.PARTIAL
-    return ExitCode.OK
+    lost = importing.tell(asked.sources)
+    return ExitCode.PARTIAL if analysis.touched or lost else ExitCode.OK
 
 
 def _how_to_name_one(clouds: Collection[str]) -> str:
@@ -170,10 +173,13 @@ def _request(
 
     now, zone, sources = datetime.now(UTC), asked.zone, asked.sources
     table = None
+    tables = [name for named in sources if not named.source.has_telemetry for name in names([named])[-1:]]
+    annotated = _ANNOTATIONS in tables
     if asked.cloud is None and not any(named.source.has_telemetry for named in sources):
-        if len(sources) > 1:
+        plain = [name for name in tables if name != _ANNOTATIONS] or tables
+        if len(plain) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
-        table = names(sources)[-1]
+        table = plain[0]
         if by is not None:
             raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
     given = parameters.parse(params, now=now, zone=zone)
@@ -196,6 +202,7 @@ def _request(
         parameters=given,
         plant=asked.model,
         table=table,
+        annotated=annotated,
         strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
     )
 

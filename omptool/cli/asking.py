@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.errors import QueryError, UsageError
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Asking:
 
     @contextlib.contextmanager
     def _local(self, loaded: Config) -> Iterator[Asked]:
+        from omptool.sources.foreign.context import Options
         from omptool.sources.resolve import plant_of_lakes, resolve_all
         from omptool.sql.engine import LocalEngine
 
@@ -127,8 +128,10 @@ class Asking:
         model = nearby if self.plant else (plant_of_lakes(self.on) or nearby)
         name = settings.zone_name(self.tz, model)
         zone = settings.zone(name)[0]
+        foreign = Options(zone=importing.zone_of(self.tz, model.zone if model else None))
         sources = resolve_all(
-            list(self.on), input_format=self.input_format, plant=model, servers=loaded.servers, zone=zone
-        )
+            list(self.on), input_format=self.input_format, plant=model, servers=loaded.servers, zone=zone,
+            foreign=foreign,
+        )  # fmt: skip
         with LocalEngine(sources, tz=self.session_tz, repeatable=self.repeatable) as engine:
             yield Asked(engine, model, name, zone, sources)

@@ -10,36 +10,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
-from omptool.cli.access import Access
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
-    PasswordFileOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
-    SecurityOption,
     SelectOption,
     TimeoutOption,
-    TrustFirstOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
-from omptool.errors import UsageError
+from omptool.errors import OmptoolError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from omptool.capture.nodetable import ServerIdentity
     from omptool.config import ServerConfig
     from omptool.model.plant import PlantModel
     from omptool.opcua.explore import Explored
+    from omptool.opcua.lasting import LastingSession
     from omptool.opcua.survey import Wanted
 
 
@@ -77,6 +73,7 @@ class Answer:
     seconds: float
 
 
+@grouped
 def browse(
     source: Annotated[
         str,
@@ -130,13 +127,7 @@ def browse(
         ),
     ] = None,
     plant: PlantOption = None,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -160,7 +151,6 @@ def browse(
     """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     loaded = settings.load(config)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
@@ -226,26 +216,29 @@ async def _ask(
     from omptool.cli import noderows, snapshots
     from omptool.model.typetree import names_of_types
     from omptool.opcua.explore import explore
-    from omptool.opcua.session import connect
+    from omptool.opcua.lasting import lasting
     from omptool.opcua.survey import Wanted, narrow
 
     started = time.monotonic()
     is_saved = asked.save is not None
     with diagnostics.Progress(progress.value) as bar:
         bar.update([f"connecting to {chosen.url}"])
-        async with connect(chosen, timeout_s=timeout_s) as session:
-            rate = Rate(bar)
+        rate = Rate(bar)
+        async with lasting(chosen, timeout_s=timeout_s, on_loss=rate.lost) as session:
             explored = await explore(
                 session,
                 root=asked.root,
                 depth=asked.depth,
                 wanted=Wanted() if is_saved else asked.wanted,
                 with_types=is_saved,
+                keep=True,
                 on_progress=rate,
             )
             identity = ServerIdentity.of(chosen, session)
-            values = await noderows.read(session, identity, explored, model) if asked.values else None
+            explored, values = await _values(session, identity, explored, model) if asked.values else (explored, None)
     if asked.save is not None:
+        if explored.lost is not None and not explored.refused:
+            raise explored.lost  # a file without types would pass for whole
         snapshots.save(asked.save, explored, identity, model, values, force=asked.force)
         from dataclasses import replace
 
@@ -254,6 +247,22 @@ async def _ask(
     name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
     protected = "no security" if session.security[1] == "None" else " ".join(session.security)
     return Answer(f"{name}  {protected}", explored, table, values, time.monotonic() - started)
+
+
+async def _values(
+    session: LastingSession, identity: ServerIdentity, explored: Explored, model: PlantModel | None
+) -> tuple[Explored, pa.RecordBatch]:
+    """Current values of the nodes shown; none of them when the connection is gone."""
+    from dataclasses import replace
+
+    from omptool.cli import noderows
+
+    if explored.lost is None:
+        try:
+            return explored, await noderows.read(session, identity, explored, model)
+        except Unreachable as error:
+            explored = replace(explored, lost=error)
+    return explored, await noderows.read(session, identity, replace(explored, shown=[]), model)
 
 
 class Rate:
@@ -267,13 +276,22 @@ class Rate:
         rate = round(count / max(time.monotonic() - self._started, 1e-3))
         self._bar.update([f"{count:,} nodes, {rate:,}/s"], {"nodes": count, "nodes_per_s": rate})
 
+    def lost(self, error: OmptoolError) -> None:
+        """The connection is gone, and is tried again."""
+        self._bar.clear()
+        diagnostics.note(f"note: {error.message}; trying again")
+
 
 def _say_refused(explored: Explored) -> ExitCode:
     """A part of the tree is never passed off as the whole."""
     from omptool.model import status
 
+    if explored.lost is not None:
+        diagnostics.note(
+            f"note: {explored.lost.message}: some or all types, units and values were not read", explored.lost.hint
+        )
     if not explored.refused:
-        return ExitCode.OK
+        return ExitCode.OK if explored.lost is None else ExitCode.PARTIAL
     node_id, code = next(iter(explored.refused.items()))
     count = len(explored.refused)
     noun = "node" if count == 1 else "nodes"

@@ -10,60 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import operating, settings
-from omptool.cli.access import Access
-from omptool.cli.capture_events import (
-    EventFieldOption,
-    EventSeverityOption,
-    EventsOption,
-    EventSourceOption,
-    EventTypeOption,
-    TypedEvents,
-)
-from omptool.cli.capture_nodes import (
-    DeadbandOption,
-    DiscardOption,
-    HeartbeatOption,
-    NodesOption,
-    PollOption,
-    QueueOption,
-    RebrowseOption,
-    TriggerOption,
-    Typed,
-    asked,
-)
+from omptool.cli.access import NOTHING, Access
+from omptool.cli.capture_events import TypedEvents
+from omptool.cli.capture_nodes import NO_EVENTS, Typed, asked
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
-from omptool.cli.operating import (
-    KeepForOption,
-    KeepFreeOption,
-    KeepSizeOption,
-    LogFileOption,
-    LogFormat,
-    LogFormatOption,
-    MetricsOption,
-    Operating,
-    RotateEveryOption,
-    RotateSizeOption,
-)
+from omptool.cli.operating import Operating, Operations
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     DryRunOption,
     ForceOption,
     FormatOption,
-    LockOption,
-    PasswordFileOption,
     ProgressMode,
     ProgressOption,
-    SecurityOption,
-    SelectOption,
     TimeoutOption,
-    TrustFirstOption,
     TzOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import emit
 from omptool.cli.signals import run_async, run_until_stopped
@@ -72,10 +35,13 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
-    from omptool.capture.recording import Limits, Upkeep
+    from omptool.capture.recording import Limits
     from omptool.cli.capture_nodes import Asked
 
+_DEFAULT_NODES, _DEFAULT_OPERATIONS = Typed(), Operations()
 
+
+@grouped
 def capture(
     servers: Annotated[
         list[str] | None,
@@ -84,8 +50,8 @@ def capture(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to record into.", metavar="X.omcap")
     ] = None,
-    select: SelectOption = None,
-    nodes: NodesOption = None,
+    nodes: Typed = _DEFAULT_NODES,
+    events: TypedEvents = NO_EVENTS,
     for_: Annotated[
         str | None, typer.Option("--for", help="Stop after this long: 90s, 10m, 8h, 2d.", metavar="DURATION")
     ] = None,
@@ -93,30 +59,6 @@ def capture(
         str | None, typer.Option("--until", help="Stop at this time: RFC 3339 or a date.", metavar="TIME")
     ] = None,
     count: Annotated[int | None, typer.Option("--count", help="Stop after exactly N rows.", metavar="N", min=1)] = None,
-    publishing_interval: Annotated[
-        str | None,
-        typer.Option("--publishing-interval", help="How often the server sends what has changed.", metavar="DURATION"),
-    ] = None,
-    sampling_interval: Annotated[
-        str | None,
-        typer.Option(
-            "--sampling-interval",
-            help="How often the server looks at each value; 0 is the fastest it has.",
-            metavar="DURATION",
-        ),
-    ] = None,
-    queue_size: QueueOption = None,
-    discard: DiscardOption = None,
-    deadband: DeadbandOption = None,
-    trigger: TriggerOption = None,
-    poll: PollOption = None,
-    heartbeat: HeartbeatOption = None,
-    rebrowse: RebrowseOption = None,
-    events: EventsOption = False,
-    event_source: EventSourceOption = None,
-    event_field: EventFieldOption = None,
-    event_type: EventTypeOption = None,
-    event_severity: EventSeverityOption = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with the capture in X.omcap, or begin it; what lies between is a gap."),
@@ -124,26 +66,12 @@ def capture(
     backfill: Annotated[
         bool, typer.Option("--backfill", help="Fill gaps from the server's history, where it keeps one.")
     ] = False,
-    rotate_size: RotateSizeOption = None,
-    rotate_every: RotateEveryOption = None,
-    keep_for: KeepForOption = None,
-    keep_size: KeepSizeOption = None,
-    keep_free: KeepFreeOption = None,
-    lock: LockOption = None,
+    operations: Operations = _DEFAULT_OPERATIONS,
     dry_run: DryRunOption = False,
     format: FormatOption = None,
     force: ForceOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
-    log_file: LogFileOption = None,
-    log_format: LogFormatOption = LogFormat.TEXT,
-    metrics: MetricsOption = None,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -167,18 +95,10 @@ def capture(
       omptool capture press7 --dry-run
       omptool capture press7 -o day.omcap --resume --lock press7.lock --for 8h
     """
-    intervals = {"capture.publishing_interval": publishing_interval, "capture.sampling_interval": sampling_interval}
-    intervals["capture.rebrowse"] = rebrowse
-    loaded = settings.load(config, intervals)
+    loaded = settings.load(config, nodes.flags() | operations.flags())
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
-    alarms = TypedEvents(events, event_source or (), event_field or (), event_type or (), event_severity)
-    typed = Typed(
-        select or (), nodes, sampling_interval, queue_size, discard, deadband, trigger, publishing_interval,
-        poll, heartbeat, alarms,
-    )  # fmt: skip
-    what = asked(loaded, servers or (), typed, timeout, access)
+    what = asked(loaded, servers or (), nodes, timeout, access, events)
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError(
@@ -186,15 +106,14 @@ def capture(
         )
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
-    order = operating.read(log_file, log_format, metrics)
-    upkeep = operating.upkeep(rotate_size, rotate_every, keep_for, keep_size, keep_free)
+    order = operating.read(loaded)
 
     from omptool.cli.capture_plan import show_plan
     from omptool.cli.logfile import logging_to
 
     if output is None or dry_run:
         return run_async(lambda: show_plan(what, output, format))
-    with locked(lock), logging_to(order.log_file, order.log_format):
+    with locked(order.lock), logging_to(order.log_file, order.log_format):
         return run_until_stopped(
             lambda stop: _record(
                 what,
@@ -207,7 +126,6 @@ def capture(
                 mode=progress,
                 format=format,
                 order=order,
-                upkeep=upkeep,
             ),
             is_busy=True,
         )
@@ -225,7 +143,6 @@ async def _record(
     mode: ProgressMode,
     format: str | None,
     order: Operating,
-    upkeep: Upkeep,
 ) -> ExitCode:
     from omptool.capture.recorder import record
     from omptool.capture.recording import Progress
@@ -248,7 +165,7 @@ async def _record(
             force=force,
             resume=resume,
             backfill=backfill,
-            upkeep=upkeep,
+            upkeep=order.upkeep,
             progress=facts,
             sessions=sessions_folder(),
         )

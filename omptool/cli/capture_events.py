@@ -40,11 +40,11 @@ EventSeverityOption = Annotated[
 class TypedEvents:
     """What was typed about events."""
 
-    is_wanted: bool = False
-    sources: Sequence[str] = ()
-    fields: Sequence[str] = ()
-    types: Sequence[str] = ()
-    severity: int | None = None
+    events: EventsOption = False
+    event_source: EventSourceOption = None
+    event_field: EventFieldOption = None
+    event_type: EventTypeOption = None
+    event_severity: EventSeverityOption = None
 
     def asked(self, listed: Sequence[Notifier] = ()) -> EventsOf | None:
         """What to watch; None where nothing asks for events.
@@ -52,16 +52,17 @@ class TypedEvents:
         Raises:
             UsageError: a field, type or glob that is none.
         """
-        if not (self.is_wanted or self.sources or self.fields or self.types or self.severity or listed):
+        sources, fields, types = self.event_source or (), self.event_field or (), self.event_type or ()
+        if not (self.events or sources or fields or types or self.event_severity or listed):
             return None
-        if len(self.fields) > MOST_FIELDS:
+        if len(fields) > MOST_FIELDS:
             raise UsageError(f"--event-field: more than {MOST_FIELDS} fields", "ask for fewer")
-        for node_id in self.types:
+        for node_id in types:
             _check_type(node_id)
-        for glob in self.sources:
+        for glob in sources:
             Glob(glob)
-        fields = tuple(check_field(field) for field in self.fields)
-        return EventsOf(tuple(self.sources), EventWish(fields, tuple(self.types), self.severity or 0), tuple(listed))
+        wish = EventWish(tuple(map(check_field, fields)), tuple(types), self.event_severity or 0)
+        return EventsOf(tuple(sources), wish, tuple(listed))
 
 
 def _check_type(node_id: str) -> None:

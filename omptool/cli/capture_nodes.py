@@ -13,6 +13,7 @@ from omptool.capture.nodelist import EndpointNodes
 from omptool.cli import diagnostics, nodefile, settings
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.capture_events import TypedEvents
+from omptool.cli.options import SelectOption
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,21 +79,43 @@ RebrowseOption = Annotated[
 ]
 
 
+PublishingOption = Annotated[
+    str | None,
+    typer.Option("--publishing-interval", help="How often the server sends what has changed.", metavar="DURATION"),
+]
+SamplingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sampling-interval",
+        help="How often the server looks at each value; 0 is the fastest it has.",
+        metavar="DURATION",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """What was typed about nodes; None and empty where nothing was."""
 
-    select: Sequence[str] = ()
-    nodes: str | None = None
-    sampling: str | None = None
-    queue: str | None = None
-    discard: str | None = None
-    deadband: str | None = None
-    trigger: str | None = None
-    publishing: str | None = None
-    poll: str | None = None
-    heartbeat: str | None = None
-    events: TypedEvents = NO_EVENTS
+    select: SelectOption = None
+    nodes: NodesOption = None
+    publishing_interval: PublishingOption = None
+    sampling_interval: SamplingOption = None
+    queue_size: QueueOption = None
+    discard: DiscardOption = None
+    deadband: DeadbandOption = None
+    trigger: TriggerOption = None
+    poll: PollOption = None
+    heartbeat: HeartbeatOption = None
+    rebrowse: RebrowseOption = None
+
+    def flags(self) -> dict[str, str | None]:
+        """Those that are settings too, by key."""
+        return {
+            "capture.publishing_interval": self.publishing_interval,
+            "capture.sampling_interval": self.sampling_interval,
+            "capture.rebrowse": self.rebrowse,
+        }
 
     def monitoring(self) -> Monitoring:
         """For all nodes.
@@ -103,8 +126,8 @@ class Typed:
         from omptool.model import monitoring as words
 
         return words.Monitoring(
-            sampling_ms=_read("--sampling-interval", words.parse_interval, self.sampling),
-            queue_size=_read("--queue-size", words.parse_queue, self.queue),
+            sampling_ms=_read("--sampling-interval", words.parse_interval, self.sampling_interval),
+            queue_size=_read("--queue-size", words.parse_queue, self.queue_size),
             discard=_read("--discard", words.parse_discard, self.discard),
             deadband=_read("--deadband", words.parse_deadband, self.deadband),
             trigger=_read("--trigger", words.parse_trigger, self.trigger),
@@ -122,7 +145,12 @@ class Asked:
 
 
 def asked(
-    config: Config, servers: Sequence[str], typed: Typed, timeout_s: float | None, access: Access = NOTHING
+    config: Config,
+    servers: Sequence[str],
+    typed: Typed,
+    timeout_s: float | None,
+    access: Access = NOTHING,
+    events: TypedEvents = NO_EVENTS,
 ) -> Asked:
     """Put together what was typed, listed and set. Notes on stderr say what of a list cannot be had.
 
@@ -133,7 +161,7 @@ def asked(
     from omptool.capture.recording import Rule, Selection, Wanted
 
     rules = tuple(Rule(rule.match, rule.monitoring) for rule in config.node_rules)
-    plain = Selection(tuple(typed.select), None, typed.monitoring(), rules, typed.events.asked())
+    plain = Selection(tuple(typed.select or ()), None, typed.monitoring(), rules, events.asked())
     listed = _read_list(typed.nodes) if typed.nodes is not None else None
     named = access.applied_to(settings.servers(config, servers) if servers else _servers_of(config, listed))
     if listed is not None and listed.endpoints:
@@ -146,23 +174,23 @@ def asked(
     for server in named:
         endpoint, globs = own.get(server.url, EMPTY), () if typed.select or listed else server.select
         is_own = endpoint is not EMPTY or bool(globs)
-        selection = _own(plain, endpoint, globs, typed) if is_own else None
+        selection = _own(plain, endpoint, globs, events) if is_own else None
         with_timeout = server if timeout_s is None else replace(server, timeout_s=timeout_s)
         found.append(Wanted(with_timeout, _intervals(config, server, endpoint, typed), selection))
     return Asked(found, plain)
 
 
-def _own(plain: Selection, endpoint: EndpointNodes, globs: Sequence[str], typed: Typed) -> Selection:
+def _own(plain: Selection, endpoint: EndpointNodes, globs: Sequence[str], typed: TypedEvents) -> Selection:
     """The selection of one server; a list that names objects for their events, and no node, means no node."""
     listed = endpoint.nodes if endpoint.nodes or endpoint.notifiers else None
-    events = typed.events.asked(endpoint.notifiers)
+    events = typed.asked(endpoint.notifiers)
     return replace(plain, globs=plain.globs or tuple(globs), listed=listed, events=events)
 
 
 def _intervals(config: Config, server: ServerConfig, endpoint: EndpointNodes, typed: Typed) -> Intervals:
     from omptool.capture.recording import Intervals
 
-    publishing_ms = None if typed.publishing is not None else endpoint.publishing_ms
+    publishing_ms = None if typed.publishing_interval is not None else endpoint.publishing_ms
     rebrowse_s = config.rebrowse_ms(server) / 1000
     return Intervals(publishing_ms or config.publishing_ms(server), config.sampling_ms(server), rebrowse_s)
 

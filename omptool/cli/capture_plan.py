@@ -62,7 +62,8 @@ def _say(servers: Sequence[PlannedServer], output: Path | None) -> None:
             diagnostics.note(f"{short(server.label)}: {_items(len(server.items))}, at most {rate:,.0f} values/s")
     items = sum(len(server.items) for server in servers)
     rate = sum(map(prediction.most_values_per_s, servers))
-    bytes_per_s = rate * prediction.BYTES_PER_VALUE
+    measured = _measured(output)
+    bytes_per_s = sum(prediction.bytes_per_s(server, measured) for server in servers)
     in_subscriptions = f"{len(servers):,} subscription{'s' * (len(servers) > 1)}"
     diagnostics.note(
         f"{_items(items)} in {in_subscriptions}: at most {rate:,.0f} values/s, {size(bytes_per_s)}/s, "
@@ -70,7 +71,25 @@ def _say(servers: Sequence[PlannedServer], output: Path | None) -> None:
     )
     if len(servers) >= _MANY:
         diagnostics.note(f"{len(servers):,} connections on {_LOOPS[loop_name()]}")
-    diagnostics.note("that is if every value changes whenever the server looks; most change far less often")
+    source = (
+        f"a value takes {measured:.1f} B, as in {output}"
+        if measured is not None
+        else f"a number is assumed to take {prediction.NUMBER_BYTES:.0f} B, a text {prediction.TEXT_BYTES:.0f} B"
+    )
+    diagnostics.note(f"that is if every value changes whenever the server looks; most change far less often; {source}")
+
+
+def _measured(output: Path | None) -> float | None:
+    """Of the capture that would be gone on with, or replaced, where there is one."""
+    from omptool.capture.reader import Capture
+    from omptool.errors import OmptoolError
+
+    if output is None or not output.is_dir():
+        return None
+    try:
+        return prediction.measured_bytes(Capture.open(output))
+    except (OmptoolError, OSError):
+        return None
 
 
 def _items(count: int) -> str:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.cli.convert_words import say, say_plan
+from omptool.cli.exits import ExitCode
+from omptool.cli.importing import ImportServerOption, MapOption, RejectsOption
+from omptool.cli.lake_upkeep import Upkeep, delete, run
 from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
@@ -18,38 +21,69 @@ from omptool.cli.options import (
     PlantOption,
     ProgressMode,
     ProgressOption,
+    TzOption,
 )
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.lake.convert import ConvertReport
+    from omptool.lake.convert import ConvertReport, Recording
     from omptool.model.plant import PlantModel
-    from omptool.sources.capture import CaptureSource
     from omptool.sources.source import Named, Source
+
+
+_EXAMPLE = "example:  omptool convert shift.omcap -o lake"
 
 
 def convert(
     source: Annotated[
-        list[str],
-        typer.Argument(help="Captures; for a .parquet file also lakes and telemetry files.", metavar="SOURCE"),
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Captures and files of other tools; for a .parquet file also lakes. A lake: what to maintain.",
+            metavar="SOURCE",
+        ),
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet")
-    ],
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet"),
+    ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Take what a running capture has committed; it is not done, and need not be.")
     ] = False,
+    delete_after: Annotated[
+        bool, typer.Option("--delete-after", help="Delete captures of which every row was found again in the lake.")
+    ] = False,
+    remodel: Annotated[
+        bool, typer.Option("--remodel", help="Place the rows that are in the lake by the plant model anew.")
+    ] = False,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="One sorted file per site and date; remove and count duplicates.")
+    ] = False,
+    vacuum: Annotated[
+        bool, typer.Option("--vacuum", help="Remove files that only versions older than --keep need.")
+    ] = False,
+    keep: Annotated[
+        str | None,
+        typer.Option("--keep", help="With --vacuum: how old such versions are. Default: 7d.", metavar="DURATION"),
+    ] = None,
     force: ForceOption = False,
     plant: PlantOption = None,
     dry_run: DryRunOption = False,
     progress: ProgressOption = ProgressMode.AUTO,
     input_format: InputFormatOption = None,
+    map: MapOption = None,
+    server: ImportServerOption = None,
+    tz: TzOption = None,
+    rejects: RejectsOption = None,
     config: ConfigOption = None,
-) -> None:
+) -> ExitCode:
     """Convert captures to a lake of Delta tables, or to one Parquet file.
 
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
-    row is there exactly once. --force replaces a .parquet file; a lake is only ever extended.
+    row is there exactly once. --force replaces a .parquet file; a lake is only ever extended. --remodel, --compact and
+    --vacuum maintain a lake, after rows were added or without any; readers see the lake before or after, never half.
+
+    Files of other tools (CSV, JSON Lines) are imported: what they do not tell is null, wrong rows
+    are set aside with line and reason, the rest is taken, and the exit code is 3.
 
     \b
     Examples:
@@ -57,34 +91,73 @@ def convert(
       omptool convert day1.omcap day2.omcap -o lake --plant plant.toml
       omptool convert shift.omcap -o shift.parquet
       omptool convert running.omcap -o lake --live
+      omptool convert day1.omcap -o lake --delete-after
+      omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
+      omptool convert lake --compact --vacuum
+      omptool convert lake --remodel --plant plant.toml
     """
     loaded = settings.load(config)
-    model = settings.plant(plant)
-    single = output.suffix.lower() == ".parquet"
+    upkeep = Upkeep(remodel, compact, vacuum, keep)
+    sources, target = _target(source or [], output, upkeep)
+    is_file = target.suffix.lower() == ".parquet"
+    if delete_after and (is_file or not sources):
+        raise UsageError("--delete-after is for captures that a lake takes in", _EXAMPLE)
+    _check_kind(target)
     from omptool.cli.output import refuse_existing
     from omptool.lake.convert import check_target
     from omptool.lake.table import stored_plant
     from omptool.sources.resolve import plant_of_lakes, resolve_all
 
-    _check_kind(output)
-    if not single:
-        check_target(output)
+    if is_file:
+        refuse_existing(target, force=force)
     else:
-        refuse_existing(output, force=force)
-    if not plant:
-        model = (plant_of_lakes(source) if single else stored_plant(output)) or model
-    named = resolve_all(source, input_format=input_format, plant=model, servers=loaded.servers)
-    captures = [] if single else [_capture(entry.source) for entry in named]
-    if dry_run:
-        say_plan(named, captures, output)
-        return
+        check_target(target)
+    model = settings.plant(plant)
+    if not plant and not remodel:
+        model = (plant_of_lakes(sources) if is_file else stored_plant(target)) or model
+    foreign = importing.options(map or [], server, importing.zone_of(tz, model.zone if model else None))
+    named = resolve_all(sources, input_format=input_format, plant=model, servers=loaded.servers, foreign=foreign)
+    captures = [] if is_file else importing.fresh([one for entry in named for one in _recordings(entry.source)], target)
+    code = ExitCode.OK
     try:
         with diagnostics.Progress(progress) as display:
-            report = _to_file(named, output, force, display) if single else _to_lake(captures, output, model, display)
+            if dry_run and sources:
+                say_plan(named, captures, target)
+            elif sources:
+                importing.show_progress(named, display, target)
+                if is_file:
+                    report = _to_file(named, target, force, display)
+                else:
+                    report = _to_lake(captures, target, model, display)
+                display.clear()
+                say(report, named, target, is_live=live)
+                if importing.tell(named, keep=rejects, beside=target.parent):
+                    code = ExitCode.PARTIAL
+            if delete_after:
+                code = delete(captures, target, display, dry_run=dry_run) or code
+            if upkeep.is_asked:
+                run(upkeep, target, model, display, dry_run=dry_run)
     except KeyboardInterrupt:
-        diagnostics.note(f"stopped; {output} is whole, the same command goes on" if not single else "stopped")
+        diagnostics.note("stopped" if is_file else f"stopped; {target} is whole, the same command goes on")
         raise
-    say(report, named, output, is_live=live)
+    return code
+
+
+def _target(sources: list[str], output: Path | None, upkeep: Upkeep) -> tuple[list[str], Path]:
+    """What to read and where to write.
+
+    Raises:
+        UsageError: one of them is missing, or a file shall be maintained.
+    """
+    if output is None and upkeep.is_asked and len(sources) == 1:
+        return [], Path(sources[0])
+    if output is None:
+        raise UsageError("convert needs to know where to: -o LAKE, or -o FILE.parquet", _EXAMPLE)
+    if upkeep.is_asked and output.suffix.lower() == ".parquet":
+        raise UsageError(f"{upkeep.names()}: {output} is a file", "this is for lakes: name one with -o")
+    if not sources and not upkeep.is_asked:
+        raise UsageError("convert needs a SOURCE", _EXAMPLE)
+    return sources, output
 
 
 def _check_kind(output: Path) -> None:
@@ -97,19 +170,32 @@ def _check_kind(output: Path) -> None:
         raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
 
 
-def _capture(source: Source) -> CaptureSource:
+def _recordings(source: Source) -> Sequence[Recording]:
     from omptool.sources.capture import CaptureSource
+    from omptool.sources.foreign.source import ForeignSource
 
     if isinstance(source, CaptureSource):
-        return source
-    raise UsageError(
-        f"{source.label} is no capture, and a lake is made of captures",
-        f'to query it as it is: omptool query "…" --on {source.label}',
+        return [source]
+    if isinstance(source, ForeignSource):
+        return source.files
+    if source.has_telemetry:
+        raise UsageError(
+            f"{source.label} is no capture, and a lake is made of captures",
+            f'to query it as it is: omptool query "…" --on {source.label}',
+        )
+    raise _no_telemetry(source)
+
+
+def _no_telemetry(source: Source) -> UsageError:
+    return UsageError(
+        f"{source.label} has no telemetry: nothing in it is a time, a tag and a value by name",
+        f"say which column is what: --map time=COLUMN --map tag=COLUMN --map value=COLUMN\n"
+        f'or query it as it is: omptool query "…" --on {diagnostics.typed(source.label)}',
     )
 
 
 def _to_lake(
-    captures: Sequence[CaptureSource], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
+    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
 ) -> ConvertReport:
     from omptool.lake.convert import Progress
     from omptool.lake.convert import convert as to_lake
@@ -129,10 +215,7 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
 
     for entry in named:
         if not entry.source.has_telemetry:
-            raise UsageError(
-                f"{entry.source.label} has no telemetry: the columns time, node_id, value … are missing",
-                f'query writes any rows:  omptool query "…" --on {entry.source.label} -o {target}',
-            )
+            raise _no_telemetry(entry.source)
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})

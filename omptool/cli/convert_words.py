@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from omptool.cli import diagnostics, terminal
 
 if TYPE_CHECKING:
-    from omptool.lake.convert import ConvertReport
-    from omptool.sources.capture import CaptureSource
+    from omptool.lake.convert import ConvertReport, Recording
     from omptool.sources.source import Named
 
 
-def say_plan(named: Sequence[Named], captures: Sequence[CaptureSource], output: Path) -> None:
+def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Path) -> None:
     if not captures:
         diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
         return
@@ -51,12 +50,12 @@ def say(report: ConvertReport, named: Sequence[Named], output: Path, *, is_live:
         diagnostics.note(f"note: {sentence}")
     if report.plant_changed:
         diagnostics.note(
-            "note: the plant model has changed; rows that were in the lake before keep their site and machine"
+            "note: the plant model has changed; rows that were in the lake before keep their site and machine",
+            f"to place them anew:  omptool convert {diagnostics.typed(output)} --remodel",
         )
     facts = {"rows": report.rows, "files": report.files, "bytes": report.size, "seconds": round(report.seconds, 3)}
     facts |= asdict(report.irregular)
-    if not terminal.stdout_is_terminal():
-        _print(json.dumps(facts, separators=(",", ":")) + "\n")
+    print_facts(facts)
     if not report.files:
         diagnostics.note(f"{output} is up to date")
         return
@@ -84,15 +83,17 @@ def _odd(report: ConvertReport) -> Iterator[str]:
         yield f"{plural(found.duplicates, 'row')} equal to another one; kept until convert --compact"
 
 
-def _print(text: str) -> None:
-    from omptool.cli.output import print_text
+def print_facts(facts: Mapping[str, object]) -> None:
+    """The line for programs, where stdout is none that a person looks at."""
+    if not terminal.stdout_is_terminal():
+        from omptool.cli.output import print_text
 
-    print_text(terminal.escape_lines(text))
+        print_text(terminal.escape_lines(json.dumps(facts, separators=(",", ":")) + "\n"))
 
 
-def plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str, nouns: str = "") -> str:
     """A number with its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
 
 
 def size_text(count: int) -> str:

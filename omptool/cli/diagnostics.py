@@ -35,19 +35,32 @@ def _write(text: str) -> None:
         pass  # nobody is left to tell
 
 
+_drawn: list[Progress] = []
+"""What stands on the screen, below everything that was said; one at most."""
+
+
+def _say(text: str) -> None:
+    """Write lines above what is drawn, which would else be taken for its own at the next redraw."""
+    if not _drawn:
+        _write(text)
+        return
+    block = _drawn[0]
+    _write(block.erasing() + text + block.drawing())
+
+
 def error(message: str, hint: str = "") -> None:
     """Say what went wrong; `hint` may have several lines, each is indented."""
-    _write(f"omptool: {_line(message.strip().replace(chr(10), ' '))}\n" + _indented(hint))
+    _say(f"omptool: {_line(message.strip().replace(chr(10), ' '))}\n" + _indented(hint))
 
 
 def note(text: str, hint: str = "") -> None:
     """Say something worth knowing that is no error: loss, a shortened table, what lies where."""
-    _write(f"{_line(text.strip())}\n" + _indented(hint))
+    _say(f"{_line(text.strip())}\n" + _indented(hint))
 
 
 def verbatim(text: str) -> None:
     """Write lines that omptool made itself (a traceback), without user names and passwords."""
-    _write("\n".join(map(_line, text.split("\n"))))
+    _say("\n".join(map(_line, text.split("\n"))))
 
 
 def typed(path: object) -> str:
@@ -91,7 +104,7 @@ class Progress:
         self.is_json = mode == "json"
         self._interval_s = interval_s
         self._next = 0.0
-        self._drawn = 0
+        self._lines: list[str] = []
 
     def __enter__(self) -> Progress:
         return self
@@ -115,16 +128,28 @@ class Progress:
 
                 _write(harmless_json(json.dumps(facts, ensure_ascii=False, default=str)) + "\n")
             return
-        cells = terminal.columns(80) - 1
-        shown = [terminal.clip(_line(line), cells) for line in lines]
-        _write(self._erase() + "".join(line + "\n" for line in shown))
-        self._drawn = len(shown)
+        cells, most = terminal.columns(80) - 1, max(terminal.lines() - 1, 1)
+        erasing = self.erasing()
+        self._lines = [terminal.clip(_line(line), cells) for line in lines[:most]]
+        _drawn[:] = [self]
+        _write(erasing + self.drawing())
 
     def clear(self) -> None:
         """Remove what was drawn, so that the last word stands alone."""
-        if self._drawn:
-            _write(self._erase())
-            self._drawn = 0
+        if self._lines:
+            _write(self.erasing())
+            self._lines = []
+        if self in _drawn:
+            _drawn.clear()
 
-    def _erase(self) -> str:
-        return f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
+    def drawing(self) -> str:
+        """The lines as they stand on the screen."""
+        return "".join(line + "\n" for line in self._lines)
+
+    def erasing(self) -> str:
+        """What removes them, also where a terminal that was made narrower has wrapped them."""
+        if not self._lines:
+            return ""
+        cells = max(terminal.columns(80), 1)
+        rows = sum(max(-(-terminal.width(line) // cells), 1) for line in self._lines)
+        return f"\x1b[{rows}F\x1b[J"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
     ConfigOption,
     ForceOption,
@@ -50,6 +52,7 @@ class Side:
     is_nodeset: bool = False
 
 
+@grouped
 def diff(
     before: Annotated[
         str, typer.Argument(help="Server, snapshot (browse --save) or capture, as it was.", metavar="BEFORE")
@@ -65,6 +68,7 @@ def diff(
         ),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Compare the Server object too.")] = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     progress: ProgressOption = ProgressMode.AUTO,
@@ -92,9 +96,12 @@ def diff(
         if kind not in KINDS:
             raise UsageError(f"--ignore {kind}: there is no such change", "one of " + ", ".join(KINDS))
     globs = _globs(select)
+    access.check_for(sum(_is_server(text, loaded) for text in (before, after)))
 
     async def work() -> ExitCode:
-        sides = [await _side(text, loaded, timeout, progress) for text in (before, after)]
+        sides = [
+            _stored(text, loaded) or await _asked(text, loaded, access, timeout, progress) for text in (before, after)
+        ]
         is_nodeset = any(side.is_nodeset for side in sides)  # which leaves namespace 0 to the standard
         old, new = [_kept(side, globs, with_server=all_, own_only=is_nodeset) for side in sides]
         changes = compare(old.nodes, new.nodes, ignore=ignore or ())
@@ -110,26 +117,21 @@ def diff(
     return run_async(work)
 
 
-def _row(change: Change) -> tuple[object, ...]:
-    node = change.node
-    return change.kind, node.path, node.node_id, node.node_class, change.field, change.before, change.after
-
-
 def _globs(select: Sequence[str] | None) -> list[Glob]:
     from omptool.model.path import Glob
 
     return [Glob(pattern) for pattern in select or ()]
 
 
-async def _side(text: str, loaded: Config, timeout_s: float | None, progress: ProgressMode) -> Side:
-    return _stored(text, loaded) or await _asked(text, loaded, timeout_s, progress)
+def _is_server(text: str, loaded: Config) -> bool:
+    return text in loaded.servers or "://" in text
 
 
 def _stored(text: str, loaded: Config) -> Side | None:
     """What a file or a folder holds; None for a server."""
     from omptool.sources import snapshot
 
-    if text in loaded.servers or "://" in text:
+    if _is_server(text, loaded):
         return None
     path = Path(text)
     if snapshot.is_snapshot(text):
@@ -138,11 +140,11 @@ def _stored(text: str, loaded: Config) -> Side | None:
     return _captured(path) if path.is_dir() else None
 
 
-async def _asked(text: str, loaded: Config, timeout_s: float | None, progress: ProgressMode) -> Side:
+async def _asked(text: str, loaded: Config, access: Access, timeout_s: float | None, progress: ProgressMode) -> Side:
     from omptool.opcua.explore import explore
     from omptool.opcua.session import connect
 
-    chosen = settings.server(loaded, text)
+    chosen = settings.server(loaded, text, access)
     with diagnostics.Progress(progress.value) as bar:
         bar.update([f"connecting to {chosen.url}"])
         async with connect(chosen, timeout_s=timeout_s) as session:

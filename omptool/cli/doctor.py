@@ -9,21 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings, terminal
-from omptool.cli.access import Access
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     ForceOption,
     FormatOption,
     OutputOption,
-    PasswordFileOption,
-    SecurityOption,
     TimeoutOption,
-    TrustFirstOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
@@ -36,18 +30,13 @@ COLUMNS = ("step", "state", "detail", "hint", "milliseconds")
 _SIGNS = {"ok": "✓", "note": "!", "failed": "✗"}
 
 
+@grouped
 def doctor(
     server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
     save: Annotated[
         bool, typer.Option("--save", help="Keep the limits for browse and capture, which obey them from then on.")
     ] = False,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     format: FormatOption = None,
@@ -65,7 +54,6 @@ def doctor(
       omptool doctor press7 --save
       omptool doctor press7 --format json -o press7.json
     """
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     chosen = settings.server(settings.load(config), server, access)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)

@@ -12,45 +12,56 @@ from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputO
 
 if TYPE_CHECKING:
     from omptool.capture.reader import Capture
+    from omptool.sources.lake import LakeSource
 
 COLUMNS = (
     "source", "kind", "capture", "state", "servers", "items", "rows", "event_rows", "first_time", "last_time",
     "segments", "bytes", "gaps", "damage", "torn_bytes",
 )  # fmt: skip
-LAKE_COLUMNS = ("source", "kind", "view", "version", "rows", "files", "bytes", "committed_at")
+LAKE_COLUMNS = (
+    "source", "kind", "view", "version", "rows", "files", "bytes", "committed_at", "bytes_per_row", "first_time",
+    "last_time", "nodes", "gaps",
+)  # fmt: skip
 
 
 def info(
-    source: Annotated[Path, typer.Argument(help="Capture or lake.", metavar="CAPTURE|LAKE")],
+    source: Annotated[Path, typer.Argument(help="Capture, lake, or LAKE@VERSION.", metavar="CAPTURE|LAKE")],
     format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
     tz: TzOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say what a capture holds.
+    """Say what a capture or a lake holds.
 
-    Servers, items, rows, times, size, and whether something is missing; of a lake its tables and their versions. A
+    Servers, items, rows, times, size, and whether something is missing; of a lake also its tables and their versions. A
     capture that is being written is shown as of its last commit.
 
     \b
     Examples:
       omptool info shift.omcap
-      omptool info lake --format json
+      omptool info lake
+      omptool info lake@3 --format json
     """
     settings.load(config)
     tz = settings.zone_name(tz, settings.plant())
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
-    from omptool.lake.layout import is_lake
+    from omptool.sources.resolve import lake_at
 
     if output is not None:
         refuse_existing(output, force=force)
-    if is_lake(source):
-        emit(Rows(LAKE_COLUMNS, _lake(source)), format=format, output=output, force=force, tz=tz)
+    is_screen = format is None and output is None and choose_format(None, None) == "table"
+    if (lake := lake_at(str(source), settings.zone(tz)[0])) is not None:
+        if is_screen:
+            from omptool.cli.lake_screen import draw as draw_lake
+
+            print_text(draw_lake(lake, tz))
+        else:
+            emit(Rows(LAKE_COLUMNS, _lake(lake)), format=format, output=output, force=force, tz=tz)
         return
     capture = open_capture(source)
-    if format is None and output is None and choose_format(None, None) == "table":
+    if is_screen:
         from omptool.cli.info_screen import draw
 
         print_text(draw(capture, str(source), tz))
@@ -85,15 +96,19 @@ def _time(ns: int | None) -> Any:
     return None if ns is None else datetime_of(ns // 1000)
 
 
-def _lake(path: Path) -> list[tuple[Any, ...]]:
-    from omptool.lake.table import Table
-    from omptool.model.contracts import VIEWS
+def _lake(source: LakeSource) -> list[tuple[Any, ...]]:
+    """A row per table; what is about the whole lake stands with telemetry."""
+    from omptool.lake.summary import summarise
 
+    summary = summarise(source.tables)
     rows = []
-    for view in VIEWS:
-        table = Table(path, view)
-        if table.exists:
-            files = table.files()
-            size = sum(file.stat().st_size for file in files)
-            rows.append((str(path), "lake", view, table.version, table.rows(), len(files), size, table.committed_at()))
+    for table in summary.tables:
+        per_row = round(table.size / table.rows, 2) if table.rows else None
+        whole = (summary.nodes, sum(summary.gaps.values())) if table.view == "telemetry" else (None, None)
+        rows.append(
+            (
+                source.label, "lake", table.view, table.version, table.rows, table.files, table.size,
+                table.committed_at, per_row, table.first_time, table.last_time, *whole,
+            )
+        )  # fmt: skip
     return rows

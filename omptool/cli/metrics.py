@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from omptool import __version__
 from omptool.cli import diagnostics
-from omptool.errors import UsageError, cannot_listen
+from omptool.errors import cannot_listen
 
 if TYPE_CHECKING:
     from omptool.capture.recording import Progress, ServerProgress
+    from omptool.config.operations import Address
 
 _PATIENCE_S = 5.0
 _MAX_REQUEST = 16 << 10
@@ -29,30 +30,11 @@ _CONTENT = "text/plain; version=0.0.4; charset=utf-8"
 _PHASES = ("connecting", "browsing", "subscribing", "capturing", "waiting")
 
 
-class Address(NamedTuple):
-    """Where to listen; port 0 is any free one."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def parse(text: str) -> Address:
-    """`PORT`, `HOST:PORT` or `[v6]:PORT`; without a host the loopback.
-
-    Raises:
-        UsageError: none of these.
-    """
-    host, _, port = text.rpartition(":")
-    if not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in text and not host.strip("[]")):
-        raise UsageError(f"--metrics {text} is no address", "write it as 127.0.0.1:9464, or only the port: 9464")
-    return Address(host.strip("[]") or "127.0.0.1", int(port))
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Metrics:
@@ -77,7 +59,7 @@ class Metrics:
         except OSError as error:
             raise cannot_listen(error, host, port) from None
         bound = self._server.sockets[0].getsockname()
-        others = "" if self._address.is_loopback else ", for everybody who reaches this computer"
+        others = "" if _is_loopback(host) else ", for everybody who reaches this computer"
         diagnostics.note(f"metrics: http://{f'[{host}]' if ':' in host else host}:{bound[1]}/metrics{others}")
         return self
 

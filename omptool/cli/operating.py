@@ -1,4 +1,7 @@
-"""What keeps a recording in order while nobody looks: its log, its metrics, its disk. The options and their reading."""
+"""What keeps a recording in order while nobody looks: its disk, its lock, its log, its metrics.
+
+Each option is a key of `[capture]` too (`config.operations`), so that a unit file or a crontab need not repeat them.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli.narrow import timed
-from omptool.errors import UsageError
+from omptool.cli.options import LockOption
 
 if TYPE_CHECKING:
     from omptool.capture.recording import Upkeep
-    from omptool.cli.metrics import Address
+    from omptool.config import Config
+    from omptool.config.operations import Address
 
 
 class LogFormat(StrEnum):
@@ -22,25 +25,6 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-LogFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file",
-        help="Write what happens to FILE, a line each; at 10 MB it becomes FILE.1, five old ones are kept.",
-        metavar="FILE",
-    ),
-]
-LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="How a line of the log is written.")]
-MetricsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--metrics",
-        help="Serve metrics for Prometheus at http://[HOST:]PORT/metrics; without a HOST on 127.0.0.1 only.",
-        metavar="[HOST:]PORT",
-    ),
-]
 
 
 RotateSizeOption = Annotated[
@@ -65,73 +49,83 @@ KeepFreeOption = Annotated[
     str | None,
     typer.Option("--keep-free", help="Delete the oldest segments while less is free on the disk.", metavar="SIZE"),
 ]
+LogFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        help="Write what happens to FILE, a line each; at 10 MB it becomes FILE.1, five old ones are kept.",
+        metavar="FILE",
+    ),
+]
+LogFormatOption = Annotated[
+    LogFormat | None, typer.Option("--log-format", help="How a line of the log is written. Default: text.")
+]
+MetricsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        help="Serve metrics for Prometheus at http://[HOST:]PORT/metrics; without a HOST on 127.0.0.1 only.",
+        metavar="[HOST:]PORT",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The options, as typed."""
+
+    rotate_size: RotateSizeOption = None
+    rotate_every: RotateEveryOption = None
+    keep_for: KeepForOption = None
+    keep_size: KeepSizeOption = None
+    keep_free: KeepFreeOption = None
+    lock: LockOption = None
+    log_file: LogFileOption = None
+    log_format: LogFormatOption = None
+    metrics: MetricsOption = None
+
+    def flags(self) -> dict[str, str | None]:
+        """By key of the settings, for `settings.load`."""
+        typed = {f"capture.{name}": getattr(self, name) for name in self.__slots__}
+        return {key: None if value is None else str(value) for key, value in typed.items()}
+
 
 _SHARE = 8
 """Unless it is said, a segment ends when it has this part of what may stay: deleting is as fine as that."""
 
-_LEAST_BYTES, _LEAST_S = 64_000, 1.0
-"""Smaller segments would hold little more than what each of them repeats."""
-
 
 @dataclass(frozen=True, slots=True)
 class Operating:
-    """What was asked for."""
+    """What holds, typed or set."""
 
-    log_file: Path | None = None
-    log_format: LogFormat = LogFormat.TEXT
-    metrics: Address | None = None
-
-
-def read(log_file: Path | None, log_format: LogFormat, metrics: str | None) -> Operating:
-    """Check the options before anybody connects.
-
-    Raises:
-        UsageError: a value that cannot be.
-    """
-    address = None
-    if metrics is not None:
-        from omptool.cli.metrics import parse
-
-        address = parse(metrics)
-    return Operating(log_file, log_format, address)
+    upkeep: Upkeep
+    lock: Path | None
+    log_file: Path | None
+    log_format: LogFormat
+    metrics: Address | None
 
 
-def upkeep(
-    rotate_size: str | None,
-    rotate_every: str | None,
-    keep_for: str | None,
-    keep_size: str | None,
-    keep_free: str | None,
-) -> Upkeep:
-    """When segments end and which may stay; likewise.
+def read(config: Config) -> Operating:
+    """Put together what was typed and set."""
+    lock, log_file = config["capture.lock"], config["capture.log_file"]
+    return Operating(
+        _upkeep(config),
+        None if lock is None else lock.expanduser(),
+        None if log_file is None else log_file.expanduser(),
+        LogFormat(config["capture.log_format"]),
+        config["capture.metrics"],
+    )
 
-    Raises:
-        UsageError: a value that cannot be.
-    """
+
+def _upkeep(config: Config) -> Upkeep:
+    """When segments end, and which may stay."""
     from omptool.capture.recording import Keep, Upkeep
+    from omptool.config.operations import LEAST_BYTES, LEAST_S
 
-    keep = Keep(_seconds("--keep-for", keep_for), _size("--keep-size", keep_size), _size("--keep-free", keep_free))
-    size, every = _size("--rotate-size", rotate_size, _LEAST_BYTES), _seconds("--rotate-every", rotate_every, _LEAST_S)
+    keep = Keep(config["capture.keep_for"], config["capture.keep_size"], config["capture.keep_free"])
+    size, every = config["capture.rotate_size"], config["capture.rotate_every"]
     if size is None and keep.size is not None:
-        size = min(max(keep.size // _SHARE, _LEAST_BYTES), 64 << 20)
+        size = min(max(keep.size // _SHARE, LEAST_BYTES), 64 << 20)
     if every is None and keep.age_s is not None:
-        every = min(max(keep.age_s / _SHARE, _LEAST_S), 900.0)
+        every = min(max(keep.age_s / _SHARE, LEAST_S), 900.0)
     return Upkeep(size, every, keep)
-
-
-def _size(flag: str, text: str | None, least: int = 1) -> int | None:
-    from omptool.model.sizes import parse_size
-
-    size = None if text is None else timed(flag, parse_size, text)
-    if size is not None and size < least:
-        raise UsageError(f"{flag}: {text} is too small", f"at least {least // 1000} kB")
-    return size
-
-
-def _seconds(flag: str, text: str | None, least: float = 0.0) -> float | None:
-    from omptool.model.times import parse_duration
-
-    seconds = None if text is None else timed(flag, parse_duration, text).total_seconds()
-    if seconds is not None and seconds < least:
-        raise UsageError(f"{flag}: {text} is too short", f"at least {least:g}s")
-    return seconds

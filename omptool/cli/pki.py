@@ -95,7 +95,7 @@ def init(
 def list_(
     config: ConfigOption = None, format: FormatOption = None, output: OutputOption = None, force: ForceOption = False
 ) -> None:
-    """List our own certificate and those of the servers that are trusted.
+    """List our own certificate, those of the servers that are trusted, and of the authorities whose signature is.
 
     To trust one no longer, remove its file.
 
@@ -108,7 +108,9 @@ def list_(
     own = pki.own()
     entries = [("own", own.certificate, str(pki.certificate_file))] if own else []
     entries += [("trusted", entry.certificate, str(entry.file)) for entry in pki.trusted()]
+    entries += [("issuer", entry.certificate, str(entry.file)) for entry in pki.issuers()]
     _show(entries, format, output, force=force)
+    _say_revoked(pki)
     if not own and output is None:
         diagnostics.note("note: there is no certificate of our own yet", "make one:  omptool pki init")
 
@@ -146,7 +148,13 @@ def show(
 
 @app.command()
 def trust(
-    what: Annotated[str, typer.Argument(help="A SERVER, or a file with its certificate (.der, .pem).")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="A SERVER, or a file: its certificate or that of an authority (.der, .pem), or the authority's list "
+            "of revoked ones (.crl)."
+        ),
+    ],
     thumbprint: Annotated[
         str | None,
         typer.Option("--thumbprint", help="Only if it is this one: SHA-1 or SHA-256.", metavar="HEX"),
@@ -155,25 +163,52 @@ def trust(
     config: ConfigOption = None,
     format: FormatOption = None,
 ) -> None:
-    """Trust a server's certificate from now on.
+    """Trust a server's certificate from now on, or all that an authority signs.
 
     Asked of a SERVER, its certificate is shown first: compare the thumbprint with the one that the server itself shows.
-    Without a terminal --thumbprint says which one is meant.
+    Without a terminal --thumbprint says which one is meant. With an authority's certificate every server is trusted
+    that shows one signed by it; its list of revoked ones takes single ones back.
 
     \b
     Examples:
       omptool pki trust press7
       omptool pki trust press7.der
+      omptool pki trust plant-authority.pem
+      omptool pki trust plant-authority.crl
       omptool pki trust opc.tcp://10.1.4.7:4840 --thumbprint 3F0A…91
     """
     loaded = settings.load(config)
     pki = _folder(loaded)
+    if Path(what).suffix.lower() == ".crl":
+        _take_back(pki, Path(what))
+        return
     store, certificate, _ = _found(loaded, pki, what, timeout)
     _agree(certificate, what, thumbprint, is_file=store == "file")
     file = pki.trust(certificate)
-    _show([("trusted", certificate, str(file))], format, one=True)
+    is_issuer = file.parent == pki.issuers_folder
+    _show([("issuer" if is_issuer else "trusted", certificate, str(file))], format, one=True)
+    if is_issuer:
+        diagnostics.note(f"every server is trusted from now on whose certificate {certificate.subject} signed")
     if terminal.stdout_is_terminal():
         diagnostics.note(f"trusted: {file}")
+
+
+def _take_back(pki: Pki, file: Path) -> None:
+    from omptool.opcua.pki import read_revocations
+
+    found = read_revocations(file)
+    kept = pki.revoke(found)
+    diagnostics.note(f"{len(found.read):,} certificates that {found.issuer} signed are trusted no longer: {kept}")
+
+
+def _say_revoked(pki: Pki) -> None:
+    import datetime as dt
+
+    for one in pki.revocations():
+        until = one.read.next_update_utc
+        is_old = until is not None and until < dt.datetime.now(dt.UTC)
+        end = "" if until is None else f", {'outdated since' if is_old else 'next due'} {until:%Y-%m-%d}"
+        diagnostics.note(f"note: {one.issuer} revoked {len(one.read):,} certificates{end}: {one.file}")
 
 
 def _agree(certificate: Certificate, what: str, thumbprint: str | None, *, is_file: bool) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asking
+from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
     CloudOption,
     ConfigOption,
@@ -57,7 +58,7 @@ def query(
     plant: PlantOption = None,
     input_format: InputFormatOption = None,
     config: ConfigOption = None,
-) -> None:
+) -> ExitCode:
     """Ask SQL of captures, lakes and files, or of a cloud.
 
     Captures, lakes and telemetry in Parquet files form the views telemetry, nodes, events, gaps and journal; any other
@@ -92,6 +93,7 @@ def query(
         _say_twice(asked.sources)
         emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
         _say_kept(asked.sources)
+        return ExitCode.PARTIAL if importing.tell(asked.sources) else ExitCode.OK
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

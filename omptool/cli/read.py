@@ -10,28 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import diagnostics, settings
-from omptool.cli.access import Access
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.options import (
-    AcceptOption,
     ConfigOption,
     EndOption,
     ForceOption,
     FormatOption,
     OutputOption,
-    PasswordFileOption,
     PlantOption,
     ProgressMode,
     ProgressOption,
-    SecurityOption,
     SelectOption,
     StartOption,
     TimeoutOption,
-    TrustFirstOption,
     TzOption,
-    UserCertificateOption,
-    UserKeyOption,
-    UserOption,
 )
 from omptool.cli.output import Rows, choose_format, emit, refuse_existing
 from omptool.cli.shortvalue import short_value
@@ -52,6 +46,7 @@ OF_THE_PAST = ("time", "path", "value", "status_name", "type")
 """What a person looks at."""
 
 
+@grouped
 def read(
     server: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT, or a name from omptool.toml.", metavar="SERVER")],
     nodes: Annotated[list[str] | None, typer.Argument(help="Paths or NodeIds.", metavar="[NODE]...")] = None,
@@ -83,13 +78,7 @@ def read(
         ),
     ] = None,
     plant: PlantOption = None,
-    security: SecurityOption = None,
-    user: UserOption = None,
-    password_file: PasswordFileOption = None,
-    user_certificate: UserCertificateOption = None,
-    user_key: UserKeyOption = None,
-    accept: AcceptOption = None,
-    trust_first: TrustFirstOption = False,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
     tz: TzOption = None,
@@ -114,7 +103,6 @@ def read(
       omptool read press7 --select '**/Temperature*' --history --start -8h -o temperatures.parquet
       omptool read press7 Line1/Press7/Speed --history --start today --aggregate Average --every 10m
     """  # fmt: skip
-    access = Access(security, user, password_file, user_certificate, user_key, accept, trust_first)
     chosen = settings.server(settings.load(config), server, access)
     _check(nodes, select)
     if output is not None and str(output) != "-":

@@ -104,6 +104,11 @@ def columns(default: int = 120) -> int:
     return shutil.get_terminal_size((default, 24)).columns
 
 
+def lines(default: int = 24) -> int:
+    """Height of the terminal in lines; LINES wins, `default` where nothing is known."""
+    return shutil.get_terminal_size((80, default)).lines
+
+
 def width(text: str) -> int:
     """Cells that `text` takes: wide East Asian characters take two, combining ones none."""
     if text.isascii():

@@ -10,7 +10,16 @@ import typer
 from omptool.cli import diagnostics, settings
 from omptool.cli.diagnostics import typed
 from omptool.cli.exits import ExitCode
-from omptool.cli.options import ConfigOption, ForceOption, FormatOption, OutputOption, TzOption
+from omptool.cli.options import (
+    ConfigOption,
+    ForceOption,
+    FormatOption,
+    OutputOption,
+    ProgressMode,
+    ProgressOption,
+    TzOption,
+)
+from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,33 +34,53 @@ COLUMNS = (
 
 
 def verify(
-    capture: Annotated[Path, typer.Argument(help="Folder that `omptool capture` made.", metavar="CAPTURE")],
+    capture: Annotated[
+        Path, typer.Argument(help="Folder that `omptool capture` or `convert` made.", metavar="CAPTURE|LAKE")
+    ],
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", help="Of a lake: hold it against this capture; repeatable.", metavar="CAPTURE"),
+    ] = None,
     format: FormatOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
     tz: TzOption = None,
+    progress: ProgressOption = ProgressMode.AUTO,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Prove whether a capture is complete.
+    """Prove whether a capture is complete, or a lake what was written.
 
     Reads every byte and checks it, counts every row, holds the rows against the account of what was received, and
     names every window in which values may be missing: per server and item "complete", "sampled" (the server looks less
     often than asked) or windows. Exit code 0: no window, 3: the cause of every window is known, 1: values are missing
     without a known cause, or the capture is damaged. What complete means: docs/explanation/completeness.md
 
+    Of a lake: every file is there with the bytes that were written, and every row of every capture is in them, or was
+    removed as a duplicate; with --against row by row. Exit code 1 where not.
+
     \b
     Examples:
       omptool verify shift.omcap
       omptool verify shift.omcap --format csv -o proof.csv
+      omptool verify lake --against shift.omcap
     """
     settings.load(config)
     tz = settings.zone_name(tz, settings.plant())
     from omptool.capture import verify as proof
+    from omptool.cli.lake_verify import LAKE_COLUMNS, verify_lake
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
+    from omptool.lake.layout import is_lake
 
     if output is not None:
         refuse_existing(output, force=force)
+    if is_lake(capture):
+        with diagnostics.Progress(progress) as display:
+            rows, code = verify_lake(capture, against or [], display)
+        emit(Rows(LAKE_COLUMNS, rows), format=format, output=output, force=force, tz=tz)
+        return code
+    if against:
+        raise UsageError("--against is for lakes", f"to prove the capture itself:  omptool verify {typed(capture)}")
     opened = open_capture(capture)
     result = proof.verify(opened)
     if format is None and output is None and choose_format(None, None) == "table":

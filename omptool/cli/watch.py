@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.cli import settings
+from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
+from omptool.cli.grouping import grouped
 from omptool.cli.narrow import timed
 from omptool.cli.options import ConfigOption, PlantOption, SelectOption, TimeoutOption, TzOption
 from omptool.cli.signals import run_until_stopped
@@ -30,6 +32,7 @@ _AGAIN_S = 2.0
 """Before a server that is away is tried again."""
 
 
+@grouped
 def watch(
     source: Annotated[
         str,
@@ -46,6 +49,7 @@ def watch(
     ] = None,
     count: Annotated[int | None, typer.Option("--count", help="Stop after N rows.", metavar="N", min=1)] = None,
     plant: PlantOption = None,
+    access: Access = NOTHING,
     timeout: TimeoutOption = None,
     tz: TzOption = None,
     config: ConfigOption = None,
@@ -80,7 +84,7 @@ def watch(
         return run_until_stopped(
             lambda stop: _until(stop, lasts_s, board, _of_capture(Path(source), globs, model, board))
         )
-    chosen = settings.server(loaded, source)
+    chosen = settings.server(loaded, source, access)
     chosen = chosen if timeout is None else replace(chosen, timeout_s=timeout)
     board = Board(chosen.name or chosen.url, count)
     return run_until_stopped(

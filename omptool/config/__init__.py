@@ -10,7 +10,8 @@ from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
 from omptool.config.files import read, sessions_folder, user_file
 from omptool.config.loading import FILE_NAME, Config, File, Value, load
 from omptool.config.noderules import NODE_SETTINGS, NodeRule
-from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url
+from omptool.config.operations import SETTINGS
+from omptool.config.schema import SERVER_SETTINGS, ServerConfig, Setting, checked_url
 
 __all__ = [
     "CLOUD_SETTINGS",

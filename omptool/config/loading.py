@@ -16,7 +16,8 @@ from typing import Any
 from omptool.config.cloud import CLOUD_SETTINGS, CloudConfig
 from omptool.config.lines import line_of
 from omptool.config.noderules import NODE_SETTINGS, NodeRule, rule_of
-from omptool.config.schema import SERVER_SETTINGS, SETTINGS, ServerConfig, Setting, checked_url, redacted
+from omptool.config.operations import SETTINGS
+from omptool.config.schema import SERVER_SETTINGS, ServerConfig, Setting, checked_url, redacted
 from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
 from omptool.model.path import Glob

@@ -98,7 +98,8 @@ def text(value: object) -> str:
     return value
 
 
-def _path(value: object) -> Path:
+def as_path(value: object) -> Path:
+    """A setting that is a file or a folder."""
     return Path(text(value))
 
 
@@ -286,7 +287,7 @@ SERVER_SETTINGS = (
 )
 """Keys of a `[servers.NAME]` table, in the order of the reference."""
 
-SETTINGS = (
+CAPTURE_SETTINGS = (
     Setting("capture.publishing_interval", _milliseconds, "500ms", "How often a server sends what has changed."),
     Setting(
         "capture.sampling_interval", _sampling, "0", "How often a server looks at each value; 0 is as fast as it can."
@@ -294,7 +295,11 @@ SETTINGS = (
     Setting(
         "capture.rebrowse", _sampling, "0", "How often to look for new nodes while recording; 0 is never by the clock."
     ),
-    Setting("pki.folder", _path, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
+)
+"""Keys of `[capture]` about what is asked of servers, in the order of the reference."""
+
+GENERAL_SETTINGS = (
+    Setting("pki.folder", as_path, None, "Folder of certificates. Default: pki beside the user's file.", is_path=True),
     Setting("output.format", _format, None, "Format of rows. Default: table on a terminal, jsonl in a pipe."),
     Setting("output.tz", _zone, None, "Time zone of tables and of times without offset. Default: the system's."),
 )

@@ -17,7 +17,6 @@ from omptool.demo.plant import SECOND
 from omptool.demo.sample_shift import CAPTURE_END
 from omptool.lake import layout
 from omptool.lake.convert import convert
-from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
 from omptool.sources.capture import CaptureSource
 
@@ -37,7 +36,7 @@ def write(capture: Path, lake: Path, plant: PlantModel) -> None:
     """
     convert([CaptureSource(capture, plant=plant)], lake, plant=plant, run=_RUN)
     (lake / layout.LOCK).unlink()
-    for view in VIEWS:
+    for view in layout.SCHEMAS:
         for commit in (layout.table_path(lake, view) / "_delta_log").glob("*.json"):
             stamp = _CONVERTED_MS + 1000 * int(commit.stem)
             actions = [json.loads(line) for line in commit.read_text("utf-8").splitlines()]

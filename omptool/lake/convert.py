@@ -20,10 +20,9 @@ from omptool.errors import OutputExists
 from omptool.lake import layout, order, partitions
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
-from omptool.lake.small import changed_gaps, new_nodes
+from omptool.lake.small import changed_gaps, new_rows
 from omptool.lake.staging import Staging
 from omptool.lake.table import Table
-from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
 from omptool.store import local
 
@@ -41,7 +40,9 @@ class Recording(Protocol):
     @property
     def last_seq(self) -> int: ...
     def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]: ...
-    def table(self, view: str) -> pa.Table: ...
+    def table(self, view: str) -> pa.Table:
+        """One of the small tables `nodes`, `events`, `gaps`, `journal` and `servers`, whole."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +148,8 @@ class _Conversion:
         self._recordings = recordings
         self._staging = staging
         self._on_progress = on_progress
-        self._tables = {view: Table(lake, view) for view in VIEWS}
-        self._done: dict[str, dict[str, int]] = {view: {} for view in VIEWS}
+        self._tables = {view: Table(lake, view) for view in layout.SCHEMAS}
+        self._done: dict[str, dict[str, int]] = {view: {} for view in layout.SCHEMAS}
         self._replaced: list[str] = []
         self._rows = self._files = self._size = 0
         self._irregular = Irregular()
@@ -160,12 +161,13 @@ class _Conversion:
 
     def write(self) -> None:
         """Write every new row to files aside."""
-        for view in VIEWS:
-            self._tables[view].create()
+        for table in self._tables.values():
+            table.create()
         self._write_timed("telemetry", self._telemetry())
         self._write_timed("events", self._after_seq("events"))
         self._write_plain("journal", list(self._after_seq("journal")))
-        self._write_plain("nodes", new_nodes(self._tables["nodes"], [r.table("nodes") for r in self._recordings]))
+        for view in ("nodes", "servers"):
+            self._write_plain(view, new_rows(self._tables[view], [r.table(view) for r in self._recordings]))
         for recording in self._recordings:
             done = self._tables["telemetry"].done(recording.id)
             gaps = changed_gaps(self._tables["gaps"], recording.id, recording.table("gaps"), done)
@@ -179,12 +181,12 @@ class _Conversion:
         self._staging.announce(self._tables)
         telemetry = self._tables["telemetry"]
         if self._plant:
-            telemetry.set_properties({layout.PLANT_KEY: self._plant.text, layout.PLANT_DIGEST_KEY: self._plant.digest})
+            telemetry.set_properties(layout.plant_properties(self._plant))
         gaps = self._staging.move("gaps")
         for capture in self._replaced:
             mine = [file for file in gaps if file.values["capture"] == capture]
             self._tables["gaps"].replace(mine, {}, "capture", capture)
-        for view in ("nodes", "journal", "events", "telemetry"):
+        for view in ("servers", "nodes", "journal", "events", "telemetry"):
             files = self._staging.move(view)
             if files or self._done[view]:
                 self._tables[view].append(files, self._done[view])

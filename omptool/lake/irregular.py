@@ -100,7 +100,7 @@ def _behind(seq: order.Ints, keys: order.Ints) -> int:
 def duplicates(table: pa.Table, keys: order.Ints) -> Mask | None:
     """Which rows, of those sorted by node and time, repeat another one; None when none does.
 
-    Of equal rows the first stays, one from a server's history only when all of them are from there.
+    Of equal rows the first of the first capture stays, one from a server's history only when all are from there.
     """
     time, fine = order.integers(table["time"]), order.integers(table["time_ns"])
     same = (keys[1:] == keys[:-1]) & (time[1:] == time[:-1]) & (fine[1:] == fine[:-1])
@@ -112,7 +112,7 @@ def duplicates(table: pa.Table, keys: order.Ints) -> Mask | None:
     rows = table.take(pa.array(suspects))
     is_history = order.ranks(pc.equal(_plain(rows["origin"]), Origin.HISTORY.value).cast(pa.string()))
     equal = [moment, *(_codes(rows[name]) for name in SAME)]
-    ordered = np.lexsort((np.arange(len(suspects)), is_history, *equal))
+    ordered = np.lexsort((np.arange(len(suspects)), order.ranks(rows["capture"]), is_history, *equal))
     repeats = np.ones(len(suspects) - 1, bool)
     for column in equal:
         column = column[ordered]

@@ -13,10 +13,28 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from omptool.model.contracts import VIEWS
+from omptool.model.contracts import TIME, VIEWS, columns
+from omptool.model.plant import PlantModel
 
 FORMAT = 1
 """Raised only when the meaning of existing files changes."""
+
+SERVERS: pa.Schema = columns(
+    ("server", pa.string(), ""),
+    ("path", pa.string(), ""),
+    ("valid_from", TIME, ""),
+    ("name", pa.string(), "null"),
+    ("level", pa.string(), "null"),
+    ("level_name", pa.string(), "null"),
+    ("site", pa.string(), "null"),
+    ("area", pa.string(), "null"),
+    ("line", pa.string(), "null"),
+    ("machine", pa.string(), "null"),
+)
+"""What decides, besides the plant model, where nodes stand: a row per server (path empty: its short name and settings),
+and one per object that the server itself calls a site, area, line or machine. No view; `remodel` reads it."""
+
+SCHEMAS: dict[str, pa.Schema] = {**VIEWS, "servers": SERVERS}
 
 PARTITIONS: dict[str, tuple[str, ...]] = {
     "telemetry": ("site", "date"),
@@ -24,6 +42,7 @@ PARTITIONS: dict[str, tuple[str, ...]] = {
     "events": ("site", "date"),
     "gaps": ("capture",),
     "journal": (),
+    "servers": (),
 }
 """Partition columns of each table. `gaps` is kept per capture because a window that was open may be closed later."""
 
@@ -83,6 +102,16 @@ def table_path(lake: Path, view: str) -> Path:
     return lake / view
 
 
+def plant_properties(plant: PlantModel) -> dict[str, str]:
+    """What the table `telemetry` says of the plant model that its rows were named by."""
+    return {PLANT_KEY: plant.text, PLANT_DIGEST_KEY: plant.digest}
+
+
+def tables(lake: Path) -> list[str]:
+    """The tables that a lake has."""
+    return [view for view in PARTITIONS if (table_path(lake, view) / "_delta_log").is_dir()]
+
+
 def is_lake(path: Path) -> bool:
     """Whether a folder holds a lake."""
     # not Path.is_dir, which raises where one may not look: whoever opens it says that better
@@ -91,7 +120,7 @@ def is_lake(path: Path) -> bool:
 
 def table_schema(view: str) -> pa.Schema:
     """All columns of a table: those of the contract, and the partition column `date` where there is one."""
-    schema = VIEWS[view]
+    schema = SCHEMAS[view]
     if "date" in PARTITIONS[view]:
         schema = schema.append(pa.field("date", pa.date32(), nullable=False))
     return schema
@@ -99,4 +128,4 @@ def table_schema(view: str) -> pa.Schema:
 
 def file_schema(view: str) -> pa.Schema:
     """The columns that stand in the data files: those that are not in the folder names."""
-    return pa.schema([field for field in VIEWS[view] if field.name not in PARTITIONS[view]])
+    return pa.schema([field for field in SCHEMAS[view] if field.name not in PARTITIONS[view]])

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from omptool.lake import order
+from omptool.lake.words import narrowed
 
 ROW_GROUP = 131_072
 _STATS_TEXT = 32
@@ -55,15 +56,23 @@ def write(
     written = Written()
     known: dict[str, tuple[str, str] | None] = {}
     with pq.ParquetWriter(path, stored, **_options(stored)) as writer:
-        for table in tables:
-            table = conform(table, stored)
-            writer.write_table(table, row_group_size=ROW_GROUP)
+        for piece in tables:
+            table = conform(piece, stored)
+            for start in range(0, table.num_rows, ROW_GROUP):
+                group = _narrow(table.slice(start, ROW_GROUP))
+                writer.write_table(group, row_group_size=ROW_GROUP)
+                _widen(known, group)
             written.rows += table.num_rows
-            _widen(known, table)
         writer.add_key_value_metadata(dict(facts()))
     written.size = path.stat().st_size
     written.stats = {name: bounds for name, bounds in known.items() if bounds is not None}
     return written
+
+
+def _narrow(table: pa.Table) -> pa.Table:
+    """Dictionaries without the words of other row groups, which would be written, and read, with this one."""
+    columns = [narrowed(column) if pa.types.is_dictionary(column.type) else column for column in table.columns]
+    return pa.table(columns, schema=table.schema)
 
 
 def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:

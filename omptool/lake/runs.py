@@ -1,8 +1,9 @@
 """Rows of any number and any arrival order → sorted files, in bounded memory.
 
 Rows collect per partition. When too many wait, the largest partitions are sorted and spilled as *runs* to the staging
-folder; at the end the runs of a partition are merged stretch by stretch of nodes into one file. So a partition gets one
-file per conversion however many segments were read, and memory follows from the two constants below, not from the data.
+folder; at the end the runs of a partition are merged into one file, a window of each in memory at a time. So there is
+one file per partition and conversion however many segments were read, and memory follows from the constants below and
+from how many runs there are, not from the rows.
 """
 
 from __future__ import annotations
@@ -18,34 +19,29 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 
 from omptool.lake import order
+from omptool.lake.order import Ints
+from omptool.lake.words import Words, numbered, whole, worded
 
 WAITING_ROWS = 393_216
 """Rows kept in memory before the largest partitions are spilled; about 130 bytes each."""
 
 MERGE_ROWS = 262_144
-"""Rows that are merged at a time."""
+"""Rows in the windows of a merge; more only when there are very many runs."""
 
-_RUN_BATCH = 16_384
+RUN_BATCH = 4_096
+"""Rows that are read from a run at least."""
 
-Node = tuple[str, str]
-"""(machine, node_id): what files are sorted by first."""
-
-
-@dataclass(slots=True)
-class Run:
-    """A sorted spill file and where each node stands in it: node → (first row, rows)."""
-
-    path: Path
-    nodes: dict[Node, tuple[int, int]]
+_NODE = "_omp_node"
+"""Column of a run: the number of the row's (machine, node_id)."""
 
 
 @dataclass(slots=True)
 class Partition:
-    """Rows of one partition that wait for their file."""
+    """Rows of one partition that wait for their file, and the spill files of earlier ones."""
 
     waiting: list[pa.Table] = field(default_factory=list)
     rows: int = 0
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Path] = field(default_factory=list)
 
 
 class Sorter:
@@ -56,6 +52,8 @@ class Sorter:
         self._partitions: dict[Any, Partition] = {}
         self._waiting = 0
         self._count = 0
+        self._words: dict[str, Words] = {}
+        self._nodes: dict[tuple[str, str], int] = {}
 
     def add(self, key: Any, table: pa.Table) -> None:
         """Take rows of the partition `key`; may spill."""
@@ -79,103 +77,131 @@ class Sorter:
             return
         if partition.waiting:
             self._write_run(partition)
-        yield from _merged(partition.runs)
+        pa.default_memory_pool().release_unused()
+        for table in _merged(partition.runs, self._ranks()):
+            yield worded(table, self._words)
         for run in partition.runs:
-            with contextlib.suppress(OSError):  # Windows keeps mapped files; the staging folder goes at the end
-                run.path.unlink()
+            with contextlib.suppress(OSError):  # Windows keeps open files; the staging folder goes at the end
+                run.unlink()
+
+    def _ranks(self) -> Ints:
+        """By the number of a node, its place among all nodes."""
+        names = sorted(self._nodes, key=lambda node: (node[0].encode(), node[1].encode()))
+        ranks = np.empty(len(names), np.int64)
+        ranks[[self._nodes[name] for name in names]] = np.arange(len(names))
+        return ranks
 
     def _spill(self, partition: Partition) -> None:
         self._waiting -= partition.rows
         self._write_run(partition)
 
     def _write_run(self, partition: Partition) -> None:
-        table = order.sort(order.merge(partition.waiting))
+        table, keys = order.arrange(order.merge(partition.waiting))
         partition.waiting, partition.rows = [], 0
+        nodes = self._numbers(table, keys)
+        table = numbered(table, self._words).append_column(_NODE, pa.array(nodes))
         self._count += 1
         path = self._staging / f"run-{self._count:06d}.arrow"
-        options = ipc.IpcWriteOptions(compression="lz4")
-        with ipc.new_file(path, table.schema, options=options) as writer:
-            writer.write_table(table, max_chunksize=_RUN_BATCH)
-        partition.runs.append(Run(path, _stretches(table)))
+        with ipc.new_file(path, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
+            writer.write_table(table, max_chunksize=RUN_BATCH)
+        partition.runs.append(path)
+
+    def _numbers(self, table: pa.Table, keys: Ints) -> Any:
+        """The number of the node of each row; rows of a node stand together and have one key."""
+        starts = np.concatenate(([0], np.flatnonzero(np.diff(keys)) + 1))
+        firsts = table.select(["machine", "node_id"]).take(pa.array(starts))
+        names = zip(firsts["machine"].to_pylist(), firsts["node_id"].to_pylist(), strict=True)
+        given = [self._nodes.setdefault(name, len(self._nodes)) for name in names]
+        return np.repeat(np.array(given, np.int32), np.diff(np.append(starts, len(keys))))
 
 
-def _stretches(table: pa.Table) -> dict[Node, tuple[int, int]]:
-    """Where each node stands in a sorted table."""
-    keys = order.node_keys(table)
-    starts = np.concatenate(([0], np.flatnonzero(np.diff(keys)) + 1))
-    counts = np.diff(np.concatenate((starts, [len(keys)])))
-    firsts = table.select(["machine", "node_id"]).take(pa.array(starts))
-    names = zip(firsts["machine"].to_pylist(), firsts["node_id"].to_pylist(), strict=True)
-    return {name: (int(start), int(count)) for name, start, count in zip(names, starts, counts, strict=True)}
+class _Window:
+    """The rows of a run that are next: sorted by the rank of their node, then by time."""
+
+    def __init__(self, path: Path, ranks: Ints) -> None:
+        self._source = pa.OSFile(str(path))  # a mapped file would count as memory
+        self._file = ipc.open_file(self._source)
+        self._next = 0
+        self._rank_of = ranks
+        self._clear()
+
+    def _clear(self) -> None:
+        self._table: pa.Table | None = None
+        self.ranks: Ints = np.empty(0, np.int64)
+        self.ticks: Ints = np.empty(0, np.int64)
+
+    @property
+    def is_at_end(self) -> bool:
+        """Whether nothing stands behind the window in the run."""
+        return self._next >= int(self._file.num_record_batches)
+
+    @property
+    def last(self) -> tuple[int, int]:
+        return int(self.ranks[-1]), int(self.ticks[-1])
+
+    def fill(self, rows: int) -> None:
+        """Read until there are `rows`, or the run ends."""
+        tables = [] if self._table is None else [self._table]
+        have = sum(table.num_rows for table in tables)
+        while have < rows and not self.is_at_end:
+            batch = self._file.get_batch(self._next)
+            self._next += 1
+            have += batch.num_rows
+            tables.append(pa.Table.from_batches([batch]))
+        if len(tables) > (self._table is not None):
+            self._table = pa.concat_tables(tables).combine_chunks()
+            self.ranks = self._rank_of[whole(self._table[_NODE]).to_numpy()]
+            self.ticks = order.ticks(self._table)
+
+    def take(self, cut: tuple[int, int] | None) -> tuple[pa.Table, Ints, Ints] | None:
+        """The rows before `cut`, or all; None when there are none."""
+        count = len(self.ranks)
+        if cut is not None:
+            low, high = np.searchsorted(self.ranks, [cut[0], cut[0] + 1])
+            count = int(low + np.searchsorted(self.ticks[low:high], cut[1]))
+        if not count or self._table is None:
+            return None
+        taken = self._table.slice(0, count), self.ranks[:count], self.ticks[:count]
+        if count == len(self.ranks):
+            self._clear()
+        else:
+            self._table, self.ranks, self.ticks = self._table.slice(count), self.ranks[count:], self.ticks[count:]
+        return taken
 
 
-def _merged(runs: Sequence[Run]) -> Iterator[pa.Table]:
-    with_readers = [(run, _RunReader(run.path)) for run in runs]
-    nodes = sorted({node for run in runs for node in run.nodes}, key=lambda node: (node[0].encode(), node[1].encode()))
-    for group in _groups(nodes, runs):
-        slices = [
-            reader.rows(start, count) for run, reader in with_readers for start, count in _ranges(run, group) if count
-        ]
-        for part in _time_parts(slices):
-            yield order.sort(order.merge(part))
+def _merged(runs: Sequence[Path], ranks: Ints) -> Iterator[pa.Table]:
+    """The rows of all runs in order, in pieces that cut no node and time apart, and no node unless it is too large."""
+    windows = [_Window(run, ranks) for run in runs]
+    size = max(RUN_BATCH, MERGE_ROWS // len(windows))
+    wanted = size
+    while windows:
+        for window in windows:
+            window.fill(wanted)
+        open_ends = [window.last for window in windows if not window.is_at_end]
+        parts = _taken(windows, min(open_ends) if open_ends else None)
+        if not parts:  # one moment of one node fills a window
+            wanted *= 2
+            continue
+        wanted = size
+        yield _ordered(parts)
+        windows = [window for window in windows if len(window.ranks) or not window.is_at_end]
 
 
-def _groups(nodes: Sequence[Node], runs: Sequence[Run]) -> Iterator[list[Node]]:
-    """Consecutive nodes whose rows, over all runs, fit into one merge; a larger node stands alone."""
-    group: list[Node] = []
-    rows = 0
-    for node in nodes:
-        count = sum(run.nodes[node][1] for run in runs if node in run.nodes)
-        if group and rows + count > MERGE_ROWS:
-            yield group
-            group, rows = [], 0
-        group.append(node)
-        rows += count
-    if group:
-        yield group
+def _taken(windows: Sequence[_Window], cut: tuple[int, int] | None) -> list[tuple[pa.Table, Ints, Ints]]:
+    if cut is not None:
+        by_node = [part for window in windows if (part := window.take((cut[0], _FIRST))) is not None]
+        if by_node:
+            return by_node
+    return [part for window in windows if (part := window.take(cut)) is not None]
 
 
-def _ranges(run: Run, group: Sequence[Node]) -> list[tuple[int, int]]:
-    """The rows of a group in a run: contiguous, because the group is and the run is sorted."""
-    found = [run.nodes[node] for node in group if node in run.nodes]
-    return [(found[0][0], sum(count for _, count in found))] if found else []
+_FIRST = int(np.iinfo(np.int64).min)
 
 
-def _time_parts(slices: list[pa.Table]) -> Iterator[list[pa.Table]]:
-    """Slices of one node that is too large for one merge, cut at the same times; other slices as they are."""
-    rows = sum(table.num_rows for table in slices)
-    parts = -(-rows // MERGE_ROWS)
-    if parts < 2:
-        yield slices
-        return
-    times = [order.integers(table["time"]) for table in slices]
-    cuts = np.quantile(
-        np.concatenate([stamps[:: max(1, len(stamps) // 1000)] for stamps in times]), np.arange(1, parts) / parts
-    )
-    edges = [np.concatenate(([0], np.searchsorted(stamps, cuts), [len(stamps)])) for stamps in times]
-    for part in range(parts):
-        cut = [
-            table.slice(int(edge[part]), int(edge[part + 1] - edge[part]))
-            for table, edge in zip(slices, edges, strict=True)
-            if edge[part + 1] > edge[part]
-        ]
-        if cut:
-            yield cut
-
-
-class _RunReader:
-    """Rows of a spill file by position; the last batch stays decoded because stretches follow each other."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = ipc.open_file(pa.memory_map(str(path)))
-        self._last: tuple[int, pa.RecordBatch] | None = None
-
-    def rows(self, start: int, count: int) -> pa.Table:
-        first, last = start // _RUN_BATCH, (start + count - 1) // _RUN_BATCH
-        table = pa.Table.from_batches([self._batch(index) for index in range(first, last + 1)])
-        return table.slice(start - first * _RUN_BATCH, count)
-
-    def _batch(self, index: int) -> pa.RecordBatch:
-        if self._last is None or self._last[0] != index:
-            self._last = (index, self._file.get_batch(index))
-        return self._last[1]
+def _ordered(parts: Sequence[tuple[pa.Table, Ints, Ints]]) -> pa.Table:
+    table = pa.concat_tables([table for table, _, _ in parts]).drop_columns([_NODE]).combine_chunks()
+    if len(parts) == 1:
+        return table
+    keys = np.concatenate([ranks for _, ranks, _ in parts])
+    moments = np.concatenate([ticks for _, _, ticks in parts])
+    return order.taken(table, order.positions(keys, moments, order.integers(table["seq"])))

@@ -18,19 +18,21 @@ from omptool.model.contracts import VIEWS
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason
 
-_NODE_ROW = ["server", "node_id", "valid_from"]
+_ROW = {"nodes": ["server", "node_id", "valid_from"], "servers": ["server", "path", "valid_from"]}
+"""What names a row: these tables have one per thing and change."""
 
 
-def new_nodes(table: Table, found: Sequence[pa.Table]) -> list[pa.Table]:
-    """The rows of `found` that the lake does not have: a row per server, node and change."""
-    parts = (part for path in table.files() for part in _parts(path, _NODE_ROW))
-    known = {row for part in parts for row in _rows(part)}
+def new_rows(table: Table, found: Sequence[pa.Table]) -> list[pa.Table]:
+    """The rows of `found` that the lake does not have."""
+    row = _ROW[table.view]
+    parts = (part for path in table.files() for part in _parts(path, row))
+    known = {named for part in parts for named in _rows(part)}
     fresh = []
     for nodes in found:
         keep = []
-        for row in _rows(nodes.select(_NODE_ROW)):
-            keep.append(row not in known)
-            known.add(row)
+        for named in _rows(nodes.select(row)):
+            keep.append(named not in known)
+            known.add(named)
         fresh.append(nodes.filter(pa.array(keep, pa.bool_())))
     return fresh
 
@@ -74,6 +76,13 @@ def _lacking(gaps: list[dict[str, Any]], done: int) -> Iterator[dict[str, Any]]:
 
 def _canonical(rows: list[dict[str, object]]) -> list[str]:
     return sorted(repr(sorted(row.items())) for row in rows)
+
+
+def all_rows(table: Table) -> Iterator[dict[str, Any]]:
+    """Every row of a small table."""
+    for path in table.files():
+        for part in _parts(path, layout.file_schema(table.view).names):
+            yield from part.to_pylist()
 
 
 def gap_states(table: Table) -> Iterator[pa.RecordBatch]:

@@ -6,11 +6,9 @@ are already complete and synced, so whatever happens a version is whole.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,13 +18,13 @@ from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from omptool.errors import LakeError
-from omptool.lake import layout
-from omptool.model import bounded_json
+from omptool.lake import layout, log
 from omptool.model.plant import PlantModel
 from omptool.model.times import format_time, unix_us
 from omptool.store import local
@@ -111,7 +109,7 @@ class Table:
 
         By the times inside the commits: those of the files, which the library goes by, change when a lake is copied.
         """
-        commits = {int(path.stem): _commit_time(path) for path in self._commit_files()}
+        commits = {version: log.committed_at(path) for version, path in log.commits(self.path).items()}
         if found := [version for version, at in commits.items() if at <= moment]:
             return max(found)
         first = min(commits.values(), default=moment)
@@ -196,11 +194,20 @@ class Table:
         actions: Any = pa.table(self._delta.get_add_actions(flatten=True))
         return sum(count or 0 for count in actions["num_records"].to_pylist())
 
+    def span(self) -> tuple[datetime | None, datetime | None]:
+        """Earliest and latest time of a row, as far as the log has them."""
+        actions: Any = None if self._delta is None else pa.table(self._delta.get_add_actions(flatten=True))
+        if actions is None or "min.time" not in actions.schema.names or not actions.num_rows:
+            return None, None
+        first, last = pc.min(actions["min.time"]).as_py(), pc.max(actions["max.time"]).as_py()
+        return (None, None) if first is None or last is None else (_utc(first), _utc(last))
+
     def committed_at(self) -> datetime | None:
         """When the open version was committed."""
         if self._delta is None:
             return None
-        return next((_commit_time(path) for path in self._commit_files() if int(path.stem) == self.version), None)
+        found = log.commits(self.path).get(self.version)
+        return None if found is None else log.committed_at(found)
 
     def create(self, properties: Mapping[str, str] | None = None) -> None:
         """Make the empty table where there is none."""
@@ -243,7 +250,7 @@ class Table:
     def swap(self, removed: Sequence[Entry], files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of those `removed`, in one commit: readers see the ones or the others."""
         now = time.time_ns() // 1_000_000
-        gone = [RemoveAction(entry.name, True, now, entry.size, dict(entry.values)) for entry in removed]
+        gone = [RemoveAction(unquote(entry.name), True, now, entry.size, dict(entry.values)) for entry in removed]
         self._commit(files, "append", done, None, gone)
 
     def _commit(
@@ -280,11 +287,8 @@ class Table:
 
     def _sync(self) -> None:
         """Force the newest commit to the disk; the library leaves that to the system."""
-        local.sync_file(max(self._commit_files()))
+        local.sync_file(max(log.commits(self.path).values()))
         local.sync_folder(self.path / "_delta_log")
-
-    def _commit_files(self) -> list[Path]:
-        return [path for path in (self.path / "_delta_log").glob("*.json") if re.fullmatch("[0-9]{1,20}", path.stem)]
 
 
 def stored_plant(lake: Path) -> PlantModel | None:
@@ -293,14 +297,8 @@ def stored_plant(lake: Path) -> PlantModel | None:
     return PlantModel.parse(text, f"plant model of {lake}") if text else None
 
 
-def _commit_time(path: Path) -> datetime:
-    """When a commit was made, as it says itself; else when its file was written."""
-    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError), path.open("rb") as lines:
-        for line in lines:
-            stamp = bounded_json.loads(line).get("commitInfo", {}).get("timestamp")
-            if isinstance(stamp, int):
-                return datetime.fromtimestamp(stamp / 1000, UTC)
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _text(moment: datetime) -> str:

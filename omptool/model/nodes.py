@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass as _record
+else:
+
+    def _record(**options: Any) -> Any:
+        """A dataclass that only the type checker keeps from being changed: one in earnest takes four times as long to
+        make, and a crawl makes 100,000."""
+        return dataclass(**options | {"frozen": False, "unsafe_hash": True})
 
 
-@dataclass(frozen=True, slots=True)
+@_record(frozen=True, slots=True)
 class Node:
     """One node of an address space, with what the server says about it.
 
@@ -47,6 +59,18 @@ class Node:
     is_property: bool = False
     equipment: str | None = None
     equipment_name: str | None = None
+
+
+_FIELDS = {one.name: index for index, one in enumerate(fields(Node))}
+_all_of = attrgetter(*_FIELDS)
+
+
+def replaced(node: Node, facts: Mapping[str, Any]) -> Node:
+    """`node` with other `facts`: `dataclasses.replace` in a quarter of the time, for 100,000 of them."""
+    values = list(_all_of(node))
+    for name, value in facts.items():
+        values[_FIELDS[name]] = value
+    return Node(*values)
 
 
 READABLE, WRITABLE, HISTORY_READABLE = 0x01, 0x02, 0x04

@@ -9,7 +9,7 @@ from asyncua.ua.object_ids import ObjectIds
 from omptool.errors import NotFound
 from omptool.model.nearest import nearest
 from omptool.opcua import locate, requests
-from omptool.opcua.crawl import browse_all, local
+from omptool.opcua.browsing import browse_all, local
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:

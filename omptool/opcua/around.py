@@ -9,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from omptool.model import path as paths
 from omptool.model.nodes import Node
-from omptool.opcua.crawl import BEYOND, NODE_CLASSES, OBJECTS, browse_all, is_index, local, node_of
+from omptool.opcua.browsing import browse_all, local
 from omptool.opcua.equipment import with_equipment
+from omptool.opcua.landmarks import BEYOND, OBJECTS, indexes
 from omptool.opcua.metadata import BROWSE_NAME, NODE_CLASS, describe, read_attribute
+from omptool.opcua.nodemaker import NODE_CLASSES, NodeMaker
+from omptool.opcua.requests import encode_node_id
 from omptool.protocol.wire import WireName, WireNodeId
 
 if TYPE_CHECKING:
@@ -37,16 +41,18 @@ async def look_around(session: Session, wanted: Sequence[WireNodeId]) -> Surroun
     children = await _ways_up(session, wanted)
     placed = _paths_down(session, children)
     steps = [OBJECTS, *(node for node in placed if node != OBJECTS)]
+    make = NodeMaker(session.namespaces)
     found: dict[str, Node] = {}
     for parent, result in zip(steps, await browse_all(session, steps), strict=True):
         for reference in result.references:
             node = local(reference.node_id, session.namespaces)
             if node is None or node in BEYOND:
                 continue
-            names = placed.get(node) or (*placed[parent], reference.browse_name.name)
+            names = placed.get(node) or (*placed[parent], reference.name)
             text = node.to_text(session.namespaces)
             parents = (*(found[text].parents if text in found else ()), parent.to_text(session.namespaces))
-            found[text] = node_of(text, reference, names, parents, session.namespaces)
+            prefix = "".join(f"{paths.escape_name(name)}/" for name in names[:-1])
+            found[text] = make(encode_node_id(node.namespace, node.identifier), reference, prefix, parents)
     context = await with_equipment(session, list(found.values()), list(found.values()))
     by_id = {node.node_id: node for node in context}
     nodes = [by_id.get(bare.node_id, bare) for bare in await _bare(session, wanted)]
@@ -83,6 +89,7 @@ async def _ways_up(session: Session, wanted: Sequence[WireNodeId]) -> Mapping[Wi
 def _paths_down(session: Session, children: Mapping[WireNodeId, Mapping[WireNodeId, str]]) -> dict[WireNodeId, Names]:
     """Names from below Objects for every node on a way: the shortest, through an index only if need be."""
     placed: dict[WireNodeId, Names] = {OBJECTS: ()}
+    listing = indexes(session.namespaces)
     level: list[WireNodeId] = [OBJECTS]
     later: list[WireNodeId] = []
     while level or later:
@@ -93,7 +100,7 @@ def _paths_down(session: Session, children: Mapping[WireNodeId, Mapping[WireNode
             for child, name in children.get(parent, {}).items():
                 if child not in placed and child not in BEYOND:
                     placed[child] = (*placed[parent], name)
-                    (later if is_index(session, child) else below).append(child)
+                    (later if encode_node_id(child.namespace, child.identifier) in listing else below).append(child)
         level = below
     return placed
 

@@ -35,6 +35,12 @@ PATIENT = 4
 loss attempts are cut short, but every `PATIENT`th, for servers that need the whole time."""
 
 
+SLOWER = 2
+"""Attempts after which a time-out is doubled, and again, as long as it is short of `PATIENCE_S`."""
+
+PATIENCE_S = 10.0
+
+
 class Backoff:
     """Counts attempts at one server and says how long to wait for the next.
 
@@ -53,9 +59,16 @@ class Backoff:
         self.attempts += 1
         return step * (0.5 + self._chance() / 2)
 
-    def opening_s(self, timeout_s: float) -> float:
-        """Time limit for the next connection; every `PATIENT`th has all of the time-out."""
-        return timeout_s if self.attempts % PATIENT == 0 else min(OPENING_S, timeout_s)
+    def limits(self, timeout_s: float, *, is_back: bool) -> tuple[float, float]:
+        """Time limits in the next connection: of requests, and of opening it.
+
+        A short time-out grows while attempts fail: else a server, or a computer, that is slower for a while than
+        somebody thought would never be had back. Of opening, after a loss, every `PATIENT`th has all of it.
+        """
+        doubled = timeout_s * float(1 << min(self.attempts // SLOWER, 10))
+        patience_s = max(timeout_s, min(doubled, PATIENCE_S))
+        is_whole = not is_back or self.attempts % PATIENT == 0
+        return patience_s, patience_s if is_whole else min(OPENING_S, patience_s)
 
     def lasted(self, seconds: float) -> None:
         """Book how long a connection stood."""

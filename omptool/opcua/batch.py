@@ -83,6 +83,7 @@ async def run(
     decode: Callable[[bytes, Sequence[Item]], list[Result]],
     *,
     unanswered: Callable[[Item], Result] | None = None,
+    pace: Pace | None = None,
 ) -> list[Result]:
     """Send `items` in chunks of at most `size`; one result per item, in order.
 
@@ -90,12 +91,13 @@ async def run(
         request: builds the request for a chunk.
         decode: one result per item of the chunk from the raw answer.
         unanswered: the result of an item that alone gets no answer in time; without it that is an error.
+        pace: what earlier calls of the same kind have learned of the server, and what this one learns.
 
     Raises:
         OmptoolError: the first chunk that failed other than by being too large; chunks still in flight are dropped.
     """
     allowed = asyncio.Semaphore(IN_FLIGHT)
-    pace = _Pace(size)
+    pace = pace or Pace(size)
 
     async def chunk(part: Sequence[Item]) -> list[Result]:
         try:
@@ -129,7 +131,7 @@ async def run(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Pace:
+class Pace:
     """How many operations one request may have, as the answers teach it.
 
     Attributes:

@@ -98,19 +98,29 @@ def read_file(path: Path) -> Certificate:
         NotFound: there is no such file.
         OmptoolError: it cannot be read, or holds no certificate.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MOST)
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}", "name a certificate, .der or .pem") from None
-    except OSError as error:
-        raise OmptoolError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
+    data = read_bytes(path, "name a certificate, .der or .pem")
     try:
         if _PEM in data:
             return parse(der_of(x509.load_pem_x509_certificate(data[data.index(_PEM) :])))
         return parse(data)
     except (ValueError, IndexError):
         raise OmptoolError(f"{path} holds no certificate", "name a certificate, .der or .pem") from None
+
+
+def read_bytes(path: Path, instead: str) -> bytes:
+    """What stands in a file that a user named; `instead` is what to name where there is none.
+
+    Raises:
+        NotFound: there is no such file.
+        OmptoolError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(_MOST)
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}", instead) from None
+    except OSError as error:
+        raise OmptoolError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def der_of(certificate: x509.Certificate) -> bytes:
@@ -125,6 +135,15 @@ def first(chain: bytes) -> bytes:
     if len(chain) > 4 and chain[1] == 0x82:
         return chain[: int.from_bytes(chain[2:4], "big") + 4]
     return chain
+
+
+def chain(data: bytes) -> list[bytes]:
+    """The certificates that a server sent one behind the other, its own first; what is left over is one more."""
+    found = []
+    while data:
+        found.append(first(data))
+        data = data[len(found[-1]) :]
+    return found
 
 
 def spaced(thumbprint: str) -> str:

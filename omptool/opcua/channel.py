@@ -18,6 +18,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from omptool.errors import MalformedMessage, OmptoolError, UsageError
 from omptool.opcua import faults, hooks, hooks_framing, refusals, requests_opening
+from omptool.opcua.waiting import limited
 from omptool.protocol.opening import Description, parse_endpoints
 from omptool.protocol.wire import service_result
 
@@ -58,7 +59,7 @@ class Line:
     async def translating(self) -> AsyncIterator[None]:
         """Bound a part of the way in time and turn whatever interrupts it into an error of ours."""
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with limited(self.timeout_s):
                 yield
         except MalformedMessage as cause:
             raise await self._error(cause) from None
@@ -142,7 +143,7 @@ class Line:
         """End session, channel and socket as far as they stand; a server that does not play along is left alone."""
         protocol = hooks.protocol_of(self.client)
         with contextlib.suppress(Exception):
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            async with limited(CLOSE_TIMEOUT_S):
                 await self.client.close_session()
                 if protocol is not None and not protocol.is_closed:
                     await self.client.close_secure_channel()

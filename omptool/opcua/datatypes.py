@@ -15,7 +15,7 @@ from omptool.errors import MalformedMessage, OmptoolError, ServerRefused
 from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType, Kind, Member, standard_types
 from omptool.opcua import dictionaries
-from omptool.opcua.crawl import browse_all, local
+from omptool.opcua.browsing import browse_all, local
 from omptool.opcua.definitions import Told, classify, definition_of, enum_names_of
 from omptool.opcua.requests import encode_node_id
 from omptool.opcua.values import VALUE, read_columns

@@ -24,7 +24,8 @@ from omptool.errors import OmptoolError, ServerRefused
 from omptool.model import status
 from omptool.model.limits import SAFE_CHUNK, ServerLimits
 from omptool.opcua import batch, channel, discover, faults, hooks, requests
-from omptool.opcua.crawl import HIERARCHICAL_REFERENCES, OBJECTS, browse_all
+from omptool.opcua.browsing import HIERARCHICAL_REFERENCES, browse_all
+from omptool.opcua.landmarks import OBJECTS
 from omptool.opcua.session import Session, connect
 from omptool.protocol.browse import parse_browse_response
 

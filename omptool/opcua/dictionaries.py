@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType
-from omptool.opcua.crawl import browse_all, local
+from omptool.opcua.browsing import browse_all, local
 from omptool.opcua.requests import encode_node_id
 from omptool.opcua.values import VALUE, read_columns
 from omptool.protocol.dictionary import DictionaryError, Name, read_dictionary

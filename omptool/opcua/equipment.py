@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from omptool.model import path as paths
 from omptool.model.nodes import Node
-from omptool.opcua.crawl import DEVICE_SET, DEVICES, MACHINERY, MACHINES_FOLDER
 from omptool.opcua.datatypes import supertypes
+from omptool.opcua.landmarks import DEVICE_SET, DEVICES, MACHINERY, MACHINES_FOLDER
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from omptool.errors import ServerRefused
+from omptool.errors import OmptoolError, ServerRefused, Unreachable
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.model.typetree import names_of_types, types_used
 from omptool.opcua.around import look_around
-from omptool.opcua.crawl import crawl
+from omptool.opcua.crawl import GONE, crawl
 from omptool.opcua.equipment import with_equipment
 from omptool.opcua.locate import is_node_id, resolve
 from omptool.opcua.metadata import describe
@@ -33,6 +34,8 @@ class Explored:
         above: nodes on the way to the root and beside it, when one was named; places need them.
         refused: NodeId → StatusCode of nodes whose references the server would not give.
         types: types of the nodes in `shown` and what is above them, where somebody asked.
+        lost: why the connection is gone, where it was lost on the way: `refused` then has the nodes nobody could ask
+            about, and nodes may lack their attributes.
     """
 
     shown: list[Node]
@@ -40,6 +43,7 @@ class Explored:
     above: list[Node] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     types: list[Node] = field(default_factory=list)
+    lost: OmptoolError | None = None
 
 
 async def explore(
@@ -49,36 +53,85 @@ async def explore(
     depth: int | None = None,
     wanted: Wanted | None = None,
     with_types: bool = False,
+    keep: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Explored:
     """Crawl below `root` (a path or a NodeId) and keep what is wanted.
 
     Args:
         with_types: ask for the types of the nodes and what is above them, also when nobody narrows by type.
+        keep: when the connection is lost for good, what was found until then is the result; else that is an error.
 
     Raises:
+        Unreachable: the server does not answer (any more).
         NotFound: `root` is not there, or nothing matches.
         UsageError: a malformed root, glob or class.
     """
     wanted = wanted or Wanted()
+    found = await _crawled(session, root, depth, on_progress, keep=keep)
+    if found.lost is None:
+        with found.until_lost():
+            found.ordered = await with_equipment(session, found.ordered, found.ordered)
+    shown = narrow(found.ordered, wanted.of_names, {})
+    types: list[Node] = []
+    if found.lost is None:
+        with found.until_lost():
+            shown = await describe(session, shown, among=found.ordered)
+            types = await types_above(session, types_used(shown)) if wanted.types or with_types else []
+    if found.lost is not None and (not keep or wanted.of_descriptions):
+        raise found.lost  # by types and units nobody can narrow now
+    shown = narrow(shown, wanted.of_descriptions, names_of_types(types))
+    return Explored(shown, found.ordered, found.above, found.refused, types, found.lost)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a crawl found, from all starts."""
+
+    ordered: list[Node]
+    above: list[Node]
+    refused: dict[str, int]
+    lost: OmptoolError | None = None
+
+    @contextlib.contextmanager
+    def until_lost(self) -> Iterator[None]:
+        """Remember that the connection was lost in the block."""
+        try:
+            yield
+        except Unreachable as error:
+            self.lost = error
+
+
+async def _crawled(
+    session: Session,
+    root: str | None,
+    depth: int | None,
+    on_progress: Callable[[int], None] | None,
+    *,
+    keep: bool,
+) -> _Found:
     roots = [] if root is None else await resolve(session, root)
     above = (await look_around(session, roots)).context if roots else []
     starts: list[str | None] = [node.to_text(session.namespaces) for node in roots] or [None]
-    refused: dict[str, int] = {}
+    found = _Found([], above, {})
     known: dict[str, Node] = {}
     names = () if root is None or is_node_id(root) else paths.split(root)
+
+    def lose(error: OmptoolError) -> None:
+        found.lost = error
+
     for start in starts:
-        found = await crawl(
-            session, root=start, names=names, depth=depth, on_progress=on_progress, on_problem=refused.__setitem__
-        )
-        known |= {node.node_id: node for node in found if node.node_id not in known}
-    if refused and not known:
-        why = status.name(next(iter(refused.values())))
+        if found.lost is not None:
+            found.refused[str(start)] = GONE
+            continue
+        nodes = await crawl(
+            session, root=start, names=names, depth=depth, on_progress=on_progress,
+            on_problem=found.refused.__setitem__, on_loss=lose if keep else None,
+        )  # fmt: skip
+        for node in nodes:
+            known.setdefault(node.node_id, node)
+    if found.refused and not known:
+        why = status.name(next(iter(found.refused.values())))
         raise ServerRefused(f"{session.url} does not let this user browse ({why})")
-    ordered = in_tree_order(list(known.values()))
-    ordered = await with_equipment(session, ordered, ordered)
-    chosen = narrow(ordered, wanted.of_names, {})
-    described = await describe(session, chosen, among=ordered)
-    types = await types_above(session, types_used(described)) if wanted.types or with_types else []
-    described = narrow(described, wanted.of_descriptions, names_of_types(types))
-    return Explored(described, ordered, above, refused, types)
+    found.ordered = in_tree_order(list(known.values()))
+    return found

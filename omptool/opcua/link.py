@@ -211,7 +211,7 @@ class Link:
         async with contextlib.AsyncExitStack() as stack:
             self.state = LinkState.CONNECTING
             left = self._left
-            session = await unless(stop, stack.enter_async_context(self._connected(left)))
+            session = await unless(stop, stack.enter_async_context(self._connected(left.key if left else None)))
             if session is None:
                 return None
             if left is not None:
@@ -230,12 +230,12 @@ class Link:
             return await self._receive(session, items, stop)
 
     @contextlib.asynccontextmanager
-    async def _connected(self, left: Left | None) -> AsyncIterator[Session]:
+    async def _connected(self, key: SessionKey | None) -> AsyncIterator[Session]:
         place = await self._gate.enter()
         try:
             server = self._route.server
-            opening_s = self._backoff.opening_s(server.timeout_s) if self._was_there else None
-            async with connect(server, opening_s=opening_s, resume=left.key if left else None) as session:
+            patience_s, opening_s = self._backoff.limits(server.timeout_s, is_back=self._was_there)
+            async with connect(server, timeout_s=patience_s, opening_s=opening_s, resume=key) as session:
                 place.leave()
                 yield session
         finally:

@@ -12,7 +12,8 @@ from omptool.errors import NotFound, UsageError
 from omptool.model import path as paths
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import NodeId
-from omptool.opcua.crawl import OBJECTS, browse_all, local
+from omptool.opcua.browsing import browse_all, local
+from omptool.opcua.landmarks import OBJECTS
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ attribute leaves one field empty; it never stops the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence, Set
+from functools import cache
 from sys import intern
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,12 +15,12 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import variant_from_binary
 
 from omptool.model.builtin import BuiltinType
-from omptool.model.nodes import Node
-from omptool.opcua import batch, hooks, requests
+from omptool.model.nodes import Node, replaced
+from omptool.opcua import batch, requests
 from omptool.opcua.datatypes import DataTypes
 from omptool.opcua.definitions import enum_names_of
 from omptool.opcua.equipment import with_equipment
-from omptool.opcua.values import read_columns
+from omptool.protocol.attributes import parse_attributes
 from omptool.protocol.wire import Reader, WireNodeId
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _DATA_TYPE, _VALUE_RANK, _ARRAY_DIMENSIONS, _ACCESS_LEVEL = 14, 15, 16, 17
 _UNITS, _RANGE, _STRINGS, _ENUM_VALUES = "EngineeringUnits", "EURange", "EnumStrings", "EnumValues"
 _DESCRIBING = frozenset({_UNITS, _RANGE, _STRINGS, _ENUM_VALUES})
 """Properties of a Variable that say what its number means (Part 8; BrowseNames of namespace 0)."""
+
+_WITH_VALUES = frozenset({"Variable", "VariableType"})
 
 T = TypeVar("T")
 
@@ -49,53 +51,66 @@ async def describe(session: Session, nodes: Sequence[Node], *, among: Sequence[N
         nodes: as `crawl` returns them, or some of these.
         among: all crawled nodes: units and ranges stand in properties.
     """
-    return await _with_properties(session, await _with_attributes(session, nodes), among)
+    keys = [session.encode(node.node_id) for node in nodes]
+    descriptions = await read_raw(session, keys, DESCRIPTION)
+    text = _memo(lambda raw: intern(_text_in(raw)) or None)
+    told = await _of_variables(
+        session, [key for node, key in zip(nodes, keys, strict=True) if node.node_class in _WITH_VALUES]
+    )
+    properties = await _of_properties(session, {node.node_id for node in nodes}, among)
+    found = []
+    for node, raw in zip(nodes, descriptions, strict=True):
+        description = text(raw)
+        facts = next(told) if node.node_class in _WITH_VALUES else {}
+        beside = properties.get(node.node_id)
+        if description is not None or facts or beside is not None:
+            node = replaced(node, {"description": description} | facts | (beside or {}))
+        found.append(node)
+    return found
 
 
-async def _with_attributes(session: Session, nodes: Sequence[Node]) -> list[Node]:
-    wires = {node.node_id: WireNodeId(*session.resolve(node.node_id)) for node in nodes}
-    variables = [node.node_id for node in nodes if node.node_class in ("Variable", "VariableType")]
-    descriptions = await read_columns(session, [(wires[node.node_id], DESCRIPTION) for node in nodes])
-    attributes = (_DATA_TYPE, _VALUE_RANK, _ARRAY_DIMENSIONS, _ACCESS_LEVEL)
-    columns = await read_columns(session, [(wires[name], attribute) for name in variables for attribute in attributes])
-    types = DataTypes(session)
-    width = len(attributes)
-    node_id = _memo(_node_id)
-    type_of = {name: node_id(columns.raw[row * width]) for row, name in enumerate(variables)}
-    await types.load(type_of.values())
-    dimensions = _memo(lambda raw: tuple(int(size) for size in variant_from_binary(Buffer(raw)).Value or ()))
-    facts: dict[str, dict[str, Any]] = {}
-    for row, name in enumerate(variables):
-        first = row * width
-        data_type = type_of[name]
-        facts[name] = {
-            "data_type_id": data_type and intern(data_type.to_text(session.namespaces)),
-            "data_type": data_type and types.name(data_type),
-            "enum_names": data_type and types.enum_names(data_type),
-            "value_rank": int(columns.i64[first + 1]) if columns.has_i64[first + 1] else None,
-            "array_dimensions": dimensions(columns.raw[first + 2]) or None,
-            "access_level": int(columns.i64[first + 3]) if columns.has_i64[first + 3] else None,
-        }
-    return [
-        replace(node, description=intern(descriptions.text[row] or "") or None, **facts.get(node.node_id, {}))
-        for row, node in enumerate(nodes)
+async def _of_variables(session: Session, keys: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """DataType, rank, dimensions and access of each Variable or VariableType, as fields of a Node."""
+    kinds, ranks, shapes, levels = [
+        await read_raw(session, keys, attribute)
+        for attribute in (_DATA_TYPE, _VALUE_RANK, _ARRAY_DIMENSIONS, _ACCESS_LEVEL)
     ]
+    types = DataTypes(session)
+    await types.load(_node_id(raw) for raw in dict.fromkeys(kinds) if raw is not None)
+
+    def of_type(raw: bytes) -> dict[str, Any]:
+        kind = _node_id(raw)
+        if kind is None:
+            return {}
+        text = intern(kind.to_text(session.namespaces))
+        return {"data_type_id": text, "data_type": types.name(kind), "enum_names": types.enum_names(kind)}
+
+    @cache
+    def facts(kind: bytes | None, rank: bytes | None, shape: bytes | None, level: bytes | None) -> dict[str, Any]:
+        return (of_type(kind) if kind is not None else {}) | {
+            "value_rank": _integer(rank),
+            "array_dimensions": _sizes(shape),
+            "access_level": _integer(level),
+        }
+
+    return map(facts, kinds, ranks, shapes, levels)
 
 
-async def _with_properties(session: Session, nodes: Sequence[Node], known: Sequence[Node]) -> list[Node]:
-    """Units, ranges and enumeration texts from the properties of each node."""
-    wanted = {node.node_id for node in nodes}
+async def _of_properties(session: Session, wanted: Set[str], known: Sequence[Node]) -> dict[str, dict[str, Any]]:
+    """Units, ranges and enumeration texts of the nodes `wanted`, from the properties among `known`."""
     properties = [
         node
         for node in known
         if node.is_property and node.browse_name in _DESCRIBING and not wanted.isdisjoint(node.parents)
     ]
-    values = await read_attribute(session, [WireNodeId(*session.resolve(node.node_id)) for node in properties], VALUE)
+    raws = await read_raw(session, [session.encode(node.node_id) for node in properties], VALUE)
+    told = cache(lambda name, raw: _facts(name, _value_in(raw)))
     facts: dict[str, dict[str, Any]] = {}
-    for node, value in zip(properties, values, strict=True):
-        for parent in node.parents:
-            facts.setdefault(parent, {}).update(_facts(node.browse_name, value))
-    return [replace(node, **facts[node.node_id]) if node.node_id in facts else node for node in nodes]
+    for node, raw in zip(properties, raws, strict=True):
+        if raw is not None:
+            for parent in node.parents:
+                facts.setdefault(parent, {}).update(told(node.browse_name, raw))
+    return facts
 
 
 def _facts(property_name: str, value: Any) -> dict[str, Any]:
@@ -113,15 +128,24 @@ def _facts(property_name: str, value: Any) -> dict[str, Any]:
 
 
 async def read_attribute(session: Session, nodes: Sequence[WireNodeId], attribute: int) -> list[Any]:
-    """One attribute of each node as asyncua's Python value; None where it is Bad or missing."""
+    """One attribute of each node as asyncua's Python value; None where it is Bad or missing; equal ones are one."""
+    keys = [requests.encode_node_id(node.namespace, node.identifier) for node in nodes]
+    return list(map(_memo(_value_in), await read_raw(session, keys, attribute)))
 
-    def decode(body: bytes, part: Sequence[tuple[bytes, int]]) -> list[Any]:
-        return batch.matched([hooks.good_value(answer) for answer in hooks.decode_read(body)], len(part))
 
-    items = [(requests.encode_node_id(node.namespace, node.identifier), attribute) for node in nodes]
-    return await batch.run(
-        session, items, session.limits.chunk(session.limits.max_nodes_per_read), requests.read, decode
-    )
+async def read_raw(session: Session, nodes: Sequence[bytes], attribute: int) -> list[bytes | None]:
+    """One attribute of each node (NodeIds as bytes) as the bytes of its Variant; None where it is Bad or missing."""
+
+    def decode(body: bytes, part: Sequence[bytes]) -> list[bytes | None]:
+        return batch.matched(parse_attributes(body), len(part))
+
+    size = session.limits.chunk(session.limits.max_nodes_per_read)
+    return await batch.run(session, nodes, size, lambda part: requests.read_attribute(part, attribute), decode)
+
+
+def _value_in(raw: bytes) -> Any:
+    """asyncua's Python value of a Variant."""
+    return variant_from_binary(Buffer(raw)).Value
 
 
 def _node_id(raw: bytes) -> WireNodeId | None:
@@ -129,14 +153,28 @@ def _node_id(raw: bytes) -> WireNodeId | None:
     return Reader(raw, 1).node_id() if raw[0] == BuiltinType.NodeId else None
 
 
+def _text_in(raw: bytes) -> str:
+    """The text in a Variant's bytes; "" for another type."""
+    return Reader(raw, 1).localized_text().text or "" if raw[0] == BuiltinType.LocalizedText else ""
+
+
+def _integer(raw: bytes | None) -> int | None:
+    value = None if raw is None else _value_in(raw)
+    return value if isinstance(value, int) else None
+
+
+def _sizes(raw: bytes | None) -> tuple[int, ...] | None:
+    value = None if raw is None else _value_in(raw)
+    return tuple(map(int, value)) or None if isinstance(value, list) else None
+
+
 def _memo(function: Callable[[bytes], T]) -> Callable[[bytes | None], T | None]:
     """`function` for each distinct bytes once; None for None."""
-    seen: dict[bytes, T] = {}
+    seen: dict[bytes | None, T | None] = {None: None}
 
     def remembered(raw: bytes | None) -> T | None:
-        if raw is None:
-            return None
         if raw not in seen:
+            assert raw is not None
             seen[raw] = function(raw)
         return seen[raw]
 

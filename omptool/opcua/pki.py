@@ -3,9 +3,10 @@
     own/omptool.der    what servers must trust
     own/omptool.pem    its private key, readable by its owner only
     trusted/*.der      servers, each pinned by the whole certificate
+    issuers/*.der      authorities: what they signed is trusted too, unless a list among issuers/*.crl takes it back
     served/            certificates of `demo --secure` and `replay --secure`
 
-Trust is in these very certificates: nothing is trusted because somebody else signed it. Only `pki` commands,
+Nothing is trusted but these very certificates and what the authorities among them signed. Only `pki` commands,
 `--trust-first` and `--secure` write here.
 """
 
@@ -27,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from omptool.errors import ConfigError, OmptoolError, OutputExists
-from omptool.opcua import certificate
+from omptool.opcua import authorities, certificate
+from omptool.opcua.authorities import Standing
 from omptool.opcua.certificate import Certificate
 from omptool.store import local, secret
 
@@ -63,6 +65,7 @@ class Pki:
         self.certificate_file = self.folder / "own" / "omptool.der"
         self.key_file = self.folder / "own" / "omptool.pem"
         self.trusted_folder = self.folder / "trusted"
+        self.issuers_folder = self.folder / "issuers"
 
     def own(self) -> Own | None:
         """Our certificate and key; None when there is none yet.
@@ -116,26 +119,105 @@ class Pki:
 
     def trusted(self) -> list[Entry]:
         """The trusted certificates, by file name; what is none is passed over."""
+        return _entries(self.trusted_folder)
+
+    def issuers(self) -> list[Entry]:
+        """The authorities, likewise."""
+        return _entries(self.issuers_folder)
+
+    def revocations(self) -> list[Revocations]:
+        """The lists of what authorities took back, likewise."""
         found = []
-        for file in sorted(self.trusted_folder.glob("*")):
-            if file.suffix.lower() in {".der", ".pem", ".crt", ".cer"}:
+        for file in sorted(self.issuers_folder.glob("*")):
+            if file.suffix.lower() == ".crl":
                 with contextlib.suppress(OmptoolError):
-                    found.append(Entry(file, certificate.read_file(file)))
+                    found.append(read_revocations(file))
         return found
+
+    def standing(self, shown: bytes) -> Standing:
+        """What the authorities say of a certificate, which may come with others behind it.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        issuers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
+        lists = [one.read for one in self.revocations()]
+        return authorities.standing(certificate.chain(shown), issuers, lists, dt.datetime.now(dt.UTC))
 
     def trusts(self, wanted: Certificate) -> bool:
         """Whether this very certificate is among the trusted ones."""
+        with contextlib.suppress(OSError):  # by the name that it has from us; thousands of servers may be trusted
+            if (self.trusted_folder / f"{_file_name(wanted)}.der").read_bytes() == wanted.der:
+                return True
         return any(entry.certificate.der == wanted.der for entry in self.trusted())
 
     def trust(self, wanted: Certificate) -> Path:
-        """Put a certificate among the trusted ones; the file that it lies in."""
-        for entry in self.trusted():
+        """Put a certificate among the trusted ones, or that of an authority among the issuers; the file it lies in."""
+        is_authority = authorities.is_authority(x509.load_der_x509_certificate(wanted.der))
+        folder = self.issuers_folder if is_authority else self.trusted_folder
+        for entry in _entries(folder):
             if entry.certificate.der == wanted.der:
                 return entry.file
-        file = self.trusted_folder / f"{_file_name(wanted)}.der"
+        file = folder / f"{_file_name(wanted)}.der"
         with local.writing(file):
             local.write_atomic(file, wanted.der)
         return file
+
+    def revoke(self, wanted: Revocations) -> Path:
+        """Put a list of revoked certificates among the issuers, in the place of an older one; the file it lies in.
+
+        Raises:
+            OmptoolError: no authority among the issuers signed it.
+        """
+        signers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
+        if not any(authorities.speaks_for(wanted.read, one) for one in signers):
+            raise OmptoolError(
+                f"{wanted.file} is a list of {wanted.issuer}, which is not among the issuers or did not sign it",
+                "trust the authority first:  omptool pki trust AUTHORITY.der",
+            )
+        digest = hashlib.sha1(wanted.issuer.encode(), usedforsecurity=False).hexdigest()[:8].upper()
+        file = self.issuers_folder / f"{_readable(wanted.issuer)}-{digest}.crl"
+        with local.writing(file):
+            local.write_atomic(file, wanted.der)
+        return file
+
+
+@dataclass(frozen=True, slots=True)
+class Revocations:
+    """An authority's list of certificates that are no longer good (CRL)."""
+
+    file: Path
+    der: bytes = field(repr=False)
+    read: x509.CertificateRevocationList = field(repr=False)
+
+    @property
+    def issuer(self) -> str:
+        return self.read.issuer.rfc4514_string()
+
+
+def read_revocations(path: Path) -> Revocations:
+    """The list in a file, DER or PEM.
+
+    Raises:
+        NotFound: there is no such file.
+        OmptoolError: it cannot be read, or holds no list.
+    """
+    data = certificate.read_bytes(path, "name a list of revoked certificates, .crl")
+    try:
+        load = x509.load_pem_x509_crl if b"-----BEGIN X509 CRL" in data else x509.load_der_x509_crl
+        read = load(data)
+    except ValueError:
+        raise OmptoolError(f"{path} holds no list of revoked certificates", "name a .crl, DER or PEM") from None
+    return Revocations(path, read.public_bytes(serialization.Encoding.DER), read)
+
+
+def _entries(folder: Path) -> list[Entry]:
+    found = []
+    for file in sorted(folder.glob("*")):
+        if file.suffix.lower() in {".der", ".pem", ".crt", ".cer"}:
+            with contextlib.suppress(OmptoolError):
+                found.append(Entry(file, certificate.read_file(file)))
+    return found
 
 
 def make(
@@ -224,6 +306,9 @@ def _alternative_names(application_uri: str, hosts: Sequence[str]) -> x509.Subje
 
 def _file_name(wanted: Certificate) -> str:
     """A name that people recognise and no two certificates share."""
-    common = re.search(r"CN=((?:[^,\\]|\\.)+)", wanted.subject)
-    readable = re.sub(r"[^\w.-]+", "-", common[1] if common else "server", flags=re.ASCII).strip("-.")[:60] or "server"
-    return f"{readable}-{wanted.sha1[:8]}"
+    return f"{_readable(wanted.subject)}-{wanted.sha1[:8]}"
+
+
+def _readable(subject: str) -> str:
+    common = re.search(r"CN=((?:[^,\\]|\\.)+)", subject)
+    return re.sub(r"[^\w.-]+", "-", common[1] if common else "server", flags=re.ASCII).strip("-.")[:60] or "server"

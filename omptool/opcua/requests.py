@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Sequence
-from uuid import UUID
 
-from omptool.model.nodeid import Identifier
 from omptool.opcua.hooks import RawRequest as RawRequest
+from omptool.protocol.nodebytes import encode_node_id as encode_node_id
 
 _NULL_VIEW = struct.pack("<BBqI", 0, 0, 0, 0)
 """ViewDescription: null ViewId, no timestamp, version 0."""
@@ -39,24 +38,7 @@ TIMESTAMPS_BOTH, TIMESTAMPS_NEITHER = 2, 3
 """TimestampsToReturn (Part 4, 7.40)."""
 
 
-def encode_node_id(namespace: int, identifier: Identifier) -> bytes:
-    """A NodeId in the shortest of the encodings of Part 6, 5.2.2.9."""
-    match identifier:
-        case int():
-            if namespace == 0 and identifier < 256:
-                return bytes((0, identifier))
-            if namespace < 256 and identifier < 65536:
-                return struct.pack("<BBH", 1, namespace, identifier)
-            return struct.pack("<BHI", 2, namespace, identifier)
-        case str():
-            text = identifier.encode()
-            return struct.pack("<BHi", 3, namespace, len(text)) + text
-        case UUID():
-            return struct.pack("<BH", 4, namespace) + identifier.bytes_le
-    return struct.pack("<BHi", 5, namespace, len(identifier)) + identifier
-
-
-def browse(nodes: Iterable[bytes], *, reference_type: bytes, max_references: int, inverse: bool = False) -> RawRequest:
+def browse(nodes: Sequence[bytes], *, reference_type: bytes, max_references: int, inverse: bool = False) -> RawRequest:
     """References of `reference_type` and its subtypes, to nodes of any class, with everything about each.
 
     Args:
@@ -65,8 +47,8 @@ def browse(nodes: Iterable[bytes], *, reference_type: bytes, max_references: int
         inverse: towards the parents.
     """
     tail = struct.pack("<i", inverse) + reference_type + struct.pack("<BII", 1, _ANY_CLASS, _ALL_FIELDS)
-    items = [node + tail for node in nodes]
-    return RawRequest(BROWSE, b"".join((_NULL_VIEW, struct.pack("<Ii", max_references, len(items)), *items)))
+    head = _NULL_VIEW + struct.pack("<Ii", max_references, len(nodes))
+    return RawRequest(BROWSE, head + _each(nodes, tail))
 
 
 def browse_next(continuation_points: Sequence[bytes], *, release: bool = False) -> RawRequest:
@@ -79,6 +61,17 @@ def read(items: Iterable[tuple[bytes, int]], *, timestamps: int = TIMESTAMPS_NEI
     """Attributes of nodes: (encoded NodeId, AttributeId); values as fresh as the server can make them."""
     encoded = [node + struct.pack("<I", attribute) + _READ_TAIL for node, attribute in items]
     return RawRequest(READ, struct.pack("<dii", 0.0, timestamps, len(encoded)) + b"".join(encoded))
+
+
+def read_attribute(nodes: Sequence[bytes], attribute: int, *, timestamps: int = TIMESTAMPS_NEITHER) -> RawRequest:
+    """One attribute of many nodes, by their encoded NodeIds."""
+    head = struct.pack("<dii", 0.0, timestamps, len(nodes))
+    return RawRequest(READ, head + _each(nodes, struct.pack("<I", attribute) + _READ_TAIL))
+
+
+def _each(nodes: Sequence[bytes], tail: bytes) -> bytes:
+    """Every node with `tail` behind it."""
+    return tail.join((*nodes, b"")) if nodes else b""
 
 
 def raw_details(start_ticks: int, end_ticks: int, *, values: int, bounds: bool) -> bytes:

@@ -22,7 +22,7 @@ from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
 from omptool.model.limits import ServerLimits
 from omptool.model.nearest import nearest
-from omptool.model.nodeid import Identifier, NodeId
+from omptool.model.nodeid import Identifier, NodeId, escape_uri
 from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
 from omptool.opcua.channel import Line
 from omptool.opcua.endpoints import NONE
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _NOTHING = struct.pack("<i", 0)
 _parsed = lru_cache(4096)(NodeId.parse)
 """Thousands of servers of one type have the same NodeIds."""
+
+_STRING_NODE_ID = struct.Struct("<BHi")
 
 
 class Session:
@@ -65,6 +67,7 @@ class Session:
         self.knows_all_structures = False
         self.recording: Recording | None = None
         self._indexes: dict[str, int] = {}
+        self._prefixes: dict[str, int] = {}
         protocol = hooks.protocol_of(client)
         assert protocol is not None
         self._protocol = protocol
@@ -207,6 +210,7 @@ class Session:
         """Take over what the server says about itself; NodeIds are resolved by its namespaces from now on."""
         self.info = info
         self._indexes = {uri: index for index, uri in reversed(list(enumerate(info.namespaces)))} | {"": 0}
+        self._prefixes = {f"nsu={escape_uri(uri)}": index for uri, index in self._indexes.items() if index} | {"": 0}
 
     def resolve(self, node_id: str) -> tuple[int, Identifier]:
         """Namespace index and identifier of C1 text; `ns=<index>;…` is taken as this session's index.
@@ -230,6 +234,15 @@ class Session:
 
     def encode(self, node_id: str) -> bytes:
         """C1 text as the bytes that stand for it in this session's requests."""
+        prefix, _, rest = node_id.partition(";") if node_id.startswith("nsu=") else ("", "", node_id)
+        index = self._prefixes.get(prefix)
+        if index is not None and rest.startswith("s="):  # of most nodes, and quickly done
+            text = rest[2:].encode()
+            return _STRING_NODE_ID.pack(3, index, len(text)) + text
+        if index is not None and rest.startswith("i=") and rest.isascii() and rest[2:].isdecimal():
+            number = int(rest[2:])
+            if number < 1 << 32:
+                return requests.encode_node_id(index, number)
         return requests.encode_node_id(*self.resolve(node_id))
 
     def to_ua(self, node_id: str) -> ua.NodeId:

@@ -192,7 +192,9 @@ class Intake:
     def _count(self, notification: DataChange | Events, number: int) -> None:
         if isinstance(notification, DataChange):
             self._account.values += notification.count
-        elif tells_overflow(notification):
+            return
+        self._account.events += notification.count
+        if tells_overflow(notification):
             self._account.event_overflows += 1
             self._tell("event_overflow", sequence=number)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from omptool.errors import ServerRefused
 from omptool.opcua import certificate
+from omptool.opcua.authorities import Standing
 from omptool.opcua.certificate import Certificate, spaced
 from omptool.opcua.pki import Pki
 
@@ -35,9 +36,14 @@ def check(endpoint: Endpoint, server: ServerConfig, host: str, pki: Pki, *, or_n
         ServerRefused: it is not trusted, or wrong in time, host or URI.
     """
     shown = _parsed(endpoint, server.url)
-    is_trusted = pki.trusts(shown)
+    said = pki.standing(endpoint.certificate)
+    if said.revoked_by:
+        raise _revoked(shown, said, server.url)
+    is_trusted = bool(said.authority) or pki.trusts(shown)
     if not is_trusted and not server.trust_first:
         raise _untrusted(shown, server.url, or_none)
+    for authority in said.outdated:
+        logger.warning("the list of revoked certificates of %s is outdated: put a new one among the issuers", authority)
     now = dt.datetime.now(dt.UTC)
     _check_time(shown, server, now)
     _check_host(shown, server, host)
@@ -65,9 +71,24 @@ def _untrusted(shown: Certificate, url: str, or_none: bool) -> ServerRefused:
         f"SHA-1    {spaced(shown.sha1)}",
         "compare the thumbprint with the one that the server itself shows, then:",
         f"  omptool pki trust {url} --thumbprint {shown.sha1}",
+        *_signed(shown),
         *(["it also lets in without any security:  --security none"] if or_none else []),
     ]
     return ServerRefused(f"{url} is not trusted yet: its certificate is not among the trusted ones", "\n".join(lines))
+
+
+def _signed(shown: Certificate) -> list[str]:
+    """What else could be trusted: whoever signed it."""
+    if shown.issuer == shown.subject:
+        return []
+    return [f"or trust all that {shown.issuer} signs:", "  omptool pki trust AUTHORITY.der"]
+
+
+def _revoked(shown: Certificate, said: Standing, url: str) -> ServerRefused:
+    return ServerRefused(
+        f"the certificate of {url} was revoked by {said.revoked_by}",
+        f"subject  {shown.subject}\nSHA-1    {spaced(shown.sha1)}\nlet the server get a new one",
+    )
 
 
 def _check_time(shown: Certificate, server: ServerConfig, now: dt.datetime) -> None:

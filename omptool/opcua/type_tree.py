@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from omptool.errors import OmptoolError
 from omptool.model.nodes import Node
 from omptool.opcua import requests
-from omptool.opcua.crawl import NODE_CLASSES, browse_all, local
+from omptool.opcua.browsing import browse_all, local
 from omptool.opcua.metadata import BROWSE_NAME, NODE_CLASS, read_attribute
+from omptool.opcua.nodemaker import NODE_CLASSES
 from omptool.protocol.wire import WireName, WireNodeId
 
 if TYPE_CHECKING:

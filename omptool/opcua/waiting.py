@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +32,21 @@ async def settled(work: Coroutine[Any, Any, T]) -> T | BaseException:
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
         return error
+
+
+@contextlib.asynccontextmanager
+async def limited(seconds: float | None) -> AsyncIterator[None]:
+    """`asyncio.timeout` around what asyncua does: TimeoutError when the time is over.
+
+    Where an answer comes in the very moment in which the time is over, asyncua's `wait_for` (wait_for2, before Python
+    3.12) raises a kind of CancelledError of its own, which asyncio.timeout does not know for what it asked for. On a
+    busy computer that moment lasts.
+    """
+    async with asyncio.timeout(seconds):
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            raise asyncio.CancelledError from error
 
 
 async def pass_on(event: asyncio.Event, to: asyncio.Event) -> None:

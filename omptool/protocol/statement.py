@@ -34,6 +34,7 @@ class Statement(NamedTuple):
         event_overflows: messages which say that a queue of events ran over.
         published_ticks: PublishTime of the newest message or keep-alive; 0 unknown.
         missing: what may still come.
+        events: received, as `values` are.
     """
 
     first: int
@@ -54,6 +55,7 @@ class Statement(NamedTuple):
     event_overflows: int
     published_ticks: int
     missing: tuple[Open, ...]
+    events: int = 0
 
 
 BLANK = Statement(1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ())
@@ -79,7 +81,7 @@ class Account:
     """Counts what the ledger does not: the content of messages."""
 
     def __init__(self, said: Statement = BLANK) -> None:
-        self.values, self.bare = said.values, said.bare
+        self.values, self.bare, self.events = said.values, said.bare, said.events
         self.more, self.event_overflows = said.more, said.event_overflows
 
     def state(self, ledger: Ledger, missing: tuple[Open, ...], published_ticks: int) -> Statement:
@@ -103,4 +105,5 @@ class Account:
             event_overflows=self.event_overflows,
             published_ticks=published_ticks,
             missing=missing,
+            events=self.events,
         )

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from omptool.capture import view as views
 from omptool.capture.reader import Capture
+from omptool.lake import layout
 from omptool.lake.parquet import stored_schema
 from omptool.model.contracts import TELEMETRY, VIEWS
 from omptool.model.plant import PlantModel
@@ -44,7 +45,7 @@ class CaptureSource:
         yield from views.telemetry(self.capture, plant=self._plant, after_seq=after_seq, dictionary=True)
 
     def table(self, view: str) -> pa.Table:
-        """One of the small views (nodes, events, gaps, journal), whole."""
+        """One of the small views (nodes, events, gaps, journal), or what the lake keeps of `servers`, whole."""
         if view not in self._tables:
             self._tables[view] = self._read(view)
         return self._tables[view]
@@ -70,6 +71,23 @@ class CaptureSource:
         return reasons
 
     def _read(self, view: str) -> pa.Table:
+        if view == "servers":
+            return pa.Table.from_pylist(list(_servers(self.capture)), schema=layout.SERVERS)
         if view in ("nodes", "events"):
             return getattr(views, view)(self.capture, plant=self._plant)
         return getattr(views, view)(self.capture)
+
+
+def _servers(capture: Capture) -> Iterator[dict[str, object]]:
+    """What servers and settings say of where nodes stand."""
+    nodes = capture.nodes()
+    for server in capture.servers:
+        described = [node.valid_from for node in nodes if node.server == server.server]
+        place = {name: getattr(server.settings, name) for name in ("site", "area", "line", "machine")}
+        since = max(described, default=0) // 1000
+        yield {"server": server.server, "path": "", "valid_from": since, "name": server.name} | place
+    for entry in nodes:
+        if entry.node.equipment:
+            level = {"level": entry.node.equipment, "level_name": entry.node.equipment_name}
+            since = entry.valid_from // 1000
+            yield {"server": entry.server, "path": entry.node.path, "valid_from": since} | level

@@ -21,6 +21,8 @@ SUFFIXES = {
     ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow",
 }  # fmt: skip
 FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
+FOREIGN = ("csv", "tsv", "json", "jsonl")
+"""Formats whose content may be telemetry of another tool."""
 
 _OTHER_KIND = "if it is of another kind, say so with --input-format; else get it again from where it came"
 

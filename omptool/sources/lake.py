@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +39,8 @@ class LakeSource:
             raise LakeError(f"{path} has no telemetry table", f"what it has:  omptool info {path}")
         telemetry.check_format()
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
+        if version is not None:
+            _check_whole(telemetry, self.label)
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:
             if view != "telemetry" and (table := _as_of(path, view, moment)) is not None:
@@ -52,6 +55,11 @@ class LakeSource:
     def versions(self) -> dict[str, int]:
         """The version of each table that the lake has."""
         return {view: table.version for view, table in self._tables.items()}
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The tables at this version."""
+        return self._tables
 
     def views(self) -> Mapping[str, Scannable]:
         return {
@@ -75,6 +83,17 @@ class LakeSource:
     def plant(self) -> PlantModel | None:
         """The plant model the lake was made with."""
         return stored_plant(self.path)
+
+
+def _check_whole(table: Table, label: str) -> None:
+    """Refuse an old version whose files have been vacuumed."""
+    paths = table.files()
+    lost = sum(not os.path.exists(path) for path in paths)  # noqa: PTH110  a lake may have very many files
+    if lost:
+        raise LakeError(
+            f"version {table.version} of {label} has lost {lost:,} of its {len(paths):,} files to --vacuum",
+            "ask the newest one, by the name of the lake alone",
+        )
 
 
 def _as_of(path: Path, view: str, moment: datetime | None) -> Table | None:

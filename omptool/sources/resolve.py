@@ -13,13 +13,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
 from omptool.lake import layout
 from omptool.model.plant import PlantModel
 from omptool.model.times import parse_time
 from omptool.sources import files
+from omptool.sources.foreign.context import Options
 from omptool.sources.source import Named, Source
+
+if TYPE_CHECKING:
+    from omptool.sources.lake import LakeSource
 
 FORMATS = ("capture", "lake", *files.FORMATS)
 
@@ -51,6 +56,7 @@ def resolve(
     plant: PlantModel | None = None,
     servers: Collection[str] = (),
     zone: tzinfo = UTC,
+    foreign: Options | None = None,
 ) -> Source:
     """Open the source that `text` names (without `NAME=`).
 
@@ -59,6 +65,7 @@ def resolve(
         plant: how captures name site, line and machine; lakes have their own names already.
         servers: names of `[servers.NAME]`, to tell a server from a missing file.
         zone: of a TIME in `LAKE@TIME` that has no offset.
+        foreign: what the user says about files of other tools.
 
     Raises:
         UsageError: a server, or something this version does not read.
@@ -77,7 +84,7 @@ def resolve(
         return _capture(path, plant, text)
     if path.is_dir() and input_format is None:
         return _folder(path, plant, text)
-    return _files(text, input_format)
+    return _files(text, input_format, foreign or Options(), plant)
 
 
 def resolve_all(
@@ -87,13 +94,29 @@ def resolve_all(
     plant: PlantModel | None = None,
     servers: Collection[str] = (),
     zone: tzinfo = UTC,
+    foreign: Options | None = None,
 ) -> list[Named]:
     """Open every `[NAME=]SOURCE`; parameters as for `resolve`."""
-    requests = [split_name(text) for text in texts]
-    return [
-        Named(resolve(request.text, input_format=input_format, plant=plant, servers=servers, zone=zone), request.name)
-        for request in requests
-    ]
+
+    def open_one(text: str) -> Source:
+        return resolve(text, input_format=input_format, plant=plant, servers=servers, zone=zone, foreign=foreign)
+
+    return [Named(open_one(request.text), request.name) for request in map(split_name, texts)]
+
+
+def lake_at(text: str, zone: tzinfo = UTC) -> LakeSource | None:
+    """The lake, or version of a lake, that `text` names; None when it names none.
+
+    Raises:
+        UsageError, LakeError: as `resolve`.
+    """
+    if not layout.is_lake(Path(text)) and _lake_version(text, zone) is None:
+        return None
+    from omptool.sources.lake import LakeSource
+
+    found = resolve(text, zone=zone)
+    assert isinstance(found, LakeSource)
+    return found
 
 
 def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:
@@ -172,7 +195,7 @@ def _looks_known(path: Path) -> bool:
     return layout.is_lake(path) or path.suffix == ".omcap"
 
 
-def _files(text: str, input_format: str | None) -> Source:
+def _files(text: str, input_format: str | None, foreign: Options, plant: PlantModel | None) -> Source:
     # glob.glob, not Path.glob: the pattern may be absolute
     names = [text] if Path(text).exists() else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
     if names == [text] and Path(text).is_dir():
@@ -181,7 +204,13 @@ def _files(text: str, input_format: str | None) -> Source:
     if not paths:
         elsewhere = f"check the name; the folder is {Path(text).parent.absolute()}"
         raise NotFound(f"no such file or folder: {text}", nearest(Path(text)) or elsewhere)
-    return files.open_files(text, paths, input_format or _by_suffix(text, paths))
+    kind = input_format or _by_suffix(text, paths)
+    if kind in files.FOREIGN:
+        from omptool.sources.foreign.recognise import open_foreign
+
+        if (source := open_foreign(text, paths, kind, foreign, plant)) is not None:
+            return source
+    return files.open_files(text, paths, kind)
 
 
 def _by_suffix(text: str, paths: Sequence[Path]) -> str:

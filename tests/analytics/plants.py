@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from omptool.demo.plant import MACHINES, State
 from omptool.demo.schedule import Change, Plant
+from omptool.lake import layout
 from omptool.model.contracts import EVENTS, GAPS, JOURNAL, NODES, TELEMETRY
 from omptool.model.status import quality
 from omptool.sources.source import Scannable, Stream
@@ -109,7 +110,7 @@ class Recorded:
 
     def table(self, view: str) -> pa.Table:
         rows: dict[str, list[dict[str, object]]] = {"gaps": self.gaps, "nodes": self._nodes()}
-        schema = {"gaps": GAPS, "nodes": NODES, "events": EVENTS, "journal": JOURNAL}[view]
+        schema = {"gaps": GAPS, "nodes": NODES, "events": EVENTS, "journal": JOURNAL, "servers": layout.SERVERS}[view]
         return table(schema, rows.get(view, []))
 
     def _nodes(self) -> list[dict[str, object]]:

@@ -12,6 +12,7 @@ import pytest
 
 from omptool.capture import growing
 from omptool.capture.choosing import Found, Grown
+from omptool.capture.nodelist import Listed
 from omptool.capture.numbering import Numbering
 from omptool.capture.reader import Capture
 from omptool.capture.recorder import record
@@ -39,7 +40,9 @@ async def until(task: asyncio.Task[Any], reached: Callable[[], bool]) -> None:
 async def recorded(urls: list[str], output: Path, grow: Path, nodes: list[int]) -> RecordingResult | None:
     """Let the servers grow while they are recorded, and end when so many nodes of each have been, for a while."""
     progress, stop = Progress(), asyncio.Event()
-    wanted, selection = [Wanted(ServerConfig(url), GROWING) for url in urls], Selection(("Line1/Counter*",))
+    selection = Selection(("Line1/Counter*",))
+    listed = Selection(("Line1/Counter*",), (Listed("ns=2;s=Counter1"),))  # an index means one node of one server
+    wanted = [Wanted(ServerConfig(url), GROWING, listed if url == urls[0] else None) for url in urls]
     task = asyncio.create_task(
         record(wanted, output, selection=selection, limits=Limits(), stop=stop, progress=progress)
     )

@@ -18,7 +18,7 @@ from omptool.capture.startup import Startup
 from omptool.config import ServerConfig
 from omptool.errors import DiskFull, NotFound, ServerRefused, Unreachable, UsageError
 from omptool.model.nodes import Node
-from omptool.opcua.backoff import FIRST_S, LONG_S, MOST_S, REFUSED_S, SOON, Backoff
+from omptool.opcua.backoff import FIRST_S, LONG_S, MOST_S, OPENING_S, REFUSED_S, SOON, Backoff
 
 NODE = Node("nsu=urn:x;s=a", "Line1/A", "nsu=urn:x;A", node_class="Variable")
 
@@ -172,6 +172,19 @@ def test_a_server_is_tried_again_soon_then_less_often_and_never_in_step() -> Non
     assert longest.failed(refused=True) == REFUSED_S
     longest.lasted(3600)
     assert (longest.attempts, longest.failed()) == (0, FIRST_S)
+
+
+def test_a_short_time_out_grows_while_a_server_is_not_had_and_a_long_one_stays() -> None:
+    backoff, limits = Backoff(lambda: 1.0), []
+    for _ in range(9):
+        limits.append(backoff.limits(1.5, is_back=True)[0])
+        assert backoff.limits(30.0, is_back=False) == (30.0, 30.0)
+        backoff.failed()
+    assert limits == [1.5, 1.5, 3.0, 3.0, 6.0, 6.0, 10.0, 10.0, 10.0]
+    backoff.lasted(3600)
+    assert backoff.limits(1.5, is_back=True) == (1.5, 1.5)
+    backoff.failed()
+    assert backoff.limits(30.0, is_back=True) == (30.0, OPENING_S)
 
 
 def test_of_windows_written_again_the_last_holds() -> None:

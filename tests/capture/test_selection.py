@@ -93,6 +93,8 @@ def test_of_several_servers_each_gives_what_it_has() -> None:
     assert len(choice.missing) == 31 and "nearest: Line2/Oven/Power" in choice.missing["Line9/Oven/Power0"].hint
     with pytest.raises(UsageError, match="another node on each server"):
         choose(NODES, listed=[Listed("ns=1;s=P")], namespaces=NAMESPACES)
+    alone = choose(NODES, listed=[Listed("ns=1;s=P")], namespaces=NAMESPACES, is_shared=False)
+    assert [node.path for node in alone.nodes] == ["Line2/Oven/Power"]
 
 
 def test_an_empty_list_or_server_is_an_error() -> None:

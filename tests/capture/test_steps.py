@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.steps import OwnClock, ServerClock
+from omptool.capture.steps import Clocks, OwnClock, Reading, ServerClock
 
 S = 1_000_000_000
 
@@ -53,3 +53,19 @@ def test_our_own_clock_is_held_to_one_that_nobody_sets() -> None:
     assert clock.note(3705 * S, 5 * S) == 3600 * S
     assert clock.note(3706 * S, 6 * S) == 0
     assert clock.note(107 * S, 7 * S) == -3600 * S
+
+
+@pytest.mark.parametrize("by", [0, 30, -30, 3600])
+def test_what_an_earlier_run_read_tells_whether_a_clock_was_set_since(by: int) -> None:
+    said: list[tuple[str, int]] = []
+    clocks = Clocks(lambda whose, step: said.append((whose, round(step / S))))
+    clocks.recall(Reading(published_ns=500 * S, wall_ns=1000 * S, own_ahead_ns=900 * S), 1060 * S, 160 * S)
+    assert round(clocks.back((560 + by) * S, 1060 * S, 160 * S) / S) == by
+    assert said == ([("server", by)] if by else [])
+
+
+@pytest.mark.parametrize("own", [5, -5, 86_400])
+def test_and_nothing_where_ours_was_set_or_began_anew(own: int) -> None:
+    clocks = Clocks(lambda whose, step: pytest.fail(whose))
+    clocks.recall(Reading(500 * S, 1000 * S, 900 * S), 1060 * S + own * S, 160 * S)
+    assert clocks.back(5 * S, 1060 * S + own * S, 160 * S) == 0

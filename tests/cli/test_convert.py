@@ -30,11 +30,11 @@ def test_a_lake_is_made_and_the_last_word_is_json_in_a_pipe(run_cli: Run, tmp_pa
     capture(tmp_path / "a.omcap", 120)
     result = run_cli("convert", "a.omcap", "-o", "lake")
     assert result.code == 0
-    assert result.err.startswith("120 rows → lake, 3 files, ")
+    assert result.err.startswith("120 rows → lake, 4 files, ")
     assert "next: omptool query" in result.err
     (word,) = result.rows
     assert list(word) == list(ROWS["convert"])
-    assert (word["rows"], word["files"]) == (120, 3)
+    assert (word["rows"], word["files"]) == (120, 4)
     assert word["bytes"] == sum(path.stat().st_size for path in tmp_path.glob("lake/**/*.parquet"))
     (file,) = tmp_path.glob("lake/telemetry/**/*.parquet")
     assert file.parent.relative_to(tmp_path) == Path("lake/telemetry/site=Leipzig/date=2026-01-01")
@@ -151,9 +151,9 @@ def test_the_plant_model_is_kept_in_the_lake(invoke: Run, tmp_path: Path) -> Non
         (["opc.tcp://plc:4840", "-o", "lake"], 2, "capture it first"),
         (["photos", "-o", "lake"], 1, "photos is neither a capture nor a lake"),
         (["a.omcap", "-o", "photos"], 1, "photos exists and is not a lake"),
-        (["x.csv", "-o", "lake"], 2, "x.csv is no capture"),
+        (["x.csv", "-o", "lake"], 2, "x.csv has no telemetry"),
         (["x.csv", "-o", "x.parquet"], 2, "x.csv has no telemetry"),
-        (["a.omcap"], 2, "missing option"),
+        (["a.omcap"], 2, "-o LAKE, or -o FILE.parquet"),
         (["a.omcap", "-o", "missing/x.parquet", "--plant", "no.toml"], 1, "no plant model no.toml"),
     ],
 )
@@ -207,3 +207,45 @@ def test_a_signal_leaves_a_lake_that_the_next_run_completes(
     assert invoke("convert", "a.omcap", "-o", "lake").code == 0
     assert count(invoke, "lake") == {"n": 60_000, "distinct_rows": 60_000}
     assert not (tmp_path / "lake" / "_staging").exists()
+
+
+def test_a_lake_is_maintained_by_flags(invoke: Run, tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "a.omcap", site=None)
+    for _ in range(3):
+        recording.grow(40)
+        assert invoke("convert", "a.omcap", "-o", "lake", "--live").code == 0
+    recording.close()
+    (tmp_path / "plant.toml").write_text('[[machine]]\npath = "Line/*"\nsite = "007"\n')
+    assert invoke("convert", "lake", "--compact", "--dry-run").err == "would rewrite 3 files of lake\n"
+    done = invoke("convert", "lake", "--remodel", "--compact", "--vacuum", "--keep", "0s")
+    assert (done.code, [row["step"] for row in done.rows]) == (0, ["remodel", "compact", "vacuum"])
+    assert done.rows[0]["rows"] == 120
+    assert "6 nodes placed anew" in done.err
+    assert "removed" in done.err
+    assert invoke("query", "select site, count(*) as n from telemetry group by all", "--on", "lake").rows == [
+        {"site": "007", "n": 120}
+    ]
+    again = invoke("convert", "-o", "lake", "--remodel", "--compact")
+    assert again.err.splitlines() == ["lake: every row stands where this plant model says", "lake is compact"]
+
+
+def test_rows_are_added_and_the_lake_compacted_in_one_go(invoke: Run, tmp_path: Path) -> None:
+    capture(tmp_path / "a.omcap", 60)
+    capture(tmp_path / "b.omcap", 90)
+    assert invoke("convert", "a.omcap", "-o", "lake").code == 0
+    done = invoke("convert", "b.omcap", "-o", "lake", "--compact")
+    assert (done.rows[0]["rows"], done.rows[1]["step"], done.rows[1]["duplicates"]) == (90, "compact", 60)
+    assert count(invoke, "lake") == {"n": 90, "distinct_rows": 90}
+    assert count(invoke, "lake@2") == {"n": 150, "distinct_rows": 150}
+
+
+def test_a_running_capture_is_said_to_run_unless_that_is_meant(invoke: Run, tmp_path: Path) -> None:
+    recording = Recording(tmp_path / "a.omcap")
+    recording.grow(40)
+    assert (
+        "a.omcap is still being written; taken up to its last commit" in invoke("convert", "a.omcap", "-o", "lake").err
+    )
+    recording.grow(40)
+    live = invoke("convert", "a.omcap", "-o", "lake", "--live")
+    assert (live.code, live.rows[0]["rows"], "still being written" in live.err) == (0, 40, False)
+    recording.close()

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from omptool.capture.recording import Progress, ServerProgress
-from omptool.cli import logfile, metrics
+from omptool.cli import logfile, metrics, operating
 from omptool.cli.operating import LogFormat
-from omptool.errors import OutputFailed, UsageError
+from omptool.config import File, load
+from omptool.errors import ConfigError, OutputFailed
 from tests.capture.counting import counting_server
 from tests.capture.counting_server import Options
 from tests.cli.test_capture import PATIENCE_S, start, wait_for_rows
@@ -139,10 +140,47 @@ def test_labels_of_metrics_are_escaped(tmp_path: Path) -> None:
     ("text", "address"), [("9464", ("127.0.0.1", 9464)), ("0.0.0.0:0", ("0.0.0.0", 0)), ("[::1]:80", ("::1", 80))]
 )
 def test_addresses_of_metrics(text: str, address: tuple[str, int]) -> None:
-    assert metrics.parse(text) == address
+    assert load({"capture.metrics": text}, {}, [])["capture.metrics"] == address
 
 
 @pytest.mark.parametrize("text", ["", "here", ":80", "[]:80", "127.0.0.1", "127.0.0.1:99999", "1:2:x"])
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(UsageError, match="is no address"):
-        metrics.parse(text)
+    with pytest.raises(ConfigError, match="--metrics must be "):
+        load({"capture.metrics": text}, {}, [])
+
+
+def test_what_keeps_a_recording_in_order_is_set_once_for_all_runs(tmp_path: Path) -> None:
+    settings = File(
+        tmp_path / "omptool.toml",
+        """[capture]
+rotate_every = "1h"
+keep_for = "30d"
+keep_free = "20GB"
+lock = "press7.lock"
+log_file = "logs/press7.log"
+log_format = "json"
+metrics = 9464
+""",
+    )
+    order = operating.read(load({"capture.keep_for": "2d"}, {}, [settings]))
+    assert (order.upkeep.rotate_seconds, order.upkeep.keep.age_s, order.upkeep.keep.free) == (3600, 172_800, 20 * 10**9)
+    assert (order.lock, order.log_file) == (tmp_path / "press7.lock", tmp_path / "logs" / "press7.log")
+    assert (order.log_format, order.metrics) == (LogFormat.JSON, ("127.0.0.1", 9464))
+    nothing = operating.read(load({}, {}, []))
+    assert (nothing.lock, nothing.log_file, nothing.log_format, nothing.metrics) == (None, None, LogFormat.TEXT, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('keep_size = "much"', 'must be a size such as "64MB" or "10GB"'),
+        ('rotate_size = "1kB"', "must be a size of at least 64 kB"),
+        ('rotate_every = "1ms"', "must be a duration of at least 1s"),
+        ('log_format = "xml"', "must be one of text, json"),
+        ("lock = 5", "must be a text"),
+    ],
+)
+def test_settings_that_cannot_be(line: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({}, {}, [File(Path("omptool.toml"), f"[capture]\n{line}\n")])
+    assert caught.value.message.startswith("omptool.toml:2: capture.") and said in caught.value.message

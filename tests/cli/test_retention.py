@@ -85,9 +85,9 @@ def test_a_segment_ends_when_it_is_large(run_cli: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("flag", "value", "said"),
     [
-        ("--keep-size", "much", "is not a size"),
-        ("--rotate-size", "1kB", "too small"),
-        ("--rotate-every", "1ms", "short"),
+        ("--keep-size", "much", "must be a size"),
+        ("--rotate-size", "1kB", "at least 64 kB"),
+        ("--rotate-every", "1ms", "at least 1s"),
     ],
 )
 def test_bounds_that_cannot_be(invoke: Run, flag: str, value: str, said: str) -> None:

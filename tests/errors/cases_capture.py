@@ -24,7 +24,9 @@ INFO = (Case("no CAPTURE", "info", 2), *_captures("info"))
 VERIFY = (
     Case("no CAPTURE", "verify", 2),
     *_captures("verify"),
-    Case("a lake", "verify lake", 1),
+    Case("a lake whose log is damaged", "verify damaged-lake", 1),
+    Case("`--against`: not of a lake", "verify shift.omcap --against shift.omcap", 2),
+    Case("`--against`: the lake has nothing of it", "verify lake --against gaps.omcap", 1),
     Case("damage", "verify damaged.omcap", 1, out="rows"),
     Case("values are missing, and the cause is known", "verify gaps.omcap", 3, out="rows"),
 )

@@ -165,6 +165,12 @@ CAPTURE = (
     Case("`--keep-for` is no duration", f"{_RECORD} --keep-for ever", 2),
     Case("`--keep-size` is no size", f"{_RECORD} --keep-size 10apples", 2),
     Case("`--keep-free` is nothing", f"{_RECORD} --keep-free 0GB", 2),
+    Case(
+        "`[capture] keep_size` of omptool.toml is no size",
+        _RECORD,
+        2,
+        files={"omptool.toml": '[capture]\nkeep_size = "10apples"\n'},
+    ),
     Case("`--select` matches nothing", f"{_RECORD} --select '**/Powr'", 1),
     Case("`--nodes`: no such file", f"{_RECORD} --nodes list.txt", 1),
     Case("`--nodes`: a folder", f"{_RECORD} --nodes lake", 1),

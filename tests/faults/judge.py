@@ -7,6 +7,7 @@ a capture comes from outside of it: truth from the servers, times of faults from
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -181,12 +182,27 @@ def concerned(node: str, shown: Sequence[Tick], rows: Sequence[Row]) -> list[Tic
     The first row is the first that was received: what the server showed earlier it may show again, its clock set back.
     """
     own = [tick for tick in shown if tick.node == node]
-    got = [row.tick for row in rows if row.tick.node == node]
-    if not got or got[0] not in own:
+    got = [row for row in rows if row.tick.node == node]
+    if not got or got[0].tick not in own:
         return []
-    held = set(got)
-    last = max(place for place, tick in enumerate(own) if tick in held)
-    return own[own.index(got[0]) : last + 1]
+    first = own.index(got[0].tick)
+    return own[first : _reached(own, first, got) + 1]
+
+
+def _reached(own: Sequence[Tick], first: int, got: Sequence[Row]) -> int:
+    """The place of the last row, followed message by message: ticks that are shown again later are others."""
+    places: dict[Tick, list[int]] = defaultdict(list)
+    for at, tick in enumerate(own):
+        places[tick].append(at)
+    reached, newest = first, (got[0].sub, got[0].sequence)
+    for row in got[1:]:
+        is_late = row.sub == newest[0] and row.sequence < newest[1]
+        if is_late or row.is_initial:
+            continue
+        newest = row.sub, row.sequence
+        ahead = bisect_right(places[row.tick], reached)
+        reached = places[row.tick][ahead] if ahead < len(places[row.tick]) else reached
+    return reached
 
 
 def back_ns(trouble: Trouble, until_ns: int, rows: Sequence[Row]) -> int:
@@ -209,9 +225,9 @@ def _allowance(trouble: Trouble, until_ns: int, rows: Sequence[Row], interval_ns
     begun_ns = trouble.begun_ns + trouble.before_ns
     start = min(begun_ns, before[-1] if before else begun_ns)
     back = max(trouble.ended_ns, back_ns(trouble, until_ns, rows))
-    lasted = back - trouble.begun_ns
+    lasted, early = back - trouble.begun_ns, begun_ns - start
     end = NEVER_NS if back >= NEVER_NS else back + trouble.after_ns
-    return min(start, end - lasted) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
+    return min(start, end - lasted - early) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
 
 
 def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> list[Finding]:

@@ -21,9 +21,11 @@ class TickingServer(ABC):
 
     Attributes:
         url: where it listens, as long as it lives; another one after a restart.
+        sends_again_once: whether a message that was sent again is not kept for another time.
     """
 
     name: str
+    sends_again_once = False
 
     def __init__(self, home: Path) -> None:
         self.url = ""
@@ -106,4 +108,14 @@ class ForeignStack(TickingServer):
         return [str(node_binary()), str(HERE / "ticking_server.mjs"), options]
 
 
-STACKS: dict[str, type[TickingServer]] = {each.name: each for each in (OwnStack, ForeignStack)}
+class StockStack(TickingServer):
+    """asyncua's own server, subscriptions included."""
+
+    name = "stock"
+    sends_again_once = True
+
+    def command(self, options: str) -> list[str]:
+        return [sys.executable, str(HERE / "stock_server.py"), options]
+
+
+STACKS: dict[str, type[TickingServer]] = {each.name: each for each in (OwnStack, ForeignStack, StockStack)}

@@ -10,7 +10,7 @@ from tests.faults.proxy import Workshop
 from tests.faults.servers import TickingServer
 
 TRIED: list[Key] = [
-    ("nothing", "asyncua"), ("nothing", "node-opcua"),
+    ("nothing", "asyncua"), ("nothing", "node-opcua"), ("hole", "stock"), ("truncate-publish", "stock"),
     ("close", "asyncua"), ("refuse", "asyncua"), ("three-resets", "node-opcua"), ("half-open", "node-opcua"),
     ("long-freeze-down", "asyncua"), ("delay-beyond-time-out", "node-opcua"), ("truncate-request", "asyncua"),
     ("corrupt-request-id", "asyncua"), ("corrupt-type", "asyncua"), ("corrupt-tail", "node-opcua"),

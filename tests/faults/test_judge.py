@@ -144,6 +144,8 @@ def test_a_server_whose_clock_was_set_back_shows_ticks_twice_and_each_counts() -
     rows = [Row(tick, at(0) + n * PERIOD_NS // len(NODES)) for n, tick in enumerate(again)]
     assert judge(again, rows, [], [], INTERVAL_NS) == []
     assert {each.charge for each in judge(again, rows[:500] + rows[501:], [], [], INTERVAL_NS)} == {Charge.LOST}
+    # the capture ends before all is shown again that it has from before: the rest concerns it no more
+    assert judge(again, rows[:1000], [], [], INTERVAL_NS) == []
     begun = rows[600:]  # what it showed before that is none of its business, though it holds the same ticks
     assert judge(again, begun, [], [], INTERVAL_NS) == []
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from omptool.model.contracts import GAPS, JOURNAL, NODES, TELEMETRY, VIEWS
+from omptool.lake import layout
+from omptool.model.contracts import GAPS, JOURNAL, NODES, TELEMETRY
 
 DAY_US = 86_400_000_000
 START_US = 1_767_225_600_000_000
@@ -88,7 +89,7 @@ class FakeRecording:
         if view == "journal":
             row = {"time": START_US, "kind": "start", "capture": self.id, "seq": 1}
             return pa.Table.from_pylist([row], schema=JOURNAL)
-        return VIEWS[view].empty_table()
+        return layout.SCHEMAS[view].empty_table()
 
     def _nodes(self) -> pa.Table:
         rows = [

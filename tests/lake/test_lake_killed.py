@@ -6,13 +6,17 @@ import random
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from omptool.lake import layout
+from omptool.lake.compact import compact
 from omptool.lake.convert import convert
+from omptool.lake.table import Table
+from omptool.lake.vacuum import vacuum
 from omptool.model.contracts import VIEWS
 from tests.lake.recordings import FakeRecording, gap, telemetry
 from tests.lake.test_lake_convert import by_row, loose_files, stored
@@ -28,8 +32,16 @@ from recordings import FakeRecording, gap, telemetry
 from omptool.errors import Busy
 from omptool.lake import runs
 from omptool.lake.convert import convert
-runs.WAITING_ROWS = 4096
+runs.WAITING_ROWS, runs.MERGE_ROWS, runs.RUN_BATCH = 4096, 2048, 256
 name, rows = sys.argv[3], int(sys.argv[4])
+if name == "compact":
+    runs.WAITING_ROWS = 1024
+    from omptool.lake import compact as compaction
+    compaction.COMMIT_ROWS = rows // 3
+    print("ready", flush=True)
+    sys.stdin.readline()
+    compaction.compact(Path(sys.argv[2]))
+    sys.exit()
 data = telemetry(name, 0, rows, nodes=50, step_us=15_000_000)
 recording = FakeRecording(name, data, gap_rows=[gap(name, 5)])
 print("ready", flush=True)
@@ -156,3 +168,26 @@ def test_a_killed_process_and_a_living_one_share_a_lake(tmp_path: Path) -> None:
     convert([recording("c1")], lake)
     assert stored(lake).num_rows == 2 * ROWS
     assert not loose_files(lake)
+
+
+@pytest.mark.parametrize("moments", [5, pytest.param(100, marks=[pytest.mark.full, pytest.mark.timeout(1800)])])
+def test_compaction_killed_at_moments_of_chance_loses_nothing(tmp_path: Path, moments: int) -> None:
+    """Each round a lake of many files; whatever was reached, readers see every row once."""
+    lake, chance = tmp_path / "lake", random.Random(moments)
+    data = recording("c1").data
+    for size in range(ROWS // 5, ROWS + 1, ROWS // 5):
+        convert([FakeRecording("c1", data.slice(0, size))], lake)
+    expected = by_row(stored(lake))
+    for _ in range(moments):
+        process = worker(lake, "compact")
+        go(process)
+        time.sleep(chance.uniform(0, 0.6))
+        process.kill()
+        process.communicate()
+        assert by_row(stored(lake)).equals(expected)
+    compact(lake)
+    assert by_row(stored(lake)).equals(expected)
+    known = {path for view in layout.tables(lake) for path in Table(lake, view).files()}
+    vacuum(lake, keep=timedelta(0), now=datetime.now(UTC) + timedelta(seconds=2))
+    assert set(lake.rglob("*.parquet")) == known
+    assert not (lake / layout.STAGING).exists()

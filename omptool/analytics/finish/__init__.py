@@ -1,0 +1,1 @@
+"""Steps behind the SQL of recipes: rows in order in, the columns of the header out. Pure."""

@@ -1,0 +1,203 @@
+"""Analyses that look at every value in its order, one Variable after another, in portions that fit into memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from omptool.analytics import catalog
+from omptool.analytics.binding import Tag
+from omptool.analytics.finish.aggregate import chosen, finish
+from omptool.analytics.part13.seen import Gaps
+from omptool.analytics.part13.series import Times, Windows, windows
+from omptool.analytics.recipe import Recipe
+from omptool.errors import NotFound, UsageError
+from omptool.model.times import datetime_of, parse_duration, unix_us
+from omptool.sql.engine import Engine
+
+PORTION = 4_000_000
+"""Rows that are sorted and aggregated at a time: some hundred megabytes."""
+
+_BOUND = (
+    "bound AS (SELECT unnest(CAST($numbers AS INTEGER[])) AS node, unnest(CAST($servers AS VARCHAR[])) AS server,"
+    " unnest(CAST($node_ids AS VARCHAR[])) AS node_id)"
+)
+_COUNTS = f"""WITH {_BOUND}
+SELECT b.node, count(*) AS found FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
+WHERE t.time >= $early AND t.time < $late GROUP BY b.node"""
+_STEPPED = "SELECT DISTINCT server, node_id, stepped FROM nodes WHERE stepped IS NOT NULL"
+_GAPS = "SELECT server, node_id, start_time, end_time FROM gaps WHERE state <> 'backfilled'"
+_TIME_NAMES = ("time", "timestamp", "data_timestamp", "source_timestamp")
+
+Ask = Callable[[str, Mapping[str, object]], pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of all Variables: checked parameters and the windows."""
+
+    windows: Windows
+    parameters: Mapping[str, Any]
+
+
+def interval_of(value: object) -> int:
+    """Nanoseconds of the parameter `interval`.
+
+    Raises:
+        UsageError: not a duration.
+    """
+    if isinstance(value, timedelta):
+        found = value
+    elif value in ("0", "", None):
+        return 0
+    else:
+        try:
+            found = parse_duration(str(value))
+        except UsageError:
+            raise UsageError(f"--param interval: {value!r} is no duration", "write 5s, 10m or 1h; 0: one") from None
+    return found // timedelta(microseconds=1) * 1000
+
+
+def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> Asked:
+    """Check the parameters and cut the windows; `start` behind `end` walks back.
+
+    Raises:
+        UsageError: no such aggregate, no duration, an empty window.
+    """
+    aggregate = chosen(parameters["aggregate"])
+    first, last = unix_us(start) * 1000, unix_us(end) * 1000
+    return Asked(windows(first, last, interval_of(parameters["interval"])), dict(parameters) | {"chosen": aggregate})
+
+
+def of_telemetry(
+    engine: Engine, recipe: Recipe, asked: Asked, tags: Sequence[Tag], ask: Ask, annotated: bool
+) -> pa.Table:
+    """The result for Variables, in their order; column `node` is the place in `tags`."""
+    numbers = list(range(len(tags)))
+    given = dict(asked.parameters) | {
+        "steps": _stepped(engine, tags),
+        "gaps": _gaps(engine, tags, asked.windows),
+        "annotations": _annotations(engine, tags) if annotated else {},
+    }
+    early, late = asked.windows.early[0], asked.windows.late[-1]
+    found = ask(_COUNTS, _bound(tags, numbers) | _moments(early, late))
+    counts = dict(zip(found["node"].to_pylist(), found["found"].to_pylist(), strict=True))
+    statement = in_order(catalog.ctes(recipe, "telemetry"))
+    parts = []
+    for chosen_numbers, part in portions(numbers, counts, asked.windows):
+        moments = _moments(part.early[0], part.late[-1])
+        table = ask(statement, dict(asked.parameters) | _bound(tags, chosen_numbers) | moments)
+        parts.append(finish(table, given | {"wanted": chosen_numbers, "windows": part, "empty": table.slice(0, 0)}))
+    return pa.concat_tables(parts)
+
+
+def in_order(ctes: Sequence[str]) -> str:
+    """All values, those of a Variable together and in the order in which they came to be."""
+    return "WITH " + ",\n".join(ctes) + "\nSELECT * FROM result\nORDER BY node, time, time_ns, capture, seq"
+
+
+def of_table(asked: Asked, table: pa.Table, annotations: Times | None) -> pa.Table:
+    """The result for the rows of a plain table, in order."""
+    given = dict(asked.parameters) | {
+        "steps": {}, "gaps": {}, "annotations": {} if annotations is None else {0: annotations}, "wanted": [0],
+        "windows": asked.windows, "empty": table.slice(0, 0),
+    }  # fmt: skip
+    return finish(table, given)
+
+
+def portions(numbers: Sequence[int], counts: Mapping[int, int], given: Windows) -> Iterator[tuple[list[int], Windows]]:
+    """Variables together as long as their rows fit; one that does not fit alone, stretch by stretch."""
+    together: list[int] = []
+    rows = 0
+    for number in numbers:
+        count = counts.get(number, 0) + 1
+        if together and rows + count > PORTION:
+            yield together, given
+            together, rows = [], 0
+        if count > PORTION:
+            yield from (([number], part) for part in _stretches(given, -(-count // PORTION)))
+            continue
+        together.append(number)
+        rows += count
+    if together:
+        yield together, given
+
+
+def _stretches(given: Windows, count: int) -> Iterator[Windows]:
+    edges = np.unique(np.linspace(0, len(given), min(count, len(given)) + 1).astype(int)).tolist()
+    parts = [given.part(start, end) for start, end in itertools.pairwise(edges)]
+    yield from reversed(parts) if given.backward else parts
+
+
+def _bound(tags: Sequence[Tag], numbers: Sequence[int]) -> dict[str, object]:
+    return {
+        "numbers": list(numbers),
+        "servers": [tags[number].server for number in numbers],
+        "node_ids": [tags[number].node_id for number in numbers],
+    }
+
+
+def _moments(early: Any, late: Any) -> dict[str, object]:
+    return {"early": datetime_of(int(early) // 1000), "late": datetime_of(int(late) // 1000)}
+
+
+def _stepped(engine: Engine, tags: Sequence[Tag]) -> dict[int, bool]:
+    rows = engine.run(_STEPPED).read_all().to_pylist()
+    told = {(row["server"], row["node_id"]): row["stepped"] for row in rows}
+    found = {number: told.get((tag.server, tag.node_id)) for number, tag in enumerate(tags)}
+    return {number: stepped for number, stepped in found.items() if stepped is not None}
+
+
+def _gaps(engine: Engine, tags: Sequence[Tag], given: Windows) -> dict[int, Gaps]:
+    """Per Variable the windows in which values may be missing."""
+    table = engine.run(_GAPS).read_all()
+    if not table.num_rows:
+        return {}
+    late = int(given.late[-1])
+    starts = _nanoseconds(table["start_time"], late)
+    ends = _nanoseconds(table["end_time"], late)
+    rows = zip(table["server"].to_pylist(), table["node_id"].to_pylist(), starts, ends, strict=True)
+    by_node: dict[tuple[str, str | None], list[tuple[int, int]]] = {}
+    for server, node_id, start, end in rows:
+        by_node.setdefault((server, node_id), []).append((start, max(start, end)))
+    return {
+        number: by_node.get((tag.server, None), []) + by_node.get((tag.server, tag.node_id), [])
+        for number, tag in enumerate(tags)
+    }
+
+
+def _nanoseconds(column: pa.ChunkedArray, missing: int) -> list[int]:
+    return [missing if us is None else us * 1000 for us in column.cast(pa.int64()).to_pylist()]
+
+
+def annotation_times(engine: Engine) -> tuple[Times, dict[str, list[Any]]]:
+    """Times of the view `annotations`, and its other columns.
+
+    Raises:
+        NotFound: it has no time.
+    """
+    table = engine.run("SELECT * FROM annotations").read_all()
+    time = next((column for column in _TIME_NAMES if column in table.column_names), None)
+    if time is None:
+        raise NotFound("annotations has no column time", f"columns: {', '.join(table.column_names)}")
+    cast = engine.run(f"SELECT CAST({time} AS TIMESTAMPTZ) AS time FROM annotations").read_all()["time"]
+    return np.array(_nanoseconds(cast, -(2**63)), np.int64), table.to_pydict()
+
+
+def _annotations(engine: Engine, tags: Sequence[Tag]) -> dict[int, Times]:
+    """Per Variable its annotations: by server, node_id, machine and tag, as far as the table says them."""
+    times, columns = annotation_times(engine)
+    known = [name for name in ("server", "node_id", "machine", "tag") if name in columns]
+    found = {}
+    for number, tag in enumerate(tags):
+        mine = np.ones(times.size, np.bool_)
+        for name in known:
+            mine &= np.array([value in (None, getattr(tag, name)) for value in columns[name]], np.bool_)
+        found[number] = times[mine]
+    return found

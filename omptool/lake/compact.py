@@ -1,0 +1,207 @@
+"""Many small files of a lake → one per (site, date), sorted, duplicates removed; the rows are the same otherwise.
+
+A table's old files leave and its new ones come in one commit, so readers see the ones or the others. The old files stay
+on the disk for readers of older versions until they are vacuumed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from omptool.errors import LakeError
+from omptool.lake import layout, order
+from omptool.lake.irregular import Irregular, Watched
+from omptool.lake.parquet import conform, stored_schema
+from omptool.lake.runs import Sorter
+from omptool.lake.staging import Staging, exclusive
+from omptool.lake.table import Entry, Table
+
+COMMIT_ROWS = 20_000_000
+"""Rows that are rewritten before they are committed: what a killed run has to do again, and the disk it needs."""
+
+TIMED = ("telemetry", "events")
+"""Tables whose rows are sorted by node and time."""
+
+_READ_ROWS = 65_536
+
+Part = tuple[str, ...]
+"""Values of the partition columns."""
+
+
+@dataclass(slots=True)
+class CompactReport:
+    """What a compaction did.
+
+    Attributes:
+        rows: rows that were rewritten; `duplicates` those of them that are gone.
+        files, size: files that were replaced and their bytes; `files_now`, `size_now` what stands for them.
+    """
+
+    rows: int = 0
+    duplicates: int = 0
+    files: int = 0
+    size: int = 0
+    files_now: int = 0
+    size_now: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far it is: `rows` of `total` rows of `view`."""
+
+    view: str
+    rows: int
+    total: int
+
+
+def plan(lake: Path) -> dict[str, int]:
+    """How many files of each table would be rewritten; reads the log and the ends of files only."""
+    found = {}
+    for view in layout.PARTITIONS:
+        found[view] = sum(len(entries) for entries in _crowded(Table(lake, view)).values())
+    return {view: count for view, count in found.items() if count}
+
+
+def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
+    """Rewrite what consists of several files, or repeats rows.
+
+    Raises:
+        Busy: another omptool writes to this lake.
+        DiskFull: no space; the lake is whole, and what was committed is compact.
+        LakeError: a file or the log cannot be read.
+    """
+    started = time.monotonic()
+    report = CompactReport()
+    with exclusive(lake):
+        for view in layout.PARTITIONS:
+            crowded = _crowded(Table(lake, view))
+            total = sum(entry.rows or 0 for entries in crowded.values() for entry in entries)
+            rows = 0
+            for group in _groups(crowded):
+                with Staging(lake) as staging:
+                    rewriting = _Rewriting(Table(lake, view), staging, report)
+                    for entries in group.values():
+                        rewriting.write(entries)
+                        rows += sum(entry.rows or 0 for entry in entries)
+                        on_progress(Progress(view, rows, total))
+                    rewriting.commit()
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _crowded(table: Table) -> dict[Part, list[Entry]]:
+    """The partitions that are worth rewriting."""
+    found: dict[Part, list[Entry]] = {}
+    for entry in table.entries():
+        found.setdefault(tuple(entry.values.values()), []).append(entry)
+    return {
+        part: entries
+        for part, entries in found.items()
+        if len(entries) > 1 or (table.view == "telemetry" and _may_repeat(entries[0]))
+    }
+
+
+def _may_repeat(entry: Entry) -> bool:
+    """Whether a file does not say of itself that no row in it repeats another."""
+    return (_metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
+
+
+def _metadata(path: Path) -> Mapping[bytes, bytes]:
+    try:
+        return pq.read_metadata(path).metadata or {}
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(path, error) from error
+
+
+def _groups(crowded: Mapping[Part, list[Entry]]) -> Iterator[dict[Part, list[Entry]]]:
+    """Partitions that are committed together."""
+    group: dict[Part, list[Entry]] = {}
+    rows = 0
+    for part, entries in crowded.items():
+        group[part] = entries
+        rows += sum(entry.rows or 0 for entry in entries)
+        if rows >= COMMIT_ROWS:
+            yield group
+            group, rows = {}, 0
+    if group:
+        yield group
+
+
+class _Rewriting:
+    """Partitions of one table on their way, under the lake's lock."""
+
+    def __init__(self, table: Table, staging: Staging, report: CompactReport) -> None:
+        self._table = table
+        self._staging = staging
+        self._report = report
+        self._dropped: Counter[str] = Counter()
+        self._old: list[Entry] = []
+
+    def write(self, entries: Sequence[Entry]) -> None:
+        """Write the rows of one partition aside, as one file."""
+        view, values = self._table.view, dict(entries[0].values)
+        parts = (part for entry in entries for part in read(entry.path, view))
+        if view not in TIMED:
+            file = self._staging.write(view, values, parts)
+        else:
+            sorter = Sorter(self._staging.folder)
+            for part in parts:
+                sorter.add(None, part)
+            tables = (table for _, tables in sorter.partitions() for table in tables)
+            if view == "telemetry":
+                irregular = Irregular()
+                watched = Watched(tables, irregular, drops=True)
+                file = self._staging.write(view, values, watched, watched.facts)
+                self._dropped += watched.dropped
+            else:
+                file = self._staging.write(view, values, tables)
+        self._old += entries
+        self._report.files_now += 1
+        self._report.size_now += file.size
+        self._report.rows += file.rows
+
+    def commit(self) -> None:
+        """Put the new files in the place of the old ones."""
+        table, view = self._table, self._table.view
+        self._staging.announce({view: table})
+        removed = sum(self._dropped.values())
+        done = {
+            layout.DUPLICATES_OF + capture: table.done(layout.DUPLICATES_OF + capture) + count
+            for capture, count in self._dropped.items()
+        }
+        table.swap(self._old, self._staging.move(view), done)
+        self._report.duplicates += removed
+        self._report.rows += removed
+        self._report.files += len(self._old)
+        self._report.size += sum(entry.size for entry in self._old)
+
+
+def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a data file in pieces, repeated texts as dictionaries; only `columns` where they are named.
+
+    Raises:
+        LakeError: it is no Parquet file of these columns.
+    """
+    stored = stored_schema(layout.file_schema(view))
+    if columns is not None:
+        stored = pa.schema([stored.field(name) for name in columns])
+    repeated = [field.name for field in stored if pa.types.is_dictionary(field.type)]
+    try:
+        for batch in pq.ParquetFile(path, read_dictionary=repeated).iter_batches(_READ_ROWS, columns=columns):
+            yield order.compact(conform(pa.Table.from_batches([batch]), stored))
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> LakeError:
+    """A data file that cannot be read."""
+    why = str(error).partition("\n")[0]
+    return LakeError(f"cannot read {path}: {why}", "which files are damaged:  omptool verify LAKE")

@@ -1,0 +1,56 @@
+"""The commits of a Delta table as files: when each was made, and what each removed. Reads only.
+
+For what `deltalake` does not tell: the time inside a commit (that of its file changes when a lake is copied),
+and which files a version still needs that newer ones do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from omptool.model import bounded_json
+
+
+def commits(table: Path) -> dict[int, Path]:
+    """Version → its commit, of those that still lie in the log of the table in this folder."""
+    found = (table / "_delta_log").glob("*.json")
+    return {int(path.stem): path for path in found if re.fullmatch("[0-9]{1,20}", path.stem)}
+
+
+def committed_at(commit: Path) -> datetime:
+    """When a commit was made, as it says itself; else when its file was written."""
+    for action in _actions(commit):
+        info = action.get("commitInfo")
+        stamp = info.get("timestamp") if isinstance(info, dict) else None
+        if isinstance(stamp, int):
+            with contextlib.suppress(OverflowError, ValueError, OSError):
+                return datetime.fromtimestamp(stamp / 1000, UTC)
+    return datetime.fromtimestamp(commit.stat().st_mtime, UTC)
+
+
+def removed_since(table: Path, moment: datetime) -> set[str]:
+    """Names, relative to the table's folder, of files that a version at or after `moment` had and newer ones lack."""
+    found = set()
+    for commit in commits(table).values():
+        if committed_at(commit) > moment:
+            for action in _actions(commit):
+                removed = action.get("remove")
+                if isinstance(removed, dict) and isinstance(removed.get("path"), str):
+                    found.add(unquote(removed["path"]))
+    return found
+
+
+def _actions(commit: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a commit that are what they should be."""
+    with contextlib.suppress(OSError), commit.open("rb") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                action = bounded_json.loads(line)
+                if isinstance(action, dict):
+                    yield action

@@ -1,0 +1,121 @@
+"""Certificates of authorities: whose signature makes a server's certificate good, and which ones they took back.
+
+A server may be trusted because an authority whose certificate the user put among the issuers signed it, at once or
+through others (Part 4, 6.1.3). Only what lies in that folder is believed; what a server sends along may link the two,
+and links prove nothing by themselves. Opens nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+MOST_LINKS = 5
+"""Authorities between a certificate and one of the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the authorities say of a certificate.
+
+    Attributes:
+        authority: subject of the one in the folder that vouches for it; "" when none does.
+        revoked_by: subject of the one that took it back, or took back one between; "" when none did.
+        outdated: subjects of those whose list of revoked ones should have been followed by a newer one.
+    """
+
+    authority: str = ""
+    revoked_by: str = ""
+    outdated: tuple[str, ...] = ()
+
+
+def standing(
+    chain: Sequence[bytes],
+    issuers: Iterable[x509.Certificate],
+    revoked: Iterable[x509.CertificateRevocationList],
+    now: dt.datetime,
+) -> Standing:
+    """Follow the signatures of `chain` up to one of `issuers`.
+
+    Args:
+        chain: certificates in DER as a server sent them, its own first.
+        issuers: certificates of authorities that the user trusts.
+        revoked: lists of revoked certificates; one that no authority on the way signed says nothing.
+    """
+    trusted, lists = list(issuers), list(revoked)
+    sent = _readable(chain[1 : MOST_LINKS + 1])
+    at = x509.load_der_x509_certificate(chain[0])
+    outdated: list[str] = []
+    for depth in range(MOST_LINKS):
+        signer = _signer(at, trusted, depth, now) or _signer(at, sent, depth, now)
+        if signer is None:
+            break
+        for one in lists:
+            if speaks_for(one, signer):
+                if one.get_revoked_certificate_by_serial_number(at.serial_number) is not None:
+                    return Standing("", signer.subject.rfc4514_string(), tuple(outdated))
+                if one.next_update_utc is not None and one.next_update_utc < now:
+                    outdated.append(signer.subject.rfc4514_string())
+        if signer in trusted:
+            return Standing(signer.subject.rfc4514_string(), "", tuple(outdated))
+        at = signer
+    return Standing()
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says that it may sign others."""
+    try:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+    return basic.ca and _may_sign(certificate)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+    except (x509.DuplicateExtension, ValueError):
+        return False
+
+
+def _signer(
+    signed: x509.Certificate, candidates: Iterable[x509.Certificate], depth: int, now: dt.datetime
+) -> x509.Certificate | None:
+    """The authority among `candidates` that signed; `depth` others lie between it and the first certificate."""
+    for one in candidates:
+        if not one.not_valid_before_utc <= now <= one.not_valid_after_utc or not is_authority(one):
+            continue
+        longest = one.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        if longest is not None and depth > longest:
+            continue
+        try:
+            signed.verify_directly_issued_by(one)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            continue
+        return one
+    return None
+
+
+def speaks_for(one: x509.CertificateRevocationList, signer: x509.Certificate) -> bool:
+    """Whether a list of revoked certificates is that of this authority."""
+    key = signer.public_key()
+    try:
+        return one.issuer == signer.subject and one.is_signature_valid(key)  # type: ignore[arg-type]  # says no to others
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        return False
+
+
+def _readable(chain: Iterable[bytes]) -> list[x509.Certificate]:
+    found = []
+    for der in chain:
+        try:
+            found.append(x509.load_der_x509_certificate(der))
+        except ValueError:
+            continue
+    return found

@@ -1,0 +1,112 @@
+"""Servers trusted because an authority signed their certificates: through others too, and not beyond what it allows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from omptool.config import ServerConfig
+from omptool.errors import OmptoolError, ServerRefused
+from omptool.opcua import pki, trust
+from omptool.opcua.certificate import Certificate
+from omptool.opcua.endpoints import Endpoint
+from omptool.opcua.pki import Pki
+from tests.conftest import Result
+from tests.opcua.certificates import DAY, certificate_of, revoked
+
+URL, URI = "opc.tcp://press7:4840", "urn:test:server"
+
+
+def made(name: str, **how: Any) -> Certificate:
+    return certificate_of(name, hosts=["press7"], **how)
+
+
+PLANT = made("plant", is_authority=True)
+HALL = made("hall", signed_by="plant", is_authority=True, serial=21)
+BY_PLANT, BY_HALL = made("press7", signed_by="plant", serial=31), made("press7", signed_by="hall", serial=32)
+
+
+def check(folder: Path, *sent: Certificate, authorities: tuple[Certificate, ...] = (PLANT,)) -> Pki:
+    made = Pki(folder / "pki")
+    for one in authorities:
+        assert made.trust(one).parent == made.issuers_folder
+    endpoint = Endpoint("Basic256Sha256", "Sign", (), b"".join(one.der for one in sent), URI)
+    trust.check(endpoint, ServerConfig(URL), "press7", made, or_none=False)
+    return made
+
+
+def test_what_an_authority_signed_is_trusted(tmp_path: Path) -> None:
+    assert check(tmp_path, BY_PLANT).trusted() == []
+    check(tmp_path, BY_HALL, HALL)
+
+
+REFUSED: dict[str, tuple[tuple[Certificate, ...], tuple[Certificate, ...]]] = {
+    "a link is missing": ((BY_HALL,), (PLANT,)),
+    "another authority": ((BY_PLANT,), (made("other", is_authority=True),)),
+    "another one of the same name": ((made("imposter", signed_by="imposter"),), (PLANT,)),
+    "signed by a server": ((made("press8", signed_by="press7"), BY_PLANT), (PLANT,)),
+    "an authority that has ended": ((BY_PLANT,), (made("plant", is_authority=True, begins=-9 * DAY, ends=-DAY),)),
+    "too many between": ((BY_HALL, HALL), (made("plant", is_authority=True, path_length=0),)),
+    "nobody is trusted": ((BY_HALL, HALL, PLANT), ()),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_and_nothing_else(tmp_path: Path, why: str) -> None:
+    sent, authorities = REFUSED[why]
+    with pytest.raises(ServerRefused, match="is not trusted yet") as caught:
+        check(tmp_path, *sent, authorities=authorities)
+    if sent[0].issuer != sent[0].subject:
+        assert f"or trust all that {sent[0].issuer} signs" in caught.value.hint
+
+
+def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "omptool.security")
+    trust.logger.propagate = True
+    folder = check(tmp_path, BY_PLANT)
+    file = tmp_path / "x.crl"
+    file.write_bytes(revoked("plant", [99], next_update=-DAY))
+    folder.revoke(pki.read_revocations(file))
+    check(tmp_path, BY_PLANT)
+    assert "the list of revoked certificates of CN=plant is outdated" in caplog.text
+    file.write_bytes(revoked("plant", [31]))
+    folder.revoke(pki.read_revocations(file))
+    assert len(folder.revocations()) == 1, "the newer list is in the place of the older"
+    folder.trust(BY_PLANT)  # by itself too: that is no way around the authority
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_PLANT)
+    check(tmp_path, BY_HALL, HALL)
+    file.write_bytes(revoked("plant", [21]))
+    folder.revoke(pki.read_revocations(file))
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_HALL, HALL)
+
+
+def test_a_list_of_nobody_we_trust(tmp_path: Path) -> None:
+    folder, file = check(tmp_path, BY_PLANT), tmp_path / "x.crl"
+    file.write_bytes(revoked("hall", [32]))
+    with pytest.raises(OmptoolError, match="which is not among the issuers"):
+        folder.revoke(pki.read_revocations(file))
+    file.write_bytes(b"none")
+    with pytest.raises(OmptoolError, match="holds no list"):
+        pki.read_revocations(file)
+
+
+def test_trust_and_list(invoke: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plant.der").write_bytes(PLANT.der)
+    (tmp_path / "plant.crl").write_bytes(revoked("plant", [31, 32]))
+    too_early = invoke("pki", "trust", "plant.crl")
+    assert too_early.code == 1 and "omptool pki trust AUTHORITY.der" in too_early.err
+    done = invoke("pki", "trust", "plant.der")
+    assert (done.code, done.rows[0]["store"]) == (0, "issuer")
+    assert "every server is trusted from now on whose certificate CN=plant signed" in done.err
+    done = invoke("pki", "trust", "plant.crl")
+    assert done.code == 0 and "2 certificates that CN=plant signed are trusted no longer" in done.err
+    listed = invoke("pki", "list")
+    assert [row["store"] for row in listed.rows] == ["issuer"]
+    assert "note: CN=plant revoked 2 certificates, next due" in listed.err
