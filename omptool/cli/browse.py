@@ -212,6 +212,8 @@ def _offline(path: Path, asked: Asked, model: PlantModel | None) -> Answer:
 async def _ask(
     chosen: ServerConfig, asked: Asked, model: PlantModel | None, timeout_s: float | None, progress: ProgressMode
 ) -> Answer:
+    import gc
+
     from omptool.capture.nodetable import ServerIdentity
     from omptool.cli import noderows, snapshots
     from omptool.model.typetree import names_of_types
@@ -220,6 +222,7 @@ async def _ask(
     from omptool.opcua.survey import Wanted, narrow
 
     started = time.monotonic()
+    gc.freeze()  # what was imported stays: looking through it again and again costs a quarter of a large crawl
     is_saved = asked.save is not None
     with diagnostics.Progress(progress.value) as bar:
         bar.update([f"connecting to {chosen.url}"])

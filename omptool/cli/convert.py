@@ -58,6 +58,12 @@ def convert(
     compact: Annotated[
         bool, typer.Option("--compact", help="One sorted file per site and date; remove and count duplicates.")
     ] = False,
+    wide: Annotated[
+        str | None,
+        typer.Option(
+            "--wide", help="Make a grid of the lake: a row per machine and step, a column per tag.", metavar="EVERY"
+        ),
+    ] = None,
     vacuum: Annotated[
         bool, typer.Option("--vacuum", help="Remove files that only versions older than --keep need.")
     ] = False,
@@ -65,6 +71,9 @@ def convert(
         str | None,
         typer.Option("--keep", help="With --vacuum: how old such versions are. Default: 7d.", metavar="DURATION"),
     ] = None,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Write Parquet that old readers know too; the lake remembers it.")
+    ] = False,
     force: ForceOption = False,
     plant: PlantOption = None,
     dry_run: DryRunOption = False,
@@ -95,9 +104,10 @@ def convert(
       omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
       omptool convert lake --compact --vacuum
       omptool convert lake --remodel --plant plant.toml
+      omptool convert shift.omcap -o lake --wide 1s
     """
     loaded = settings.load(config)
-    upkeep = Upkeep(remodel, compact, vacuum, keep)
+    upkeep = Upkeep(remodel, compact, wide, vacuum, keep)
     sources, target = _target(source or [], output, upkeep)
     is_file = target.suffix.lower() == ".parquet"
     if delete_after and (is_file or not sources):
@@ -126,9 +136,9 @@ def convert(
             elif sources:
                 importing.show_progress(named, display, target)
                 if is_file:
-                    report = _to_file(named, target, force, display)
+                    report = _to_file(named, target, force, display, compat)
                 else:
-                    report = _to_lake(captures, target, model, display)
+                    report = _to_lake(captures, target, model, display, compat)
                 display.clear()
                 say(report, named, target, is_live=live)
                 if importing.tell(named, keep=rejects, beside=target.parent):
@@ -195,7 +205,7 @@ def _no_telemetry(source: Source) -> UsageError:
 
 
 def _to_lake(
-    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress
+    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress, compat: bool
 ) -> ConvertReport:
     from omptool.lake.convert import Progress
     from omptool.lake.convert import convert as to_lake
@@ -206,10 +216,12 @@ def _to_lake(
             {"rows": state.rows, "total": state.total, "source": state.label},
         )
 
-    return to_lake(captures, lake, plant=plant, on_progress=show)
+    return to_lake(captures, lake, plant=plant, on_progress=show, compat=compat)
 
 
-def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress) -> ConvertReport:
+def _to_file(
+    named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress, compat: bool
+) -> ConvertReport:
     from omptool.lake.export import write_file
     from omptool.sql.engine import LocalEngine
 
@@ -221,4 +233,4 @@ def _to_file(named: Sequence[Named], target: Path, force: bool, display: diagnos
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})
 
     with LocalEngine(named) as engine:
-        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show)
+        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show, compat=compat)

@@ -142,12 +142,12 @@ def _stored(text: str, loaded: Config) -> Side | None:
 
 async def _asked(text: str, loaded: Config, access: Access, timeout_s: float | None, progress: ProgressMode) -> Side:
     from omptool.opcua.explore import explore
-    from omptool.opcua.session import connect
+    from omptool.opcua.lasting import lasting
 
     chosen = settings.server(loaded, text, access)
     with diagnostics.Progress(progress.value) as bar:
         bar.update([f"connecting to {chosen.url}"])
-        async with connect(chosen, timeout_s=timeout_s) as session:
+        async with lasting(chosen, timeout_s=timeout_s) as session:
             found = await explore(
                 session, on_progress=lambda count: bar.update([f"{text}: {count:,} nodes"], {"nodes": count})
             )

@@ -25,6 +25,7 @@ class Upkeep:
 
     remodel: bool = False
     compact: bool = False
+    wide: str | None = None
     vacuum: bool = False
     keep: str | None = None
 
@@ -34,11 +35,11 @@ class Upkeep:
 
     @property
     def is_asked(self) -> bool:
-        return self.remodel or self.compact or self.vacuum
+        return self.remodel or self.compact or self.vacuum or self.wide is not None
 
     def names(self) -> str:
         """The flags, for messages."""
-        return " ".join(f"--{name}" for name in ("remodel", "compact", "vacuum") if getattr(self, name))
+        return " ".join(f"--{name}" for name in ("remodel", "compact", "wide", "vacuum") if getattr(self, name))
 
 
 def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnostics.Progress, *, dry_run: bool) -> None:
@@ -58,6 +59,8 @@ def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnosti
         _remodel(lake, plant, display, dry_run)
     if upkeep.compact:
         _compact(lake, display, dry_run)
+    if upkeep.wide is not None:
+        _wide(upkeep.wide, lake, display, dry_run)
     if upkeep.vacuum:
         _vacuum(upkeep.keep, lake, dry_run)
 
@@ -139,6 +142,29 @@ def _compact(lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
         f"{lake}: {plural(report.files, 'file')} of {size_text(report.size)} → {plural(report.files_now, 'file')} of"
         f" {size_text(report.size_now)}{removed}, in {report.seconds:.1f} s",
         f"readers of older versions keep the old ones until:  omptool convert {diagnostics.typed(lake)} --vacuum",
+    )
+
+
+def _wide(every: str, lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
+    from omptool.lake import wide
+    from omptool.model.times import parse_duration
+
+    step = timed("--wide", parse_duration, every)
+    if dry_run:
+        diagnostics.note(f"would make a grid of {every} from the telemetry of {lake}")
+        return
+
+    def show(done: int, total: int) -> None:
+        display.update([f"making the grid of {every}   {done:,} of {total:,} files"], {"files": done, "total": total})
+
+    report = wide.make(lake, step, on_progress=show)
+    display.clear()
+    print_facts({"step": "wide", **asdict(report)})
+    left = f" ({plural(report.left_out, 'tag')} of arrays left out)" if report.left_out else ""
+    diagnostics.note(
+        f"{lake}: {report.table}, {plural(report.rows, 'row')} of {plural(report.tags, 'tag')}{left}"
+        f" in {report.seconds:.1f} s",
+        f'next: omptool query "from {report.table} limit 10" --on {diagnostics.typed(lake)}',
     )
 
 

@@ -22,6 +22,7 @@ from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_rows
 from omptool.lake.staging import Staging
+from omptool.lake.structures import Structures
 from omptool.lake.table import Table
 from omptool.model.plant import PlantModel
 from omptool.store import local
@@ -102,6 +103,7 @@ def convert(
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     run: str | None = None,
+    compat: bool = False,
 ) -> ConvertReport:
     """Add to the lake what it does not have yet of the recordings.
 
@@ -109,6 +111,7 @@ def convert(
         recordings: captures, each with its own id, already seen through `plant`.
         lake: an existing lake, or a folder to be made.
         plant: the model the recordings were seen through; kept in the lake's metadata.
+        compat: write files that old readers know, now and whenever something is added to this lake.
         run: stands in the names of the new files; default a new random one.
 
     Raises:
@@ -122,6 +125,11 @@ def convert(
     with local.writing(lake):
         local.make_folder(lake)
         with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
+            if compat:
+                table = Table(lake, "telemetry")
+                table.create()
+                table.set_properties({layout.COMPAT_KEY: "true"})
+                staging.compat = True
             conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
             conversion.write()
             conversion.commit()
@@ -153,6 +161,7 @@ class _Conversion:
         self._replaced: list[str] = []
         self._rows = self._files = self._size = 0
         self._irregular = Irregular()
+        self._structures = Structures(lake, staging)
         self._plant = plant
         known = self._tables["telemetry"].properties()
         self._tables["telemetry"].check_format()
@@ -178,7 +187,8 @@ class _Conversion:
 
     def commit(self) -> None:
         """Make the files part of the lake, table by table; telemetry last: its rows find their nodes and gaps there."""
-        self._staging.announce(self._tables)
+        self._structures.finish()
+        self._staging.announce(self._tables | dict(self._structures.tables))
         telemetry = self._tables["telemetry"]
         if self._plant:
             telemetry.set_properties(layout.plant_properties(self._plant))
@@ -186,13 +196,15 @@ class _Conversion:
         for capture in self._replaced:
             mine = [file for file in gaps if file.values["capture"] == capture]
             self._tables["gaps"].replace(mine, {}, "capture", capture)
+        self._structures.commit()
         for view in ("servers", "nodes", "journal", "events", "telemetry"):
             files = self._staging.move(view)
             if files or self._done[view]:
                 self._tables[view].append(files, self._done[view])
 
     def report(self, seconds: float) -> ConvertReport:
-        return ConvertReport(self._rows, self._files, self._size, seconds, self._irregular, self._plant_changed)
+        files, size = self._files + self._structures.files, self._size + self._structures.size
+        return ConvertReport(self._rows, files, size, seconds, self._irregular, self._plant_changed)
 
     def _telemetry(self) -> Iterator[pa.Table]:
         table = self._tables["telemetry"]
@@ -231,6 +243,8 @@ class _Conversion:
             irregular.late += filed.late
             for key, part in filed.split():
                 sorter.add(key, part)
+                if view == "telemetry":
+                    self._structures.take(key[1], part)
         for (site, date), parts in sorter.partitions():
             values = {"site": site, "date": date}
             if view == "telemetry":

@@ -25,11 +25,13 @@ def write_file(
     *,
     force: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
+    compat: bool = False,
 ) -> ConvertReport:
     """Write telemetry to `target`, with the columns of the contract.
 
     Args:
         force: replace a file that is there.
+        compat: only encodings that readers of every age know.
         on_progress: told how many rows have been read.
 
     Raises:
@@ -55,7 +57,7 @@ def write_file(
                 sorter.add(None, table)
                 on_progress(rows)
             parts = (part for _, tables in sorter.partitions() for part in tables)
-            written = parquet.write(aside / "file", Watched(parts, irregular), TELEMETRY)
+            written = parquet.write(aside / "file", Watched(parts, irregular), TELEMETRY, compat=compat)
             if target.exists() and not force:
                 raise OutputExists(f"{target} has appeared meanwhile", "add --force to replace it")
             local.publish(aside / "file", target)

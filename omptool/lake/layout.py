@@ -54,6 +54,9 @@ LOCK = "_omptool.lock"
 FORMAT_KEY = "omptool.format"
 PLANT_KEY = "omptool.plant"
 PLANT_DIGEST_KEY = "omptool.plant_sha256"
+COMPAT_KEY = "omptool.compat"
+"""Property of `telemetry`, `true` where files are written for old readers."""
+
 CLOCK_SUSPECT = "omptool.clock_suspect"
 """Application id whose transaction version is the number of clock-suspect rows in the table."""
 
@@ -68,6 +71,7 @@ DUPLICATES_KEY = "omptool.duplicates"
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _CHECKSUM = re.compile(r"^part-.*-\d{5,}-([0-9a-f]{8})\.parquet$")
+_DERIVED = re.compile(r"wide_[0-9]+(h|m|s|ms|us)|struct_[A-Za-z0-9_]+")
 _NULL_NAMES = frozenset({"__HIVE_DEFAULT_PARTITION__", "NULL", "null"})
 
 
@@ -79,6 +83,35 @@ def escape(value: str) -> str:
     if value in _NULL_NAMES:
         return f"%{ord(value[0]):02X}{value[1:]}"
     return "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in value.encode("utf-8", "surrogatepass"))
+
+
+def partitions(view: str) -> tuple[str, ...]:
+    """The partition columns of a table; a grid has those of telemetry, a table of structures the date."""
+    return PARTITIONS.get(view, ("date",) if view.startswith("struct_") else PARTITIONS["telemetry"])
+
+
+def struct_name(kind: str) -> str:
+    """The table of a structure type."""
+    return "struct_" + re.sub(r"[^A-Za-z0-9_]", "_", kind)
+
+
+def wide_name(step_us: int) -> str:
+    """The table of a grid: `wide_1s`, `wide_10m`."""
+    for unit, size in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1000), ("us", 1)):
+        if step_us % size == 0:
+            return f"wide_{step_us // size}{unit}"
+    raise AssertionError("microseconds are whole")
+
+
+def is_table(name: str) -> bool:
+    """Whether a table of a lake may be called so."""
+    return name in PARTITIONS or _DERIVED.fullmatch(name) is not None
+
+
+def derived(lake: Path) -> list[str]:
+    """The tables that are made from others, by name."""
+    found = lake.iterdir() if lake.is_dir() else ()
+    return sorted(path.name for path in found if _DERIVED.fullmatch(path.name) and (path / "_delta_log").is_dir())
 
 
 def folder(values: Mapping[str, str]) -> str:

@@ -45,17 +45,23 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def write(
-    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, facts: Callable[[], Mapping[str, str]] = dict
+    path: Path,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    facts: Callable[[], Mapping[str, str]] = dict,
+    *,
+    compat: bool = False,
 ) -> Written:
     """Write tables, already in order, to `path`; the caller syncs and names the file.
 
     Args:
+        compat: only encodings that readers of every age know; larger by a third.
         facts: asked when all rows are written; what the file's metadata shall say.
     """
     stored = stored_schema(schema)
     written = Written()
     known: dict[str, tuple[str, str] | None] = {}
-    with pq.ParquetWriter(path, stored, **_options(stored)) as writer:
+    with pq.ParquetWriter(path, stored, **_options(stored, compat)) as writer:
         for piece in tables:
             table = conform(piece, stored)
             for start in range(0, table.num_rows, ROW_GROUP):
@@ -88,7 +94,9 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def _options(schema: pa.Schema) -> dict[str, Any]:
+def _options(schema: pa.Schema, compat: bool) -> dict[str, Any]:
+    if compat:
+        return {"compression": "snappy", "use_dictionary": True, "data_page_version": "1.0", "store_schema": False}
     encodings = {}
     for column in schema:
         if pa.types.is_timestamp(column.type) or (pa.types.is_integer(column.type) and column.type.bit_width >= 32):

@@ -22,13 +22,13 @@ from omptool.lake import order
 from omptool.lake.order import Ints
 from omptool.lake.words import Words, numbered, whole, worded
 
-WAITING_ROWS = 393_216
-"""Rows kept in memory before the largest partitions are spilled; about 130 bytes each."""
+WAITING_ROWS = 262_144
+"""Rows kept in memory before the largest partitions are spilled; about 150 bytes each, twice while they are sorted."""
 
-MERGE_ROWS = 262_144
+MERGE_ROWS = 196_608
 """Rows in the windows of a merge; more only when there are very many runs."""
 
-RUN_BATCH = 4_096
+RUN_BATCH = 1_024
 """Rows that are read from a run at least."""
 
 _NODE = "_omp_node"
@@ -54,6 +54,7 @@ class Sorter:
         self._count = 0
         self._words: dict[str, Words] = {}
         self._nodes: dict[tuple[str, str], int] = {}
+        self._fields: dict[str, pa.DataType] = {}
 
     def add(self, key: Any, table: pa.Table) -> None:
         """Take rows of the partition `key`; may spill."""
@@ -79,7 +80,7 @@ class Sorter:
             self._write_run(partition)
         pa.default_memory_pool().release_unused()
         for table in _merged(partition.runs, self._ranks()):
-            yield worded(table, self._words)
+            yield self._completed(worded(table, self._words))
         for run in partition.runs:
             with contextlib.suppress(OSError):  # Windows keeps open files; the staging folder goes at the end
                 run.unlink()
@@ -96,15 +97,27 @@ class Sorter:
         self._write_run(partition)
 
     def _write_run(self, partition: Partition) -> None:
-        table, keys = order.arrange(order.merge(partition.waiting))
+        merged = order.merge(partition.waiting)
         partition.waiting, partition.rows = [], 0
+        table, keys = order.arrange(merged)
+        del merged
+        self._fields |= {field.name: field.type for field in table.schema}
+        empty = [name for name, column in zip(table.schema.names, table.columns, strict=True) if _is_empty(column)]
         nodes = self._numbers(table, keys)
-        table = numbered(table, self._words).append_column(_NODE, pa.array(nodes))
+        table = numbered(table.drop_columns(empty), self._words).append_column(_NODE, pa.array(nodes))
         self._count += 1
         path = self._staging / f"run-{self._count:06d}.arrow"
         with ipc.new_file(path, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
             writer.write_table(table, max_chunksize=RUN_BATCH)
         partition.runs.append(path)
+
+    def _completed(self, table: pa.Table) -> pa.Table:
+        """With the columns that runs leave out because they are null throughout."""
+        have = set(table.schema.names)
+        columns = [
+            table[name] if name in have else pa.nulls(table.num_rows, kind) for name, kind in self._fields.items()
+        ]
+        return pa.table(columns, names=list(self._fields))
 
     def _numbers(self, table: pa.Table, keys: Ints) -> Any:
         """The number of the node of each row; rows of a node stand together and have one key."""
@@ -113,6 +126,10 @@ class Sorter:
         names = zip(firsts["machine"].to_pylist(), firsts["node_id"].to_pylist(), strict=True)
         given = [self._nodes.setdefault(name, len(self._nodes)) for name in names]
         return np.repeat(np.array(given, np.int32), np.diff(np.append(starts, len(keys))))
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))
 
 
 class _Window:
@@ -199,7 +216,8 @@ _FIRST = int(np.iinfo(np.int64).min)
 
 
 def _ordered(parts: Sequence[tuple[pa.Table, Ints, Ints]]) -> pa.Table:
-    table = pa.concat_tables([table for table, _, _ in parts]).drop_columns([_NODE]).combine_chunks()
+    table = pa.concat_tables([table for table, _, _ in parts], promote_options="default")
+    table = table.drop_columns([_NODE]).combine_chunks()
     if len(parts) == 1:
         return table
     keys = np.concatenate([ranks for _, ranks, _ in parts])

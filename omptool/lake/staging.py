@@ -45,6 +45,8 @@ class Staging:
         self._run = run or secrets.token_hex(8)
         self.folder = lake / layout.STAGING / self._run
         self._count = 0
+        self.compat = Table(lake, "telemetry").properties().get(layout.COMPAT_KEY) == "true"
+        """Whether files are written for old readers."""
         self._files: dict[str, list[tuple[Path, DataFile]]] = {}
 
     def __enter__(self) -> Staging:
@@ -61,6 +63,7 @@ class Staging:
         values: Mapping[str, str],
         tables: Iterable[pa.Table],
         facts: Callable[[], Mapping[str, str]] = dict,
+        schema: pa.Schema | None = None,
     ) -> DataFile:
         """Write one data file of a table's partition; it is synced when this returns, and not yet part of the lake.
 
@@ -68,7 +71,8 @@ class Staging:
         """
         self._count += 1
         aside = self.folder / f"{self._count:05d}.parquet"
-        written = parquet.write(aside, tables, layout.file_schema(view), facts)
+        columns = layout.file_schema(view) if schema is None else schema
+        written = parquet.write(aside, tables, columns, facts, compat=self.compat)
         local.sync_file(aside)
         name = layout.file_name(self._run, self._count, local.checksum(aside))
         path = "/".join(filter(None, (layout.folder(values), name)))
@@ -122,7 +126,7 @@ def _remove_uncommitted(lake: Path, run: str, moves: Mapping[str, Mapping[str, o
     """Remove what a run moved and did not commit; of names that it cannot have given, nothing."""
     for view, entry in moves.items():
         version, files = entry["version"], entry["files"]
-        if view not in layout.PARTITIONS or not isinstance(version, int) or not isinstance(files, list):
+        if not layout.is_table(view) or not isinstance(version, int) or not isinstance(files, list):
             continue
         table = layout.table_path(lake, view)
         paths = [path for name in files if isinstance(name, str) and (path := local.inside(table, name)) is not None]

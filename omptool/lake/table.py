@@ -77,10 +77,13 @@ class Entry:
 class Table:
     """A Delta table at one version; `None` inside when it does not exist yet."""
 
-    def __init__(self, lake: Path, view: str, *, version: int | datetime | None = None) -> None:
+    def __init__(
+        self, lake: Path, view: str, *, version: int | datetime | None = None, schema: pa.Schema | None = None
+    ) -> None:
         """Open the table of `view`.
 
         Args:
+            schema: all columns of a derived table, where it is about to be written.
             version: a version number, a time, or None for the newest.
 
         Raises:
@@ -88,7 +91,13 @@ class Table:
         """
         self.view = view
         self.path = layout.table_path(lake, view)
+        self._schema = schema
         self._delta = self._open(version)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns, as they are to be written."""
+        return layout.table_schema(self.view) if self._schema is None else self._schema
 
     def _open(self, version: int | datetime | None) -> DeltaTable | None:
         if not (self.path / "_delta_log").is_dir():
@@ -165,7 +174,7 @@ class Table:
             return []
         actions: Any = pa.table(self._delta.get_add_actions(flatten=True))
         root = self.path.absolute()
-        columns = layout.PARTITIONS[self.view]
+        columns = layout.partitions(self.view)
         found = [
             Entry(
                 row["path"],
@@ -217,9 +226,9 @@ class Table:
         try:
             self._delta = DeltaTable.create(
                 str(self.path),
-                Schema.from_arrow(layout.table_schema(self.view)),
+                Schema.from_arrow(self.schema),
                 mode="ignore",
-                partition_by=list(layout.PARTITIONS[self.view]),
+                partition_by=list(layout.partitions(self.view)),
                 name=self.view,
                 configuration=configuration,
                 raise_if_key_not_exists=False,
@@ -247,6 +256,25 @@ class Table:
         """Like `append`, and remove the files of the partition `column` = `value` in the same commit."""
         self._commit(files, "overwrite", done, [(column, "=", value)])
 
+    def columns(self) -> dict[str, pa.DataType]:
+        """The columns of this version."""
+        return {} if self._delta is None else {field.name: field.type for field in pa.schema(self._delta.schema())}
+
+    def evolve(self, schema: pa.Schema) -> None:
+        """Have these columns: make the table, or add those that it lacks."""
+        self._schema = schema
+        if self._delta is None:
+            self.create()
+            return
+        known = self.columns()
+        if lacking := [field for field in schema if field.name not in known]:
+            self._delta.alter.add_columns(list(Schema.from_arrow(pa.schema(lacking)).fields))
+            self._sync()
+
+    def rewrite(self, files: Sequence[DataFile]) -> None:
+        """Put `files` in the place of everything, with the columns of `schema`."""
+        self._commit(files, "overwrite", {}, None)
+
     def swap(self, removed: Sequence[Entry], files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of those `removed`, in one commit: readers see the ones or the others."""
         now = time.time_ns() // 1_000_000
@@ -271,8 +299,8 @@ class Table:
             self._delta.create_write_transaction(
                 [*removed, *(file.action() for file in files)],
                 mode,
-                Schema.from_arrow(layout.table_schema(self.view)),
-                list(layout.PARTITIONS[self.view]),
+                Schema.from_arrow(self.schema),
+                list(layout.partitions(self.view)),
                 partition,
                 commit_properties=properties,
             )

@@ -43,16 +43,20 @@ def vacuum(lake: Path, *, keep: timedelta, now: datetime, dry_run: bool = False)
     if keep > LONGEST:
         raise UsageError(f"--keep is at most {LONGEST.days}d", "logs forget what was removed before that")
     if dry_run:
-        return _sum(path for view in layout.tables(lake) for path in _unneeded(lake, view, keep, now))
+        return _sum(path for view in _tables(lake) for path in _unneeded(lake, view, keep, now))
     with exclusive(lake):
         clean(lake)
-        found = [path for view in layout.tables(lake) for path in _unneeded(lake, view, keep, now)]
+        found = [path for view in _tables(lake) for path in _unneeded(lake, view, keep, now)]
         report = _sum(found)
         for path in found:
             path.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # others are in it
                 path.parent.rmdir()
     return report
+
+
+def _tables(lake: Path) -> list[str]:
+    return [*layout.tables(lake), *layout.derived(lake)]
 
 
 def _sum(paths: Iterator[Path] | list[Path]) -> VacuumReport:

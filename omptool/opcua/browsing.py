@@ -22,7 +22,7 @@ REFERENCES_PER_ANSWER = 10_000
 
 HIERARCHICAL_REFERENCES = requests.encode_node_id(0, 33)
 
-_CUT_SHORT = frozenset(status.code_of(name) for name in ("BadNoContinuationPoints", "BadContinuationPointInvalid"))
+CUT_SHORT = frozenset(status.code_of(name) for name in ("BadNoContinuationPoints", "BadContinuationPointInvalid"))
 """A server with few continuation points refuses more, or drops the oldest."""
 _TIMEOUT = status.code_of("BadTimeout")
 
@@ -58,12 +58,15 @@ async def browse_encoded(
     reference_type: bytes = HIERARCHICAL_REFERENCES,
     inverse: bool = False,
     go_on: bool = False,
+    is_alone: bool = True,
     pace: batch.Pace | None = None,
 ) -> list[BrowseResult]:
     """`browse_all` for NodeIds as bytes.
 
     Args:
         go_on: a node whose references do not come in time has the status BadTimeout, and is no error.
+        is_alone: ask again what was cut short for want of continuation points; not where other requests, under way at
+            the same time, take them: then the status stays in `CUT_SHORT`.
         pace: of earlier calls.
     """
     size = session.limits.chunk(session.limits.max_nodes_per_browse)
@@ -77,7 +80,7 @@ async def browse_encoded(
     results = await batch.run(session, nodes, size, request, _decode, unanswered=given_up, pace=pace)
     await _continue(session, results, size, go_on=go_on)
     for index, result in enumerate(results):
-        if result.status and result.status in _CUT_SHORT:
+        if is_alone and result.status in CUT_SHORT:
             alone = await batch.run(session, [nodes[index]], 1, request, _decode, unanswered=given_up)
             await _continue(session, alone, size, go_on=go_on)
             results[index] = alone[0]

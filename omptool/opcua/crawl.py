@@ -21,7 +21,7 @@ from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.opcua import batch, requests
-from omptool.opcua.browsing import browse_encoded
+from omptool.opcua.browsing import CUT_SHORT, browse_encoded
 from omptool.opcua.landmarks import BEYOND, OBJECTS, indexes
 from omptool.opcua.nodemaker import NodeMaker
 from omptool.protocol.browse import BrowseResult, Reference
@@ -142,7 +142,7 @@ class _Crawler:
         try:
             while self._ask():
                 places, answer = self._under_way[0]
-                results = await answer
+                results = await self._whole(places, await answer)
                 self._under_way.popleft()
                 self._take(places, results)
                 self._on_progress(len(self.found))
@@ -165,9 +165,19 @@ class _Crawler:
         while self._waiting and len(self._under_way) < batch.IN_FLIGHT:
             size = min(self._portion, self._pace.most, len(self._waiting))
             places = [self._waiting.popleft() for _ in range(size)]
-            asked = browse_encoded(self.session, [place[0] for place in places], go_on=True, pace=self._pace)
+            keys = [place[0] for place in places]
+            asked = browse_encoded(self.session, keys, go_on=True, is_alone=False, pace=self._pace)
             self._under_way.append((places, asyncio.create_task(asked)))
         return bool(self._under_way)
+
+    async def _whole(self, places: list[_Place], results: list[BrowseResult]) -> list[BrowseResult]:
+        """Ask once more, with nothing else under way, for what other requests took the continuation points of."""
+        short = [index for index, result in enumerate(results) if result.status in CUT_SHORT]
+        if short:
+            await asyncio.gather(*(answer for _, answer in self._under_way))
+            for index in short:
+                (results[index],) = await browse_encoded(self.session, [places[index][0]], go_on=True)
+        return results
 
     def _take(self, places: list[_Place], results: Sequence[BrowseResult]) -> None:
         references = 0

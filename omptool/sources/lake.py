@@ -23,10 +23,13 @@ class LakeSource:
     has_telemetry = True
     id = None
 
-    def __init__(self, path: Path, *, version: int | datetime | None = None, label: str = "") -> None:
+    def __init__(
+        self, path: Path, *, version: int | datetime | None = None, label: str = "", with_derived: bool = True
+    ) -> None:
         """Open the five tables.
 
         Args:
+            with_derived: offer what was made from them too (`wide_…`, `struct_…`), at the newest version only.
             version: a version of `telemetry` (the other tables are taken as they were at its commit), a time, or None.
 
         Raises:
@@ -41,6 +44,7 @@ class LakeSource:
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
         if version is not None:
             _check_whole(telemetry, self.label)
+        self._has_derived = with_derived and version is None
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:
             if view != "telemetry" and (table := _as_of(path, view, moment)) is not None:
@@ -62,12 +66,18 @@ class LakeSource:
         return self._tables
 
     def views(self) -> Mapping[str, Scannable]:
-        return {
+        found: dict[str, Scannable] = {
             view: Files(
                 tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
             )
             for view, table in self._tables.items()
         }
+        for name in layout.derived(self.path) if self._has_derived else ():
+            table = Table(self.path, name)
+            partitions = layout.partitions(name)
+            columns = tuple(column for column in table.columns() if column not in partitions)
+            found[name] = Files(tuple(sorted(table.files())), "parquet", partitions, columns)
+        return found
 
     def gap_reasons(self) -> Mapping[str, int]:
         counts: dict[str, int] = {}

@@ -56,6 +56,7 @@ def register(
             united[view].append(select)
         if named.name is not None:
             _named(connection, named.name, _contract(named.source.views(), selects))
+        _derived(connection, named, selects)
     for view, selects_of_view in united.items():
         connection.execute(f"CREATE VIEW {view} AS {_union(view, selects_of_view)}")
 
@@ -68,6 +69,7 @@ def names(sources: Sequence[Named]) -> list[str]:
             found.append(_plain_name(named))
         elif named.name is not None:
             found.extend(f"{named.name}.{view}" for view in VIEWS)
+        found.extend(name for name in derived(named) if name not in found)
     return found
 
 
@@ -100,6 +102,21 @@ def _named(connection: duckdb.DuckDBPyConnection, name: str, selects: Mapping[st
     for view in VIEWS:
         body = _union(view, [selects[view]] if view in selects else [])
         connection.execute(f"CREATE VIEW {identifier(name)}.{view} AS {body}")
+
+
+def _derived(connection: duckdb.DuckDBPyConnection, named: Named, selects: Mapping[str, str]) -> None:
+    """The tables that a lake has besides the views, under their own name; of two lakes with the same, the first's."""
+    for name in derived(named):
+        select = f"SELECT * EXCLUDE (date) FROM ({selects[name]})"
+        connection.execute(f"CREATE VIEW IF NOT EXISTS {identifier(name)} AS {select}")
+        if named.name is not None:
+            connection.execute(f"CREATE VIEW {identifier(named.name)}.{identifier(name)} AS {select}")
+
+
+def derived(named: Named) -> list[str]:
+    """Names of the tables of a telemetry source that are no views of the contract, and have rows."""
+    tables = named.source.views() if named.source.has_telemetry else {}
+    return [name for name, table in tables.items() if name not in VIEWS and not _is_empty(table)]
 
 
 def _contract(tables: Mapping[str, Scannable], selects: Mapping[str, str]) -> dict[str, str]:

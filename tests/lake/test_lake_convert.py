@@ -142,6 +142,19 @@ def test_files_are_sorted_and_encoded(tmp_path: Path) -> None:
     assert not any(pa.types.is_dictionary(field.type) for field in file.schema_arrow)
 
 
+def test_files_for_old_readers_have_old_encodings_and_the_lake_remembers(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    data = telemetry("c1", 0, 300)
+    convert([FakeRecording("c1", data.slice(0, 200))], lake, compat=True)
+    convert([FakeRecording("c1", data)], lake)
+    for path in Table(lake, "telemetry").files():
+        file = pq.ParquetFile(path).metadata
+        columns = [file.row_group(0).column(at) for at in range(file.num_columns)]
+        assert {kind for column in columns for kind in column.encodings} <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
+        assert {column.compression for column in columns} == {"SNAPPY"}
+    assert by_row(stored(lake)).equals(data.combine_chunks())
+
+
 @pytest.mark.parametrize("site", ["007", "Werk Ü/ß %1", "a=b&c", "*?[x]", "None", "..", "😀"])
 def test_any_site_name_is_read_back_by_everybody(site: str, tmp_path: Path) -> None:
     lake = tmp_path / "lake"

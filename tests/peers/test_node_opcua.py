@@ -11,7 +11,7 @@ from asyncua import ua
 
 from omptool.config import ServerConfig
 from omptool.model import status
-from omptool.opcua import crawl
+from omptool.opcua import browsing, crawl
 from omptool.opcua.session import Session, connect
 
 PEER = "urn:test:peer"
@@ -38,7 +38,7 @@ def test_it_states_its_limits(peer_url: str) -> None:
 
 @pytest.mark.parametrize("references_per_answer", [10_000, 3])
 def test_every_node_is_found_however_few_come_at_a_time(peer_url: str, references_per_answer: int, monkeypatch) -> None:
-    monkeypatch.setattr(crawl, "REFERENCES_PER_ANSWER", references_per_answer)
+    monkeypatch.setattr(browsing, "REFERENCES_PER_ANSWER", references_per_answer)
 
     async def work(session: Session) -> tuple[int, int, list[str]]:
         nodes = await crawl.crawl(session)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from omptool.config import ServerConfig
-from omptool.opcua import crawl
+from omptool.opcua import browsing, crawl
 from omptool.opcua.session import connect
 from tests.conftest import Result
 from tests.peers.changing import CHANGING
@@ -29,7 +29,7 @@ def test_three_references_at_a_time(small_plant: Plant, monkeypatch) -> None:
             names = f"nsu={NAMES};s=Names"
             return [node.node_id for node in await crawl.crawl(session, root=names)]
 
-    monkeypatch.setattr(crawl, "REFERENCES_PER_ANSWER", 3)
+    monkeypatch.setattr(browsing, "REFERENCES_PER_ANSWER", 3)
     expected = {truth.node_id for truth in small_plant.names if truth.names[0] == "Names"}
     found = asyncio.run(main())
     assert set(found) == expected and len(found) == len(expected)

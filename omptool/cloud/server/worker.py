@@ -138,7 +138,7 @@ class Worker:
         from omptool.sql.confine import Confinement
         from omptool.sql.engine import LocalEngine
 
-        source = LakeSource(setup.lake)
+        source = LakeSource(setup.lake, with_derived=False)
         confinement = Confinement(setup.memory, setup.temporary, setup.threads, setup.statement_s)
         with LocalEngine(
             [Named(source)], tz=order["tz"], repeatable=order["repeatable"], confinement=confinement

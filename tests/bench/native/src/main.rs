@@ -2,12 +2,11 @@
 // its url; ends with its stdin. One argument: how many variables.
 use std::sync::Arc;
 
-use opcua_nodes::VariableBuilder;
-use opcua_server::address_space::NodeInsertTarget;
+use opcua_server::address_space::VariableBuilder;
 use opcua_server::diagnostics::NamespaceMetadata;
 use opcua_server::node_manager::memory::{simple_node_manager, SimpleNodeManager};
 use opcua_server::ServerBuilder;
-use opcua_types::{DataTypeId, NodeId, ObjectId, VariableTypeId};
+use opcua_types::{DataTypeId, NodeId, ObjectId, QualifiedName, VariableTypeId};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
@@ -22,10 +21,10 @@ fn fill(nodes: &Arc<SimpleNodeManager>, namespace: u16, variables: u32) {
         if number % PER_FOLDER == 0 {
             let name = format!("Machine{}", number / PER_FOLDER);
             folder = NodeId::new(namespace, name.clone());
-            space.add_folder(&folder, (namespace, name.as_str()), name.as_str(), &ObjectId::ObjectsFolder.into());
+            space.add_folder(&folder, QualifiedName::new(namespace, name.as_str()), name.as_str(), &ObjectId::ObjectsFolder.into());
         }
         let name = format!("Tag{number}");
-        VariableBuilder::new(&NodeId::new(namespace, 100_000 + number), (namespace, name.as_str()), name.as_str())
+        VariableBuilder::new(&NodeId::new(namespace, 100_000 + number), QualifiedName::new(namespace, name.as_str()), name.as_str())
             .data_type(DataTypeId::Double)
             .value(f64::from(number))
             .has_type_definition(VariableTypeId::BaseDataVariableType)
@@ -44,6 +43,8 @@ async fn main() {
         .product_uri(SPACE)
         .host("127.0.0.1")
         .port(port)
+        .max_message_size(1 << 26)
+        .max_chunk_count(1 << 12)
         .with_node_manager(simple_node_manager(
             NamespaceMetadata { namespace_uri: SPACE.to_owned(), ..Default::default() },
             "many",
