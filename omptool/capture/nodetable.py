@@ -130,12 +130,16 @@ def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
 
 
 def write_nodes(
-    files: FreshFiles, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode], columns: NodeColumns
+    files: FreshFiles,
+    server: ServerIdentity,
+    types_file: str,
+    nodes: Sequence[MonitoredNode],
+    columns: NodeColumns | None = None,
 ) -> str:
     """Write a node table; returns its name."""
     metadata = {KEY_FORMAT: str(FORMAT).encode(), KEY_SERVER: server.server.encode(), KEY_TYPES: types_file.encode()}
     encoder = Encoder(NODE_TABLE.with_metadata(metadata), is_compressed=len(nodes) >= _WORTH_IT)
-    batch = columns.of(nodes, encoder.schema)
+    batch = (columns or NodeColumns()).of(nodes, encoder.schema)
     pieces = [encoder.batch(piece) for piece in batches.split(batch)]
     return _write(files, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
 
