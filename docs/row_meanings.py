@@ -45,11 +45,12 @@ BROWSE = {name: NODES.get(name, "Whether it is a Property of its parent.") for n
 
 DOCTOR = {
     "step": "`name`, `tcp`, `hello`, `endpoints`, `certificate`, `session`, `namespaces`, `read`, "
-    "`browse`, `subscribe`, `history`; then `limit` per OperationLimit.",
+    "`browse`, `subscribe`, `history`; then `limit` per OperationLimit and ServerCapability, and `rate` per speed that "
+    "was measured.",
     "state": "`ok`, `note` (goes on, but somebody should know), `failed` (the way ends here).",
     "detail": "What was found, or what went wrong.",
     "hint": "What to do about it.",
-    "milliseconds": "How long the step took; null for limits.",
+    "milliseconds": "How long the step took; null for limits and rates.",
 }
 
 DIFF = {

@@ -77,7 +77,7 @@ peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wh
 run_pytest() {
     local select=()
     [ $tier = ci ] && select=(-m "not full")
-    command -v go >/dev/null || select+=(--ignore=tests/peers/test_gopcua.py)
+    command -v go >/dev/null || select+=(--ignore=tests/peers/test_gopcua.py --ignore=tests/peers/test_telegraf.py)
     HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 --dist loadfile -q --durations=10 "${select[@]}"
 }
 

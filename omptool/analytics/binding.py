@@ -32,12 +32,13 @@ class Tag(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A Variable with the role it plays; `needed` when nothing can be said without it."""
+    """A Variable with the role it plays; `needed` when nothing can be said without it; `place`: site to machine."""
 
     role: str
     server: str
     node_id: str
     needed: bool
+    place: tuple[str, str | None, str | None, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def bind(
     for role in roles:
         _refuse_ambiguous(role, {key: found[role.name][key] for key in whole if key in found[role.name]})
     bound = [
-        Bound(role.name, one.server, one.node_id, role.required)
+        Bound(role.name, one.server, one.node_id, role.required, one[2:6])
         for key in whole
         for role in roles
         for one in found[role.name].get(key, ())
@@ -184,7 +185,9 @@ def bind_columns(recipe: Recipe, columns: Sequence[str], table: str, maps: Mappi
     found = {}
     for role in recipe.table:
         wanted = maps.get(role.name, role.name)
-        column = wanted if wanted in columns else by_name.get(wanted.casefold())
+        spellings = [wanted] if role.name in maps else [wanted, *role.globs]
+        column = next((by_name[each.casefold()] for each in spellings if each.casefold() in by_name), None)
+        column = wanted if wanted in columns else column
         if column is None and not role.required and role.name not in maps:
             continue
         if column is None:

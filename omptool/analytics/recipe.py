@@ -39,7 +39,7 @@ _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels", "finish", "stream",
+    "order", "labels", "finish", "stream", "by",
 }  # fmt: skip
 
 
@@ -96,6 +96,7 @@ class Recipe:
         sections: the SQL by section; `result` is always there.
         finish: name of the step in `finish/` that turns the rows into the result, or empty.
         stream: values of one Variable after another, in portions.
+        by: what a row is for when nobody says so.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Recipe:
     sections: Mapping[str, str]
     finish: str = ""
     stream: bool = False
+    by: str = "machine"
 
     @property
     def timed(self) -> bool:
@@ -155,6 +157,7 @@ def parse(name: str, text: str) -> Recipe:
         sections=_sections(name, match[2]),
         finish=header.text("finish", default=""),
         stream=header.flag("stream", False),
+        by=header.text("by", default="machine"),
     )
     _check(recipe)
     return recipe

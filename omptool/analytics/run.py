@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from omptool.analytics import catalog
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns
+from omptool.analytics.numbering import finished, numbered, windowed
 from omptool.analytics.periods import PLACES, cuts
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
@@ -100,21 +101,23 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     start, end = _window(engine, request)
     codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
     values: dict[str, object] = {
+        "ideal_cycle": None,
         **parameters,
-        "roles": [one.role for one in binding.bound],
-        "servers": [one.server for one in binding.bound],
-        "node_ids": [one.node_id for one in binding.bound],
-        "needed": [one.needed for one in binding.bound],
+        **numbered(binding.bound, request.places),
+        **windowed(cuts(start, end, request.period, request.zone), end),
         "needed_roles": binding.needed_roles,
+        "reasons": any(role.name == "reason" for role in recipe.roles),
         "codes": list(codes),
         "meanings": list(codes.values()),
-        "cuts": cuts(start, end, request.period, request.zone),
-        "start": start,
-        "end": end,
         **{f"by_{place}": place in request.places for place in PLACES},
     }
     keys = [*request.places, "start", "end"]
-    rows = _ask(engine, _statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
+    if recipe.finish:
+        ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
+        rows = _ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
+        rows = finished(recipe, rows, values, keys)
+    else:
+        rows = _ask(engine, _statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
     window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     return Analysis(rows, binding.notes, _touched(rows, f"no values of these machines before the end of {window}"))
 

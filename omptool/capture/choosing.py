@@ -9,6 +9,7 @@ from typing import NamedTuple
 from omptool.capture.asked import settings
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.notifiers import watched
+from omptool.capture.prediction import refuse_too_many
 from omptool.capture.recording import Selection, ServerProgress
 from omptool.capture.selection import Choice, choose, select
 from omptool.config import ServerConfig
@@ -109,6 +110,7 @@ async def browse(
 
     Raises:
         NotFound, UsageError: see `selection.select` and `selection.choose`.
+        ServerRefused: more than the server's profile says that it takes.
     """
     progress.phase = "browsing"
 
@@ -125,6 +127,8 @@ async def browse(
     else:
         choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
     asked = settings(selection, choice.nodes, nodes, session.namespaces)
+    items = sum(not asked.get(node.node_id, AS_ALL).poll_ms for node in choice.nodes)
+    refuse_too_many(session.url, session.capacity, items)
     if selection.events is not None:
         notifiers, wishes = await watched(session, selection.events, nodes)
         choice, asked = Choice([*choice.nodes, *notifiers], choice.missing), asked | wishes

@@ -9,7 +9,7 @@ in seconds, a Timespan wins over its integer twin). Passwords are neither used n
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,17 +23,18 @@ from omptool.capture.nodelist import (
     check,
     is_node_id,
 )
+from omptool.capture.nodelist_notes import Told
 from omptool.capture.published_values import Unreadable, boolean, interval_ms, number, text_of
 from omptool.errors import OmptoolError, UsageError
 from omptool.model import monitoring as words
 from omptool.model.monitoring import Discard, Monitoring
 from omptool.model.nodeid import escape_uri
 
-_NAMED = 5
-"""Nodes or keys named in one note."""
-
 _URI_FORM = re.compile(r"#(?=[isgb]=)")
 """Between namespace URI and identifier in the form `uri#s=…`."""
+
+_STRING_ID = re.compile(r"((nsu=[^;]*|ns=\d+);)?s=|(?!nsu?=|[igb]=)([^#]|#(?![isgb]=))*#s=")
+"""A String identifier, of which spaces at the end are a part."""
 
 _MESSAGES = frozenset(
     name.lower()
@@ -97,43 +98,20 @@ _OTHERWISE = {
 """What a capture does instead, by key."""
 
 
-class _Told:
-    """Collects what the notes will say."""
-
-    def __init__(self) -> None:
-        self.messages: Counter[str] = Counter()
-        self.otherwise: Counter[tuple[str, str]] = Counter()
-        self.unknown: Counter[str] = Counter()
-        self.left_out: dict[str, list[str]] = defaultdict(list)
-        self.has_security = False
-
-    def keys(self, entry: Mapping[str, tuple[str, Any]]) -> None:
-        """Sort the keys of an object into those that are read and those to be told of."""
-        for key, (name, value) in entry.items():
-            if value is None or value == [] or key in _TAKEN:
-                continue
-            if key in _MESSAGES:
-                self.messages[name] += 1
-            elif key in _SECRET_KEYS:
-                self.has_security = True
-            elif key in _OTHERWISE:
-                if value is not False:
-                    self.otherwise[name, _OTHERWISE[key]] += 1
-            else:
-                self.unknown[name] += 1
-
-    def notes(self, file: str) -> Iterator[str]:
-        """A sentence each."""
-        for why, nodes in self.left_out.items():
-            yield f"{file}: {_count(len(nodes), 'node')} left out, {why}: {_some(nodes)}"
-        for (name, instead), count in self.otherwise.items():
-            yield f"{file}: {name} (in {_count(count, 'place')}) cannot be had: {instead}"
-        if self.has_security:
-            yield f"{file}: security and users are not taken from it; they belong into [servers.NAME] of omptool.toml"
-        if self.messages:
-            yield f"{file}: of no meaning for a capture, about messages and sending: {_some(list(self.messages))}"
-        if self.unknown:
-            yield f"{file}: unknown keys, not used: {_some(list(self.unknown))}"
+def _tell(entry: Mapping[str, tuple[str, Any]], told: Told) -> None:
+    """Sort the keys of an object into those that are read and those to be told of."""
+    for key, (name, value) in entry.items():
+        if value is None or value == [] or key in _TAKEN:
+            continue
+        if key in _MESSAGES:
+            told.aside[name] += 1
+        elif key in _SECRET_KEYS:
+            told.has_security |= value is not False
+        elif key in _OTHERWISE:
+            if value is not False:
+                told.otherwise[name, _OTHERWISE[key]] += 1
+        else:
+            told.unknown[name] += 1
 
 
 _SECRET_KEYS = frozenset(name.lower() for name in _SECURITY)
@@ -165,12 +143,12 @@ def of_published(data: Any, file: str) -> NodeList:
     Raises:
         UsageError: an entry that says nothing usable: no address, a NodeId that is none, a value of another kind.
     """
-    told = _Told()
+    told = Told(file)
     found: dict[str, list[_One]] = defaultdict(list)
     total = 0
     for at, raw in enumerate(data if isinstance(data, list) else [data], 1):
         entry = _object(raw, f"{file}: entry {at}")
-        told.keys(entry)
+        _tell(entry, told)
         url = _url(entry, f"{file}: entry {at}")
         for one in _entry(entry, told, f"{file}: entry {at}"):
             total += 1
@@ -178,10 +156,10 @@ def of_published(data: Any, file: str) -> NodeList:
                 raise UsageError(f"{file} lists more than {MOST_NODES:,} nodes", "split it")
             found[url].append(one)
     endpoints = {url: _endpoint(ones, told, file) for url, ones in found.items()}
-    return NodeList(endpoints=endpoints, notes=tuple(told.notes(file)))
+    return NodeList(endpoints=endpoints, notes=tuple(told.notes()))
 
 
-def _endpoint(ones: Sequence[_One], told: _Told, file: str) -> EndpointNodes:
+def _endpoint(ones: Sequence[_One], told: Told, file: str) -> EndpointNodes:
     """All that is asked of one server. A capture has one publishing interval per server: the shortest serves all."""
     intervals = sorted({one.publishing_ms for one in ones if one.publishing_ms is not None})
     if len(intervals) > 1:
@@ -196,7 +174,7 @@ def _endpoint(ones: Sequence[_One], told: _Told, file: str) -> EndpointNodes:
     return EndpointNodes(tuple(nodes.values()), tuple(notifiers), intervals[0] if intervals else None)
 
 
-def _entry(entry: Mapping[str, tuple[str, Any]], told: _Told, where: str) -> Iterator[_One]:
+def _entry(entry: Mapping[str, tuple[str, Any]], told: Told, where: str) -> Iterator[_One]:
     below = Monitoring(
         sampling_ms=_interval(entry, "DataSetSamplingInterval", where),
         heartbeat_ms=_interval(entry, "DefaultHeartbeatInterval", where, 1000),
@@ -211,19 +189,19 @@ def _entry(entry: Mapping[str, tuple[str, Any]], told: _Told, where: str) -> Ite
         yield from _node(_object(raw, f"{where}, node {at}"), below, publishing_ms, told, f"{where}, node {at}")
     for at, raw in enumerate(_list(entry, "opcevents", where), 1):
         node = _object(raw, f"{where}, event {at}")
-        told.keys(node)
+        _tell(node, told)
         yield _One(notifier=Notifier(_id(node, f"{where}, event {at}"), _fields(node), ()))
 
 
 def _node(
-    node: Mapping[str, tuple[str, Any]], below: Monitoring, publishing_ms: float | None, told: _Told, where: str
+    node: Mapping[str, tuple[str, Any]], below: Monitoring, publishing_ms: float | None, told: Told, where: str
 ) -> Iterator[_One]:
-    told.keys(node)
+    _tell(node, told)
     text = _id(node, where)
     publishing_ms = _or(_interval(node, "OpcPublishingInterval", where), publishing_ms)
     if (events := _value(node, "eventfilter")) is not None:
         asked = _object(events, f"{where}: EventFilter")
-        told.keys({key: value for key, value in asked.items() if key != "typedefinitionid"})
+        _tell({key: value for key, value in asked.items() if key != "typedefinitionid"}, told)
         kind = _value(asked, "typedefinitionid")
         types = (_c1(text_of(kind, f"{where}: TypeDefinitionId"), where),) if kind is not None else ()
         yield _One(notifier=Notifier(text, _fields(asked), types), publishing_ms=publishing_ms)
@@ -238,7 +216,7 @@ def _node(
     yield _One(Listed(text, _monitoring(node, told, text, where).over(below), where=where), None, publishing_ms)
 
 
-def _monitoring(node: Mapping[str, tuple[str, Any]], told: _Told, text: str, where: str) -> Monitoring:
+def _monitoring(node: Mapping[str, tuple[str, Any]], told: Told, text: str, where: str) -> Monitoring:
     sampling_ms = _interval(node, "OpcSamplingInterval", where)
     queue, newest, trigger = _value(node, "queuesize"), _value(node, "discardnew"), _value(node, "datachangetrigger")
     is_polled = boolean(_value(node, "usecyclicread"), f"{where}: UseCyclicRead")
@@ -257,7 +235,7 @@ def _monitoring(node: Mapping[str, tuple[str, Any]], told: _Told, text: str, whe
         raise UsageError(f"{where}: {error.message}", error.hint) from None
 
 
-def _deadband(node: Mapping[str, tuple[str, Any]], told: _Told, text: str, where: str) -> words.Deadband | None:
+def _deadband(node: Mapping[str, tuple[str, Any]], told: Told, text: str, where: str) -> words.Deadband | None:
     """As documented: without a type there is none; percent is held to 0 … 100, a negative one is 0."""
     kind, value = _value(node, "deadbandtype"), _value(node, "deadbandvalue")
     if kind is None or value is None:
@@ -294,7 +272,8 @@ def _id(node: Mapping[str, tuple[str, Any]], where: str) -> str:
 
 def _c1(text: str, where: str) -> str:
     """`ns=`, `nsu=` (with `svr=0;` in front too) or `uri#s=…` as the NodeId that everything else reads."""
-    text = text.strip().removeprefix("svr=0;")
+    text = text.lstrip().removeprefix("svr=0;")
+    text = text if _STRING_ID.match(text) else text.rstrip()
     if len(text) > MOST_LINE:
         raise UsageError(f"{where}: an Id of {len(text):,} characters", "is this the file you mean?")
     if not is_node_id(text) and (sign := _URI_FORM.search(text)):
@@ -342,12 +321,3 @@ def _list(entry: Mapping[str, tuple[str, Any]], key: str, where: str) -> list[An
 
 def _or(first: Any, second: Any) -> Any:
     return second if first is None else first
-
-
-def _count(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -31,7 +31,7 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedS
             startup.introduced(number, session.application_uri)
             own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)
-            capacity = await read_capacity(session)
+            capacity = (await read_capacity(session)).within(session.capacity)
         startup.offer(number, choice)
         asked = wanted.intervals
         said = [(node, found.asked.get(node.node_id, AS_ALL)) for node in choice.nodes]

@@ -69,9 +69,18 @@ def check(servers: Sequence[PlannedServer]) -> None:
         ServerRefused: more items than it takes.
     """
     for server in servers:
-        most = server.capacity.most_items
-        if most and len(server.items) > most:
-            raise ServerRefused(
-                f"{server.label} takes at most {most:,} items in a subscription, {len(server.items):,} are selected",
-                "take fewer with --select or --nodes",
-            )
+        refuse_too_many(server.label, server.capacity, sum(not item.monitoring.poll_ms for item in server.items))
+
+
+def refuse_too_many(server: str, capacity: Capacity, items: int) -> None:
+    """Refuse what a server, or its profile, says that it cannot.
+
+    Raises:
+        ServerRefused: more items than it takes.
+    """
+    most = capacity.most_items
+    if most and items > most:
+        raise ServerRefused(
+            f"{server} takes at most {most:,} items in a subscription, {items:,} are selected",
+            "take fewer with --select or --nodes, or read them in cycles with --poll",
+        )

@@ -1,4 +1,4 @@
-"""How a server is to be talked to, as the command line says it: security, user, trust.
+"""How a server is to be talked to, as the command line says it: security, user, trust, and how much at once.
 
 A user on the command line replaces the one of omptool.toml whole, so that nobody's password goes with another name.
 """
@@ -14,6 +14,7 @@ from omptool.cli import terminal
 from omptool.cli.options import (
     AcceptOption,
     PasswordFileOption,
+    PerRequestOption,
     SecurityOption,
     TrustFirstOption,
     UserCertificateOption,
@@ -40,6 +41,7 @@ class Access:
     user_key: UserKeyOption = None
     accept: AcceptOption = None
     trust_first: TrustFirstOption = False
+    per_request: PerRequestOption = None
 
     def applied(self, server: ServerConfig) -> ServerConfig:
         """`server` as the command line wants it.
@@ -56,6 +58,8 @@ class Access:
             changes["accept"] = tuple(mode.value for mode in self.accept)
         if self.trust_first:
             changes["trust_first"] = True
+        if self.per_request is not None:
+            changes["per_request"] = self.per_request
         return replace(server, **changes, **self._user())
 
     def applied_to(self, servers: Sequence[ServerConfig]) -> list[ServerConfig]:

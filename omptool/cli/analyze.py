@@ -191,7 +191,7 @@ def _request(
         if value is not None and not isinstance(value, datetime):
             value = parse_time(str(value), now=now, zone=zone)
         moments.append(value if text is None else timed(f"--{flag}", parse_time, text, now=now, zone=zone))
-    places, period = parse_by(by or "machine")
+    places, period = parse_by(by or recipe.by)
     return Request(
         start=moments[0],
         end=moments[1],

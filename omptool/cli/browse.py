@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omptool.capture.nodelist_write import Endpoint, ListFormat
 from omptool.cli import diagnostics, settings, terminal
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
@@ -48,6 +49,7 @@ class Asked:
     wanted: Wanted
     values: bool
     save: Path | None
+    form: ListFormat | None
     force: bool
 
     @property
@@ -64,6 +66,7 @@ class Answer:
         table: a row per node to show.
         values: telemetry rows of those with a value; None when values were not asked for.
         seconds: how long it took.
+        endpoint: the server, as configurations of other tools name it.
     """
 
     source: str
@@ -71,6 +74,7 @@ class Answer:
     table: pa.Table
     values: pa.RecordBatch | pa.Table | None
     seconds: float
+    endpoint: Endpoint
 
 
 @grouped
@@ -126,6 +130,10 @@ def browse(
             metavar="FILE",
         ),
     ] = None,
+    as_: Annotated[
+        ListFormat | None,
+        typer.Option("--as", help="Write the Variables shown as a configuration of OPC Publisher, Telegraf or UMH."),
+    ] = None,
     plant: PlantOption = None,
     access: Access = NOTHING,
     timeout: TimeoutOption = None,
@@ -148,6 +156,7 @@ def browse(
       omptool browse press7 --type Number --unit °C --regex 'Press[0-9]+/'
       omptool browse press7 --save press7.parquet
       omptool browse press7.parquet --root Leipzig/Hall2 --depth 2
+      omptool browse press7 --select 'Line1/**' --as publishednodes -o publishednodes.json
     """  # fmt: skip
     from omptool.opcua.survey import Wanted
 
@@ -155,8 +164,8 @@ def browse(
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)  # before a long crawl, not after
     wanted = Wanted(*(tuple(some or ()) for some in (select, regex, class_, namespace, type_, unit)))
-    asked = Asked(root, depth, wanted, values, save, force)
-    _check(asked)
+    asked = Asked(root, depth, wanted, values, save, as_, force)
+    _check(asked, format)
     model = settings.plant(plant)
     if source not in loaded.servers and _is_snapshot(source):
         return _show(_offline(Path(source), asked, model), asked, format, output)
@@ -168,9 +177,12 @@ def browse(
     return run_async(work)
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: Asked, format: str | None) -> None:
     """Find what is malformed before anyone connects."""
     asked.wanted.check()
+    if asked.form is not None and (format is not None or asked.values):
+        flag = "--values" if asked.values else "--format"
+        raise UsageError(f"--as {asked.form} has a form of its own, without values", f"leave out {flag} or --as")
     if asked.root is not None:
         from omptool.opcua import locate
 
@@ -188,7 +200,11 @@ def _is_snapshot(source: str) -> bool:
 
 
 def _show(answer: Answer, asked: Asked, format: str | None, output: Path | None) -> ExitCode:
-    if format is None and choose_format(format, output) == "table" and output is None:
+    if asked.form is not None:
+        from omptool.cli.bridge import emit_list
+
+        emit_list(answer.table, asked.form, answer.endpoint, source=answer.source, output=output, force=asked.force)
+    elif format is None and choose_format(format, output) == "table" and output is None:
         print_text(_tree(answer, asked))
     else:
         emit(answer.table, format=format, output=output, force=asked.force)
@@ -206,7 +222,8 @@ def _offline(path: Path, asked: Asked, model: PlantModel | None) -> Answer:
     explored = snapshots.find(saved, root=asked.root, depth=asked.depth, wanted=asked.wanted)
     table = snapshots.table(saved, explored, model, with_values=asked.values)
     values = snapshots.values_of(saved) if asked.values else None
-    return Answer(f"{saved.server}  {path}", explored, table, values, time.monotonic() - started)
+    endpoint = Endpoint(saved.endpoint, saved.namespaces)
+    return Answer(f"{saved.server}  {path}", explored, table, values, time.monotonic() - started, endpoint)
 
 
 async def _ask(
@@ -234,6 +251,7 @@ async def _ask(
                 depth=asked.depth,
                 wanted=Wanted() if is_saved else asked.wanted,
                 with_types=is_saved,
+                with_links=asked.save is not None and asked.save.suffix.lower() == ".xml",
                 keep=True,
                 on_progress=rate,
             )
@@ -249,7 +267,8 @@ async def _ask(
     table = noderows.table(explored, identity, model, values)
     name = f"{chosen.name}  {chosen.url}" if chosen.name else chosen.url
     protected = "no security" if session.security[1] == "None" else " ".join(session.security)
-    return Answer(f"{name}  {protected}", explored, table, values, time.monotonic() - started)
+    endpoint = Endpoint(chosen.url, snapshots.namespaces_of(identity), is_secured=session.security[1] != "None")
+    return Answer(f"{name}  {protected}", explored, table, values, time.monotonic() - started, endpoint)
 
 
 async def _values(

@@ -36,7 +36,7 @@ NodesOption = Annotated[
     typer.Option(
         "--nodes",
         help="Only the nodes in FILE, - is stdin: one NodeId or path per line, CSV (node,sampling,queue,deadband), "
-        "a snapshot of browse, or a publishednodes.json.",
+        "a snapshot of browse, a publishednodes.json, or a configuration of Telegraf or benthos-umh.",
         metavar="FILE",
     ),
 ]

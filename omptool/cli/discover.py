@@ -67,7 +67,7 @@ def discover(
         found = await ask(chosen, timeout_s=timeout)
         if choose_format(format, output) == "table":
             rows = [[_shown(getattr(offer, column)) for column in SHOWN] for offer in found.offers]
-            emit(Rows(SHOWN, rows), format="table", output=output, force=force)
+            emit(Rows(SHOWN, rows), format=format, output=output, force=force)
             _say_certificates(found)
         else:
             rows = [[_plain(getattr(offer, column)) for column in COLUMNS] for offer in found.offers]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from omptool.opcua.diagnose import Diagnosis
 
 COLUMNS = ("step", "state", "detail", "hint", "milliseconds")
+_NOT_STATED = " not stated"
+_LEAST = 60
+"""Cells of a line; on a narrower terminal it breaks where the terminal likes."""
 _SIGNS = {"ok": "✓", "note": "!", "failed": "✗"}
 
 
@@ -46,7 +49,7 @@ def doctor(
     """Walk the way to a server step by step: say where it ends, why, and what to do; then measure the server.
 
     Name, TCP, Hello, endpoints, certificate, session, namespaces, read, browse, subscribe, history; the first failure
-    ends it. Gentle: one request at a time for a few seconds.
+    ends it. Gentle: one request at a time for a few seconds, and a subscription of at most 100 items for two.
 
     \b
     Examples:
@@ -81,25 +84,48 @@ def _steps(found: Diagnosis) -> list[tuple[object, ...]]:
 
 
 def _measures(found: Diagnosis) -> list[tuple[object, ...]]:
-    """OperationLimits: what the server states, or less where it was seen to take less."""
+    """OperationLimits and capacity: what the server states, or less where it was seen to take less; then the rates."""
     if found.error is not None:
         return []
-    return [
-        ("limit", "ok", f"{name} {count}" if count else f"{name} not stated", "", None)
-        for name, count in asdict(found.limits).items()
-    ]
+    limits = asdict(found.limits) | asdict(found.capacity)
+    rates = {
+        "round_trip_ms": found.round_trip_ms,
+        "values_read_per_s": found.values_per_s and round(found.values_per_s),
+        "values_sent_per_s": found.changes_per_s,
+        "items_subscribed": found.items,
+    }
+    said = [("limit", f"{name} {count:g}" if count else f"{name}{_NOT_STATED}") for name, count in limits.items()]
+    said += [("rate", f"{name} {number}") for name, number in rates.items()]
+    return [(kind, "ok", detail, "", None) for kind, detail in said]
 
 
 def _screen(url: str, rows: list[tuple[object, ...]]) -> str:
     import sys
+    import textwrap
 
     lines = [terminal.style(terminal.escape(url), "bold", sys.stdout)]
     width = max(len(str(row[0])) for row in rows)
-    for step, state, detail, hint, _ in rows:
-        lines.append(f"{_SIGNS[str(state)]} {step!s:<{width}}  {terminal.escape(str(detail))}")
-        if hint and state == "note":
-            lines.append(" " * (width + 4) + terminal.escape(str(hint)))
+    for step, state, detail, hint, _ in _told(rows):
+        head, behind = f"{_SIGNS[str(state)]} {step!s:<{width}}  ", " " * (width + 4)
+        texts = [str(detail), *([str(hint)] if hint and state == "note" else [])]
+        for text in texts:
+            lines += textwrap.wrap(
+                terminal.escape(text),
+                max(terminal.columns(80), _LEAST),
+                initial_indent=head,
+                subsequent_indent=behind,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+            head = behind
     return "\n".join(lines) + "\n"
+
+
+def _told(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    """For a person: rates stand with the steps that measured them; limits that nobody states in one line."""
+    told = [row for row in rows if row[0] != "rate" and not str(row[2]).endswith(_NOT_STATED)]
+    unknown = [str(row[2]).removesuffix(_NOT_STATED) for row in rows if str(row[2]).endswith(_NOT_STATED)]
+    return [*told, ("limit", "ok", f"not stated: {', '.join(unknown)}", "", None)] if unknown else told
 
 
 def _save(url: str, found: Diagnosis) -> None:
@@ -111,10 +137,12 @@ def _save(url: str, found: Diagnosis) -> None:
         "application_uri": found.application_uri,
         "saved_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "round_trip_ms": found.round_trip_ms,
-        "values_per_s": found.values_per_s,
+        "values_read_per_s": found.values_per_s,
+        "values_sent_per_s": found.changes_per_s,
+        "items_subscribed": found.items,
     }
     try:
-        path = profile.save(url, found.limits, measured, os.environ)
+        path = profile.save(url, profile.Profile(found.limits, found.capacity), measured, os.environ)
     except OSError as error:
         hint = "set XDG_STATE_HOME to a folder of yours"
         raise OutputFailed(f"the profile cannot be written: {error}", hint) from error

@@ -1,4 +1,4 @@
-"""Opens what `--nodes` names, or stdin, finds out what it is, and has it read: text, CSV, JSON, Parquet or Arrow."""
+"""Opens what `--nodes` names, or stdin, finds out what it is, and has it read: text, CSV, JSON, Parquet, TOML, YAML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _JSON = re.compile(r"\s*(\{|\[\s*(\{|\]|//|/\*)|//|/\*)")
 _COLUMNS = ("node_id", "path", "node_class", "access_level", "is_property")
 _ROWS = 5000
 _LONGEST = 64 << 10
-_HINT = "give one NodeId or path per line, CSV, a snapshot of omptool browse, or a publishednodes.json"
+_HINT = (
+    "give one NodeId or path per line, CSV, a snapshot of omptool browse, a publishednodes.json, or a configuration of "
+    "Telegraf or benthos-umh"
+)
 
 
 def read(name: str) -> NodeList:
@@ -45,7 +48,25 @@ def read(name: str) -> NodeList:
         raise UsageError(f"{shown} is no text in UTF-8", _HINT) from None
     if _JSON.match(text):
         return _of_json(text, shown)
-    return of_text(text, shown)
+    return _of_other_tools(text, shown) or of_text(text, shown)
+
+
+def _of_other_tools(text: str, shown: str) -> NodeList | None:
+    """The list of a Telegraf or benthos-umh configuration; None where the text is neither."""
+    from omptool.capture.nodelist_telegraf import looks_telegraf, of_telegraf
+    from omptool.capture.nodelist_umh import looks_umh, of_umh
+
+    if looks_telegraf(text):
+        return of_telegraf(text, shown)
+    if not looks_umh(text):
+        return None
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return of_umh(yaml.load(text, loader), shown)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise UsageError(f"{shown} is no YAML: {' '.join(str(error).split())[:200]}", _HINT) from None
 
 
 def _of_json(text: str, shown: str) -> NodeList:

@@ -90,6 +90,16 @@ TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", help="Seconds to wait for the server. Default: 10.", metavar="SECONDS", min=0.1),
 ]
+PerRequestOption = Annotated[
+    int | None,
+    typer.Option(
+        "--per-request",
+        help="Ask for at most N nodes in one request. Default: what the server and its profile say.",
+        metavar="N",
+        min=1,
+        max=1000,
+    ),
+]
 SecurityOption = Annotated[
     str | None,
     typer.Option(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings
+from omptool.cli import diagnostics, settings, terminal
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.grouping import grouped
@@ -130,7 +131,7 @@ def read(
             identity = ServerIdentity.of(chosen, session)
             if wanted is None:
                 return await _now(session, identity, found, model, form)
-            with diagnostics.Progress(progress.value) as bar:
+            with diagnostics.Progress(form.beside(progress)) as bar:
                 code = await read_history.read(session, identity, found, wanted, model, form.history, bar)
         for problem in found.problems:
             diagnostics.error(problem.message, problem.hint)
@@ -189,9 +190,15 @@ class _Form:
     def history(self, rows: pa.RecordBatchReader) -> None:
         if self._is_for_people:
             moved = ((row[3], *row[:3], *row[4:]) for row in _shown(rows))
-            emit(Rows(OF_THE_PAST, moved), tz=self.tz)
+            if (first := next(moved, None)) is not None:
+                emit(Rows(OF_THE_PAST, chain([first], moved)), tz=self.tz)
         else:
             emit(rows, format=self.format, output=self.output, force=self.force, tz=self.tz)
+
+    def beside(self, progress: ProgressMode) -> str:
+        """How progress is shown while rows are written: never drawn among rows on the same terminal."""
+        is_drawn = progress is ProgressMode.AUTO and self.output is None and terminal.stdout_is_terminal()
+        return ProgressMode.NONE.value if is_drawn else progress.value
 
     @property
     def _is_for_people(self) -> bool:

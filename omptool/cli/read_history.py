@@ -33,6 +33,9 @@ _NAMED = 3
 _NOTHING = frozenset({"BadNoData", "BadBoundNotFound", "BadBoundNotSupported"})
 """Answers of a server that has a history, and nothing of it in the window."""
 
+_NO_SUCH_SERVICE = frozenset({"BadHistoryOperationUnsupported", "BadHistoryOperationInvalid", "BadNotImplemented"})
+"""Of an aggregate: of most servers that keep values, but compute none."""
+
 _WHY = {
     "BadHistoryOperationUnsupported": "the server keeps no history of it",
     "BadHistoryOperationInvalid": "the server keeps no history of it",
@@ -259,6 +262,11 @@ class _Reading:
         names = ", ".join(node.path or node.node_id for node in nodes[:_NAMED])
         more = f" and {len(nodes) - _NAMED:,} more" if len(nodes) > _NAMED else ""
         came = any(self.rows[at] for at, node in enumerate(self.nodes) if node in nodes)
+        if self.wanted.aggregate is not None and ending in _NO_SUCH_SERVICE:
+            return (
+                f"no {self.wanted.aggregate} of {names}{more}: the server computes nothing ({ending})",
+                await self._hint(),
+            )
         what = self.wanted.aggregate or ("whole history" if came else "history")
         reason = f"{_WHY[ending]} ({ending})" if ending in _WHY else ending
         return f"no {what} of {names}{more}: {reason}", await self._hint()

@@ -60,7 +60,8 @@ def _profiled(chosen: ServerConfig) -> ServerConfig:
 
     from omptool.config import profile
 
-    return replace(chosen, limits=profile.limits_of(chosen.url, os.environ))
+    known = profile.read(chosen.url, os.environ)
+    return replace(chosen, limits=known.limits, capacity=known.capacity)
 
 
 def _say_security() -> None:

@@ -57,7 +57,7 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
     import time
 
     from omptool.cli.output import replacing
-    from omptool.model.nodeset import is_written, nodeset
+    from omptool.model.nodeset import Beyond, is_written, nodeset
 
     written = sum(map(is_written, explored.shown))
     if not written:
@@ -65,12 +65,21 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
             "none of the nodes is of the server's own namespaces: a NodeSet2 file would be empty",
             "save them as .parquet, .json, .jsonl or .csv",
         )
-    text = nodeset(explored.shown, explored.types, server=server.server, saved_ns=time.time_ns())
+    about = {"endpoint": server.url, "namespaces": namespaces_of(server)}
+    beyond = Beyond(explored.links, server.data_types)
+    text = nodeset(
+        explored.shown, explored.types, server=server.server, saved_ns=time.time_ns(), about=about, beyond=beyond
+    )
     with replacing(path, force=force) as stream:
         stream.write(text.encode())
     if left := len(explored.shown) - written:
         diagnostics.note(f"note: {left:,} nodes of namespace 0 are left to the standard NodeSet")
     return written
+
+
+def namespaces_of(server: ServerIdentity) -> dict[str, int]:
+    """URI, empty for namespace 0, → index; of a URI that stands there twice the first."""
+    return {uri if index else "": index for index, uri in reversed(list(enumerate(server.namespaces)))}
 
 
 def rows(
@@ -82,8 +91,10 @@ def rows(
     import pyarrow as pa
 
     from omptool.model import status
+    from omptool.model.nodeid import NodeId
     from omptool.sources.snapshot import OWN
 
+    indexes = namespaces_of(server)
     nodes, refused = [*explored.shown, *explored.types], explored.refused
     table = noderows.table(replace(explored, shown=nodes), server, plant, values)
     columns = {
@@ -91,6 +102,8 @@ def rows(
         "equipment_name": [node.equipment_name for node in nodes],
         "browse_error": [status.name(refused[one.node_id]) if one.node_id in refused else None for one in nodes],
         "saved_at": [time.time_ns() // 1000] * len(nodes),
+        "endpoint": [server.url or None] * len(nodes),
+        "namespace_index": [indexes.get(NodeId.parse(node.node_id).namespace) for node in nodes],
     }
     for name, cells in columns.items():
         table = table.append_column(name, pa.array(cells, OWN[name]))

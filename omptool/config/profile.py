@@ -9,13 +9,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from omptool.config.files import sessions_folder
 from omptool.model import bounded_json
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 
 MAX_BYTES = 64 << 10
 
@@ -30,7 +30,15 @@ def path_of(url: str, environ: Mapping[str, str]) -> Path:
     return folder(environ) / f"{hashlib.sha256(url.encode()).hexdigest()[:24]}.json"
 
 
-def save(url: str, limits: ServerLimits, measured: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a server takes: `limits` in one request, `capacity` at all; 0 where nothing is known."""
+
+    limits: ServerLimits = field(default_factory=ServerLimits)
+    capacity: Capacity = field(default_factory=Capacity)
+
+
+def save(url: str, profile: Profile, measured: Mapping[str, Any], environ: Mapping[str, str]) -> Path:
     """Write the profile of a server; it replaces an older one at once.
 
     Raises:
@@ -39,17 +47,35 @@ def save(url: str, limits: ServerLimits, measured: Mapping[str, Any], environ: M
     path = path_of(url, environ)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps({"url": url, "limits": asdict(limits), **measured}, indent=1), encoding="utf-8")
+    partial.write_text(json.dumps({"url": url, **asdict(profile), **measured}, indent=1), encoding="utf-8")
     partial.replace(path)
     return path
 
 
-def limits_of(url: str, environ: Mapping[str, str]) -> ServerLimits:
-    """What a server takes in one request, as its profile says; 0 where nothing is known."""
+def read(url: str, environ: Mapping[str, str]) -> Profile:
+    """The profile of a server; nothing is known where there is none, or none that can be read."""
     try:
         with path_of(url, environ).open("rb") as file:
-            stored = bounded_json.loads(file.read(MAX_BYTES))["limits"]
-        known = {one.name: stored.get(one.name) for one in fields(ServerLimits)}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return ServerLimits()
-    return ServerLimits(**{name: value for name, value in known.items() if isinstance(value, int) and value > 0})
+            stored = bounded_json.loads(file.read(MAX_BYTES))
+    except (OSError, ValueError):
+        return Profile()
+    limits, capacity = (
+        _numbers(stored, name, kind) for name, kind in (("limits", ServerLimits), ("capacity", Capacity))
+    )
+    return Profile(ServerLimits(**limits), Capacity(**capacity))
+
+
+def _numbers(stored: Any, name: str, kind: type) -> dict[str, Any]:
+    """The positive numbers that a part of a profile has for the fields of `kind`."""
+    part = stored.get(name) if isinstance(stored, dict) else None
+    if not isinstance(part, dict):
+        return {}
+    known = {one.name: part.get(one.name) for one in fields(kind)}
+    whole = {name for name in known if not name.endswith("_ms")}
+    return {
+        name: value
+        for name, value in known.items()
+        if not isinstance(value, bool)
+        and isinstance(value, int if name in whole else int | float)
+        and 0 < value < float("inf")
+    }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omptool.errors import UsageError
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import SAFE_CHUNK, Capacity, ServerLimits
 from omptool.model.times import parse_duration
 
 _FORMATS = ("table", "jsonl", "json", "csv", "tsv", "arrow", "parquet")
@@ -54,7 +54,8 @@ class ServerConfig:
         pki: folder of certificates, None = the user's own.
         select, nodes: what to capture of it where nothing is typed: path globs, and the file of a list.
         urls: all addresses of it where it has several; `url` is the first.
-        limits: those of its profile (`doctor --save`).
+        per_request: nodes that one request may ask for, by the user's word; None = as the server and its profile say.
+        limits, capacity: those of its profile (`doctor --save`).
     """
 
     url: str
@@ -83,7 +84,9 @@ class ServerConfig:
     select: tuple[str, ...] = ()
     nodes: str | None = None
     urls: tuple[str, ...] = ()
+    per_request: int | None = None
     limits: ServerLimits = field(default_factory=ServerLimits)
+    capacity: Capacity = field(default_factory=Capacity)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -101,6 +104,13 @@ def text(value: object) -> str:
 def as_path(value: object) -> Path:
     """A setting that is a file or a folder."""
     return Path(text(value))
+
+
+def _per_request(value: object) -> int:
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= SAFE_CHUNK:
+        raise ValueError(f"a number from 1 to {SAFE_CHUNK}")
+    return number
 
 
 def _milliseconds(value: object) -> float:
@@ -271,6 +281,9 @@ SERVER_SETTINGS = (
     Setting("sampling_interval", _sampling, None, "Overrides capture.sampling_interval for this server."),
     Setting("rebrowse", _sampling, None, "Overrides capture.rebrowse for this server."),
     Setting("timeout", seconds, "10s", "How long to wait for an answer of the server."),
+    Setting(
+        "per_request", _per_request, None, "Nodes that one request may ask for, instead of what the server states."
+    ),
     Setting("security_policy", _policy, "auto", f"{', '.join(POLICY_NAMES)}; auto is the strongest offered."),
     Setting("security_mode", _mode, "auto", "Sign, SignAndEncrypt or None; auto is the strongest offered."),
     Setting("user", text, None, "Name of the user; without one anonymous."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 SAFE_CHUNK = 1000
 """Used where a server states no limit: many refuse or time out above it (measured against three stacks)."""
@@ -27,6 +27,12 @@ class Capacity:
         stated = [each for each in (self.max_monitored_items, self.max_monitored_items_per_subscription) if each]
         return min(stated, default=0)
 
+    def within(self, other: Capacity) -> Capacity:
+        """The smaller of both, number by number, and the slower sampling; what only one knows is that."""
+        both = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)}
+        least = {name: min(filter(None, pair), default=0) for name, pair in both.items()}
+        return replace(Capacity(**least), min_sampling_ms=max(self.min_sampling_ms, other.min_sampling_ms))
+
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
@@ -47,3 +53,13 @@ class ServerLimits:
         """The smaller of both, limit by limit; what only one knows is that."""
         both = {one.name: (getattr(self, one.name), getattr(other, one.name)) for one in fields(self)}
         return ServerLimits(**{name: min(filter(None, pair), default=0) for name, pair in both.items()})
+
+    def of_user(self, per_request: int | None) -> ServerLimits:
+        """These, where the user says nothing; else his number for everything that one request may ask."""
+        if per_request is None:
+            return self
+        said = {one.name: per_request for one in fields(self) if one.name not in _NOT_OF_A_REQUEST}
+        return replace(self, **said)
+
+
+_NOT_OF_A_REQUEST = frozenset({"max_browse_continuation_points"})

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+from omptool.model import nodeset_types
+from omptool.model.datatypes import DataType
 from omptool.model.nodeid import OPC_UA, NodeId, QualifiedName
 from omptool.model.nodes import Node
 from omptool.model.nodeset_values import value_of
@@ -22,6 +25,7 @@ EXTENSION = "urn:omptool:snapshot"
 OBJECTS, FOLDER = "i=85", "i=61"
 ORGANIZES, HAS_PROPERTY, HAS_COMPONENT, HAS_SUBTYPE, HAS_TYPE = "i=35", "i=46", "i=47", "i=45", "i=40"
 
+_NOTHING: Mapping[str, object] = {}
 _BASES = {"ObjectType": "i=58", "VariableType": "i=62", "DataType": "i=24", "ReferenceType": "i=33"}
 _ORDER = ("ReferenceType", "DataType", "VariableType", "ObjectType")
 _WRITTEN = frozenset({"Object", "Variable", "Method", "View"})
@@ -30,7 +34,31 @@ _BREAKS = re.compile("[\t-\r\x85\u2028\u2029]")
 _IN_ATTRIBUTE = {'"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 
-def nodeset(nodes: Sequence[Node], types: Sequence[Node], *, server: str, saved_ns: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What a file keeps besides the nodes.
+
+    Attributes:
+        links: NodeId → NodeId of a parent → NodeId of the ReferenceType; without them references fit the nodes.
+        definitions: DataTypes, as far as they are known.
+    """
+
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    definitions: Sequence[DataType] = ()
+
+
+_NO_MORE = Beyond()
+
+
+def nodeset(
+    nodes: Sequence[Node],
+    types: Sequence[Node],
+    *,
+    server: str,
+    saved_ns: int,
+    about: Mapping[str, object] = _NOTHING,
+    beyond: Beyond = _NO_MORE,
+) -> str:
     """The text of the file.
 
     Args:
@@ -38,8 +66,9 @@ def nodeset(nodes: Sequence[Node], types: Sequence[Node], *, server: str, saved_
         types: the types they are of, with everything above these.
         server: C1 name, kept in an extension.
         saved_ns: Unix nanoseconds.
+        about: what else to keep in that extension.
     """
-    return "".join(_Writer(nodes, types).lines(server, format_time(saved_ns // 1000)))
+    return "".join(_Writer(nodes, types, beyond).lines({"server": server, **about}, format_time(saved_ns // 1000)))
 
 
 def is_written(node: Node) -> bool:
@@ -60,14 +89,20 @@ def identifier(text: str) -> str:
 class _Writer:
     """One file: which nodes are written, and by which index and identifier."""
 
-    def __init__(self, nodes: Sequence[Node], types: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], types: Sequence[Node], beyond: Beyond) -> None:
+        self._links = beyond.links
+        self._definitions = {one.node_id: one for one in beyond.definitions}
+        types = [*types, *nodeset_types.nodes_of(beyond.definitions, {node.node_id: node for node in types})]
         self._nodes = list(filter(is_written, nodes))
+        taken = {node.node_id for node in self._nodes}
+        encodings = nodeset_types.encodings_of(beyond.definitions)
+        self._encodings = {node.parents[0]: node for node in encodings if node.node_id not in taken}
         own = [node for node in types if node.node_id.startswith("nsu=") and node.node_class in _ORDER]
         self._types = sorted(own, key=lambda node: _ORDER.index(node.node_class))
         self._standard = [node for node in types if not node.node_id.startswith("nsu=")]
         self._by_id = {node.node_id: node for node in (*nodes, *self._types)}
         self._enums = {node.data_type_id: node.enum_names for node in self._nodes if node.enum_names}
-        written = [*self._types, *self._nodes]
+        written = [*self._types, *self._encodings.values(), *self._nodes]
         self._uris: dict[str, int] = {OPC_UA: 0, "": 0}
         for node in written:
             for text in (NodeId.parse(node.node_id).namespace, QualifiedName.parse(node.browse_name).namespace):
@@ -100,7 +135,7 @@ class _Writer:
             return otherwise
         return self._ids.get(node_id) or (otherwise if node_id.startswith("nsu=") else node_id)
 
-    def lines(self, server: str, saved: str) -> Iterator[str]:
+    def lines(self, about: Mapping[str, object], saved: str) -> Iterator[str]:
         uris = [uri for uri in self._uris if self._uris[uri]]
         yield f'<?xml version="1.0" encoding="utf-8"?>\n<UANodeSet xmlns="{XMLNS}" LastModified="{saved}">\n'
         if uris:
@@ -112,20 +147,33 @@ class _Writer:
                 yield f'<RequiredModel ModelUri="{OPC_UA}"/></Model>\n'
             yield "</Models>\n"
         standard = [[node.node_id, node.browse_name, node.node_class, *node.parents[:1]] for node in self._standard]
-        yield _extension({"server": server, "types": standard, "uris": uris}) + "\n"
+        yield _extension({**about, "types": standard, "uris": uris}) + "\n"
         for node in self._types:
             yield self._type(node)
+        for node in self._encodings.values():
+            yield self._encoding(node)
         for node in self._nodes:
             yield self._instance(node)
         yield "</UANodeSet>\n"
 
     def _type(self, node: Node) -> str:
         above = self._id(node.parents[0] if node.parents else None, _BASES[node.node_class])
+        references = [(HAS_SUBTYPE, above, False)]
+        if (encoding := self._encodings.get(node.node_id)) is not None:
+            references.append((nodeset_types.HAS_ENCODING, self._ids[encoding.node_id], True))
         definition = ""
-        if names := self._enums.get(node.node_id):
+        if (kind := self._definitions.get(node.node_id)) is not None:
+            known, name = self._definitions, self._name(node)
+            definition = nodeset_types.definition(kind, known, name, _attribute, lambda text: self._id(text, "i=24"))
+        elif names := self._enums.get(node.node_id):
             fields = "".join(f'<Field Name="{_attribute(text)}" Value="{key}"/>' for key, text in names.items())
             definition = f'<Definition Name="{_attribute(self._name(node))}">{fields}</Definition>'
-        return self._element(node, {}, [(HAS_SUBTYPE, above, False)], definition)
+        return self._element(node, {}, references, definition)
+
+    def _encoding(self, node: Node) -> str:
+        of_type = (nodeset_types.HAS_ENCODING, self._ids[node.parents[0]], False)
+        references = [of_type, (HAS_TYPE, nodeset_types.ENCODING_TYPE, True)]
+        return self._element(node, {"SymbolicName": "DefaultBinary"}, references, "")
 
     def _instance(self, node: Node) -> str:
         attributes = {}
@@ -153,9 +201,12 @@ class _Writer:
     def _parents(self, node: Node) -> list[tuple[str, str, bool]]:
         """A reference from each parent; a node whose parents are not in the file stands below Objects."""
         known = [one for one in node.parents if one in self._ids or not one.startswith("nsu=")] or [OBJECTS]
-        return [
-            (self._reference(node, self._by_id.get(one)), self._id(one, OBJECTS), False) for one in dict.fromkeys(known)
-        ]
+        return [(self._link(node, one), self._id(one, OBJECTS), False) for one in dict.fromkeys(known)]
+
+    def _link(self, node: Node, parent: str) -> str:
+        """The ReferenceType that the server has there, else one that fits."""
+        fitting = self._reference(node, self._by_id.get(parent))
+        return self._id(self._links.get(node.node_id, {}).get(parent), fitting)
 
     @staticmethod
     def _reference(node: Node, above: Node | None) -> str:

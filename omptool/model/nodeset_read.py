@@ -35,6 +35,9 @@ class Found:
     server: str
     nodes: list[Node]
     types: list[Node]
+    endpoint: str = ""
+    namespaces: Mapping[str, int] = field(default_factory=dict)
+    """URI → index in the server's NamespaceArray; empty where the file does not say."""
 
 
 @dataclass(slots=True)
@@ -99,7 +102,9 @@ class _File:
         facts = self._facts()
         nodes = [self._named(replace(node, **facts.get(node.node_id, {})), type_names) for node in self._placed()]
         server = str(self._about.get("server") or (self._uris[1] if len(self._uris) > 1 else ""))
-        return Found(server, nodes, [*types, *standard])
+        indexes = self._about.get("namespaces")
+        namespaces = {str(uri): int(index) for uri, index in indexes.items()} if isinstance(indexes, dict) else {}
+        return Found(server, nodes, [*types, *standard], str(self._about.get("endpoint") or ""), namespaces)
 
     def _truth(self, element: ET.Element) -> Mapping[str, Any]:
         text = element.findtext("n:Extensions/n:Extension/o:Truth", "", self._space)

@@ -1,7 +1,7 @@
 """Walks the way to a server step by step, to say where it ends and why; then measures how much the server takes.
 
-Gentle: one request at a time, a bounded number of them, one subscription with one item, removed again. Every step that
-fails carries the error that the other commands would show, so that cause and fix are told in the same words.
+Gentle: one request at a time, a bounded number of them, one subscription for two seconds, removed again. Every step
+that fails carries the error that the other commands would show, so that cause and fix are told in the same words.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
-from asyncua import ua
-from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
 from omptool.errors import OmptoolError, ServerRefused
 from omptool.model import status
-from omptool.model.limits import SAFE_CHUNK, ServerLimits
-from omptool.opcua import batch, channel, discover, faults, hooks, requests
+from omptool.model.limits import SAFE_CHUNK, Capacity, ServerLimits
+from omptool.model.times import format_time
+from omptool.opcua import batch, channel, discover, faults, hooks, requests, trial
 from omptool.opcua.browsing import HIERARCHICAL_REFERENCES, browse_all
 from omptool.opcua.landmarks import OBJECTS
+from omptool.opcua.serverinfo import read_capacity
 from omptool.opcua.session import Session, connect
 from omptool.protocol.browse import parse_browse_response
 
@@ -73,6 +73,8 @@ class Diagnosis:
 
     Attributes:
         limits: the smaller of what the server states and what it was seen to take.
+        capacity: what it says that it takes at all.
+        values_per_s: read one request after the other; `changes_per_s` came of `items` that were subscribed to.
         error: why the way ended; None when it did not.
     """
 
@@ -81,6 +83,9 @@ class Diagnosis:
     application_uri: str = ""
     round_trip_ms: float | None = None
     values_per_s: float | None = None
+    changes_per_s: float | None = None
+    items: int = 0
+    capacity: Capacity = field(default_factory=Capacity)
     error: OmptoolError | None = None
 
 
@@ -107,6 +112,7 @@ class _Walk:
         self.server, self.timeout_s, self.on_step = server, timeout_s, on_step
         self.found = Diagnosis()
         self.offers: list[discover.Offer] = []
+        self.sample = trial.Sample()
 
     async def run(self) -> None:
         host, port = channel.host_and_port(self.server.url)
@@ -128,8 +134,8 @@ class _Walk:
         await self.step("namespaces", lambda: _namespaces(session))
         await self.step("read", lambda: self._read(session))
         await self.step("browse", lambda: self._browse(session))
-        await self.step("subscribe", lambda: _subscribe(session))
-        await self.step("history", lambda: _history(session))
+        await self.step("subscribe", lambda: self._subscribe(session))
+        await self.step("history", lambda: self._history(session))
 
     async def step(self, name: str, work: Callable[[], Awaitable[Found]]) -> None:
         started = time.perf_counter()
@@ -228,6 +234,48 @@ class _Walk:
         self.found.limits = replace(self.found.limits, max_nodes_per_browse=most)
         return OK, f"{len(result.references)} nodes in Objects", ""
 
+    async def _subscribe(self, session: Session) -> Found:
+        """A short subscription, and what the server made of what was asked."""
+        self.sample = await trial.look(session)
+        got = await trial.subscribe(session, self.sample)
+        self.found.capacity = await read_capacity(session)
+        self.found.changes_per_s, self.found.items = round(got.values_per_s, 1), got.items
+        detail = (
+            f"publishes every {got.publishing_ms:g} ms (asked 100), samples every {got.sampling_ms:g} ms"
+            f" (asked for the fastest), queues {got.queue_size} (asked 100);"
+            f" {_count(got.items, 'item')} sent {got.values_per_s:,.0f} values/s"
+        )
+        if got.refused:
+            hint = "it may have no room for more items: close other clients, or capture fewer nodes"
+            return NOTE, f"{detail}; it refused {_count(got.refused, 'other')}", hint
+        if got.overflows:
+            hint = "its queues are too short for such values: capture with --publishing-interval 100ms or less"
+            return NOTE, f"{detail}; queues ran over {got.overflows:,} times", hint
+        return OK, detail, ""
+
+    async def _history(self, session: Session) -> Found:
+        """Whether the server says that it keeps values, and whether it gives some."""
+        keeps = await trial.says_it_keeps(session)
+        old = await trial.read_history(session, self.sample)
+        if old is None:
+            words = {
+                True: "it says that it keeps values",
+                False: "it keeps no values",
+                None: "it says nothing of keeping values",
+            }
+            seen = f"; none of the {self.sample.seen:,} Variables looked at has a history" if self.sample.seen else ""
+            return NOTE, words[keeps] + seen, ""
+        if old.problem:
+            return NOTE, f"it says that {old.path} has a history, and does not give it ({old.problem})", ""
+        if old.newest_ns is None:
+            return OK, f"it reads the history of {old.path}, which is empty", ""
+        newest = format_time(old.newest_ns // 1_000_000_000 * 1_000_000)
+        return OK, f"{old.path} gave {_count(old.values, 'old value')}, the newest of {newest}", ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
 
 def _identity(session: Session) -> str:
     build = session.build_info
@@ -285,41 +333,3 @@ def _clock(server_time: object) -> float | None:
         return None
     aware = server_time if server_time.tzinfo else server_time.replace(tzinfo=UTC)
     return (datetime.now(UTC) - aware).total_seconds()
-
-
-async def _subscribe(session: Session) -> Found:
-    """A subscription with one item, and what the server made of what was asked."""
-    asked = ua.CreateSubscriptionParameters(100.0, 600, 20, 0, True, 0)
-    made = (await session.ask(ua.CreateSubscriptionRequest(Parameters=asked))).Parameters
-    try:
-        node = ua.ReadValueId(session.to_ua("i=2258"), AttributeIds.Value)
-        item = ua.MonitoredItemCreateRequest(
-            node, ua.MonitoringMode.Reporting, ua.MonitoringParameters(1, 0.0, None, 100, True)
-        )
-        request = ua.CreateMonitoredItemsRequest(
-            Parameters=ua.CreateMonitoredItemsParameters(made.SubscriptionId, ua.TimestampsToReturn.Both, [item])
-        )
-        (result,) = (await session.ask(request)).Results
-    finally:
-        removal = ua.DeleteSubscriptionsRequest()
-        removal.Parameters.SubscriptionIds = [made.SubscriptionId]
-        await session.call(removal)
-    code = int(result.StatusCode.value)
-    if code >> 31:
-        raise ServerRefused(f"{session.url} refuses to monitor CurrentTime ({status.name(code)})", "look into its log")
-    return (
-        OK,
-        f"publishes every {made.RevisedPublishingInterval:g} ms (asked 100), samples every"
-        f" {result.RevisedSamplingInterval:g} ms (asked for the fastest), queues {result.RevisedQueueSize} (asked 100)",
-        "",
-    )
-
-
-async def _history(session: Session) -> Found:
-    """Whether the server says that it keeps values."""
-    node = requests.encode_node_id(0, ObjectIds.HistoryServerCapabilities_AccessHistoryDataCapability)
-    body = await session.checked(requests.read([(node, _VALUE)]))
-    keeps = hooks.good_value(hooks.decode_read(body)[0])
-    if keeps is True:
-        return OK, "it keeps values: capture --backfill can fill gaps", ""
-    return NOTE, "it says nothing of keeping values" if keeps is None else "it keeps no values", ""

@@ -19,6 +19,7 @@ from omptool.opcua.locate import is_node_id, resolve
 from omptool.opcua.metadata import describe
 from omptool.opcua.survey import Wanted, in_tree_order, narrow
 from omptool.opcua.type_tree import types_above
+from omptool.opcua.upward import Links, kinds_of, links_of
 
 if TYPE_CHECKING:
     from omptool.opcua.session import Session
@@ -34,6 +35,7 @@ class Explored:
         above: nodes on the way to the root and beside it, when one was named; places need them.
         refused: NodeId → StatusCode of nodes whose references the server would not give.
         types: types of the nodes in `shown` and what is above them, where somebody asked.
+        links: by which references these hang below their parents, where somebody asked.
         lost: why the connection is gone, where it was lost on the way: `refused` then has the nodes nobody could ask
             about, and nodes may lack their attributes.
     """
@@ -43,6 +45,7 @@ class Explored:
     above: list[Node] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     types: list[Node] = field(default_factory=list)
+    links: Links = field(default_factory=dict)
     lost: OmptoolError | None = None
 
 
@@ -53,6 +56,7 @@ async def explore(
     depth: int | None = None,
     wanted: Wanted | None = None,
     with_types: bool = False,
+    with_links: bool = False,
     keep: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> Explored:
@@ -60,6 +64,7 @@ async def explore(
 
     Args:
         with_types: ask for the types of the nodes and what is above them, also when nobody narrows by type.
+        with_links: ask by which references the nodes hang below their parents, and for the types of these.
         keep: when the connection is lost for good, what was found until then is the result; else that is an error.
 
     Raises:
@@ -74,14 +79,17 @@ async def explore(
             found.ordered = await with_equipment(session, found.ordered, found.ordered)
     shown = narrow(found.ordered, wanted.of_names, {})
     types: list[Node] = []
+    links: Links = {}
     if found.lost is None:
         with found.until_lost():
             shown = await describe(session, shown, among=found.ordered)
-            types = await types_above(session, types_used(shown)) if wanted.types or with_types else []
+            links = await links_of(session, shown) if with_links else {}
+            used = [*types_used(shown), *kinds_of(links)]
+            types = await types_above(session, used) if wanted.types or with_types else []
     if found.lost is not None and (not keep or wanted.of_descriptions):
         raise found.lost  # by types and units nobody can narrow now
     shown = narrow(shown, wanted.of_descriptions, names_of_types(types))
-    return Explored(shown, found.ordered, found.above, found.refused, types, found.lost)
+    return Explored(shown, found.ordered, found.above, found.refused, types, links, found.lost)
 
 
 @dataclass(slots=True)

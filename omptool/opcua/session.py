@@ -20,7 +20,7 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId, escape_uri
 from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
@@ -51,6 +51,7 @@ class Session:
         closed: set as soon as the connection is gone; `reason` then says why.
         resumed: whether the server still had the session that `connect(resume=…)` named.
         info: what the server said about itself when the session began.
+        capacity: how much it takes at all, as its profile says.
         data_types: definitions that were asked for so far, by NodeId (`datatypes`).
         knows_all_structures: whether every structure type of the server is among them.
         recording: notes what is asked, while somebody wants that (`alike`).
@@ -63,6 +64,7 @@ class Session:
         self.security = security
         self.resumed = False
         self.info = ServerInfo()
+        self.capacity = Capacity()
         self.data_types: dict[str, DataType] = {}
         self.knows_all_structures = False
         self.recording: Recording | None = None
@@ -292,7 +294,9 @@ async def connect(
         hooks.start_channel_renewal(line.client)
         try:
             info = await read_server_info(session, announced)
-            session.describe(replace(info, limits=info.limits.within(server.limits)))
+            limits = info.limits.within(server.limits).of_user(server.per_request)
+            session.describe(replace(info, limits=limits))
+            session.capacity = server.capacity
         except BaseException:
             if session.resumed:  # what is queued in it is still wanted: closing it would delete that
                 session.leave()

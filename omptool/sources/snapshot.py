@@ -17,6 +17,7 @@ import pyarrow as pa
 from omptool.errors import Damaged, NotFound, OmptoolError
 from omptool.model import bounded_json
 from omptool.model.contracts import NODES, TIME
+from omptool.model.nodeid import NodeId
 from omptool.model.nodes import Node
 from omptool.model.typetree import TYPE_CLASSES
 
@@ -30,6 +31,8 @@ OWN = {
     "equipment_name": pa.string(),
     "browse_error": pa.string(),
     "saved_at": TIME,
+    "endpoint": pa.string(),
+    "namespace_index": pa.int32(),
 }
 """What a snapshot keeps besides the columns of `nodes`."""
 
@@ -53,6 +56,8 @@ class Snapshot:
         types: the types they are of, with everything above these.
         missing: NodeId → why what is below is not here.
         rows: the table as saved; None for NodeSet2.
+        endpoint: the server's address then; empty where the file does not say.
+        namespaces: URI → index in the server's NamespaceArray then, as far as the file says.
     """
 
     server: str
@@ -60,6 +65,8 @@ class Snapshot:
     types: list[Node]
     missing: Mapping[str, str] = field(default_factory=dict)
     rows: pa.Table | None = None
+    endpoint: str = ""
+    namespaces: Mapping[str, int] = field(default_factory=dict)
 
 
 def is_snapshot(text: str) -> bool:
@@ -85,7 +92,9 @@ def read(path: Path) -> Snapshot:
             from omptool.model.nodeset_read import parse
 
             found = parse(path.read_bytes())
-            return Snapshot(found.server, found.nodes, found.types)
+            return Snapshot(
+                found.server, found.nodes, found.types, endpoint=found.endpoint, namespaces=found.namespaces
+            )
         return _of_table(_READERS[path.suffix.lower()](path))
     except (pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -186,13 +195,16 @@ def _of_table(table: pa.Table) -> Snapshot:
     nodes: list[Node] = []
     types: list[Node] = []
     missing: dict[str, str] = {}
+    namespaces: dict[str, int] = {}
     for row in rows:
         node = _node(row)
         (types if node.node_class in TYPE_CLASSES and not node.path else nodes).append(node)
         if error := row.get("browse_error"):
             missing[node.node_id] = str(error)
-    server = next((row["server"] for row in rows if row.get("server")), "")
-    return Snapshot(str(server), nodes, types, missing, table)
+        if (index := row.get("namespace_index")) is not None:
+            namespaces[NodeId.parse(node.node_id).namespace] = int(index)
+    server, endpoint = (next((row[name] for row in rows if row.get(name)), "") for name in ("server", "endpoint"))
+    return Snapshot(str(server), nodes, types, missing, table, str(endpoint), namespaces)
 
 
 def _node(row: Mapping[str, Any]) -> Node:

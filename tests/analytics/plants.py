@@ -92,10 +92,13 @@ class Recorded:
     kind: str = "capture"
     has_telemetry: bool = True
     id: str = "c1"
+    _made: pa.Table | None = None
 
     def views(self) -> Mapping[str, Scannable]:
         # like a Parquet file: without a table of nodes
-        found = {"telemetry": table(TELEMETRY, self.rows), "gaps": table(GAPS, self.gaps)}
+        if self._made is None or self._made.num_rows != len(self.rows):
+            self._made = table(TELEMETRY, self.rows)
+        found = {"telemetry": self._made, "gaps": table(GAPS, self.gaps)}
         return {name: Stream(each.schema, each.to_batches) for name, each in found.items()}
 
     def gap_reasons(self) -> Mapping[str, int]:

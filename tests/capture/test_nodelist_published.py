@@ -33,6 +33,7 @@ def nodes(*given: dict[str, Any], **entry: Any) -> list[tuple[str, dict[str, Any
         ({"Id": "i=2258"}, "i=2258"),
         ({"Id": "ns=2;s=Speed"}, "ns=2;s=Speed"),
         ({"Id": " nsu=urn:plant;i=7 "}, "nsu=urn:plant;i=7"),
+        ({"Id": " nsu=urn:plant;s=7 "}, "nsu=urn:plant;s=7 "),
         ({"ExpandedNodeId": "svr=0;nsu=urn:plant;g=72962B91-FA75-4AE6-8D28-B404DC7DAF63"},
          "nsu=urn:plant;g=72962B91-FA75-4AE6-8D28-B404DC7DAF63"),
         ({"id": "http://a.org/UA/#s=Speed#s=2"}, "nsu=http://a.org/UA/;s=Speed#s=2"),

@@ -40,6 +40,8 @@ DISCOVER = (
     *_addresses("discover"),
 )
 
+_TELEGRAF = '[[inputs.opcua_listener]]\nendpoint = "opc.tcp://press7:4840"\n'
+_UMH = "input:\n  opcua:\n    endpoint: opc.tcp://press7:4840\n    nodeIDs: ns=2;s=x\n"
 _SNAPSHOT = '[{"node_id":"i=1","path":"Press","browse_name":"Press","node_class":"Object"}]'
 _PRESS = "browse opc.tcp://press7:4840"
 BROWSE = (
@@ -62,6 +64,10 @@ BROWSE = (
     Case("`--unit`: no node has it", f"{_PRESS} --unit kw", 1),
     Case("`--save`: no snapshot has this suffix", f"{_PRESS} --save plant.xls", 2),
     Case("`--save`: a file is there", f"{_PRESS} --save plant.json", 1, files={"plant.json": "[]"}),
+    Case("`--as`: none of the tools", f"{_PRESS} --as telegraph", 2),
+    Case("`--as` and `--format`", f"{_PRESS} --as telegraf --format json", 2),
+    Case("`--as`: no Variable among the nodes", f"{_PRESS} --class Object --as umh", 1),
+    Case("`--as`: nobody knows the address", "browse plant.json --as telegraf", 2, files={"plant.json": _SNAPSHOT}),
     Case("a snapshot that is not there", "browse plnt.json", 1, files={"plant.json": "[]"}),
     Case("a file that is no snapshot", "browse plant.json", 1, files={"plant.json": '{"a": 1}'}),
     Case("a table without nodes", "browse orders.csv", 1),
@@ -198,6 +204,10 @@ CAPTURE = (
     Case("`--nodes`: broken JSON", f"{_RECORD} --nodes n.json", 2, files={"n.json": '[{"EndpointUrl": '}),
     Case("`--nodes`: Parquet of another kind", f"{_RECORD} --nodes n.parquet", 2, files={"n.parquet": b"PAR1"}),
     Case("`--nodes`: a snapshot without Variables", f"{_RECORD} --nodes n.json", 2, files={"n.json": _OBJECT}),
+    Case("`--nodes`: Telegraf's file without a node", f"{_RECORD} --nodes t.conf", 2, files={"t.conf": _TELEGRAF}),
+    Case("`--nodes`: TOML that is none", f"{_RECORD} --nodes t.conf", 2, files={"t.conf": _TELEGRAF + "[["}),
+    Case("`--nodes`: benthos-umh's file without a list", f"{_RECORD} --nodes b.yaml", 2, files={"b.yaml": _UMH}),
+    Case("`--nodes`: YAML that is none", f"{_RECORD} --nodes b.yaml", 2, files={"b.yaml": _UMH + "  - ["}),
     Case("`--nodes`: publishednodes.json without an Id", f"{_RECORD} --nodes pn.json", 2, files={"pn.json": _NO_ID}),
     Case("`--nodes`: publishednodes.json of others", f"{_RECORD} --nodes pn.json", 2, files={"pn.json": _OTHERS}),
     Case("`--queue-size` is none", f"{_RECORD} --queue-size 0", 2),

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool.model import path as paths
+from omptool.model.datatypes import DataType, Field, Kind, Member
 from omptool.model.nodeid import NodeId, QualifiedName
 from omptool.model.nodes import Node
-from omptool.model.nodeset import nodeset, visible
+from omptool.model.nodeset import Beyond, nodeset, visible
 from omptool.model.nodeset_read import parse
 
 SAVED = 1_700_000_000 * 10**9
@@ -142,3 +143,40 @@ def test_what_is_no_nodeset_is_refused(text: str) -> None:
 
     with pytest.raises((ValueError, UsageError)):
         parse(text.encode())
+
+
+def test_definitions_of_every_kind() -> None:
+    uri = "nsu=urn:a;"
+    base = DataType(f"{uri}i=1", f"{uri}Base", Kind.STRUCTURE, "i=22", f"{uri}i=11", fields=(Field("x", "i=11"),))
+    kinds = [
+        base,
+        DataType(f"{uri}i=2", f"{uri}More", Kind.SUBTYPED_VALUES, base.node_id, fields=(
+            *base.fields, Field('a "quoted" <name>', "i=24", 2, True, (2, 3)), Field("of", f"{uri}i=1", 1))),
+        DataType(f"{uri}i=3", f"{uri}Either", Kind.UNION, "i=12756", fields=(Field("text", "i=12"),)),
+        DataType(f"{uri}i=4", f"{uri}Bits", Kind.OPTION_SET, "i=5", members=(Member(0, "Ready"), Member(15, "Fault"))),
+        DataType(f"{uri}i=5", f"{uri}Mode", Kind.ENUMERATION, "i=29", members=(Member(-1, "Unknown"),)),
+        DataType(f"{uri}i=6", f"{uri}Nobody", Kind.UNKNOWN, "i=22", problem="the server does not say"),
+    ]  # fmt: skip
+    node = Node(f"{uri}i=9", "A", f"{uri}A", node_class="Object", type_definition="i=58", parents=("i=85",))
+    links = {node.node_id: {"i=85": "i=35"}}
+    text = nodeset([node], [], server="urn:s", saved_ns=SAVED, beyond=Beyond(links, kinds))
+    space = {"n": "http://opcfoundation.org/UA/2011/03/UANodeSet.xsd"}
+    found = {
+        str(one.get("BrowseName")): [
+            (shown.get("Name"), shown.get("DataType"), shown.get("Value"), shown.get("ValueRank"))
+            for shown in one.iterfind("n:Definition/n:Field", space)
+        ]
+        for one in ET.fromstring(text).iterfind("n:UADataType", space)
+    }
+    assert found == {
+        "1:Base": [("x", "i=11", None, None)],
+        "1:More": [('a "quoted" <name>', "i=24", None, "2"), ("of", "ns=1;i=1", None, "1")],
+        "1:Either": [("text", "i=12", None, None)],
+        "1:Bits": [("Ready", None, "0", None), ("Fault", None, "15", None)],
+        "1:Mode": [("Unknown", None, "-1", None)],
+        "1:Nobody": [],
+    }
+    assert text.count('AllowSubTypes="true"') == text.count('IsUnion="true"') == text.count('IsOptionSet="true"') == 1
+    assert '<Reference ReferenceType="i=38">ns=1;i=11</Reference>' in text
+    assert '<Reference ReferenceType="i=35" IsForward="false">i=85</Reference>' in text
+    assert [one.node_id for one in parse(text.encode()).nodes] == [node.node_id]

@@ -5,10 +5,11 @@
 //   limits      at most so many operations in a request, references in an answer, items in a call; few sessions
 //   companions  the companion specifications DI, Machinery, MachineTool, PackML and Robotics with instances, and
 //               nothing of the odd plant
-//   history     the values below Changing have one
+//   history     the values below Changing have one, and the server computes aggregates
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { addAggregateSupport } from "node-opcua-aggregates";
 import { OPCUACertificateManager } from "node-opcua-certificate-manager";
 import { nodesets } from "node-opcua-nodesets";
 import { MessageSecurityMode, SecurityPolicy } from "node-opcua-secure-channel";
@@ -94,6 +95,7 @@ async function main() {
   });
   await server.initialize();
   const space = server.engine.addressSpace;
+  if (options.history) addAggregateSupport(space);
   const [truth, stopChanging] = options.companions ? [addMachines(space), () => {}] : addOddPlant(space);
   await server.start();
   const uris = space.getNamespaceArray().map((namespace) => namespace.namespaceUri);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 import xmlschema
 
+from omptool.config import ServerConfig
 from omptool.model.nodeid import QualifiedName
 from omptool.model.nodeset import identifier, visible
+from omptool.opcua.explore import explore
+from omptool.opcua.session import connect
+from omptool.opcua.upward import Links
 from tests.conftest import Result
 from tests.peers.plants import HERE, Plant, node_binary
 
@@ -55,3 +60,30 @@ def test_browsed_without_the_server_it_is_the_same(plant: Plant, invoke, tmp_pat
     assert len(again) == len(rows)
     for row in rows:
         assert {name: again[row["node_id"]][name] for name in own} == {name: row[name] for name in own}
+
+
+def test_definitions_are_those_of_the_server(plant: Plant, invoke, tmp_path: Path) -> None:
+    file, _ = _saved(invoke, plant.url, tmp_path)
+    there = {row["node_id"]: row["fields"] for row in loaded(file)}
+    original = [row for row in loaded(HERE / "plant_types.NodeSet2.xml") if row["fields"]]
+    assert len(original) > 5
+    for row in original:
+        assert there[row["node_id"]] == row["fields"], row["name"]
+    text = file.read_text(encoding="utf-8")
+    assert 'IsOptional="true"' in text and 'IsUnion="true"' in text
+
+
+def test_references_are_those_of_the_server(machines: Plant, invoke, tmp_path: Path) -> None:
+    async def links() -> Links:
+        async with connect(ServerConfig(machines.url, timeout_s=60)) as session:
+            return (await explore(session, with_links=True)).links
+
+    file, _ = _saved(invoke, machines.url, tmp_path)
+    wanted = asyncio.run(links())
+    there = {row["node_id"]: {parent: kind for kind, parent in row["links"]} for row in loaded(file)}
+    kinds = set()
+    for node_id, of_node in wanted.items():
+        for parent in of_node.keys() & there.get(node_id, {}).keys():
+            assert there[node_id][parent] == of_node[parent], node_id
+            kinds.add(of_node[parent])
+    assert {"i=35", "i=46", "i=47", "i=17604"} <= kinds

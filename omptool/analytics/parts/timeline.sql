@@ -3,99 +3,98 @@ codes AS (
   SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning
 ),
 picked AS (
-  SELECT t.site, t.area, t.line, t.machine, t.server, t.node_id, b.role, b.needed, t.time, t.time_ns, t.capture, t.seq,
-         t.quality, t.value, coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
-  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
+  SELECT b.node, b.m, b.role, b.needed, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.quality,
+         t.value, t.value_text
+  FROM telemetry t JOIN bound b
+    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
   WHERE t.time < $end
 ),
-machines AS (SELECT DISTINCT site, area, line, machine, server, node_id FROM picked),
 losses AS (
-  SELECT DISTINCT m.site, m.area, m.line, m.machine, g.capture, g.start_time, g.end_time, g.server
-  FROM gaps g JOIN machines m ON g.server = m.server AND (g.node_id IS NULL OR g.node_id = m.node_id)
+  SELECT DISTINCT b.m, g.server, g.capture, epoch_us(g.start_time) * 1000 AS since,
+         CASE WHEN g.end_time IS NOT NULL THEN epoch_us(g.end_time) * 1000 END AS till
+  FROM gaps g JOIN bound b ON g.server = b.server AND (g.node_id IS NULL OR g.node_id = b.node_id)
   WHERE g.state <> 'backfilled' AND g.start_time < $end
 ),
 -- a gap without an end lasts until another capture has a value of this machine
+resumed AS (
+  SELECT l.m, l.server, l.capture, l.since, min(p.nanos) AS till
+  FROM losses l JOIN bound b ON b.m = l.m AND b.server = l.server
+  JOIN picked p ON p.node = b.node AND p.capture <> l.capture AND p.nanos >= l.since
+  WHERE l.till IS NULL
+  GROUP BY l.m, l.server, l.capture, l.since
+),
 lost AS (
-  SELECT l.site, l.area, l.line, l.machine, l.start_time, coalesce(l.end_time, min(p.time), $end) AS end_time
-  FROM losses l LEFT JOIN picked p
-    ON l.end_time IS NULL AND p.server = l.server AND p.machine = l.machine AND p.site = l.site
-   AND p.capture <> l.capture AND p.time >= l.start_time
-  GROUP BY l.site, l.area, l.line, l.machine, l.server, l.capture, l.start_time, l.end_time
+  SELECT l.m, l.since, coalesce(l.till, r.till, CAST($end_nanos AS BIGINT)) AS till
+  FROM losses l LEFT JOIN resumed r
+    ON r.m = l.m AND r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
 -- most nodes are always Good: only the others are looked at row by row
-poor_nodes AS (SELECT DISTINCT server, node_id, role FROM picked WHERE quality <> 'Good'),
+poor_nodes AS (SELECT DISTINCT node FROM picked WHERE quality <> 'Good'),
 graded AS (
-  SELECT p.site, p.area, p.line, p.machine, p.time, p.time_ns, p.capture, p.seq,
+  SELECT p.m, p.nanos, p.capture, p.seq,
          CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END
          - lag(CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change
-  FROM picked p JOIN poor_nodes n ON n.server = p.server AND n.node_id = p.node_id AND n.role = p.role
-  WINDOW node AS (PARTITION BY p.server, p.node_id, p.role ORDER BY p.time, p.time_ns, p.capture, p.seq)
+  FROM picked p JOIN poor_nodes n ON n.node = p.node
+  WINDOW node AS (PARTITION BY p.node ORDER BY p.nanos, p.capture, p.seq)
 ),
-begins AS (
-  SELECT site, area, line, machine, role, min(time) AS time FROM picked WHERE needed
-  GROUP BY site, area, line, machine, role
+labels AS (
+  SELECT m, role, nanos, capture, seq, quality <> 'Bad' AS known,
+         coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS label,
+         CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) AS number
+  FROM picked WHERE role IN ('state', 'mode', 'reason', 'product')
+  UNION ALL
+  -- an infinite or missing power is none
+  SELECT m, role, nanos, capture, seq, quality <> 'Bad' AND abs(value) < 1e300, CAST(value AS VARCHAR), NULL
+  FROM picked WHERE role = 'power'
 ),
-begins_exactly AS (
-  SELECT b.site, b.area, b.line, b.machine, b.role, b.time, min(p.time_ns) AS time_ns
-  FROM begins b JOIN picked p ON p.site = b.site AND coalesce(p.area, '') = coalesce(b.area, '')
-    AND coalesce(p.line, '') = coalesce(b.line, '') AND p.machine = b.machine AND p.role = b.role AND p.time = b.time
-  GROUP BY b.site, b.area, b.line, b.machine, b.role, b.time
-),
+-- `marks` counts three things at once, values that are not Good, from 1,000 on gaps, from 1e9 on roles that have begun
 events AS (
-  SELECT site, area, line, machine, time, time_ns, capture, seq, role, quality, value, label, 0 AS poor_change,
-         0 AS begins, 0 AS lost_change, CAST(NULL AS TIMESTAMPTZ) AS period
-  FROM picked WHERE role IN ('state', 'mode')
+  SELECT l.m, l.nanos, l.role, l.capture, l.seq, CAST(0 AS BIGINT) AS marks,
+         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS state,
+         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END
+           AS meaning,
+         CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS mode,
+         CASE WHEN l.role NOT IN ('state', 'mode') THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END
+           AS other,
+         CAST(NULL AS INTEGER) AS p
+  FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.code = l.number
   UNION ALL
-  SELECT site, area, line, machine, time, time_ns, capture, seq, 'quality', 'Good', NULL, NULL, poor_change, 0, 0, NULL
-  FROM graded WHERE poor_change <> 0
+  SELECT m, nanos, 'quality', capture, seq, poor_change, NULL, NULL, NULL, NULL, NULL FROM graded WHERE poor_change <> 0
   UNION ALL
-  SELECT site, area, line, machine, time, time_ns, '', 0, 'begin', 'Good', NULL, NULL, 0, 1, 0, NULL
-  FROM begins_exactly
+  SELECT m, min(nanos), 'begin', '', 0, 1000000000, NULL, NULL, NULL, NULL, NULL FROM picked WHERE needed
+  GROUP BY m, role
   UNION ALL
-  SELECT site, area, line, machine, start_time, 0, '', 0, 'gap', 'Good', NULL, NULL, 0, 0, 1, NULL FROM lost
+  SELECT m, since, 'gap', '', 0, 1000, NULL, NULL, NULL, NULL, NULL FROM lost
   UNION ALL
-  SELECT site, area, line, machine, end_time, 0, '', 0, 'gap', 'Good', NULL, NULL, 0, 0, -1, NULL FROM lost
-  WHERE end_time < $end
+  SELECT m, till, 'gap', '', 0, -1000, NULL, NULL, NULL, NULL, NULL FROM lost WHERE till < $end_nanos
   UNION ALL
-  SELECT m.site, m.area, m.line, m.machine, p.period, 0, '', 0, 'cut', 'Good', NULL, NULL, 0, 0, 0, p.period
-  FROM (SELECT DISTINCT site, area, line, machine FROM machines) m CROSS JOIN periods p
+  SELECT m.m, p.since, 'cut', '', 0, 0, NULL, NULL, NULL, NULL, p.p
+  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN periods p
 ),
 counted_off AS (
-  SELECT *, lead(time, 1, CAST($end AS TIMESTAMPTZ)) OVER ahead AS next_time, lead(time_ns, 1, 0) OVER ahead AS next_ns,
-         max(period) OVER so_far AS current_period, sum(lost_change) OVER so_far AS lost,
-         sum(poor_change) OVER so_far AS poor, sum(begins) OVER so_far AS begun,
-         sum(CASE WHEN role = 'state' THEN 1 ELSE 0 END) OVER so_far AS state_no,
-         sum(CASE WHEN role = 'mode' THEN 1 ELSE 0 END) OVER so_far AS mode_no
+  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (
+           PARTITION BY m ORDER BY nanos, role, capture, seq) - nanos AS ns,
+         last_value(state IGNORE NULLS) OVER so_far AS state, last_value(meaning IGNORE NULLS) OVER so_far AS meaning,
+         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(other IGNORE NULLS) OVER so_far AS other,
+         last_value(p IGNORE NULLS) OVER so_far AS p,
+         CAST(sum(marks) OVER so_far AS BIGINT) AS marks
   FROM events
-  WINDOW ahead AS (PARTITION BY site, area, line, machine ORDER BY time, time_ns, role, capture, seq),
-         so_far AS (PARTITION BY site, area, line, machine ORDER BY time, time_ns, role, capture, seq
+  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, role, capture, seq
                     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
-held AS (
-  SELECT *,
-         max(CASE WHEN role = 'state' AND quality <> 'Bad' THEN label END)
-           OVER (PARTITION BY site, area, line, machine, state_no) AS state_text,
-         max(CASE WHEN role = 'state' AND quality <> 'Bad' THEN CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) END)
-           OVER (PARTITION BY site, area, line, machine, state_no) AS state_number,
-         CASE WHEN mode_no = 0 THEN 'Processing' ELSE max(CASE WHEN role = 'mode' AND quality <> 'Bad' THEN label END)
-           OVER (PARTITION BY site, area, line, machine, mode_no) END AS mode
-  FROM counted_off
-),
--- stretches of a period in which nothing changes; ns is their length, known whether their state is
+-- stretches of a period in which nothing changes; `ns` is their length, `covered` whether their state is known, `other`
+-- what the roles reason, product or power say
 timeline AS (
-  SELECT h.site, h.area, h.line, h.machine, h.current_period AS period, h.time, h.time_ns, h.mode,
-         CASE WHEN h.lost = 0 AND h.begun >= $needed_roles THEN h.state_text END AS state,
-         CASE WHEN h.lost = 0 AND h.begun >= $needed_roles THEN coalesce(a.meaning, b.meaning) END AS meaning,
-         h.lost = 0 AND h.begun >= $needed_roles AS covered,
-         h.lost = 0 AND h.begun >= $needed_roles AND h.poor = 0 AS good,
-         date_diff('microsecond', h.time, h.next_time) * 1000 + h.next_ns - h.time_ns AS ns
-  FROM held h LEFT JOIN codes a ON a.code = h.state_text LEFT JOIN codes b ON b.code = h.state_number
-  WHERE h.current_period IS NOT NULL
+  SELECT m, p, nanos, ns, coalesce(mode, 'Processing') AS mode, nullif(other, '') AS other, covered AND poor = 0 AS good, covered,
+         CASE WHEN covered THEN nullif(state, '') END AS state, CASE WHEN covered THEN nullif(meaning, '') END AS meaning
+  FROM (
+    SELECT m, p, nanos, ns, state, meaning, mode, other, marks % 1000 AS poor,
+           (marks // 1000) % 1000000 = 0 AND marks // 1000000000 >= $needed_roles AS covered
+    FROM counted_off WHERE p IS NOT NULL AND ns > 0
+  ) marked
 ),
 seen AS (
-  SELECT CASE WHEN $by_site THEN site END AS site, CASE WHEN $by_area THEN area END AS area,
-         CASE WHEN $by_line THEN line END AS line, CASE WHEN $by_machine THEN machine END AS machine, period,
-         sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,
+  SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,
          100.0 * sum(CASE WHEN good THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS percent_good
-  FROM timeline GROUP BY 1, 2, 3, 4, 5
+  FROM timeline JOIN places USING (m) GROUP BY g, p
 )

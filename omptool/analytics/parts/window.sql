@@ -1,7 +1,21 @@
--- The nodes with their roles, and the periods of the window.
+-- The nodes with their roles, the groups that rows are for, and the periods of the window. Machines, groups, nodes and
+-- periods are numbers, moments are unix nanoseconds: what is sorted and joined must be small.
 bound AS (
-  SELECT unnest(CAST($roles AS VARCHAR[])) AS role, unnest(CAST($servers AS VARCHAR[])) AS server,
+  SELECT unnest(CAST($nodes AS INTEGER[])) AS node, unnest(CAST($machines AS INTEGER[])) AS m,
+         unnest(CAST($bound_sites AS VARCHAR[])) AS site, unnest(CAST($bound_machines AS VARCHAR[])) AS machine,
+         unnest(CAST($roles AS VARCHAR[])) AS role, unnest(CAST($servers AS VARCHAR[])) AS server,
          unnest(CAST($node_ids AS VARCHAR[])) AS node_id, unnest(CAST($needed AS BOOLEAN[])) AS needed
 ),
-cuts AS (SELECT unnest(CAST($cuts AS TIMESTAMPTZ[])) AS period),
-periods AS (SELECT period, lead(period, 1, CAST($end AS TIMESTAMPTZ)) OVER (ORDER BY period) AS until FROM cuts)
+places AS (SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g),
+groups AS (
+  SELECT unnest(CAST($groups AS INTEGER[])) AS g, unnest(CAST($sites AS VARCHAR[])) AS site,
+         unnest(CAST($areas AS VARCHAR[])) AS area, unnest(CAST($lines AS VARCHAR[])) AS line,
+         unnest(CAST($machine_names AS VARCHAR[])) AS machine
+),
+cuts AS (SELECT unnest(CAST($cuts AS TIMESTAMPTZ[])) AS start, unnest(CAST($cut_nanos AS BIGINT[])) AS since),
+periods AS (
+  SELECT CAST(row_number() OVER (ORDER BY since) AS INTEGER) AS p, start, since,
+         lead(start, 1, CAST($end AS TIMESTAMPTZ)) OVER (ORDER BY since) AS "end",
+         lead(since, 1, CAST($end_nanos AS BIGINT)) OVER (ORDER BY since) AS till
+  FROM cuts
+)

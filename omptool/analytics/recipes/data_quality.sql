@@ -90,7 +90,7 @@ events AS (
   SELECT site, area, line, machine, tag, server, node_id, end_time, 0, 'gap', '', 0, NULL, -1, NULL FROM lost_tags
   WHERE end_time < $end
   UNION ALL
-  SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, p.period, 0, 'cut', '', 0, NULL, 0, p.period
+  SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, p.start, 0, 'cut', '', 0, NULL, 0, p.start
   FROM tags t CROSS JOIN periods p
 ),
 counted_off AS (
@@ -129,17 +129,17 @@ times AS (
 counts AS (
   SELECT CASE WHEN $by_site THEN s.site END AS site, CASE WHEN $by_area THEN s.area END AS area,
          CASE WHEN $by_line THEN s.line END AS line, CASE WHEN $by_machine THEN s.machine END AS machine,
-         s.tag, p.period, count(*) AS all_rows, sum(CASE WHEN s.quality = 'Good' THEN 1 ELSE 0 END) AS good,
+         s.tag, p.start AS period, count(*) AS all_rows, sum(CASE WHEN s.quality = 'Good' THEN 1 ELSE 0 END) AS good,
          sum(CASE WHEN s.quality = 'Uncertain' THEN 1 ELSE 0 END) AS uncertain,
          sum(CASE WHEN s.quality = 'Bad' THEN 1 ELSE 0 END) AS bad, sum(s.overflow) AS overflows,
          sum(s.duplicate) AS duplicates, sum(s.backward) AS backward, max(s.skew) AS skew
-  FROM samples s JOIN periods p ON s.time >= p.period AND s.time < p.until
+  FROM samples s JOIN periods p ON s.time >= p.start AND s.time < p."end"
   GROUP BY 1, 2, 3, 4, 5, 6
 ),
 elements AS (
-  SELECT t.site, t.area, t.line, t.machine, t.period AS start, p.until AS "end", t.tag, t.ns, t.covered, t.silence,
+  SELECT t.site, t.area, t.line, t.machine, t.period AS start, p."end", t.tag, t.ns, t.covered, t.silence,
          t.good AS good_ns, c.all_rows, c.good, c.uncertain, c.bad, c.overflows, c.duplicates, c.backward, c.skew
-  FROM times t JOIN periods p ON p.period = t.period
+  FROM times t JOIN periods p ON p.start = t.period
   LEFT JOIN counts c ON c.period = t.period AND c.tag = t.tag AND coalesce(c.site, '') = coalesce(t.site, '')
     AND coalesce(c.area, '') = coalesce(t.area, '') AND coalesce(c.line, '') = coalesce(t.line, '')
     AND coalesce(c.machine, '') = coalesce(t.machine, '')

@@ -11,7 +11,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published value"
-parts = ["window", "timeline"]
+parts = ["window", "timeline", "elements", "parts"]
 chart = "oee_index"
 
 [roles.state]
@@ -43,6 +43,7 @@ about = "planned busy time, s"
 about = "actual production time, s"
 [table.pri]
 about = "planned run time per item, s"
+globs = ["pru"]
 [table.pq]
 about = "produced quantity"
 [table.gq]
@@ -106,58 +107,8 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
-steps AS (
-  SELECT site, area, line, machine, role, time, time_ns, capture, seq, value, value - lag(value) OVER node AS step
-  -- NaN, infinity and what DOUBLE cannot count exactly are no counts
-  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
-  WINDOW node AS (PARTITION BY server, node_id, role ORDER BY time, time_ns, capture, seq)
-),
-ticks AS (
-  SELECT site, area, line, machine, role, time, time_ns, capture, seq,
-         CASE WHEN step >= 0 THEN step WHEN step < 0 THEN value ELSE 0 END AS parts, CAST(NULL AS DOUBLE) AS ideal
-  FROM steps
-  UNION ALL
-  SELECT site, area, line, machine, 'a_ideal', time, time_ns, capture, seq, 0, value
-  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
-),
--- at one moment the ideal time comes first: a part belongs to the product that begins with it
-placed AS (
-  SELECT *, sum(CASE WHEN role = 'a_ideal' THEN 1 ELSE 0 END) OVER (
-    PARTITION BY site, area, line, machine ORDER BY time, time_ns, role, capture, seq
-    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS ideal_no
-  FROM ticks
-),
-priced AS (
-  SELECT *, coalesce(CAST($ideal_cycle AS DOUBLE), max(ideal) OVER (PARTITION BY site, area, line, machine, ideal_no))
-    AS pri
-  FROM placed
-),
--- sums are of whole millionths: in any order, on any number of threads, to the same last digit
-parts AS (
-  SELECT CASE WHEN $by_site THEN t.site END AS site, CASE WHEN $by_area THEN t.area END AS area,
-         CASE WHEN $by_line THEN t.line END AS line, CASE WHEN $by_machine THEN t.machine END AS machine, p.period,
-         sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
-         sum(CASE WHEN t.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
-         sum(CASE WHEN t.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
-         sum(CASE WHEN t.pri IS NULL THEN 1 ELSE 0 END) AS unpriced,
-         sum(CAST(round(t.parts * t.pri * 1000000) AS DECIMAL(38, 0))) AS ideal_us
-  FROM (SELECT *, CAST(round(parts * 1000000) AS DECIMAL(38, 0)) AS millionths FROM priced) t JOIN periods p ON t.time >= p.period AND t.time < p.until
-  WHERE t.parts > 0
-  GROUP BY 1, 2, 3, 4, 5
-),
-times AS (
-  SELECT CASE WHEN $by_site THEN site END AS site, CASE WHEN $by_area THEN area END AS area,
-         CASE WHEN $by_line THEN line END AS line, CASE WHEN $by_machine THEN machine END AS machine, period,
-         sum(CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN ns ELSE 0 END) AS apt,
-         sum(CASE WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN ns ELSE 0 END) AS aust,
-         sum(CASE WHEN meaning = 'OutOfService' THEN ns ELSE 0 END) AS adet,
-         sum(CASE WHEN meaning = 'NotExecuting' THEN ns ELSE 0 END) AS adot,
-         sum(CASE WHEN meaning = 'NotAvailable' THEN ns ELSE 0 END) AS unplanned,
-         min(CASE WHEN meaning IS NULL AND ns > 0 THEN state END) AS unexplained
-  FROM timeline GROUP BY 1, 2, 3, 4, 5
-),
 elements AS (
-  SELECT t.site, t.area, t.line, t.machine, t.period AS start, w.until AS "end",
+  SELECT n.site, n.area, n.line, n.machine, w.start, w."end",
          (t.apt + t.aust + t.adet + t.adot) / CAST(1000000000 AS DOUBLE) AS pbt,
          t.apt / CAST(1000000000 AS DOUBLE) AS apt, t.aust / CAST(1000000000 AS DOUBLE) AS aust,
          t.adet / CAST(1000000000 AS DOUBLE) AS adet, t.adot / CAST(1000000000 AS DOUBLE) AS adot,
@@ -167,14 +118,8 @@ elements AS (
          CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
          CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq,
          t.unexplained, s.coverage, s.percent_good
-  FROM times t
-  JOIN periods w ON w.period = t.period
-  JOIN seen s ON s.period = t.period AND coalesce(s.site, '') = coalesce(t.site, '')
-    AND coalesce(s.area, '') = coalesce(t.area, '') AND coalesce(s.line, '') = coalesce(t.line, '')
-    AND coalesce(s.machine, '') = coalesce(t.machine, '')
-  LEFT JOIN parts p ON p.period = t.period AND coalesce(p.site, '') = coalesce(t.site, '')
-    AND coalesce(p.area, '') = coalesce(t.area, '') AND coalesce(p.line, '') = coalesce(t.line, '')
-    AND coalesce(p.machine, '') = coalesce(t.machine, '')
+  FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
+  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p
 )
 -- table
 elements AS (

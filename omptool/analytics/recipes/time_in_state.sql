@@ -37,36 +37,23 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
-named AS (
-  SELECT site, area, line, machine, period, time, time_ns, ns, coalesce(state, 'UNASSIGNED') AS state
-  FROM timeline WHERE ns > 0
-),
+named AS (SELECT m, p, nanos, ns, coalesce(state, 'UNASSIGNED') AS state FROM timeline),
 turns AS (
-  SELECT *, CASE WHEN state = lag(state, 1, '') OVER m THEN 0 ELSE 1 END AS turn
-  FROM named WINDOW m AS (PARTITION BY site, area, line, machine, period ORDER BY time, time_ns)
+  SELECT *, CASE WHEN state = lag(state, 1, '') OVER (PARTITION BY m, p ORDER BY nanos) THEN 0 ELSE 1 END AS turn
+  FROM named
 ),
 numbered AS (
-  SELECT *, sum(turn) OVER (PARTITION BY site, area, line, machine, period ORDER BY time, time_ns
-                            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
+  SELECT *, sum(turn) OVER (PARTITION BY m, p ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
   FROM turns
 ),
-runs AS (
-  SELECT site, area, line, machine, period, state, run, sum(ns) AS ns
-  FROM numbered GROUP BY site, area, line, machine, period, state, run
-),
+runs AS (SELECT m, p, state, run, sum(ns) AS ns FROM numbered GROUP BY m, p, state, run),
 elements AS (
-  SELECT CASE WHEN $by_site THEN site END AS site, CASE WHEN $by_area THEN area END AS area,
-         CASE WHEN $by_line THEN line END AS line, CASE WHEN $by_machine THEN machine END AS machine,
-         period, state, sum(ns) AS ns, count(*) AS visits, max(ns) AS longest
-  FROM runs GROUP BY 1, 2, 3, 4, 5, 6
+  SELECT g, p, state, sum(ns) AS ns, count(*) AS visits, max(ns) AS longest
+  FROM runs JOIN places USING (m) GROUP BY g, p, state
 )
 -- result
-SELECT e.site, e.area, e.line, e.machine, e.period AS start, p.until AS "end", e.state,
+SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.state,
        CAST(e.ns AS DOUBLE) / 1000000000 AS seconds, CAST(e.ns AS DOUBLE) / s.ns AS share,
        CAST(e.visits AS BIGINT) AS visits, CAST(e.longest AS DOUBLE) / 1000000000 AS longest_s,
        s.coverage, s.percent_good
-FROM elements e
-JOIN periods p ON p.period = e.period
-JOIN seen s ON s.period = e.period AND coalesce(s.site, '') = coalesce(e.site, '')
-  AND coalesce(s.area, '') = coalesce(e.area, '') AND coalesce(s.line, '') = coalesce(e.line, '')
-  AND coalesce(s.machine, '') = coalesce(e.machine, '')
+FROM elements e JOIN seen s ON s.g = e.g AND s.p = e.p JOIN groups n ON n.g = e.g JOIN periods w ON w.p = e.p

@@ -1,0 +1,18 @@
+-- The time elements of ISO 22400 as OPC 40501-1 C.2.3 maps them, and runs of them.
+stretches AS (
+  SELECT m, p, nanos, ns, covered, good, state, other,
+         CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN 'APT'
+              WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN 'AUST'
+              WHEN meaning = 'OutOfService' THEN 'ADET' WHEN meaning = 'NotExecuting' THEN 'ADOT'
+              WHEN meaning = 'NotAvailable' THEN 'NOT_PLANNED' ELSE 'UNASSIGNED' END AS element,
+         CASE WHEN meaning IS NULL THEN state END AS unexplained
+  FROM timeline
+),
+times AS (
+  SELECT g, p, sum(CASE WHEN element = 'APT' THEN ns ELSE 0 END) AS apt,
+         sum(CASE WHEN element = 'AUST' THEN ns ELSE 0 END) AS aust,
+         sum(CASE WHEN element = 'ADET' THEN ns ELSE 0 END) AS adet,
+         sum(CASE WHEN element = 'ADOT' THEN ns ELSE 0 END) AS adot,
+         sum(CASE WHEN element = 'NOT_PLANNED' THEN ns ELSE 0 END) AS unplanned, min(unexplained) AS unexplained
+  FROM stretches JOIN places USING (m) GROUP BY g, p
+)

@@ -1,0 +1,33 @@
+-- Parts made, by the rise of their counters, and the ideal time of each.
+counters AS (
+  SELECT node, m, role, nanos, value, value - lag(value) OVER (PARTITION BY node ORDER BY nanos, capture, seq) AS step
+  -- NaN, infinity and what DOUBLE cannot count exactly are no counts
+  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
+),
+ideals AS (
+  SELECT m, nanos, capture, seq, value, lag(value) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
+  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
+),
+-- at one moment the ideal time comes first: a part belongs to the product that begins with it
+ideal AS (
+  SELECT m, value AS pri, nanos AS since,
+         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
+  FROM ideals WHERE before IS NULL OR value <> before
+),
+-- sums are of whole millionths: in any order, on any number of threads, to the same last digit
+made AS (
+  SELECT c.m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri,
+         CASE WHEN c.step > 0 THEN c.step ELSE c.value END AS parts
+  FROM counters c LEFT JOIN ideal i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
+  WHERE c.step > 0 OR (c.step < 0 AND c.value > 0)
+),
+parts AS (
+  SELECT g.g, p.p, sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
+         sum(CASE WHEN t.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
+         sum(CASE WHEN t.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
+         sum(CASE WHEN t.pri IS NULL THEN 1 ELSE 0 END) AS unpriced,
+         sum(CAST(round(t.parts * t.pri * 1000000) AS DECIMAL(38, 0))) AS ideal_us
+  FROM (SELECT *, CAST(round(parts * 1000000) AS DECIMAL(38, 0)) AS millionths FROM made) t
+  JOIN places g ON g.m = t.m JOIN periods p ON t.nanos >= p.since AND t.nanos < p.till
+  GROUP BY g.g, p.p
+)

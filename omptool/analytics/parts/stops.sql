@@ -1,0 +1,19 @@
+-- Stops: runs of not producing although planned, in one piece across periods. A stop is cut short (`censored`) where
+-- the window or a gap hides its start or its end.
+marked AS (
+  SELECT m, p, nanos, ns, element, CASE WHEN $reasons THEN coalesce(other, state, '') ELSE '' END AS reason,
+         lag(element) OVER machine AS element_before, lead(element) OVER machine AS element_after,
+         lag(CASE WHEN $reasons THEN coalesce(other, state, '') ELSE '' END) OVER machine AS reason_before
+  FROM stretches WINDOW machine AS (PARTITION BY m ORDER BY nanos)
+),
+numbered AS (
+  SELECT *, sum(CASE WHEN element = element_before AND reason = reason_before THEN 0 ELSE 1 END)
+    OVER (PARTITION BY m ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
+  FROM marked
+),
+stops AS (
+  SELECT m, run, element, min(p) AS p, min(nanos) AS nanos, sum(ns) AS ns, min(reason) AS reason,
+         max(CASE WHEN element_before IS NULL OR element_before = 'UNASSIGNED' THEN 1 ELSE 0 END) AS began_before,
+         max(CASE WHEN element_after IS NULL OR element_after = 'UNASSIGNED' THEN 1 ELSE 0 END) AS ends_behind
+  FROM numbered WHERE element IN ('ADET', 'ADOT') GROUP BY m, run, element
+)

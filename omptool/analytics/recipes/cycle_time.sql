@@ -1,0 +1,87 @@
+/* omptool
+title = "Cycle times of parts"
+about = "How long a part takes, stops included, from one rise of a counter to the next."
+formula = [
+  "cycle = time since the rise before / parts of this rise; one observation per rise",
+  "percentiles interpolate between observations; mad = median distance from the median",
+  "slow_share = cycles longer than slow * ideal cycle time of the part",
+]
+source = "definition; ActualCycleTime of the DTC manufacturing ontologies"
+evidence = "definition + simulator truth"
+parts = ["window", "timeline", "elements", "parts"]
+finish = "cycle_time"
+order = ["g", "p", "m", "nanos"]
+
+[roles.state]
+about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
+globs = ["**/MachineryItemState/CurrentState", "State"]
+[roles.mode]
+about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
+globs = ["**/MachineryOperationMode/CurrentState"]
+required = false
+[roles.good]
+about = "counter of good parts"
+globs = ["GoodCount", "**/GoodCount"]
+[roles.scrap]
+about = "counter of scrapped parts; without it there are none"
+globs = ["ScrapCount", "**/ScrapCount"]
+required = false
+[roles.rework]
+about = "counter of parts to be reworked; without it there are none"
+globs = ["ReworkCount", "**/ReworkCount"]
+required = false
+[roles.ideal]
+about = "ideal cycle time of a part (PRI), s"
+globs = ["IdealCycleTime", "**/IdealCycleTime"]
+required = false
+[parameters.slow]
+type = "float"
+about = "a cycle is slow from this multiple of the ideal cycle time on"
+default = 1.5
+[columns.cycles]
+about = "observations"
+[columns.p5_s]
+unit = "s"
+about = "5th percentile"
+[columns.p50_s]
+unit = "s"
+about = "median"
+[columns.p95_s]
+unit = "s"
+about = "95th percentile"
+[columns.mean_s]
+unit = "s"
+about = "mean"
+[columns.mad_s]
+unit = "s"
+about = "median absolute deviation"
+[columns.fastest_s]
+unit = "s"
+about = "shortest cycle"
+[columns.ideal_s]
+unit = "s"
+about = "mean ideal cycle time of these parts; null without one"
+[columns.slow_share]
+unit = "1"
+about = "of the cycles, null without an ideal cycle time"
+[columns.coverage]
+unit = "1"
+about = "1 - time in gaps or before the first value / window"
+[columns.percent_good]
+unit = "%"
+about = "time in which all values used were Good"
+*/
+-- telemetry
+cycles AS (
+  SELECT m, nanos, pri, parts, nanos - lag(nanos) OVER (PARTITION BY m ORDER BY nanos, role) AS ns FROM made
+),
+placed AS (
+  SELECT g.g, w.p, c.m, c.nanos, c.ns / c.parts AS cycle_ns, c.pri
+  FROM cycles c JOIN places g ON g.m = c.m JOIN periods w ON c.nanos >= w.since AND c.nanos < w.till WHERE c.ns > 0
+),
+elements AS (
+  SELECT s.g, s.p, c.m, c.nanos, c.cycle_ns / 1000000000 AS cycle_s, c.pri, s.coverage, s.percent_good
+  FROM seen s LEFT JOIN placed c ON c.g = s.g AND c.p = s.p
+)
+-- result
+SELECT * FROM elements

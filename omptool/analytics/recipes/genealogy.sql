@@ -1,0 +1,78 @@
+/* omptool
+title = "What each part met on its way"
+about = "Per serial number and station: when it came and left, and the process values meanwhile."
+formula = [
+  "a serial number is in a station from its value on the tag to the next value",
+  "values in [entered, left) count; first and last by time; the value before entering is not among them",
+]
+source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
+evidence = "definition + simulator truth"
+parts = ["window"]
+labels = ["serial", "tag"]
+order = ["entered", "serial", "tag"]
+
+[roles.serial]
+about = "number of the part in the station; empty when there is none"
+globs = ["SerialNumber", "**/SerialNumber", "Order"]
+[roles.value]
+about = "process values of the station"
+globs = ["{Vibration,Temperature*,PressForce,Power}"]
+many = true
+[columns.serial]
+about = "number of the part"
+[columns.tag]
+about = "process value"
+[columns.entered]
+about = "when the number came"
+[columns.left_at]
+about = "when the next one came; null when it was still there"
+[columns.values]
+about = "Good values meanwhile"
+[columns.mean]
+about = "of them"
+[columns.minimum]
+about = "of them"
+[columns.maximum]
+about = "of them"
+[columns.coverage]
+unit = "1"
+about = "1 - time in gaps or before the first value / window"
+[columns.percent_good]
+unit = "%"
+about = "time in which all values used were Good"
+*/
+-- telemetry
+told AS (
+  SELECT b.m, b.node, b.role, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.time, t.capture, t.seq, t.quality, t.value,
+         coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
+  FROM telemetry t JOIN bound b
+    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
+  WHERE t.time < $end
+),
+changes AS (
+  SELECT m, nanos, time, capture, seq, CASE WHEN quality <> 'Bad' THEN label END AS serial,
+         lag(CASE WHEN quality <> 'Bad' THEN label END) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
+  FROM told WHERE role = 'serial'
+),
+stays AS (
+  SELECT m, serial, time AS entered, nanos AS since, lead(time) OVER s AS left_at,
+         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER s AS till
+  FROM changes WHERE serial IS DISTINCT FROM before WINDOW s AS (PARTITION BY m ORDER BY nanos, capture, seq)
+),
+present AS (
+  SELECT s.m, s.serial, s.entered, s.since, s.left_at, s.till, w.p
+  FROM stays s JOIN periods w ON s.since >= w.since AND s.since < w.till WHERE s.serial IS NOT NULL AND s.serial <> ''
+),
+elements AS (
+  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, count(v.value) AS found, min(v.value) AS minimum,
+         max(v.value) AS maximum, sum(CAST(round(v.value * 1000000) AS DECIMAL(38, 0))) AS total,
+         sum(CASE WHEN v.quality <> 'Good' THEN 1 ELSE 0 END) AS poor, count(*) AS everything
+  FROM present r JOIN told v ON v.m = r.m AND v.role = 'value' AND v.nanos >= r.since AND v.nanos < r.till
+    AND abs(v.value) < 9007199254740992
+  GROUP BY r.m, r.p, r.serial, r.entered, r.left_at, v.tag
+)
+-- result
+SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
+       CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, CAST(1 AS DOUBLE) AS coverage,
+       CAST(100 AS DOUBLE) * (e.everything - e.poor) / e.everything AS percent_good
+FROM elements e JOIN places g ON g.m = e.m JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

@@ -1,0 +1,115 @@
+/* omptool
+title = "TEEP and NEE: effectiveness of all the time there is"
+about = "OEE against the calendar instead of the planned time, and with setup counted as use."
+formula = [
+  "utilization = pbt / calendar; calendar = the whole window",
+  "teep_index = oee_index * utilization",
+  "nee_index = (apt + aust) / pbt * effectiveness * quality_ratio",
+  "the rest as in oee",
+]
+source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1; TEEP as OEE * planned / calendar time (mdcplus, leanworx)"
+evidence = "published formula"
+parts = ["window", "timeline", "elements", "parts"]
+chart = "teep_index"
+
+[roles.state]
+about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
+globs = ["**/MachineryItemState/CurrentState", "State"]
+[roles.mode]
+about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
+globs = ["**/MachineryOperationMode/CurrentState"]
+required = false
+[roles.good]
+about = "counter of good parts"
+globs = ["GoodCount", "**/GoodCount"]
+[roles.scrap]
+about = "counter of scrapped parts; without it there are none"
+globs = ["ScrapCount", "**/ScrapCount"]
+required = false
+[roles.rework]
+about = "counter of parts to be reworked; without it there are none"
+globs = ["ReworkCount", "**/ReworkCount"]
+required = false
+[roles.ideal]
+about = "ideal cycle time of a part (PRI), s"
+globs = ["IdealCycleTime", "**/IdealCycleTime"]
+parameter = "ideal_cycle"
+[table.pbt]
+about = "planned busy time, s"
+[table.apt]
+about = "actual production time, s"
+[table.aust]
+about = "actual unit setup time, s"
+globs = ["asut"]
+required = false
+[table.pri]
+about = "planned run time per item, s"
+globs = ["pru"]
+[table.pq]
+about = "produced quantity"
+[table.gq]
+about = "good quantity"
+[table.calendar]
+about = "all the time there is, s"
+[parameters.ideal_cycle]
+type = "float"
+about = "ideal cycle time in seconds, instead of the role ideal"
+[columns.teep_index]
+unit = "1"
+about = "oee_index * utilization"
+[columns.nee_index]
+unit = "1"
+about = "with setup as use"
+[columns.oee_index]
+unit = "1"
+about = "availability * effectiveness * quality_ratio"
+[columns.utilization]
+unit = "1"
+about = "pbt / calendar"
+[columns.pbt]
+unit = "s"
+about = "planned busy time"
+[columns.calendar_s]
+unit = "s"
+about = "the window"
+[columns.note]
+about = "what is odd about the row, else null"
+[columns.coverage]
+unit = "1"
+about = "1 - time in gaps or before the first value / window"
+[columns.percent_good]
+unit = "%"
+about = "time in which all values used were Good"
+*/
+-- telemetry
+elements AS (
+  SELECT site, area, line, machine, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
+         CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, coverage,
+         percent_good
+  FROM (
+  SELECT n.site, n.area, n.line, n.machine, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
+         s.ns AS calendar, t.unexplained, s.coverage, s.percent_good,
+         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
+         CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
+         CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq
+  FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
+  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p
+  ) whole
+)
+-- table
+elements AS (
+  SELECT *, pri * pq AS ideal_s, CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
+         CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
+  FROM input
+)
+-- result
+SELECT *, CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
+               ELSE ideal_s / nullif(pbt, 0) * (gq / nullif(pq, 0)) END AS oee_index,
+       CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
+            ELSE ideal_s / nullif(calendar, 0) * (gq / nullif(pq, 0)) END AS teep_index,
+       (apt + coalesce(aust, 0)) / nullif(pbt, 0) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0)) AS nee_index,
+       pbt / nullif(calendar, 0) AS utilization, calendar AS calendar_s,
+       CASE WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
+            WHEN ideal_s > apt THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes'
+       END AS note
+FROM elements
