@@ -15,6 +15,7 @@ import numpy as np
 
 from omptool.capture import account
 from omptool.capture.account import Account
+from omptool.capture.backfill import Window
 from omptool.capture.filler import Filler
 from omptool.capture.fullqueues import CAUSE, FullQueues
 from omptool.capture.nodetable import ServerIdentity
@@ -95,8 +96,8 @@ class RecordingStore:
         start, by_our_clock = self._windows.adopt(left)
         if self._windows.outage is None:
             self._windows.sub = left.sub
-            reason = GapReason.CLIENT_STOPPED
-            self._begin_outage(reason, start, _NOT_RUNNING, by_our_clock=by_our_clock, is_held=is_held)
+            how: dict[str, bool] = {"by_our_clock": by_our_clock, "is_held": is_held}
+            self._windows.begin(GapReason.CLIENT_STOPPED, start, _NOT_RUNNING, self.epoch, **how)
         assert self._windows.outage is not None
         self._windows.outage.is_foreign = left.is_foreign
 
@@ -217,10 +218,8 @@ class RecordingStore:
             )
 
     def _note_full(self, found: Sequence[Overflow]) -> None:
-        for full in found:
-            ends = full.start_ns, full.end_ns
-            detail = {"cause": CAUSE}
-            self._windows.part(GapReason.QUEUE_OVERFLOW, *ends, node=full.node, missing=None, detail=detail)
+        for node, *ends in found:
+            self._windows.part(GapReason.QUEUE_OVERFLOW, *ends, node=node, missing=None, detail={"cause": CAUSE})
 
     def revised(self, items: Sequence[Mapping[str, Any]]) -> None:
         """Journal where the server granted something else than was asked for."""
@@ -278,6 +277,8 @@ class RecordingStore:
         is_open = self._outage is not None and not self._outage.is_held
         if is_open and self.encoder.clock.has_changes:  # rows on a clock of their own say when it was
             self._end_outage(self.encoder.clock.until(self._created_ns))
+        if encoded.rows is not None and self._published_ns is not None:
+            self._fillable(self._windows.late_start(encoded.rows, self._published_ns))
 
     def types_changed(self, changes: Sequence[tuple[TypeChange, int, int]]) -> None:
         """Journal what nodes changed their type, each with `seq` and arrival; very many at once only by number."""
@@ -290,7 +291,8 @@ class RecordingStore:
     def away(self, since_ns: int, cause: str) -> None:
         """An attempt failed. Where the server was never reached, values may be missing since a moment of our clock."""
         if self._outage is None:
-            self._begin_outage(GapReason.CONNECTION_LOST, since_ns, cause, by_our_clock=True)
+            self._windows.begin(GapReason.CONNECTION_LOST, since_ns, cause, self.epoch, by_our_clock=True)
+            self.last_cause = cause
         outage = self._outage
         assert outage is not None
         outage.attempts += 1
@@ -307,7 +309,8 @@ class RecordingStore:
         self._write_account(is_last=True)
         self.note("lost", {"cause": cause})
         start_ns = self.since(last_ns if last_ns is not None else self._published_ns)
-        self._begin_outage(reason, start_ns, cause, is_held=True)
+        self._windows.begin(reason, start_ns, cause, self.epoch, is_held=True)
+        self.last_cause = cause
 
     def resumed(self) -> None:
         """The subscription that was lost goes on: what it missed will be sent again, or be a hole."""
@@ -340,16 +343,13 @@ class RecordingStore:
         """Whether a window can only be ended by rows: their clock is not the server's."""
         return outage.is_foreign if encoder is None or not encoder.clock.has_changes else encoder.clock.is_foreign
 
-    def _begin_outage(
-        self, reason: GapReason, start_ns: int, cause: str, *, by_our_clock: bool = False, is_held: bool = False
-    ) -> None:
-        self._windows.begin(reason, start_ns, cause, self.epoch, by_our_clock=by_our_clock, is_held=is_held)
-        self.last_cause = cause
-
     def _end_outage(self, end_ns: int | None, step_ns: int = 0) -> None:
-        for window in self._windows.end(end_ns, self._clocks.ahead_ns, step_ns) if end_ns is not None else ():
-            if self.filler is not None:
-                self.filler.ended(window)
+        if end_ns is not None:
+            self._fillable(self._windows.end(end_ns, self._clocks.ahead_ns, step_ns))
+
+    def _fillable(self, windows: Sequence[Window]) -> None:
+        if self.filler is not None and windows:
+            self.filler.ended(windows[-1])
 
     def covered(self, blocks: Sequence[Block]) -> tuple[int, int] | None:
         """Where a window begins if we die after these blocks: what the server sent before is in or before them."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omptool.capture.backfill import Window
+from omptool.capture.encode import times_of
+from omptool.capture.format import Flag
 from omptool.capture.outage import Hole, Outage
 from omptool.capture.writer import CaptureWriter
 from omptool.model.vocabulary import GapReason, GapState
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from omptool.capture.resume import Left
 
 
@@ -44,6 +49,7 @@ class Windows:
         self._writer = writer
         self._on_part = on_part
         self._outages = 0
+        self._ended: Window | None = None
         self._unbounded: list[tuple[str, int, Hole]] = []
         self._failed: dict[int, Outage] = {}
 
@@ -66,7 +72,14 @@ class Windows:
     # of the whole subscription
 
     def begin(
-        self, reason: GapReason, start_ns: int, cause: str, epoch: int, *, by_our_clock: bool, is_held: bool
+        self,
+        reason: GapReason,
+        start_ns: int,
+        cause: str,
+        epoch: int,
+        *,
+        by_our_clock: bool = False,
+        is_held: bool = False,
     ) -> None:
         """Values may be missing from here on; held back from the capture while it may yet be made good."""
         self._outages += 1
@@ -101,8 +114,28 @@ class Windows:
             key, start, end = outage.key + number * ".new", min(span), max(span)
             self.write(outage.reason, start, end, detail=outage.evidence, key=key, sub=outage.sub)
             windows.append(Window(key, outage.sub, outage.reason, outage.evidence, start, end))
+        self._ended = windows[-1]
         self.bound_holes(windows[-1].end_ns, outage.sub)
         return windows
+
+    def late_start(self, rows: pa.RecordBatch, published_ns: int) -> list[Window]:
+        """The window that ended last, written again, where first values of new items are stamped behind it.
+
+        A server may say that items exist and look at their values only later: what was in between nobody has. Stamps
+        ahead of `published_ns`, the newest PublishTime, are of another clock, and say nothing about it.
+        """
+        ended, is_initial = self._ended, (rows.column("flags").to_numpy() & int(Flag.INITIAL)) != 0
+        self._ended = ended if is_initial.any() else None
+        if ended is None or self._ended is None:
+            return []
+        stamps = times_of(rows)[is_initial]
+        end_ns = int(stamps.max(initial=ended.end_ns, where=stamps <= published_ns))
+        if end_ns == ended.end_ns:
+            return []
+        self._ended = replace(ended, end_ns=end_ns)
+        again = {"detail": ended.detail, "key": ended.key, "sub": ended.sub}
+        self._again(GapReason(ended.reason), ended.start_ns, end_ns, **again)
+        return [self._ended]
 
     def _open(self, outage: Outage) -> None:
         self.write(outage.reason, outage.start_ns, None, detail=outage.evidence, key=outage.key, sub=outage.sub)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,8 +143,8 @@ def test_a_kill_while_the_server_is_away_leaves_a_window_from_the_last_message_o
 def test_a_server_that_comes_back_with_another_clock_has_a_window_by_each(
     stored: Stored, set_s: int, seconds: list[float]
 ) -> None:
-    """Lost at 9 s, back at 14 s: what was missed is stamped by the old clock, by the new one, or by both. A few seconds
-    may be the time that an answer took, so that they are one window."""
+    """Lost at 9 s, back at 14 s, first values at 15 s: what was missed is stamped by the old clock, by the new one, or
+    by both. A few seconds may be the time that an answer took, so that they are one window."""
     for number in range(1, 10):
         stored.store.append([block(number, build.T0 + number * S)])
     stored.store.lost(GapReason.CONNECTION_LOST, build.T0 + 9 * S, "reset")
@@ -157,4 +158,22 @@ def test_a_server_that_comes_back_with_another_clock_has_a_window_by_each(
     assert [each["seconds"] for each in steps(capture)] == seconds
     ends = [(unix_us(gap["start_time"]), unix_us(gap["end_time"])) for gap in capture.gaps().to_pylist()]
     spans = {(start / 1e6 - build.T0 / S, end / 1e6 - build.T0 / S) for start, end in ends}
-    assert spans == ({(8.5, 14.0), (8.5 + set_s, 14.0 + set_s)} if abs(set_s) > 5 else {(8.5, 14.0 + set_s)})
+    assert spans == ({(8.5, 14.0), (8.5 + set_s, 15.0 + set_s)} if abs(set_s) > 5 else {(8.5, 15.0 + set_s)})
+
+
+@pytest.mark.parametrize(
+    ("late_s", "end_s"),
+    [(0.0, 10.0), (1.5, 11.5), (7200.0, 10.0)],
+    ids=["before the items", "the server stood still", "a clock of its own"],
+)
+def test_a_window_lasts_until_the_first_values_of_new_items(stored: Stored, late_s: float, end_s: float) -> None:
+    stored.store.append([block(1, build.T0 + S)])
+    stored.store.lost(GapReason.CONNECTION_LOST, build.T0 + S, "reset")
+    stored.store.ended(GapReason.CONNECTION_LOST)
+    stored.subscribed(build.T0 + 10 * S, build.T0 + 10 * S)
+    first_ns = build.T0 + 10 * S + round(late_s * S)
+    sent = replace(block(1, first_ns), publish_ns=build.T0 + 12 * S, receive_ns=build.T0 + 12 * S)
+    stored.store.append([sent])
+    stored.store.append([block(2, build.T0 + 13 * S)])
+    [gap] = stored.close().gaps().to_pylist()
+    assert unix_us(gap["end_time"]) * 1000 == build.T0 + round(end_s * S)
