@@ -19,17 +19,12 @@ Run = Callable[..., Result]
 @pytest.fixture
 def lake(tmp_path: Path) -> str:
     """Two presses of a maker who knows no companion specification, on one server."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for press in ("Press1", "Press2"):
         for second, state, parts in ((0, "RUNNING", 0), (30, "FAULT", 5), (60, "Idle", 9)):
             for tag, value in (("Status", state), ("OK Parts", parts)):
-                changes = {
-                    "tag": f"Hall/{press}/{tag}",
-                    "node_id": f"s={press}.{tag}",
-                    "machine": "plc",
-                    "site": "unassigned",
-                }
-                rows.append(sample(second, tag, value, **changes) | {"seq": len(rows) + 1})
+                place = {"tag": f"Hall/{press}/{tag}", "machine": "plc", "site": "unassigned", "seq": len(rows) + 1}
+                rows.append(sample(second, f"{press}.{tag}", value) | place)
     convert([Recorded(rows)], tmp_path / "lake")  # type: ignore[list-item]
     return "lake"
 
@@ -60,4 +55,4 @@ def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
     for word in ("init", "check"):
         result = invoke("model", word, "nowhere")
         assert (result.code, result.out) == (1, "")
-        assert result.err.startswith("omptool: there is no nowhere")
+        assert result.err.startswith("omptool: no such file or folder: nowhere")
