@@ -103,10 +103,8 @@ def _one(entry: Mapping[str, Any], where: str) -> Recurring:
 
 def _time(entry: Mapping[str, Any], key: str, where: str) -> time:
     value = entry.get(key)
-    if isinstance(value, time) and value.tzinfo is None:  # TOML knows local times without quotes
-        return value
-    try:
-        return time.fromisoformat(str(value)).replace(tzinfo=None)
+    try:  # a text, as in JSON that a cloud sends
+        return time.fromisoformat(value if isinstance(value, str) else "").replace(tzinfo=None)
     except ValueError:
         raise ConfigError(f"{where}: {key} is no time of the day", f'write {key} = "06:00"') from None
 
