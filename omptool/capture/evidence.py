@@ -140,17 +140,17 @@ class Tally:
     def add(self, first: int, batch: Any) -> None:
         """Take in rows, the first of which has this `seq`; others than notifications came with no message."""
         subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
-        sent = (batch.column("flags").to_numpy() & UNSENT) == 0
-        for sub in np.unique(subs).tolist():
+        sent = np.flatnonzero((batch.column("flags").to_numpy() & UNSENT) == 0)
+        sent = sent[np.argsort(subs[sent], kind="stable")]  # once, for thousands of subscriptions
+        for own in np.split(sent, np.flatnonzero(np.diff(subs[sent])) + 1) if len(sent) else ():
+            sub = int(subs[own[0]])
             if sub not in self._subscribed:
                 continue
-            own = (subs == sub) & sent
             entry = self._entries.get(sub)
-            self._rows[sub] += int(own.sum())
+            self._rows[sub] += len(own)
             if entry is not None:
-                self._counted[sub] += int(own[: max(entry.row - first + 1, 0)].sum())
-            if own.any():
-                self._note(sub, np.unique(numbers[own]), entry.first if entry else 1)
+                self._counted[sub] += int(np.searchsorted(own, entry.row - first + 1))
+            self._note(sub, np.unique(numbers[own]), entry.first if entry else 1)
 
     def contradictions(self) -> list[dict[str, Any]]:
         """A window, of no known cause, for each subscription whose rows are not what its account says.

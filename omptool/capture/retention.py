@@ -31,6 +31,10 @@ EVERY_S = 1.0
 """Between two looks; each costs a few comparisons as long as nothing is due."""
 
 
+_AT_ONCE = 500_000
+"""Rows counted together: with thousands of subscriptions, many commits cost little more than one."""
+
+
 class Closed(NamedTuple):
     """A segment that may go: when it was closed, by our clock."""
 
@@ -92,11 +96,30 @@ def scan(folder: Path, capture_id: str, segment: Closed) -> Looked | None:
         return None
     last = index.good[-1]
     subs: dict[int, Counted] = {}
-    for first, batch in segment_rows(index):
-        times = trusted_times(batch) if segment.kind == TELEMETRY_KIND else batch.column("receive_time").cast("int64")
-        for sub, counted in retired.count(first, batch, np.asarray(times)):
+    held: list[tuple[Any, ...]] = []
+    begin = rows = 0
+
+    def take() -> None:
+        columns = [np.concatenate(parts) for parts in zip(*held, strict=True)]
+        for sub, counted in retired.count(begin, *columns):
             subs[sub] = subs[sub].joined(counted) if sub in subs else counted
+
+    for first, batch in segment_rows(index):
+        if held and (rows > _AT_ONCE or first != begin + rows):
+            take()
+            held, rows = [], 0
+        begin = begin if held else first
+        held.append(_counted_by(batch, segment.kind))
+        rows += batch.num_rows
+    if held:
+        take()
     return Looked(last.end_row, last.sequence + 1, subs)
+
+
+def _counted_by(batch: Any, kind: str) -> tuple[Any, ...]:
+    """Subscription, sequence number and time of each row."""
+    times = trusted_times(batch) if kind == TELEMETRY_KIND else batch.column("receive_time").cast("int64")
+    return batch.column("sub").to_numpy(), batch.column("sequence").to_numpy(), np.asarray(times)
 
 
 def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start]) -> Going | None:

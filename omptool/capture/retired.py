@@ -10,18 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from omptool.capture.entries import GapEntry, JournalEntry
 from omptool.capture.format import KEY_RETIRED, SCHEMAS, TELEMETRY_KIND
 from omptool.model import bounded_json
 from omptool.protocol.ledger import LAST, distance
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+Array = npt.NDArray[Any]
 T = TypeVar("T")
 
 KIND = "retention"
@@ -132,15 +131,28 @@ def counts(entries: Sequence[JournalEntry]) -> dict[int, Counted]:
     return found
 
 
-def count(first_row: int, batch: pa.RecordBatch, times: Any) -> Iterator[tuple[int, Counted]]:
-    """What of each subscription is in a batch; `times` of the rows, Unix nanoseconds."""
-    subs, numbers = batch.column("sub").to_numpy(), batch.column("sequence").to_numpy()
-    for sub in np.unique(subs).tolist():
-        at = np.flatnonzero(subs == sub)
-        first = max(int(numbers[at[0]]), 1)
-        steps = (numbers[at].astype(np.int64) - first) % LAST
-        last = (first - 1 + int(steps[steps < LAST // 2].max())) % LAST + 1
-        yield sub, Counted(len(at), first_row + int(at[-1]), first, last, int(times[at].min()), int(times[at].max()))
+def count(first_row: int, subs: Array, numbers: Array, times: Array) -> Iterator[tuple[int, Counted]]:
+    """What of each subscription is in rows that follow each other.
+
+    Args:
+        first_row: `seq` of the first of them.
+        subs, numbers, times: of each row; times in Unix nanoseconds. Thousands of subscriptions are sorted once.
+    """
+    if not len(subs):
+        return
+    order = np.argsort(subs, kind="stable")
+    ordered = subs[order]
+    starts = np.concatenate(([0], np.flatnonzero(np.diff(ordered)) + 1))
+    sizes = np.diff(np.append(starts, len(ordered)))
+    firsts = np.maximum(numbers[order[starts]].astype(np.int64), 1)
+    steps = (numbers[order].astype(np.int64) - np.repeat(firsts, sizes)) % LAST
+    ahead = np.maximum.reduceat(np.where(steps < LAST // 2, steps, 0), starts)
+    lasts = (firsts - 1 + ahead) % LAST + 1
+    rows = first_row + order[starts + sizes - 1]
+    earliest, latest = np.minimum.reduceat(times[order], starts), np.maximum.reduceat(times[order], starts)
+    columns = sizes, rows, firsts, lasts, earliest, latest
+    for sub, *told in zip(ordered[starts].tolist(), *(column.tolist() for column in columns), strict=True):
+        yield sub, Counted(*told)
 
 
 @dataclass(slots=True)

@@ -138,7 +138,11 @@ class Progress:
         """Remove what was drawn, so that the last word stands alone."""
         if self._lines:
             _write(self.erasing())
-            self._lines = []
+        self.leave()
+
+    def leave(self) -> None:
+        """Let what was drawn stand; what is said from now on comes below it."""
+        self._lines = []
         if self in _drawn:
             _drawn.clear()
 

@@ -27,7 +27,7 @@ def draw(lake: LakeSource, tz: str | None) -> str:
     ]
     if found.suspect:
         lines.append(("clocks", f"{plural(found.suspect, 'row')} with a clock far off, filed by the date of receipt"))
-    name = typed(lake.label)
+    name = typed(lake.path)
     if found.crowded:
         crowded = plural(found.crowded, "site and date", "sites and dates")
         lines.append(("files", f"{crowded} in more than one; to make it one:  omptool convert {name} --compact"))

@@ -75,7 +75,7 @@ def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Pro
     from omptool.sources.capture import CaptureSource
 
     code = ExitCode.OK
-    for capture in recordings:
+    for capture in {getattr(one, "path", one): one for one in recordings}.values():  # each once, however often named
         name = capture.label
         if not isinstance(capture, CaptureSource):
             diagnostics.note(f"kept {name}: it is no capture")

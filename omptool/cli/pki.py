@@ -119,7 +119,10 @@ def list_(
 def show(
     what: Annotated[
         str | None,
-        typer.Argument(help="A certificate file, a SERVER, or a thumbprint from the list. Default: our own."),
+        typer.Argument(
+            help="A certificate file, a SERVER, or a thumbprint from the list. Default: our own.",
+            metavar="SERVER|FILE|THUMBPRINT",
+        ),
     ] = None,
     timeout: TimeoutOption = None,
     config: ConfigOption = None,
@@ -152,7 +155,8 @@ def trust(
         str,
         typer.Argument(
             help="A SERVER, or a file: its certificate or that of an authority (.der, .pem), or the authority's list "
-            "of revoked ones (.crl)."
+            "of revoked ones (.crl).",
+            metavar="SERVER|FILE",
         ),
     ],
     thumbprint: Annotated[

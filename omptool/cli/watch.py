@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import settings
+from omptool.cli import diagnostics, settings
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.grouping import grouped
@@ -95,7 +95,6 @@ def watch(
 async def _until(stop: object, lasts_s: float | None, board: Board, rows: AsyncIterator[pa.RecordBatch]) -> ExitCode:
     """Show rows until they end, enough came, the time is over or somebody says stop."""
     import asyncio
-    import contextlib
 
     from omptool.opcua.waiting import unless
 
@@ -110,9 +109,11 @@ async def _until(stop: object, lasts_s: float | None, board: Board, rows: AsyncI
     with board:
         drawing = asyncio.create_task(board.draw())
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(lasts_s):
-                    await unless(stop, show())
+            async with asyncio.timeout(lasts_s):
+                await unless(stop, show())
+        except TimeoutError:
+            if lasts_s is not None and not board.rows:
+                diagnostics.note(f"no value came within {lasts_s:g} s: {board.state()}")
         finally:
             drawing.cancel()
     return ExitCode.OK

@@ -81,6 +81,7 @@ class Board:
         """What was drawn stays: it is what the person has just looked at."""
         if self._is_drawn and kind is None:
             self._progress.update(self._block(), force=True)
+            self._progress.leave()
         elif self._is_drawn:
             self._progress.clear()
 

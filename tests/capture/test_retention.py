@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from omptool.capture import verify
 from omptool.capture.format import EVENT_SEGMENT
@@ -18,9 +21,10 @@ from omptool.capture.reader import Capture
 from omptool.capture.recover import recover
 from omptool.capture.resume import take_up
 from omptool.capture.retention import Chosen, Closed, Keep, choose, going, retire, story_of
-from omptool.capture.retired import Story
+from omptool.capture.retired import Counted, Story, count
 from omptool.capture.writer import CaptureWriter
 from omptool.lake.convert import convert
+from omptool.protocol.ledger import LAST
 from omptool.sources.capture import CaptureSource
 from tests.capture.build import SERVER, T0, doubles, rows_of, start
 
@@ -87,6 +91,22 @@ def test_what_is_gone_is_a_window_and_the_rest_is_whole(tmp_path: Path) -> None:
     verified = verify.verify(capture)
     assert {verdict.verdict for verdict in verified.verdicts} == {"windows"}
     assert recover(tmp_path / "x.omcap").actions == ()
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 6) | st.just(LAST), st.integers(-5, 5)), max_size=40))
+def test_rows_of_many_subscriptions_are_counted_at_once(rows: list[tuple[int, int, int]]) -> None:
+    subs, numbers, times = (np.array([row[place] for row in rows], kind) for place, kind in enumerate("IIq"))
+    found = dict(count(100, subs, numbers, times))
+    assert set(found) == {sub for sub, _, _ in rows}
+    for sub, told in found.items():
+        own = [(100 + at, number, time) for at, (each, number, time) in enumerate(rows) if each == sub]
+        first = max(own[0][1], 1)
+        ahead = [(number - first) % LAST for _, number, _ in own]
+        furthest = max(steps if steps < LAST // 2 else 0 for steps in ahead)
+        assert told == Counted(
+            len(own), own[-1][0], first, (first - 1 + furthest) % LAST + 1,
+            min(time for _, _, time in own), max(time for _, _, time in own),
+        )  # fmt: skip
 
 
 def test_a_window_that_stood_only_in_what_is_gone_stays(tmp_path: Path) -> None:

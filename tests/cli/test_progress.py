@@ -60,6 +60,16 @@ def test_what_is_said_stands_above_what_is_drawn(monkeypatch: pytest.MonkeyPatch
     assert shown.screen() == ["begun", "something happened", "  look at it", "omptool: this too", "done", ""]
 
 
+def test_what_is_left_standing_is_not_touched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = looking(monkeypatch)
+    block = diagnostics.Progress(interval_s=0)
+    block.update(["one"])
+    block.leave()
+    diagnostics.note("done")
+    block.clear()
+    assert shown.screen() == ["one", "done", ""]
+
+
 def test_a_block_that_is_taller_than_the_terminal_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = looking(monkeypatch)
     with diagnostics.Progress(interval_s=0) as block:

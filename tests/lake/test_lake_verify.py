@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from omptool.lake import discharge
+from omptool.lake import discharge, wide
 from omptool.lake.compact import compact
 from omptool.lake.convert import convert
 from omptool.lake.table import Table
@@ -48,6 +49,14 @@ def test_a_sound_lake_is_whole(lake: Path) -> None:
     assert sorted((mine.rows, mine.removed, mine.added) for mine in found.captures) == [(60, 0, 60), (90, 0, 90)]
     assert all(mine.compared is not None and mine.compared.is_whole for mine in found.captures)
     assert [table.unstated for table in found.tables] == [0] * 6
+
+
+def test_derived_tables_are_checked_too(lake: Path) -> None:
+    wide.make(lake, timedelta(seconds=10))
+    assert [table.view for table in verify(lake).tables][-1] == "wide_10s"
+    Table(lake, "wide_10s").files()[0].unlink()
+    assert problems(verify(lake)) == ["is missing"]
+    assert {mine.problem for mine in verify(lake).captures} == {""}
 
 
 def test_compaction_and_another_model_change_no_row(lake: Path) -> None:
@@ -134,7 +143,7 @@ def test_a_capture_is_deleted_when_the_lake_has_it(invoke: Run, tmp_path: Path) 
     for name in "ab":
         capture(tmp_path / f"{name}.omcap", 60, gaps=1)
     (tmp_path / "b.omcap" / "notes.txt").write_text("mine")
-    done = invoke("convert", "a.omcap", "b.omcap", "-o", "lake", "--delete-after", "--compact")
+    done = invoke("convert", "a.omcap", "b.omcap", "a.omcap", "-o", "lake", "--delete-after", "--compact")
     assert done.code == 0
     assert "deleted a.omcap: 60 rows, each found again in lake" in done.err
     assert not (tmp_path / "a.omcap").exists()
