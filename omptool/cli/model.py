@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,7 +60,7 @@ def init(
     from omptool.analytics import catalog
     from omptool.analytics.modelling import propose, state_tags
     from omptool.cli.asking import Asking
-    from omptool.cli.output import print_text, refuse_existing
+    from omptool.cli.output import print_text, refuse_existing, replacing
 
     if output is not None:
         refuse_existing(output, force=force)
@@ -77,7 +76,8 @@ def init(
     if output is None:
         print_text(text)
         return
-    Path(output).write_text(text, encoding="utf-8")
+    with replacing(output, force=force) as file:
+        file.write(text.encode())
     diagnostics.note(f"next: look through {output}, then omptool model check {' '.join(source)} --plant {output}")
 
 
