@@ -102,8 +102,8 @@ READ = (
     Case("`--start` is in the future", f"{_READ} i=2258 --history --start 2999-01-01", 2),
     Case(
         "a node without a history",
-        f"{_READ} Riverside/Stamping/Line1/Press1/Power --history --start 2026-11-21 --end 2026-11-22 --tz UTC",
-        0,
+        f"{_READ} i=2259 --history --start 2026-11-21 --end 2026-11-22 --tz UTC",
+        1,
     ),
 )
 
