@@ -230,6 +230,8 @@ DOCTOR = (
     Case("the server does not answer", "doctor opc.tcp://silent:4840 --timeout 0.3", 4, out="rows"),
     Case("the server wants a user", "doctor opc.tcp://login:4840", 1, out="rows"),
     Case("`-o`: a file is there", "doctor opc.tcp://press7:4840 -o orders.csv", 1),
+    Case("`--save` and `--per-request`", "doctor opc.tcp://press7:4840 --save --per-request 5", 2),
+    Case("`--per-request` is too large", "doctor opc.tcp://press7:4840 --per-request 5000", 2),
 )
 
 _TWO = {"plant.json": _SNAPSHOT, "now.json": _SNAPSHOT}
