@@ -37,18 +37,12 @@ def node_table(
 ) -> list[MonitoredNode]:
     """All nodes, monitored or not: places and trees are found from the objects above a Variable."""
     granted = {base + item.requested.handle: item for item in subscription.items if item.is_monitored}
-    table = []
+    publishing_ms, table = subscription.publishing_ms, []
     for node in nodes:
-        entry = MonitoredNode(node, handles.get(node.node_id, 0), server, since_ns)
-        item = granted.get(entry.handle)
-        if item is not None:
-            entry = replace(
-                entry,
-                sampling_ms=item.sampling_ms,
-                publishing_ms=subscription.publishing_ms,
-                queue_size=item.queue_size,
-            )
-        table.append(entry)
+        handle = handles.get(node.node_id, 0)
+        item = granted.get(handle)
+        said = (None, None, None) if item is None else (item.sampling_ms, publishing_ms, item.queue_size)
+        table.append(MonitoredNode(node, handle, server, since_ns, *said))
     return table
 
 
@@ -89,7 +83,8 @@ class Described:
         since_ns = self._table[0].valid_from if self._table else now_ns
         table = node_table(nodes, numbers.of(chosen), identity.server, subscription, numbers.base, since_ns)
         if self.identity is None or (identity, table) != (self.identity, self._table):
-            table = [replace(entry, valid_from=now_ns) for entry in table]
+            if since_ns != now_ns:
+                table = [replace(entry, valid_from=now_ns) for entry in table]
             store.describe(identity, table)
             self._table = table
         self.identity = identity

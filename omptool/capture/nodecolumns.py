@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from omptool.capture.format import NS
+from omptool.capture.format import MAX_HANDLE, NS
+from omptool.model import bounded_json
 from omptool.model.nodes import MonitoredNode, Node
 
 GRANTED = ("sampling_ms", "publishing_ms", "queue_size")
@@ -109,3 +110,64 @@ def _row(node: Node) -> dict[str, Any]:
     row["parents"] = list(node.parents)
     row["enum_names"] = None if node.enum_names is None else json.dumps(node.enum_names, ensure_ascii=False)
     return row
+
+
+class SharedNodes:
+    """Nodes from rows of node tables; those of tables that describe them in the same words are made once."""
+
+    def __init__(self) -> None:
+        self._known: list[tuple[pa.RecordBatch, tuple[Node, ...]]] = []
+
+    def entries(self, batch: pa.RecordBatch, server: str) -> list[MonitoredNode]:
+        """One entry per row.
+
+        Raises:
+            ValueError, TypeError, AttributeError: a row is no node.
+        """
+        own = {name: _exact(batch.column(name)).to_pylist() for name in _OWN}
+        if any(handle > MAX_HANDLE for handle in own["handle"]):
+            raise ValueError(f"handle {max(own['handle'])}")
+        granted = zip(*(own[name] for name in GRANTED), strict=True)
+        return [
+            MonitoredNode(node, handle, server, since, *said)
+            for node, handle, since, said in zip(
+                self._nodes(batch.select(_DESCRIPTION.names)), own["handle"], own["valid_from"], granted, strict=True
+            )
+        ]
+
+    def _nodes(self, described: pa.RecordBatch) -> tuple[Node, ...]:
+        for known, nodes in self._known:
+            if known.equals(described):
+                return nodes
+        nodes = tuple(_node(row) for row in described.to_pylist())
+        if len(nodes) <= _MOST_NODES:
+            self._known = [(described, nodes), *self._known[: _MOST_KINDS - 1]]
+        return nodes
+
+
+def _node(row: dict[str, Any]) -> Node:
+    values = {name: row[name] for name in NODE_FIELDS}
+    for name, default in (("display_name", ""), ("node_class", "Variable"), ("is_property", False)):
+        values[name] = default if values[name] is None else values[name]
+    names = row["enum_names"]
+    values["enum_names"] = None if names is None else _enum_names(names)
+    dimensions = row["array_dimensions"]
+    values["array_dimensions"] = None if dimensions is None else tuple(_in(d or 0, 0, 2**32 - 1) for d in dimensions)
+    for name in ("access_level", "unit_id"):
+        values[name] = None if values[name] is None else _in(values[name], -(2**31), 2**31 - 1)
+    values["parents"] = tuple(text for text in row["parents"] or () if text is not None)
+    return Node(**values)
+
+
+def _enum_names(text: str) -> dict[int, str]:
+    return {int(key): str(name) for key, name in bounded_json.loads(text).items()}
+
+
+def _in(value: int, least: int, most: int) -> int:
+    """The value, brought into the range that OPC UA allows it."""
+    return min(max(value, least), most)
+
+
+def _exact(column: pa.Array) -> pa.Array:
+    """Times as numbers: Python's datetime has no nanoseconds."""
+    return column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column

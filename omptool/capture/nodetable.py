@@ -14,26 +14,23 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-
 from omptool.capture import batches, frames
 from omptool.capture.format import (
     FORMAT,
     KEY_FORMAT,
     KEY_SERVER,
     KEY_TYPES,
-    MAX_HANDLE,
     MAX_JSON,
     MAX_NODE_TABLE,
     TYPES_NAME,
 )
 from omptool.capture.fresh import FreshFiles
-from omptool.capture.nodecolumns import GRANTED, NODE_FIELDS, NODE_TABLE, NodeColumns
+from omptool.capture.nodecolumns import NODE_TABLE, NodeColumns, SharedNodes
 from omptool.capture.segment import Encoder
 from omptool.errors import ServerRefused
 from omptool.model import bounded_json
 from omptool.model.datatypes import MAX_NAME, DataType
-from omptool.model.nodes import MonitoredNode, Node
+from omptool.model.nodes import MonitoredNode
 from omptool.model.plant import ServerPlace
 
 if TYPE_CHECKING:
@@ -133,12 +130,16 @@ def _fitting(kinds: Iterable[DataType]) -> Iterator[DataType]:
 
 
 def write_nodes(
-    files: FreshFiles, server: ServerIdentity, types_file: str, nodes: Sequence[MonitoredNode], columns: NodeColumns
+    files: FreshFiles,
+    server: ServerIdentity,
+    types_file: str,
+    nodes: Sequence[MonitoredNode],
+    columns: NodeColumns | None = None,
 ) -> str:
     """Write a node table; returns its name."""
     metadata = {KEY_FORMAT: str(FORMAT).encode(), KEY_SERVER: server.server.encode(), KEY_TYPES: types_file.encode()}
     encoder = Encoder(NODE_TABLE.with_metadata(metadata), is_compressed=len(nodes) >= _WORTH_IT)
-    batch = columns.of(nodes, encoder.schema)
+    batch = (columns or NodeColumns()).of(nodes, encoder.schema)
     pieces = [encoder.batch(piece) for piece in batches.split(batch)]
     return _write(files, "nodes-{}.arrows", b"".join([encoder.head, *pieces, frames.END_OF_STREAM]))
 
@@ -175,8 +176,11 @@ def _data_types(found: Any) -> Iterator[DataType]:
             yield DataType.from_plain(plain)
 
 
-def read_nodes(folder: Path, name: str) -> NodeTable:
+def read_nodes(folder: Path, name: str, shared: SharedNodes | None = None) -> NodeTable:
     """Read a node table and the types file that it names; without the latter the server is its name alone.
+
+    Args:
+        shared: nodes of tables that were read before; those that are described in the same words are the same objects.
 
     Raises:
         TableError: missing, changed or not a node table.
@@ -192,9 +196,10 @@ def read_nodes(folder: Path, name: str) -> NodeTable:
         identity = read_types(folder, metadata.get(KEY_TYPES, b"").decode(errors="replace"))
     except TableError as error:
         identity, problem = ServerIdentity(server), str(error)
-    rows = [row for part in parts for row in _exact(part).to_pylist()]
+    shared = shared or SharedNodes()
     try:
-        return NodeTable(name, identity, tuple(_node(row, identity.server) for row in rows), problem)
+        nodes = tuple(entry for part in parts for entry in shared.entries(part, identity.server))
+        return NodeTable(name, identity, nodes, problem)
     except (ValueError, TypeError, AttributeError) as error:
         raise TableError(f"{name} does not hold nodes: {error!r}") from None
 
@@ -217,37 +222,3 @@ def _read(folder: Path, name: str, limit: int = MAX_JSON) -> bytes:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
-
-
-def _node(row: Mapping[str, Any], server: str) -> MonitoredNode:
-    if row["handle"] > MAX_HANDLE:
-        raise ValueError(f"handle {row['handle']}")
-    values = {name: row[name] for name in NODE_FIELDS}
-    for name, default in (("display_name", ""), ("node_class", "Variable"), ("is_property", False)):
-        values[name] = default if values[name] is None else values[name]
-    names = row["enum_names"]
-    values["enum_names"] = None if names is None else _enum_names(names)
-    dimensions = row["array_dimensions"]
-    values["array_dimensions"] = None if dimensions is None else tuple(_in(d or 0, 0, 2**32 - 1) for d in dimensions)
-    for name in ("access_level", "unit_id"):
-        values[name] = None if values[name] is None else _in(values[name], -(2**31), 2**31 - 1)
-    values["parents"] = tuple(text for text in row["parents"] or () if text is not None)
-    granted = {name: row[name] for name in GRANTED}
-    return MonitoredNode(
-        node=Node(**values), handle=row["handle"], server=server, valid_from=row["valid_from"], **granted
-    )
-
-
-def _enum_names(text: str) -> dict[int, str]:
-    return {int(key): str(name) for key, name in bounded_json.loads(text).items()}
-
-
-def _in(value: int, least: int, most: int) -> int:
-    """The value, brought into the range that OPC UA allows it."""
-    return min(max(value, least), most)
-
-
-def _exact(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """`valid_from` as a number: Python's datetime has no nanoseconds."""
-    at = batch.schema.get_field_index("valid_from")
-    return batch.set_column(at, pa.field("valid_from", pa.int64()), batch.column(at).cast(pa.int64()))

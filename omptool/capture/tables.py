@@ -18,6 +18,7 @@ import pyarrow as pa
 from omptool.capture import nodetable
 from omptool.capture.entries import JournalEntry
 from omptool.capture.format import KEY_NODES, MAX_DESCRIBED, MAX_TABLES, NODES_NAME
+from omptool.capture.nodecolumns import SharedNodes
 from omptool.capture.nodetable import NodeTable, ServerIdentity, TableError
 from omptool.model import bounded_json
 from omptool.model.nodes import MonitoredNode
@@ -86,7 +87,9 @@ def load(
     named, missing = _namings(schemas, journal)
     tables: list[tuple[int, NodeTable]] = []
     gone: list[tuple[int, NodeTable]] = []
-    read = functools.cache(functools.partial(_read, folder))  # the same table may be named again and again
+    read = functools.cache(
+        functools.partial(_read, folder, SharedNodes())
+    )  # the same table may be named again and again
     standing, described, since = Standing(), 0, -1
     for name, first_row in sorted(named, key=lambda pair: pair[1]):
         table = read(name)
@@ -130,10 +133,10 @@ def _namings(schemas: Sequence[pa.Schema], journal: Sequence[JournalEntry]) -> t
     return named, {}
 
 
-def _read(folder: Path, name: str) -> NodeTable | str:
+def _read(folder: Path, shared: SharedNodes, name: str) -> NodeTable | str:
     """The table, or why there is none."""
     try:
-        return nodetable.read_nodes(folder, name)
+        return nodetable.read_nodes(folder, name, shared)
     except TableError as error:
         return str(error)
 

@@ -98,7 +98,7 @@ def capture(
     loaded = settings.load(config, nodes.flags() | operations.flags())
     if tz:
         settings.zone(tz)  # a zone that does not exist is said even where no time needs one
-    what = asked(loaded, servers or (), nodes, timeout, access, events)
+    what = asked(loaded, servers or (), nodes, timeout, access, events.over(loaded))
     limits = _limits(for_, until, count, tz)
     if output is None and not dry_run:
         raise UsageError(

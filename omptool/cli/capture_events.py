@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from omptool.capture.nodelist import EventsOf, Notifier, check, is_node_id
 from omptool.errors import UsageError
 from omptool.model.eventfields import MOST_FIELDS, EventWish, check_field
 from omptool.model.path import Glob
+
+if TYPE_CHECKING:
+    from omptool.config import Config
 
 EventsOption = Annotated[bool, typer.Option("--events", help="Record events and alarms too, all of each server.")]
 EventSourceOption = Annotated[
@@ -45,6 +48,16 @@ class TypedEvents:
     event_field: EventFieldOption = None
     event_type: EventTypeOption = None
     event_severity: EventSeverityOption = None
+
+    def over(self, config: Config) -> TypedEvents:
+        """With what the settings say where nothing was typed."""
+        return TypedEvents(
+            self.events or config["capture.events"],
+            self.event_source or config["capture.event_source"],
+            self.event_field or config["capture.event_field"],
+            self.event_type or config["capture.event_type"],
+            self.event_severity or config["capture.event_severity"],
+        )
 
     def asked(self, listed: Sequence[Notifier] = ()) -> EventsOf | None:
         """What to watch; None where nothing asks for events.

@@ -10,6 +10,7 @@ import typer
 
 from omptool.cli import diagnostics, settings
 from omptool.cli.diagnostics import typed
+from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
     ConfigOption,
     EndOption,
@@ -58,7 +59,7 @@ def cat(
     tz: TzOption = None,
     plant: PlantOption = None,
     config: ConfigOption = None,
-) -> None:
+) -> ExitCode:
     """Print the rows of a capture.
 
     Rows come in the order in which they were received, up to the last commit; a damaged capture gives every row that is
@@ -69,6 +70,7 @@ def cat(
       omptool cat shift.omcap --select 'Line1/**/Temperature*' --limit 20
       omptool cat shift.omcap --start -2h -o recent.parquet
       omptool cat shift.omcap --view gaps --server press7
+      omptool cat shift.omcap --format pubsub -o shift.jsonl
     """
     settings.load(config)
     from omptool.cli import narrow, noderows, rowfilter
@@ -85,8 +87,9 @@ def cat(
     wanted = rowfilter.Filter(view, *window, narrow.nodes(opened, select, servers) if select else None, servers)
     schema, batches = _read(opened, view, model)
     _say_state(opened, view, capture)
-    emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=zone)
+    left = emit(rowfilter.stream(schema, batches, wanted, limit), format=format, output=output, force=force, tz=zone)
     noderows.say_kept(opened.kept)
+    return ExitCode.PARTIAL if left else ExitCode.OK
 
 
 def _read(capture: Capture, view: View, plant: PlantModel | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -30,7 +30,7 @@ COMMANDS = {
     "recover": "Repair a damaged capture.",
     "cat": "Print the rows of a capture.",
     "replay": "Play a capture again: as an OPC UA server, as rows on stdout, or into a new capture.",
-    "convert": "Convert captures to a lake of Delta tables, or to one Parquet file.",
+    "convert": "Convert captures to a lake of Delta tables, or to one file.",
     "query": "Ask SQL of captures, lakes and files, or of a cloud.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
     "cloud": "Serve a lake over HTTP, so that others can ask it.",

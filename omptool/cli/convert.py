@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, importing, settings
+from omptool.cli import diagnostics, exporting, importing, settings
 from omptool.cli.convert_words import say, say_plan
 from omptool.cli.exits import ExitCode
 from omptool.cli.importing import ImportServerOption, MapOption, RejectsOption
@@ -17,6 +18,7 @@ from omptool.cli.options import (
     ConfigOption,
     DryRunOption,
     ForceOption,
+    FormatOption,
     InputFormatOption,
     PlantOption,
     ProgressMode,
@@ -28,7 +30,7 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     from omptool.lake.convert import ConvertReport, Recording
     from omptool.model.plant import PlantModel
-    from omptool.sources.source import Named, Source
+    from omptool.sources.source import Named
 
 
 _EXAMPLE = "example:  omptool convert shift.omcap -o lake"
@@ -38,13 +40,13 @@ def convert(
     source: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Captures and files of other tools; for a .parquet file also lakes. A lake: what to maintain.",
+            help="Captures and files of other tools; for a file also lakes. A lake: what to maintain.",
             metavar="SOURCE",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder of the lake, or FILE.parquet.", metavar="LAKE|FILE.parquet"),
+        typer.Option("--output", "-o", help="Folder of the lake, or a file in any --format.", metavar="LAKE|FILE"),
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Take what a running capture has committed; it is not done, and need not be.")
@@ -83,16 +85,17 @@ def convert(
     server: ImportServerOption = None,
     tz: TzOption = None,
     rejects: RejectsOption = None,
+    format: FormatOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Convert captures to a lake of Delta tables, or to one Parquet file.
+    """Convert captures to a lake of Delta tables, or to one file.
 
     A lake gets what it does not have yet: run it again while a capture grows, or after it was interrupted, and every
-    row is there exactly once. --force replaces a .parquet file; a lake is only ever extended. --remodel, --compact and
+    row is there exactly once. --force replaces a file; a lake is only ever extended. --remodel, --compact and
     --vacuum maintain a lake, after rows were added or without any; readers see the lake before or after, never half.
 
-    Files of other tools (CSV, JSON Lines) are imported: what they do not tell is null, wrong rows
-    are set aside with line and reason, the rest is taken, and the exit code is 3.
+    Files of other tools (CSV, JSON, OPC Publisher, line protocol …) are imported: what they do not tell is null,
+    wrong rows are set aside with line and reason, the rest is taken, and the exit code is 3.
 
     \b
     Examples:
@@ -101,6 +104,7 @@ def convert(
       omptool convert shift.omcap -o shift.parquet
       omptool convert running.omcap -o lake --live
       omptool convert day1.omcap -o lake --delete-after
+      omptool convert shift.omcap -o shift.mcap
       omptool convert historian.csv -o lake --map time=Zeit --map tag=Messstelle --map value=Wert
       omptool convert lake --compact --vacuum
       omptool convert lake --remodel --plant plant.toml
@@ -109,25 +113,23 @@ def convert(
     loaded = settings.load(config)
     upkeep = Upkeep(remodel, compact, wide, vacuum, keep)
     sources, target = _target(source or [], output, upkeep)
-    is_file = target.suffix.lower() == ".parquet"
+    chosen = exporting.format_of(format, target)
+    is_file = chosen is not None
     if delete_after and (is_file or not sources):
         raise UsageError("--delete-after is for captures that a lake takes in", _EXAMPLE)
-    _check_kind(target)
     from omptool.cli.output import refuse_existing
     from omptool.lake.convert import check_target
-    from omptool.lake.table import stored_plant
-    from omptool.sources.resolve import plant_of_lakes, resolve_all
+    from omptool.sources.resolve import resolve_all
 
     if is_file:
         refuse_existing(target, force=force)
     else:
         check_target(target)
-    model = settings.plant(plant)
-    if not plant and not remodel:
-        model = (plant_of_lakes(sources) if is_file else stored_plant(target)) or model
+    model = _model(sources, target, plant, is_file=is_file, is_new=plant is not None or remodel)
     foreign = importing.options(map or [], server, importing.zone_of(tz, model.zone if model else None))
     named = resolve_all(sources, input_format=input_format, plant=model, servers=loaded.servers, foreign=foreign)
-    captures = [] if is_file else importing.fresh([one for entry in named for one in _recordings(entry.source)], target)
+    found = [] if is_file else [one for entry in named for one in importing.recordings(entry.source)]
+    captures = importing.fresh(found, target) if found else []
     code = ExitCode.OK
     try:
         with diagnostics.Progress(progress) as display:
@@ -135,12 +137,13 @@ def convert(
                 say_plan(named, captures, target)
             elif sources:
                 importing.show_progress(named, display, target)
-                if is_file:
-                    report = _to_file(named, target, force, display, compat)
-                else:
-                    report = _to_lake(captures, target, model, display, compat)
-                display.clear()
-                say(report, named, target, is_live=live)
+                if chosen is None or chosen == "parquet":
+                    to_file = partial(_to_file, named, target, force, display, compat)
+                    report = to_file() if is_file else _to_lake(captures, target, model, display, compat)
+                    display.clear()
+                    say(report, named, target, is_live=live)
+                elif exporting.export(named, target, chosen, force, display):
+                    code = ExitCode.PARTIAL
                 if importing.tell(named, keep=rejects, beside=target.parent):
                     code = ExitCode.PARTIAL
             if delete_after:
@@ -162,46 +165,25 @@ def _target(sources: list[str], output: Path | None, upkeep: Upkeep) -> tuple[li
     if output is None and upkeep.is_asked and len(sources) == 1:
         return [], Path(sources[0])
     if output is None:
-        raise UsageError("convert needs to know where to: -o LAKE, or -o FILE.parquet", _EXAMPLE)
-    if upkeep.is_asked and output.suffix.lower() == ".parquet":
+        raise UsageError("convert needs to know where to: -o LAKE, or -o FILE", _EXAMPLE)
+    if upkeep.is_asked and exporting.format_of(None, output) is not None:
         raise UsageError(f"{upkeep.names()}: {output} is a file", "this is for lakes: name one with -o")
     if not sources and not upkeep.is_asked:
         raise UsageError("convert needs a SOURCE", _EXAMPLE)
     return sources, output
 
 
-def _check_kind(output: Path) -> None:
-    """A lake in a folder called `x.csv` is not what anyone wants."""
-    from omptool.cli.output import SUFFIXES
+def _model(
+    sources: Sequence[str], target: Path, plant: Path | None, *, is_file: bool, is_new: bool
+) -> PlantModel | None:
+    """The plant model in use: what the lake was made with, unless a new one is asked for."""
+    from omptool.lake.table import stored_plant
+    from omptool.sources.resolve import plant_of_lakes
 
-    suffix = output.suffix.lower()
-    if suffix != ".parquet" and suffix in SUFFIXES and not output.is_dir():
-        other = f"other formats:  omptool cat CAPTURE -o {diagnostics.typed(output)}"
-        raise UsageError(f"convert makes a lake or a .parquet file, not {suffix}", other)
-
-
-def _recordings(source: Source) -> Sequence[Recording]:
-    from omptool.sources.capture import CaptureSource
-    from omptool.sources.foreign.source import ForeignSource
-
-    if isinstance(source, CaptureSource):
-        return [source]
-    if isinstance(source, ForeignSource):
-        return source.files
-    if source.has_telemetry:
-        raise UsageError(
-            f"{source.label} is no capture, and a lake is made of captures",
-            f'to query it as it is: omptool query "…" --on {source.label}',
-        )
-    raise _no_telemetry(source)
-
-
-def _no_telemetry(source: Source) -> UsageError:
-    return UsageError(
-        f"{source.label} has no telemetry: nothing in it is a time, a tag and a value by name",
-        f"say which column is what: --map time=COLUMN --map tag=COLUMN --map value=COLUMN\n"
-        f'or query it as it is: omptool query "…" --on {diagnostics.typed(source.label)}',
-    )
+    nearby = settings.plant(plant)
+    if is_new:
+        return nearby
+    return (plant_of_lakes(sources) if is_file else stored_plant(target)) or nearby
 
 
 def _to_lake(
@@ -225,9 +207,7 @@ def _to_file(
     from omptool.lake.export import write_file
     from omptool.sql.engine import LocalEngine
 
-    for entry in named:
-        if not entry.source.has_telemetry:
-            raise _no_telemetry(entry.source)
+    exporting.check_telemetry(named)
 
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,9 +21,10 @@ from omptool.cli.options import (
 )
 from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
 from omptool.cli.signals import run_async
-from omptool.errors import OutputFailed
+from omptool.errors import OutputFailed, UsageError
 
 if TYPE_CHECKING:
+    from omptool.config import ServerConfig
     from omptool.opcua.diagnose import Diagnosis
 
 COLUMNS = ("step", "state", "detail", "hint", "milliseconds")
@@ -57,7 +58,9 @@ def doctor(
       omptool doctor press7 --save
       omptool doctor press7 --format json -o press7.json
     """
-    chosen = settings.server(settings.load(config), server, access)
+    if save and access.per_request is not None:
+        raise UsageError("--save keeps what a server takes, and --per-request says it", "leave out one of them")
+    chosen = _unlearned(settings.server(settings.load(config), server, access), access)
     if output is not None and str(output) != "-":
         refuse_existing(output, force=force)
 
@@ -77,6 +80,13 @@ def doctor(
         return ExitCode.OK
 
     return run_async(work)
+
+
+def _unlearned(server: ServerConfig, access: Access) -> ServerConfig:
+    """The server without what an earlier profile or a setting says of it: that is what is to be found out."""
+    from omptool.model.limits import Capacity, ServerLimits
+
+    return replace(server, limits=ServerLimits(), capacity=Capacity(), per_request=access.per_request)
 
 
 def _steps(found: Diagnosis) -> list[tuple[object, ...]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from omptool.sources.foreign.context import Options
     from omptool.sources.foreign.rejects import Rejects
     from omptool.sources.foreign.source import ForeignFile
-    from omptool.sources.source import Named
+    from omptool.sources.source import Named, Source
 
 MapOption = Annotated[
     list[str] | None,
@@ -76,6 +76,41 @@ def files(named: Sequence[Named]) -> list[ForeignFile]:
     from omptool.sources.foreign.source import ForeignSource
 
     return [file for entry in named if isinstance(entry.source, ForeignSource) for file in entry.source.files]
+
+
+def recordings(source: Source) -> Sequence[Recording]:
+    """What of a source a lake is made of; nothing where it is none.
+
+    Raises:
+        UsageError: a lake, or Parquet files whose folders are columns.
+    """
+    from omptool.sources.capture import CaptureSource
+    from omptool.sources.foreign.context import Options
+    from omptool.sources.foreign.recognise import open_foreign
+    from omptool.sources.foreign.source import ForeignSource
+    from omptool.sources.source import Files, FileSource
+
+    if isinstance(source, CaptureSource):
+        return [source]
+    if isinstance(source, FileSource) and isinstance(source.table, Files) and not source.table.partitions:
+        source = open_foreign(source.label, source.table.paths, source.kind, Options(), None) or source
+    if isinstance(source, ForeignSource):
+        return source.files
+    if source.has_telemetry:
+        raise UsageError(
+            f"{source.label} is no capture, and a lake is made of captures and files",
+            f'to query it as it is: omptool query "…" --on {source.label}',
+        )
+    raise no_telemetry(source)
+
+
+def no_telemetry(source: Source) -> UsageError:
+    """Why a table of another kind is not taken."""
+    return UsageError(
+        f"{source.label} has no telemetry: nothing in it is a time, a tag and a value by name",
+        "say which column is what: --map time=COLUMN --map tag=COLUMN --map value=COLUMN\n"
+        f'or query it as it is: omptool query "…" --on {diagnostics.typed(source.label)}',
+    )
 
 
 def show_progress(named: Sequence[Named], display: diagnostics.Progress, output: Path) -> None:

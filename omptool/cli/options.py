@@ -19,6 +19,9 @@ class OutputFormat(StrEnum):
     TSV = "tsv"
     ARROW = "arrow"
     PARQUET = "parquet"
+    LINE_PROTOCOL = "line-protocol"
+    PUBSUB = "pubsub"
+    MCAP = "mcap"
 
 
 class ProgressMode(StrEnum):
@@ -48,7 +51,9 @@ class StampMode(StrEnum):
 FormatOption = Annotated[
     OutputFormat | None,
     typer.Option(
-        "--format", help="How rows are written. Default: table on a terminal, jsonl in a pipe.", show_default=False
+        "--format",
+        help="How rows are written; the last three hold telemetry only. Default: table on a terminal, jsonl in a pipe.",
+        show_default=False,
     ),
 ]
 OutputOption = Annotated[

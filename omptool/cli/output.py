@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv",
-    ".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".txt": "table",
+    ".arrow": "arrow", ".arrows": "arrow", ".parquet": "parquet", ".txt": "table", ".lp": "line-protocol",
+    ".mcap": "mcap",
 }  # fmt: skip
-_BINARY = {"arrow", "parquet"}
+_BINARY = {"arrow", "parquet", "mcap"}
+_TELEMETRY = {"line-protocol", "pubsub", "mcap"}
 TERMINAL_ROWS = 200
 """Rows of a table that nobody asked for by name: more than that scrolls by unread, and a note says so."""
 
@@ -49,24 +51,37 @@ def emit(
     force: bool = False,
     columns: Sequence[str] | None = None,
     tz: str | None = None,
-) -> None:
+) -> int:
     """Write `rows` to stdout or to the file `output`.
 
     Args:
-        format: one of table, jsonl, json, csv, tsv, arrow, parquet; None chooses by suffix, then by terminal or pipe.
+        format: one of table, jsonl, json, csv, tsv, arrow, parquet, and for telemetry line-protocol, pubsub, mcap; None
+            chooses by suffix, then by terminal or pipe.
         columns: only these, in this order.
         tz: time zone of a table; None is the system's. All other formats are UTC.
+
+    Returns:
+        How many rows the format has no place for; stderr says so.
     """
     chosen = choose_format(format, output)
     if tz:
         settings.zone(tz)  # a zone that does not exist is said in every format
     write = _writer(chosen, asked_for=format is not None or output is not None, tz=tz)
     selected = rows if columns is None else _select(rows, columns)
+    left = 0
+
+    def run(stream: IO[bytes]) -> None:
+        nonlocal left
+        left = write(selected, stream) or 0
+
     if output is None or str(output) == "-":
-        _to_stdout(lambda stream: write(selected, stream), binary=chosen in _BINARY, escape=chosen in {"csv", "tsv"})
+        _to_stdout(run, binary=chosen in _BINARY, escape=chosen in {"csv", "tsv"})
     else:
         with replacing(output, force=force) as stream:
-            write(selected, stream)
+            run(stream)
+    if left:
+        diagnostics.note(f"exit 3: {left:,} {'row has' if left == 1 else 'rows have'} no place in {chosen}, left out")
+    return left
 
 
 def choose_format(format: str | None, output: Path | None) -> str:
@@ -87,12 +102,16 @@ def print_text(text: str) -> None:
     _to_stdout(lambda stream: stream.write(text.encode("utf-8", "backslashreplace")), binary=False, escape=False)
 
 
-def _writer(format: str, *, asked_for: bool, tz: str | None) -> Callable[[Any, IO[bytes]], object]:
+def _writer(format: str, *, asked_for: bool, tz: str | None) -> Callable[[Any, IO[bytes]], int | None]:
     if format == "table":
         from omptool.cli import table
 
         on_terminal = terminal.stdout_is_terminal() and not asked_for
         return lambda rows, stream: table.write(rows, stream, tz=tz, max_rows=TERMINAL_ROWS if on_terminal else None)
+    if format in _TELEMETRY:
+        from omptool.cli import render_telemetry
+
+        return render_telemetry.WRITERS[format]
     if format in _BINARY:
         from omptool.cli import render_arrow
 

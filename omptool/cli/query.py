@@ -91,9 +91,9 @@ def query(
         if "gaps" not in statement.casefold():
             asked.say_gaps()
         _say_twice(asked.sources)
-        emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
+        left = emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
         _say_kept(asked.sources)
-        return ExitCode.PARTIAL if importing.tell(asked.sources) else ExitCode.OK
+        return ExitCode.PARTIAL if importing.tell(asked.sources) or left else ExitCode.OK
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

@@ -37,9 +37,9 @@ _NO_SUCH_SERVICE = frozenset({"BadHistoryOperationUnsupported", "BadHistoryOpera
 """Of an aggregate: of most servers that keep values, but compute none."""
 
 _WHY = {
-    "BadHistoryOperationUnsupported": "the server keeps no history of it",
-    "BadHistoryOperationInvalid": "the server keeps no history of it",
-    "BadNotReadable": "the server keeps no history of it",
+    "BadHistoryOperationUnsupported": "the server keeps none",
+    "BadHistoryOperationInvalid": "the server keeps none",
+    "BadNotReadable": "the server keeps none",
     "BadUserAccessDenied": "this user may not read its history",
     "BadNodeIdUnknown": "the server does not have it",
     "BadNodeIdInvalid": "the server does not have it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from omptool.config.events import EVENT_SETTINGS
 from omptool.config.schema import CAPTURE_SETTINGS, GENERAL_SETTINGS, Setting, as_path, seconds, text
 from omptool.errors import UsageError
 from omptool.model.sizes import parse_size
@@ -74,5 +75,5 @@ OPERATING_SETTINGS = (
 )
 """In the order of the reference."""
 
-SETTINGS = (*CAPTURE_SETTINGS, *OPERATING_SETTINGS, *GENERAL_SETTINGS)
+SETTINGS = (*CAPTURE_SETTINGS, *EVENT_SETTINGS, *OPERATING_SETTINGS, *GENERAL_SETTINGS)
 """Every key of a table without a name of its own."""

@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 SUFFIXES = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
-    ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow",
+    ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".lp": "line-protocol", ".influx": "line-protocol",
+    ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb",
 }  # fmt: skip
 FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
-FOREIGN = ("csv", "tsv", "json", "jsonl")
-"""Formats whose content may be telemetry of another tool."""
+FOREIGN = (
+    "opc-publisher", "line-protocol", "telegraf", "uaexpert", "sqlite", "duckdb",
+)  # fmt: skip
+"""Formats of other tools that are telemetry or nothing."""
 
 _OTHER_KIND = "if it is of another kind, say so with --input-format; else get it again from where it came"
 
@@ -41,7 +44,7 @@ def open_files(text: str, paths: Sequence[Path], kind: str) -> FileSource:
     if kind == "parquet":
         return _parquet(text, paths, name)
     if kind == "arrow":
-        return FileSource(text, kind, name, _arrow(text, paths))
+        return FileSource(text, kind, name, arrow(text, paths))
     return FileSource(text, kind, name, Files(tuple(paths), "json" if kind == "jsonl" else kind))
 
 
@@ -78,7 +81,8 @@ def _partitions(text: str, paths: Sequence[Path]) -> tuple[str, ...]:
     return found.pop() if len(found) == 1 else ()
 
 
-def _arrow(text: str, paths: Sequence[Path]) -> Stream:
+def arrow(text: str, paths: Sequence[Path]) -> Stream:
+    """The rows of Arrow files; parameters and errors as for `open_files`."""
     schemas = [_arrow_schema(path) for path in paths]
     if any(not schema.equals(schemas[0]) for schema in schemas):
         raise UsageError(

@@ -26,7 +26,7 @@ from omptool.sources.source import Named, Source
 if TYPE_CHECKING:
     from omptool.sources.lake import LakeSource
 
-FORMATS = ("capture", "lake", *files.FORMATS)
+FORMATS = ("capture", "lake", *files.FORMATS, *files.FOREIGN)
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
@@ -205,18 +205,27 @@ def _files(text: str, input_format: str | None, foreign: Options, plant: PlantMo
         elsewhere = f"check the name; the folder is {Path(text).parent.absolute()}"
         raise NotFound(f"no such file or folder: {text}", nearest(Path(text)) or elsewhere)
     kind = input_format or _by_suffix(text, paths)
-    if kind in files.FOREIGN:
-        from omptool.sources.foreign.recognise import open_foreign
+    plain = files.open_files(text, paths, kind) if kind in ("parquet", "arrow") else None
+    if plain is not None and plain.has_telemetry:
+        return plain
+    from omptool.sources.foreign.recognise import open_foreign
 
-        if (source := open_foreign(text, paths, kind, foreign, plant)) is not None:
-            return source
-    return files.open_files(text, paths, kind)
+    if (source := open_foreign(text, paths, kind, foreign, plant)) is not None:
+        return source
+    if kind in files.FOREIGN:
+        raise NotFound(f"{text} has no table with a time, a tag and a value", "--map ROLE=COLUMN says which they are")
+    return plain or files.open_files(text, paths, kind)
 
 
 def _by_suffix(text: str, paths: Sequence[Path]) -> str:
     kinds = {files.SUFFIXES.get(path.suffix.lower(), "") for path in paths}
     if len(kinds) == 1 and (kind := kinds.pop()):
         return kind
+    from omptool.sources.foreign.recognise import kind_by_content
+
+    contents = {kind_by_content(path) for path in paths}
+    if len(contents) == 1 and (found := contents.pop()):
+        return found
     raise UsageError(f"{text}: cannot tell the format from the name", f"add --input-format {'|'.join(files.FORMATS)}")
 
 

@@ -165,7 +165,7 @@ def test_a_table_named_very_often_is_read_once(tmp_path: Path, monkeypatch: pyte
     reads = []
     read = nodetable.read_nodes
     monkeypatch.setattr(
-        tables.nodetable, "read_nodes", lambda folder, name: (reads.append(name), read(folder, name))[1]
+        tables.nodetable, "read_nodes", lambda folder, name, *_: (reads.append(name), read(folder, name))[1]
     )
     naming = [{"file": name, "first_row": row} for row in range(MAX_TABLES + 5)]
     schema = SEGMENT.with_metadata({b"omp.nodes": json.dumps(naming).encode()})

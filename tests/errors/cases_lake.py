@@ -32,6 +32,8 @@ def _sources(before: str, behind: str = "") -> tuple[Case, ...]:
         case("a version that is neither number nor time", "lake@noon", 2, given=("lake",)),
         case("a time before the lake", "lake@2020-01-01", 1, given=("lake",)),
         case("Parquet that is none", "x.parquet", 1, files={"x.parquet": "no"}),
+        case("SQLite that is none", "x.sqlite", 1, files={"x.sqlite": "no"}),
+        case("DuckDB that is none", "x.duckdb", 1, files={"x.duckdb": "no"}),
         case("Arrow that is none", "x.arrow", 1, files={"x.arrow": "no"}),
     )
 
@@ -55,7 +57,6 @@ CONVERT = (
     Case("a lake into a lake", "convert lake -o new-lake", 2),
     Case("rows that are no telemetry", "convert orders.csv -o new.parquet", 2),
     Case("`-o`: the file is there", "convert shift.omcap -o old.parquet", 1, files={"old.parquet": "x"}),
-    Case("`-o`: a file of another kind", "convert shift.omcap -o new.csv", 2),
     Case("`-o`: a file is there", "convert shift.omcap -o orders", 1, files={"orders": "x"}),
     Case("`-o`: a folder with something else", "convert shift.omcap -o photos", 1, files={"photos/a.jpg": "x"}),
     Case("`-o`: a capture is there", "convert shift.omcap -o gaps.omcap", 1),

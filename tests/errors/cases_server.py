@@ -102,8 +102,8 @@ READ = (
     Case("`--start` is in the future", f"{_READ} i=2258 --history --start 2999-01-01", 2),
     Case(
         "a node without a history",
-        f"{_READ} Riverside/Stamping/Line1/Press1/Power --history --start 2026-11-21 --end 2026-11-22 --tz UTC",
-        0,
+        f"{_READ} i=2259 --history --start 2026-11-21 --end 2026-11-22 --tz UTC",
+        1,
     ),
 )
 
@@ -230,6 +230,8 @@ DOCTOR = (
     Case("the server does not answer", "doctor opc.tcp://silent:4840 --timeout 0.3", 4, out="rows"),
     Case("the server wants a user", "doctor opc.tcp://login:4840", 1, out="rows"),
     Case("`-o`: a file is there", "doctor opc.tcp://press7:4840 -o orders.csv", 1),
+    Case("`--save` and `--per-request`", "doctor opc.tcp://press7:4840 --save --per-request 5", 2),
+    Case("`--per-request` is too large", "doctor opc.tcp://press7:4840 --per-request 5000", 2),
 )
 
 _TWO = {"plant.json": _SNAPSHOT, "now.json": _SNAPSHOT}

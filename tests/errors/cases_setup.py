@@ -83,6 +83,7 @@ CONFIG = (
     ),
     _bad("an exception that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\naccept = ["all"]\n'),
     _bad("a timeout that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\ntimeout = 5\n'),
+    _bad("a per_request that is none", '[servers.press7]\nurl = "opc.tcp://press7:4840"\nper_request = 0\n'),
     _bad("a cloud without token_file", '[cloud.plant]\nurl = "https://plant.example"\n'),
     _bad("a token in omptool.toml", '[cloud.plant]\nurl = "https://plant.example"\ntoken = "x"\n'),
     Case("a wrong value in the environment", "config check", 2, env={"OMPTOOL_OUTPUT_TZ": "Mars"}),

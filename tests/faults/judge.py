@@ -162,7 +162,7 @@ def _absent(shown: Sequence[Tick], rows: Sequence[Row], windows: Sequence[Window
     """
     found = []
     live = Counter(row.tick for row in rows if not row.is_initial)
-    held = live | Counter({row.tick: 1 for row in rows if row.is_initial})
+    held = live + Counter({row.tick: 1 for row in rows if row.is_initial})
     for node in sorted({tick.node for tick in shown}):
         often = Counter(concerned(node, shown, rows))
         if not often:

@@ -144,6 +144,11 @@ def test_a_server_whose_clock_was_set_back_shows_ticks_twice_and_each_counts() -
     rows = [Row(tick, at(0) + n * PERIOD_NS // len(NODES)) for n, tick in enumerate(again)]
     assert judge(again, rows, [], [], INTERVAL_NS) == []
     assert {each.charge for each in judge(again, rows[:500] + rows[501:], [], [], INTERVAL_NS)} == {Charge.LOST}
+    # nor is it the first value that is missing when it is shown once more
+    assert (
+        judge(again, [*(replace(row, is_initial=True) for row in rows[400:404]), *rows[404:]], [], [], INTERVAL_NS)
+        == []
+    )
     # the capture ends before all is shown again that it has from before: the rest concerns it no more
     assert judge(again, rows[:1000], [], [], INTERVAL_NS) == []
     begun = rows[600:]  # what it showed before that is none of its business, though it holds the same ticks

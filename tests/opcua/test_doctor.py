@@ -38,6 +38,15 @@ def test_the_whole_way(space: Space, invoke) -> None:
     assert saved["items_subscribed"] == int(rates["items_subscribed"])
 
 
+def test_an_older_profile_does_not_hold_back_a_new_one(space: Space, invoke) -> None:
+    remember(space, limits=ServerLimits(max_nodes_per_browse=3), capacity=Capacity(max_monitored_items=1))
+    assert invoke("doctor", space.url, "--save").code == 0
+    known = profile.read(space.url, os.environ)
+    assert known.limits.max_nodes_per_browse != 3 and known.capacity.max_monitored_items != 1
+    typed = invoke("doctor", space.url, "--save", "--per-request", "5")
+    assert typed.code == 2 and "leave out one" in typed.err
+
+
 def test_the_way_ends_at_the_first_failure(invoke) -> None:
     result = invoke("doctor", "opc.tcp://127.0.0.1:1", "--save")
     assert result.code == 4

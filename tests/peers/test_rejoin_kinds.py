@@ -142,11 +142,8 @@ def ticks_of(capture: Capture, handle: int) -> list[int]:
     return [value // 50_000_000 for value in values]
 
 
-@pytest.mark.parametrize(
-    "option",
-    [pytest.param(("--heartbeat", "300ms"), marks=pytest.mark.full), ("--rebrowse", "1s")],
-    ids=lambda option: option[0],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("option", [("--heartbeat", "300ms"), ("--rebrowse", "1s")], ids=lambda option: option[0])
 def test_it_goes_on_without_a_window(steady_plant: Plant, option: tuple[str, str], tmp_path: Path) -> None:
     process, code = killed_and_resumed(tmp_path, steady_plant.url, "--select", COUNTER, *option, rows=40)
     assert code == 130

@@ -27,6 +27,8 @@ MOST_DOCUMENT = 512 << 20
 """Bytes of a document that is not written line by line."""
 
 _SAMPLE = 20
+_TOGETHER = 512
+"""Lines that are parsed together."""
 
 
 def is_lines(head: bytes) -> bool:
@@ -87,18 +89,31 @@ def _of_lines(path: Path, context: Context) -> Iterator[Message]:
         context.rejects.add(f"a line of more than {lines.MOST_LINE:,} bytes", text, line=line)
 
     for first, block in lines.blocks(path, oversized, context.on_bytes):
-        for number, text in enumerate(block.split(b"\n"), first):
-            if not text.strip():
-                continue
-            try:
-                item = bounded_json.loads(text)
-            except UnicodeDecodeError:
-                context.rejects.add("bytes that are no UTF-8", text, line=number)
-                continue
-            except ValueError as error:
-                context.rejects.add(f"no JSON: {_reason(error)}", text, line=number)
-                continue
-            yield from _objects(item, {"line": number}, text, context)
+        numbered = [(number, text) for number, text in enumerate(block.split(b"\n"), first) if text.strip()]
+        for start in range(0, len(numbered), _TOGETHER):
+            yield from _parsed(numbered[start : start + _TOGETHER], context)
+
+
+def _parsed(numbered: Sequence[tuple[int, bytes]], context: Context) -> Iterator[Message]:
+    """The objects of some lines: read together when all are right, which is many times faster, else one by one."""
+    try:
+        found = bounded_json.loads(b"[" + b",".join(text for _, text in numbered) + b"]")
+    except ValueError:
+        found = ()
+    if len(found) == len(numbered) and all(type(item) is dict for item in found):
+        for item, (number, text) in zip(found, numbered, strict=True):
+            yield item, {"line": number}, text
+        return
+    for number, text in numbered:
+        try:
+            item = bounded_json.loads(text)
+        except UnicodeDecodeError:
+            context.rejects.add("bytes that are no UTF-8", text, line=number)
+            continue
+        except ValueError as error:
+            context.rejects.add(f"no JSON: {_reason(error)}", text, line=number)
+            continue
+        yield from _objects(item, {"line": number}, text, context)
 
 
 def _objects(item: Any, place: Place, text: bytes | None, context: Context) -> Iterator[Message]:
@@ -192,7 +207,11 @@ def _points(group: Sequence[Message], how: Layout, context: Context) -> Iterator
 
 
 def _texts(group: Sequence[Message], wanted: Sequence[str]) -> dict[str, pa.Array]:
-    return {
-        name: pa.array([tables.text_of(item.get(name)) for item, _, _ in group], pa.string())
-        for name in dict.fromkeys(wanted)
-    }
+    return {name: _text_column([item.get(name) for item, _, _ in group]) for name in dict.fromkeys(wanted)}
+
+
+def _text_column(cells: list[Any]) -> pa.Array:
+    try:
+        return pa.array(cells, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([tables.text_of(cell) for cell in cells], pa.string())

@@ -6,6 +6,7 @@ file's name, the place is what the plant model says, and a name without a NodeId
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -28,7 +29,10 @@ from omptool.sources.foreign.values import Values
 NAMESPACE = "urn:omptool:import"
 """Of NodeIds that are made of a name."""
 
-BASES = (TimeBasis.SOURCE, TimeBasis.SERVER)
+_UAEXPERT = re.compile(r"NS(\d+)\|(String|Numeric|Guid|Opaque)\|(.+)", re.DOTALL)
+"""A NodeId as UaExpert shows it."""
+
+BASES = (TimeBasis.SOURCE, TimeBasis.SERVER, TimeBasis.RECEIVE)
 _QUALITIES = (Quality.GOOD, Quality.UNCERTAIN, Quality.BAD, Quality.BAD)
 
 
@@ -130,6 +134,9 @@ def _node_id(text: str | None, path: str) -> str:
         except OmptoolError:
             if text.startswith("ns="):
                 return text
+            if match := _UAEXPERT.fullmatch(text):
+                kind = match[2][0].lower().replace("n", "i").replace("o", "b")
+                return _node_id(f"{'' if match[1] == '0' else f'ns={match[1]};'}{kind}={match[3]}", path)
     return str(NodeId(NAMESPACE, "s", text or path))
 
 

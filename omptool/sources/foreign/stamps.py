@@ -88,8 +88,9 @@ def one(text: str, zone: tzinfo = UTC) -> tuple[int, int, bool] | None:
 
 def count(number: float) -> tuple[int, int] | None:
     """A number since 1970, in the unit that its size tells; None beyond the years 1 to 9999."""
-    text = str(number) if isinstance(number, int) else f"{number:.9f}"
-    read = _counted(text)
+    if isinstance(number, int):
+        return in_units(number, next((unit for limit, unit in _UNITS if abs(number) < limit), 1))
+    read = _counted(f"{number:.9f}")
     return None if read is None else read[:2]
 
 

@@ -106,33 +106,42 @@ def _check(names: Sequence[str], columns: Mapping[str, str]) -> None:
 
 
 def points(
-    texts: Texts, how: Layout, context: Context, origin: Origin, found: Values | None = None, *, comma: bool = False
+    texts: Texts,
+    how: Layout,
+    context: Context,
+    origin: Origin,
+    found: Values | None = None,
+    *,
+    times: Mapping[str, Stamps] | None = None,
+    comma: bool = False,
 ) -> list[Points]:
     """Rows as points; wrong rows go to the rejects.
 
     Args:
         texts: name → column of strings, all of one length.
         found: the values, where they come with types of their own.
+        times: columns that are times already, by name.
         comma: numbers have a decimal comma.
     """
     given = {role: texts[name] for role, name in how.roles.items() if name in texts}
     rows = len(next(iter(texts.values())))
     wrong: dict[int, str] = {}
-    time = _time(given["time"], context, wrong)
+    ready = {role: times[name] for role, name in how.roles.items() if times and name in times}
+    time = _time(given["time"], ready.get("time"), context, wrong)
     status = _status(given, rows, wrong)
     if not how.tags:
         if found is None:
             found = values.of_texts(given["value"], given.get("type"), comma=comma)
         wrong |= {row: _value_reason(reason) for row, reason in found.wrong.items() if row not in wrong}
         nodes = _nodes(given, rows, context, wrong)
-        return _kept(given, Points(time, nodes, found, status), context, wrong, origin)
+        return _kept(given, ready, Points(time, nodes, found, status), context, wrong, origin)
     kept = []
     for tag in how.tags:
         column = values.of_texts(texts[tag], comma=comma)
         named = _named(given, rows, tag)
         nodes = np.fromiter((context.nodes.position(name) for name in named), np.int32, rows)
         empty = dict.fromkeys(np.flatnonzero(texts[tag].is_null().to_numpy(zero_copy_only=False)).tolist(), "")
-        kept += _kept(given, Points(time, nodes, column, status), context, wrong | empty, origin)
+        kept += _kept(given, ready, Points(time, nodes, column, status), context, wrong | empty, origin)
         wrong = dict.fromkeys(wrong, "")  # said once, not once per column
     return kept
 
@@ -141,8 +150,8 @@ def _value_reason(reason: str) -> str:
     return f"the value is {reason}"
 
 
-def _time(column: pa.Array, context: Context, wrong: dict[int, str]) -> Stamps:
-    found = stamps.column(column, context.zone)
+def _time(column: pa.Array, ready: Stamps | None, context: Context, wrong: dict[int, str]) -> Stamps:
+    found = stamps.column(column, context.zone) if ready is None else ready
     context.bare_times += found.bare
     for row in np.flatnonzero(~found.present).tolist():
         text = column[row].as_py()
@@ -209,11 +218,18 @@ def _nodes(given: Texts, rows: int, context: Context, wrong: dict[int, str]) -> 
     return nodes
 
 
-def _kept(given: Texts, found: Points, context: Context, wrong: Mapping[int, str], origin: Origin) -> list[Points]:
+def _kept(
+    given: Texts,
+    ready: Mapping[str, Stamps],
+    found: Points,
+    context: Context,
+    wrong: Mapping[int, str],
+    origin: Origin,
+) -> list[Points]:
     """The rows that are right; the others are told of, except those without a reason."""
     for role in ("server_time", "receive_time"):
         if role in given:
-            setattr(found, role, stamps.column(given[role], context.zone))
+            setattr(found, role, ready[role] if role in ready else stamps.column(given[role], context.zone))
     for row in sorted(wrong):
         if wrong[row]:
             place, text = origin(row)
