@@ -206,6 +206,15 @@ SAMPLES_COPY = {
     "bytes": "Their size.",
 }
 
+MODEL_CHECK = {
+    "site": "Where the machine stands.",
+    "line": "Its line, where known.",
+    "machine": "Its name.",
+    "analysis": "Name of the analysis.",
+    "ready": "Whether every required role has a tag.",
+    "missing": "Required roles without one, empty when ready.",
+}
+
 CONFIG_SHOW = {
     "setting": "Key in omptool.toml.",
     "value": "As it was written; null: not set.",
@@ -231,6 +240,7 @@ ROWS = {
     "demo": DEMO,
     "samples list": SAMPLES_LIST,
     "samples copy": SAMPLES_COPY,
+    "model check": MODEL_CHECK,
     "pki": PKI,
     "config show": CONFIG_SHOW,
 }

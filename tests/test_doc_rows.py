@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.row_meanings import ROWS
+from omptool.analytics import modelling
 from omptool.cli import capture_plan, diff, discover, doctor, info, lake_verify, pki, recover, samples, verify
 from omptool.cli.capture_words import summary
 from omptool.model.contracts import TELEMETRY
@@ -34,6 +35,7 @@ def test_what_commands_declare() -> None:
         "verify lake": lake_verify.LAKE_COLUMNS,
         "pki": pki.COLUMNS,
         "recover": recover.COLUMNS,
+        "model check": modelling.Lack._fields,
         "samples list": samples.LIST_COLUMNS,
         "samples copy": samples.COPY_COLUMNS,
         "capture": summary(None).columns,

@@ -128,6 +128,16 @@ def bind(
     return Binding(tuple(bound), len(required), tuple(_notes(roles, found, whole)))
 
 
+def tags_of_roles(
+    recipe: Recipe, tags: Iterable[Tag], plant: Mapping[str, Sequence[str]]
+) -> dict[str, dict[tuple[str | None, ...], list[Tag]]]:
+    """Role → place of a machine → its tags, by [roles] of plant.toml and the recipe's own globs."""
+    machines: dict[tuple[str | None, ...], list[Tag]] = {}
+    for tag in tags:
+        machines.setdefault(tag[2:6], []).append(tag)
+    return {role.name: _of_role(plant.get(role.name, role.globs), machines) for role in recipe.roles}
+
+
 _Machines = Mapping[tuple[str | None, ...], Sequence[Tag]]
 
 

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 from omptool.analytics import catalog
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns
 from omptool.analytics.numbering import finished, numbered, windowed
-from omptool.analytics.periods import PLACES, cuts
+from omptool.analytics.periods import PLACES, Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.plant import PlantModel
+from omptool.model.shifts import Calendar, occurrences
 from omptool.model.times import format_time, unix_us
-from omptool.model.vocabulary import MachineState
+from omptool.model.vocabulary import PACKML, MachineState
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
 
@@ -93,24 +94,19 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if request.table is not None:
         return _of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
+    calendar = request.plant.calendar if request.plant else Calendar()
+    by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
+    if by_product:
+        given.append("ideal_cycle")
     roles = request.plant.roles if request.plant else {}
-    tags = _tags(engine, request.strangers)
+    tags = recorded_tags(engine, request.strangers)
     binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given)
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     start, end = _window(engine, request)
-    codes = {state.value: state.value for state in MachineState} | dict(request.plant.states if request.plant else {})
-    values: dict[str, object] = {
-        "ideal_cycle": None,
-        **parameters,
-        **numbered(binding.bound, request.places),
-        **windowed(cuts(start, end, request.period, request.zone), end),
-        "needed_roles": binding.needed_roles,
-        "reasons": any(role.name == "reason" for role in recipe.roles),
-        "codes": list(codes),
-        "meanings": list(codes.values()),
-        **{f"by_{place}": place in request.places for place in PLACES},
-    }
+    periods = _periods(request, calendar, start, end)
+    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
+    values["priced_by_product"] = by_product
     keys = [*request.places, "start", "end"]
     if recipe.finish:
         ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
@@ -118,8 +114,39 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         rows = finished(recipe, rows, values, keys)
     else:
         rows = _ask(engine, _statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
+    if periods.names:
+        names = dict(zip(periods.starts, periods.names, strict=True))
+        named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
+        rows = rows.add_column(len(request.places), "shift", named)
     window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     return Analysis(rows, binding.notes, _touched(rows, f"no values of these machines before the end of {window}"))
+
+
+def _periods(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
+    if request.period == "shift":
+        return shift_cuts(start, end, calendar.shifts, request.zone)
+    return Cuts(cuts(start, end, request.period, request.zone), [])
+
+
+def _values(recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime) -> dict[str, object]:
+    """What the shared parts of recipes ask for."""
+    calendar = request.plant.calendar if request.plant else Calendar()
+    codes = {state.value: state.value for state in MachineState} | {word: str(each) for word, each in PACKML.items()}
+    codes |= request.plant.states if request.plant else {}
+    stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
+    return {
+        **numbered(binding.bound, request.places),
+        **windowed(periods.starts, end),
+        "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
+        "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
+        "ideal_products": list(calendar.ideal_cycle),
+        "ideal_seconds": list(calendar.ideal_cycle.values()),
+        "needed_roles": binding.needed_roles,
+        "reasons": any(role.name == "reason" for role in recipe.roles),
+        "codes": list(codes),
+        "meanings": list(codes.values()),
+        **{f"by_{place}": place in request.places for place in PLACES},
+    }
 
 
 def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object]:
@@ -140,7 +167,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
     return found
 
 
-def _tags(engine: Engine, strangers: bool) -> list[Tag]:
+def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
     """All Variables that were recorded."""
     tables = [_TAGS + _RECORDED + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
     for statement in tables:

@@ -26,6 +26,8 @@ from omptool.cli.options import (
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from omptool.analytics.recipe import Recipe
     from omptool.analytics.run import Analysis, Request
 
@@ -49,7 +51,7 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour or day, or several: line,day. Default: machine.",
+            help="A row per site, area, line, machine, hour, day or shift, or several: line,day. Default: machine.",
             metavar="LIST",
         ),
     ] = None,
@@ -190,6 +192,8 @@ def _request(
             raise UsageError(f"--{flag} and --param {flag} are given", "use one of them")
         if value is not None and not isinstance(value, datetime):
             value = parse_time(str(value), now=now, zone=zone)
+        if text == "shift":
+            value, text = _shift(asked, now, start=flag == "start"), None
         moments.append(value if text is None else timed(f"--{flag}", parse_time, text, now=now, zone=zone))
     places, period = parse_by(by or recipe.by)
     return Request(
@@ -205,6 +209,19 @@ def _request(
         annotated=annotated,
         strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
     )
+
+
+def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
+    """Where the shift of now begins or ends."""
+    from datetime import timedelta
+
+    from omptool.model.shifts import occurrences
+
+    shifts = asked.model.calendar.shifts if asked.model else ()
+    found = occurrences(shifts, now, now + timedelta(microseconds=1), asked.zone)
+    if not found:
+        raise UsageError("no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"')
+    return found[-1].start if start else found[-1].end
 
 
 def _draw(recipe: Recipe, request: Request, analysis: Analysis) -> None:

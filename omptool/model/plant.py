@@ -21,6 +21,7 @@ from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
 from omptool.model import path as paths
 from omptool.model.nodes import Node
+from omptool.model.shifts import Calendar
 from omptool.model.vocabulary import MachineState
 
 UNASSIGNED = "unassigned"
@@ -103,6 +104,7 @@ class PlantModel:
         text: the text itself, for the copy kept in a lake.
         roles: `[roles]`: what tags are for, role → globs of the tag, the first that matches counts.
         states: `[states]`: vendor's code or text of a state → word of OPC 40001-1.
+        calendar: shifts, planned stops, ideal cycle times.
     """
 
     site: str | None
@@ -112,6 +114,7 @@ class PlantModel:
     text: str = field(repr=False)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     states: Mapping[str, MachineState] = field(default_factory=dict, hash=False)
+    calendar: Calendar = field(default_factory=Calendar, hash=False)
 
     @classmethod
     def parse(cls, text: str, origin: str = "plant.toml") -> PlantModel:
@@ -136,7 +139,8 @@ class PlantModel:
         Raises:
             ConfigError: an unknown key, or a value of the wrong type.
         """
-        _expect(data, {"site", "time_zone", "machine", "roles", "states"}, origin)
+        known = {"site", "time_zone", "machine", "roles", "states", "shift", "planned_stop", "ideal_cycle"}
+        _expect(data, known, origin)
         machines = data.get("machine", [])
         if not isinstance(machines, list) or not all(isinstance(entry, dict) for entry in machines):
             raise ConfigError(f"{origin}: machine is a list of tables", "write [[machine]] above each of them")
@@ -144,7 +148,8 @@ class PlantModel:
         rules = tuple(_rule(entry, site, f"{origin}: machine {n}") for n, entry in enumerate(machines, 1))
         digest = hashlib.sha256(text.encode()).hexdigest()
         roles, states = _roles(data, origin), _states(data, origin)
-        return cls(site, _text(data, "time_zone", origin), rules, digest, text, roles, states)
+        calendar = Calendar.of(data, origin)
+        return cls(site, _text(data, "time_zone", origin), rules, digest, text, roles, states, calendar)
 
 
 def places(

@@ -66,3 +66,17 @@ class MachineState(StrEnum):
     NOT_EXECUTING = "NotExecuting"
     OUT_OF_SERVICE = "OutOfService"
     NOT_AVAILABLE = "NotAvailable"
+
+
+PACKML = {
+    "Execute": MachineState.EXECUTING,
+    **dict.fromkeys(
+        (
+            "Stopped", "Stopping", "Starting", "Idle", "Resetting", "Holding", "Held", "Unholding", "Suspending",
+            "Suspended", "Unsuspending", "Completing", "Completed", "Complete",
+        ),
+        MachineState.NOT_EXECUTING,
+    ),
+    **dict.fromkeys(("Aborting", "Aborted", "Clearing"), MachineState.OUT_OF_SERVICE),
+}  # fmt: skip
+"""States of PackML (OPC 30050) in the words of OPC 40001-1; [states] of plant.toml wins."""

@@ -114,7 +114,7 @@ def test_the_published_oee_of_a_plain_table(invoke: Run, tmp_path: Path) -> None
         (["--on", "LAKE"], 2, "omptool: analyze needs a name\n"),
         (["oee"], 2, "omptool: analyze oee needs a source\n  add --on"),
         (["oee", "--on", "LAKE", "--by", "shft"], 2, "omptool: cannot group by shft\n"),
-        (["oee", "--on", "LAKE", "--by", "hour,day"], 2, "omptool: --by takes one of hour and day\n"),
+        (["oee", "--on", "LAKE", "--by", "hour,day"], 2, "omptool: --by takes one of hour, day and shift\n"),
         (
             ["oee", "--on", "LAKE", "--map", "good=God"],
             1,

@@ -124,6 +124,11 @@ ANALYSES: dict[str, tuple[str, ...]] = {
     "oee with one ideal cycle time": ("oee", "--param", "ideal_cycle=0.1"),
     "time_in_state": ("time_in_state",),
     "time_in_state by site": ("time_in_state", "--by", "site"),
+    "time_elements": ("time_elements", "--by", "line"),
+    "kpi22400": ("kpi22400",),
+    "cycle_time": ("cycle_time",),
+    "bottleneck": ("bottleneck",),
+    "aggregate": ("aggregate", "--param", "aggregate=TimeAverage", "--param", "interval=10m", "--map", "value=*Count"),
     "data_quality": ("data_quality",),
     "data_quality by hour": ("data_quality", "--by", "machine,hour", "--map", "value=*Count"),
 }

@@ -23,6 +23,8 @@ BASES = {
     "convert": "convert shift.omcap -o new-lake",
     "query": 'query "from telemetry" --on shift.omcap',
     "analyze": "analyze data_quality --on shift.omcap",
+    "model init": "model init shift.omcap",
+    "model check": "model check shift.omcap",
     "cloud serve": "cloud serve --lake lake --port 0",
     "demo": "demo --port 0 --for 1s",
     "tour": "tour",

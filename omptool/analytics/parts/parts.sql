@@ -4,15 +4,27 @@ counters AS (
   -- NaN, infinity and what DOUBLE cannot count exactly are no counts
   FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
 ),
+product_ideals AS (
+  SELECT unnest(CAST($ideal_products AS VARCHAR[])) AS product, unnest(CAST($ideal_seconds AS DOUBLE[])) AS seconds
+),
+-- [ideal_cycle] of plant.toml by product, where a tag says the product; else the tag of the ideal cycle time
+told_ideals AS (
+  SELECT m, nanos, capture, seq, value FROM picked
+  WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992 AND NOT $priced_by_product
+  UNION ALL
+  SELECT p.m, p.nanos, p.capture, p.seq, i.seconds
+  FROM picked p LEFT JOIN product_ideals i ON i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))
+  WHERE p.role = 'product' AND p.quality <> 'Bad' AND $priced_by_product
+),
 ideals AS (
-  SELECT m, nanos, capture, seq, value, lag(value) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
-  FROM picked WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
+  SELECT m, nanos, capture, seq, value, lag(value) OVER told AS before, row_number() OVER told AS place
+  FROM told_ideals WINDOW told AS (PARTITION BY m ORDER BY nanos, capture, seq)
 ),
 -- at one moment the ideal time comes first: a part belongs to the product that begins with it
 ideal AS (
   SELECT m, value AS pri, nanos AS since,
          lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
-  FROM ideals WHERE before IS NULL OR value <> before
+  FROM ideals WHERE place = 1 OR value IS DISTINCT FROM before
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made AS (

@@ -47,7 +47,8 @@ labels AS (
   SELECT m, role, nanos, capture, seq, quality <> 'Bad' AND abs(value) < 1e300, CAST(value AS VARCHAR), NULL
   FROM picked WHERE role = 'power'
 ),
--- `marks` counts three things at once, values that are not Good, from 1,000 on gaps, from 1e9 on roles that have begun
+-- `marks` counts three things at once, values that are not Good, from 1,000 on gaps, from 1e9 on
+-- roles that have begun, from 1e15 on planned stops
 events AS (
   SELECT l.m, l.nanos, l.role, l.capture, l.seq, CAST(0 AS BIGINT) AS marks,
          CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS state,
@@ -68,6 +69,12 @@ events AS (
   UNION ALL
   SELECT m, till, 'gap', '', 0, -1000, NULL, NULL, NULL, NULL, NULL FROM lost WHERE till < $end_nanos
   UNION ALL
+  SELECT m.m, s.since, 'stop', '', 0, 1000000000000000, NULL, NULL, NULL, NULL, NULL
+  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN planned_stops s
+  UNION ALL
+  SELECT m.m, s.till, 'stop', '', 0, -1000000000000000, NULL, NULL, NULL, NULL, NULL
+  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
+  UNION ALL
   SELECT m.m, p.since, 'cut', '', 0, 0, NULL, NULL, NULL, NULL, p.p
   FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN periods p
 ),
@@ -86,10 +93,11 @@ counted_off AS (
 -- what the roles reason, product or power say
 timeline AS (
   SELECT m, p, nanos, ns, coalesce(mode, 'Processing') AS mode, nullif(other, '') AS other, covered AND poor = 0 AS good, covered,
-         CASE WHEN covered THEN nullif(state, '') END AS state, CASE WHEN covered THEN nullif(meaning, '') END AS meaning
+         CASE WHEN covered THEN nullif(state, '') END AS state, CASE WHEN covered AND planned_stops > 0 THEN 'NotAvailable' WHEN covered THEN nullif(meaning, '') END AS meaning
   FROM (
     SELECT m, p, nanos, ns, state, meaning, mode, other, marks % 1000 AS poor,
-           (marks // 1000) % 1000000 = 0 AND marks // 1000000000 >= $needed_roles AS covered
+           (marks // 1000) % 1000000 = 0 AND (marks // 1000000000) % 1000000 >= $needed_roles AS covered,
+           marks // 1000000000000000 AS planned_stops
     FROM counted_off WHERE p IS NOT NULL AND ns > 0
   ) marked
 ),

@@ -18,4 +18,7 @@ periods AS (
          lead(start, 1, CAST($end AS TIMESTAMPTZ)) OVER (ORDER BY since) AS "end",
          lead(since, 1, CAST($end_nanos AS BIGINT)) OVER (ORDER BY since) AS till
   FROM cuts
+),
+planned_stops AS (
+  SELECT unnest(CAST($stop_since AS BIGINT[])) AS since, unnest(CAST($stop_till AS BIGINT[])) AS till
 )

@@ -46,6 +46,10 @@ required = false
 about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
+[roles.product]
+about = "product that is being made, for [ideal_cycle] of plant.toml"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"

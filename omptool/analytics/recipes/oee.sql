@@ -36,6 +36,10 @@ required = false
 about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
+[roles.product]
+about = "product that is being made, for [ideal_cycle] of plant.toml"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 
 [table.pbt]
 about = "planned busy time, s"

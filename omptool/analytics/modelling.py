@@ -1,0 +1,164 @@
+"""What a plant model should say: a proposal from what was recorded, and what each analysis still lacks. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from omptool.analytics.binding import Tag, tags_of_roles
+from omptool.analytics.recipe import Recipe
+from omptool.model import path as paths
+from omptool.model.vocabulary import PACKML, MachineState
+
+_ROLES = {
+    "state": r"state|status|betriebsart|zustand",
+    "good": r"(good|ok|gut)[ _]*(count|parts|teile|zaehler|counter)|(count|parts)[ _]*(good|ok)|parts?count|produced",
+    "scrap": r"scrap|reject|nok|nio|bad[ _]*(count|parts)|ausschuss",
+    "rework": r"rework|nacharbeit",
+    "ideal": r"ideal.*cycle|(nominal|target|planned|soll).*cycle|taktzeit",
+    "reason": r"reason|stop.*cause|downtime.*code",
+    "product": r"product|recipe|article|part[ _]*(type|number)|material",
+    "power": r"(active)?[ _]*power$|leistung",
+    "serial": r"serial",
+}
+_STATES = {
+    MachineState.EXECUTING: r"run|produc|execut|auto|work|process",
+    MachineState.SETUP: r"setup|set[ -]up|change|tool",
+    MachineState.OUT_OF_SERVICE: r"fault|error|break|alarm|fail|abort|trouble|stör",
+    MachineState.NOT_AVAILABLE: r"\boff\b|planned|unavail|holiday|shift",
+    MachineState.NOT_EXECUTING: r"idle|wait|starv|block|hold|stop|suspend|ready|stand",
+}
+
+
+class Lack(NamedTuple):
+    """Whether a machine has what an analysis needs."""
+
+    site: str
+    line: str | None
+    machine: str
+    analysis: str
+    ready: bool
+    missing: str
+
+
+def lacks(recipes: Sequence[Recipe], tags: Sequence[Tag], plant: Mapping[str, Sequence[str]]) -> Iterator[Lack]:
+    """A row per machine and analysis, in order.
+
+    Args:
+        plant: `[roles]` of plant.toml.
+    """
+    machines = sorted({tag[2:6] for tag in tags}, key=lambda place: tuple(text or "" for text in place))
+    for recipe in recipes:
+        found = tags_of_roles(recipe, tags, plant)
+        for place in machines:
+            missing = [role.name for role in recipe.roles if role.required and place not in found[role.name]]
+            yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
+
+
+def propose(
+    tags: Sequence[Tag],
+    plant: Mapping[str, Sequence[str]],
+    states: Mapping[str, Collection[str]],
+    recipes: Sequence[Recipe],
+) -> str:
+    """A plant.toml to begin with.
+
+    Args:
+        plant: roles that are known already.
+        states: tag of a state → the values that came.
+    """
+    return "\n".join(
+        [*_place_lines(tags), "", *_role_lines(tags, plant, recipes), "", *_state_lines(states), "", _REST]
+    )
+
+
+def state_tags(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes: Sequence[Recipe]) -> list[Tag]:
+    """The tags that say a state, found or guessed."""
+    oee = next(recipe for recipe in recipes if recipe.name == "oee")
+    found = tags_of_roles(oee, tags, plant)["state"]
+    guess = _guess("state", tags)
+    return [tag for same in found.values() for tag in same] or [tag for tag in tags if tag.tag == guess]
+
+
+def _place_lines(tags: Sequence[Tag]) -> Iterator[str]:
+    sites = sorted({tag.site for tag in tags})
+    yield f"site = {json.dumps(sites[0])}" if sites and sites != ["unassigned"] else '# site = "Leipzig"'
+    yield '# time_zone = "Europe/Berlin"'
+    yield ""
+    if glob := _machine_glob(tags):
+        yield "# These have the same tags below them, so each may be a machine."
+        yield from ("[[machine]]", f"path = {json.dumps(glob)}", '# area = "…"', '# line = "…"')
+    else:
+        names = sorted({tag.machine for tag in tags})
+        listed = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+        yield f"# Machines as the servers say them: {listed}"
+        yield from ("# [[machine]]", '# path = "Line1/*"', '# line = "Line 1"')
+
+
+def _machine_glob(tags: Sequence[Tag]) -> str | None:
+    """The folder whose children hold equal tags, where all tags lie in one machine."""
+    if len({tag[2:6] for tag in tags}) != 1:
+        return None
+    split = [paths.split(tag.tag) for tag in tags]
+    for depth in (1, 2, 3):
+        below: dict[tuple[str, ...], set[str]] = {}
+        for names in split:
+            if len(names) > depth:
+                below.setdefault(names[:depth], set()).add(paths.join(names[depth:]))
+        if len(below) > 1 and set.intersection(*below.values()):
+            above = {names[:-1] for names in below}
+            return paths.join([*min(above), "*"]).replace("&*", "*") if len(above) == 1 else None
+    return None
+
+
+def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes: Sequence[Recipe]) -> Iterator[str]:
+    yield "[roles]"
+    defined = {role.name: recipe for recipe in recipes for role in recipe.roles if role.name in _ROLES}
+    for role in _ROLES:
+        found = tags_of_roles(defined[role], tags, plant)[role] if role in defined else {}
+        guess = _guess(role, tags)
+        if found:
+            names = sorted({tag.tag for same in found.values() for tag in same})
+            yield f"# {role} is found without help: {', '.join(names[:3])}"
+        elif guess is not None:
+            yield f"{role} = {json.dumps(guess, ensure_ascii=False)}  # a guess by its name"
+        else:
+            yield f'# {role} = "…"'
+
+
+def _guess(role: str, tags: Sequence[Tag]) -> str | None:
+    fitting = sorted(
+        {tag.tag for tag in tags if re.search(_ROLES[role], paths.split(tag.tag)[-1], re.IGNORECASE)},
+        key=lambda text: (len(text), text),
+    )
+    return fitting[0] if fitting else None
+
+
+def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
+    known = {str(state) for state in MachineState} | set(PACKML)
+    yield f"[states]  # value of the state → {', '.join(MachineState)}"
+    for tag, values in states.items():
+        yield f"# {tag}"
+        for value in sorted(set(values) - known):
+            word = next((word for word, like in _STATES.items() if re.search(like, value, re.IGNORECASE)), None)
+            line = f"{json.dumps(value, ensure_ascii=False)} = {json.dumps(word or 'NotExecuting')}"
+            yield f"{line}  # a guess" if word else f"# {line}"
+
+
+_REST = """\
+# [[shift]]
+# name = "early"
+# start = "06:00"
+# end = "14:00"
+# days = ["Mon", "Tue", "Wed", "Thu", "Fri"]
+
+# [[planned_stop]]
+# name = "break"
+# start = "09:00"
+# end = "09:15"
+
+# [ideal_cycle]  # product → ideal seconds per part
+# "Bracket A" = 4.6
+"""

@@ -1,0 +1,127 @@
+"""When a plant works: shifts and planned stops of plant.toml, in the plant's own time. Pure.
+
+A shift may end after midnight; it belongs to the day on which it begins. Days are those of a time zone, so a night with
+a clock change has an hour more or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any, NamedTuple
+
+from omptool.errors import ConfigError
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_EVERY_DAY = frozenset(range(7))
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """Something that happens at the same local times: a shift, a break.
+
+    Attributes:
+        days: on which it begins, Monday is 0.
+    """
+
+    name: str
+    start: time
+    end: time
+    days: frozenset[int] = _EVERY_DAY
+
+
+class Occurrence(NamedTuple):
+    """One of them, [start, end) in UTC."""
+
+    name: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """`[[shift]]`, `[[planned_stop]]` and `[ideal_cycle]` of plant.toml.
+
+    Attributes:
+        ideal_cycle: product → ideal seconds per part.
+    """
+
+    shifts: tuple[Recurring, ...] = ()
+    planned_stops: tuple[Recurring, ...] = ()
+    ideal_cycle: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], origin: str) -> Calendar:
+        """From the tables of plant.toml.
+
+        Raises:
+            ConfigError: an unknown key, a time or a day that is none, a cycle time that is not positive.
+        """
+        found = {key: _recurring(data.get(key, []), key, origin) for key in ("shift", "planned_stop")}
+        return cls(found["shift"], found["planned_stop"], _cycles(data.get("ideal_cycle", {}), origin))
+
+
+def occurrences(given: tuple[Recurring, ...], start: datetime, end: datetime, zone: tzinfo) -> list[Occurrence]:
+    """What touches [start, end), in order."""
+    return sorted(_touching(given, start, end, zone), key=lambda one: (one.start, one.end, one.name))
+
+
+def _touching(given: tuple[Recurring, ...], start: datetime, end: datetime, zone: tzinfo) -> Iterator[Occurrence]:
+    day = start.astimezone(zone).date() - timedelta(days=1)
+    last = end.astimezone(zone).date()
+    while day <= last:
+        for each in given:
+            if day.weekday() in each.days:
+                begin, until = _moment(day, each.start, zone), _moment(day, each.end, zone)
+                if each.end <= each.start:
+                    until = _moment(day + timedelta(days=1), each.end, zone)
+                if begin < end and until > start:
+                    yield Occurrence(each.name, begin, until)
+        day += timedelta(days=1)
+
+
+def _moment(day: date, at: time, zone: tzinfo) -> datetime:
+    return datetime.combine(day, at, zone).astimezone(UTC)
+
+
+def _recurring(value: object, key: str, origin: str) -> tuple[Recurring, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ConfigError(f"{origin}: {key} is a list of tables", f"write [[{key}]] above each of them")
+    return tuple(_one(entry, f"{origin}: {key} {number}") for number, entry in enumerate(value, 1))
+
+
+def _one(entry: Mapping[str, Any], where: str) -> Recurring:
+    for key in entry:
+        if key not in {"name", "start", "end", "days"}:
+            raise ConfigError(f"{where}: unknown key {key!r}", "known are days, end, name, start")
+    name = entry.get("name", "")
+    if not isinstance(name, str):
+        raise ConfigError(f"{where}: name is no text", 'write name = "early"')
+    return Recurring(name, _time(entry, "start", where), _time(entry, "end", where), _days(entry, where))
+
+
+def _time(entry: Mapping[str, Any], key: str, where: str) -> time:
+    value = entry.get(key)
+    try:  # a text, as in JSON that a cloud sends
+        return time.fromisoformat(value if isinstance(value, str) else "").replace(tzinfo=None)
+    except ValueError:
+        raise ConfigError(f"{where}: {key} is no time of the day", f'write {key} = "06:00"') from None
+
+
+def _days(entry: Mapping[str, Any], where: str) -> frozenset[int]:
+    value = entry.get("days")
+    if value is None:
+        return _EVERY_DAY
+    if not isinstance(value, list) or not value or not all(day in DAYS for day in value):
+        raise ConfigError(f"{where}: days are some of {', '.join(DAYS)}", 'write days = ["Mon", "Tue"]')
+    return frozenset(DAYS.index(day) for day in value)
+
+
+def _cycles(value: object, origin: str) -> dict[str, float]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{origin}: ideal_cycle is a table", "write [ideal_cycle] and below it product = seconds")
+    for product, seconds in value.items():
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+            raise ConfigError(f"{origin}: ideal_cycle.{product} is no number of seconds", f'write "{product}" = 12.5')
+    return {product: float(seconds) for product, seconds in value.items()}

@@ -1,0 +1,110 @@
+"""Shifts, breaks and cycle times of plant.toml."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from omptool.analytics.periods import shift_cuts
+from omptool.errors import ConfigError, UsageError
+from omptool.model.plant import PlantModel
+from omptool.model.shifts import occurrences
+from tests.analytics.test_gaps_and_quality import T0, run, sample
+
+BERLIN = ZoneInfo("Europe/Berlin")
+THREE = """
+[[shift]]
+name = "early"
+start = "06:00"
+end = "14:00"
+[[shift]]
+name = "late"
+start = "14:00"
+end = "22:00"
+[[shift]]
+name = "night"
+start = "22:00"
+end = "06:00"
+days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+"""
+
+
+def _hours(text: str, start: str, end: str) -> list[tuple[str, float]]:
+    given = PlantModel.parse(text).calendar.shifts
+    first, last = (datetime.fromisoformat(each).replace(tzinfo=BERLIN).astimezone(UTC) for each in (start, end))
+    return [(one.name, (one.end - one.start) / timedelta(hours=1)) for one in occurrences(given, first, last, BERLIN)]
+
+
+def test_a_night_shift_has_nine_hours_when_the_clocks_go_back() -> None:
+    assert _hours(THREE, "2026-10-24T12:00", "2026-10-25T08:00") == [
+        ("early", 8), ("late", 8), ("night", 9), ("early", 8)
+    ]  # fmt: skip
+    assert ("night", 7) in _hours(THREE, "2026-03-28T12:00", "2026-03-29T08:00")
+    assert "night" not in dict(_hours(THREE, "2026-10-25T21:59", "2026-10-26T05:00"))  # no shift begins on Sundays
+
+
+def test_periods_are_shifts_and_what_lies_between() -> None:
+    shifts = PlantModel.parse(THREE).calendar.shifts
+    start, end = datetime(2026, 10, 25, 20, 30, tzinfo=UTC), datetime(2026, 10, 26, 14, tzinfo=UTC)
+    found = shift_cuts(start, end, shifts, BERLIN)
+    assert found.names == ["late", None, "early", "late"]
+    assert [each.astimezone(BERLIN).hour for each in found.starts] == [21, 22, 6, 14]
+    with pytest.raises(UsageError, match="--by shift needs the shifts"):
+        shift_cuts(start, end, (), BERLIN)
+
+
+def _oee(text: str, rows: list[dict[str, object]], **request: Any) -> list[dict[str, Any]]:
+    found = run("oee", rows, plant=PlantModel.parse(text), end=T0 + timedelta(hours=2), **request)
+    return found.rows.to_pylist()
+
+
+ROWS = [
+    sample(0, "State", "Executing"), sample(0, "GoodCount", 0), sample(0, "Product", "A"),
+    sample(1800, "GoodCount", 100), sample(3600, "Product", "B"), sample(3700, "GoodCount", 150),
+]  # fmt: skip
+CYCLES = '[ideal_cycle]\nA = 12\n"B" = 30.5\n'
+
+
+def test_two_products_in_a_shift_have_their_own_cycle_times() -> None:
+    (row,) = _oee(CYCLES, ROWS)
+    assert row["ideal_s"] == 100 * 12 + 50 * 30.5
+    assert row["pq"] == 150
+    (row,) = _oee("[ideal_cycle]\nA = 12\n", ROWS)
+    assert (row["ideal_s"], row["note"]) == (None, "parts without an ideal cycle time")
+
+
+def test_a_break_is_not_planned_whatever_the_machine_says() -> None:
+    (row,) = _oee(CYCLES + '[[planned_stop]]\nname = "break"\nstart = "00:30"\nend = "00:45"\n', ROWS)
+    assert (row["pbt"], row["apt"], row["unplanned_s"]) == (6300, 6300, 900)
+
+
+def test_rows_by_shift_have_its_name() -> None:
+    rows = _oee(CYCLES + '[[shift]]\nname = "N"\nstart = "23:00"\nend = "01:00"\n', ROWS, period="shift")
+    assert [(row["shift"], row["pbt"], row["pq"]) for row in rows] == [("N", 3600, 100), (None, 3600, 50)]
+    assert list(rows[0])[:4] == ["machine", "shift", "start", "end"]
+
+
+def test_packml_needs_no_file() -> None:
+    rows = [sample(0, "State", "Execute"), sample(40, "State", "Held"), sample(60, "State", "Aborted")]
+    found = {row["element"]: row["seconds"] for row in run("time_elements", rows).rows.to_pylist()}
+    assert found == {"APT": 40, "ADOT": 20, "ADET": 40}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('shift = "early"', "shift is a list of tables"),
+        ('[[shift]]\nstart = "6"\nend = "14:00"', "start is no time of the day"),
+        ('[[shift]]\nstart = "06:00"', "end is no time of the day"),
+        ('[[shift]]\nstart = "06:00"\nend = "14:00"\ndays = ["Monday"]', "days are some of Mon"),
+        ('[[shift]]\nstart = "06:00"\nend = "14:00"\nlength = 8', "unknown key 'length'"),
+        ("[ideal_cycle]\nA = 0", "ideal_cycle.A is no number of seconds"),
+        ("ideal_cycle = 3", "ideal_cycle is a table"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        PlantModel.parse(text)

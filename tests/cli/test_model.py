@@ -1,0 +1,58 @@
+"""`omptool model`: what it proposes is a model that `model check` and the analyses can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from omptool.lake.convert import convert
+from omptool.model.plant import PlantModel
+from tests.analytics.plants import Recorded
+from tests.analytics.test_gaps_and_quality import sample
+from tests.conftest import Result
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    """Two presses of a maker who knows no companion specification, on one server."""
+    rows: list[dict[str, object]] = []
+    for press in ("Press1", "Press2"):
+        for second, state, parts in ((0, "RUNNING", 0), (30, "FAULT", 5), (60, "Idle", 9)):
+            for tag, value in (("Status", state), ("OK Parts", parts)):
+                place = {"tag": f"Hall/{press}/{tag}", "machine": "plc", "site": "unassigned", "seq": len(rows) + 1}
+                rows.append(sample(second, f"{press}.{tag}", value) | place)
+    convert([Recorded(rows)], tmp_path / "lake")  # type: ignore[list-item]
+    return "lake"
+
+
+def test_a_proposal_is_a_model(invoke: Run, lake: str, tmp_path: Path) -> None:
+    result = invoke("model", "init", lake, "-o", "plant.toml")
+    assert (result.code, result.out) == (0, "")
+    assert result.err == "next: look through plant.toml, then omptool model check lake --plant plant.toml\n"
+    text = (tmp_path / "plant.toml").read_text()
+    model = PlantModel.parse(text)
+    assert [str(rule.path.find(("Hall", "Press1", "Status"))) for rule in model.rules] == ["('Press1', 2)"]
+    assert {"RUNNING": "Executing", "FAULT": "OutOfService", "Idle": "NotExecuting"}.items() >= dict(
+        model.states
+    ).items()
+    assert "good" in model.roles
+
+
+def test_check_says_what_is_missing(invoke: Run, lake: str) -> None:
+    result = invoke("model", "check", lake)
+    assert result.code == 3
+    rows = {row["analysis"]: row for row in result.rows}
+    assert (rows["data_quality"]["ready"], rows["oee"]["ready"]) == (True, False)
+    assert rows["oee"]["missing"] == "state good ideal"
+    assert result.err.startswith("exit 3: no tag for ")
+
+
+def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
+    for word in ("init", "check"):
+        result = invoke("model", word, "nowhere")
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("omptool: no such file or folder: nowhere")
