@@ -12,7 +12,7 @@ from omptool.errors import NotFound, UsageError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from omptool.capture.nodelist_write import Endpoint, ListFormat
+    from omptool.capture.selecting.nodelist_write import Endpoint, ListFormat
 
 _NAMED = 3
 _COLUMNS = ("node_id", "path", "node_class", "access_level", "is_property")
@@ -27,8 +27,8 @@ def emit_list(
         NotFound: none of the nodes is a readable Variable.
         UsageError: nobody knows the server's address.
     """
-    from omptool.capture.nodelist import of_snapshot
-    from omptool.capture.nodelist_write import Chosen, write
+    from omptool.capture.selecting.nodelist import of_snapshot
+    from omptool.capture.selecting.nodelist_write import Chosen, write
     from omptool.cli.output import print_text, replacing
 
     if not endpoint.url:

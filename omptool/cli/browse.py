@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.capture.nodelist_write import Endpoint, ListFormat
+from omptool.capture.selecting.nodelist_write import Endpoint, ListFormat
 from omptool.cli import diagnostics, settings, terminal
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from omptool.capture.nodetable import ServerIdentity
     from omptool.config import ServerConfig
     from omptool.model.plant import PlantModel
-    from omptool.opcua.explore import Explored
-    from omptool.opcua.lasting import LastingSession
-    from omptool.opcua.survey import Wanted
+    from omptool.opcua.exploring.explore import Explored
+    from omptool.opcua.exploring.survey import Wanted
+    from omptool.opcua.subscribing.lasting import LastingSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def browse(
       omptool browse press7.parquet --root Leipzig/Hall2 --depth 2
       omptool browse press7 --select 'Line1/**' --as publishednodes -o publishednodes.json
     """  # fmt: skip
-    from omptool.opcua.survey import Wanted
+    from omptool.opcua.exploring.survey import Wanted
 
     loaded = settings.load(config)
     if output is not None and str(output) != "-":
@@ -184,7 +184,7 @@ def _check(asked: Asked, format: str | None) -> None:
         flag = "--values" if asked.values else "--format"
         raise UsageError(f"--as {asked.form} has a form of its own, without values", f"leave out {flag} or --as")
     if asked.root is not None:
-        from omptool.opcua import locate
+        from omptool.opcua.exploring import locate
 
         locate.check(asked.root)
     if asked.save is not None:
@@ -234,9 +234,9 @@ async def _ask(
     from omptool.capture.nodetable import ServerIdentity
     from omptool.cli import noderows, snapshots
     from omptool.model.typetree import names_of_types
-    from omptool.opcua.explore import explore
-    from omptool.opcua.lasting import lasting
-    from omptool.opcua.survey import Wanted, narrow
+    from omptool.opcua.exploring.explore import explore
+    from omptool.opcua.exploring.survey import Wanted, narrow
+    from omptool.opcua.subscribing.lasting import lasting
 
     started = time.monotonic()
     gc.freeze()  # what was imported stays: looking through it again and again costs a quarter of a large crawl

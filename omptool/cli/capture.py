@@ -35,7 +35,7 @@ from omptool.errors import UsageError
 if TYPE_CHECKING:
     import asyncio
 
-    from omptool.capture.recording import Limits
+    from omptool.capture.recording.terms import Limits
     from omptool.cli.capture_nodes import Asked
 
 _DEFAULT_NODES, _DEFAULT_OPERATIONS = Typed(), Operations()
@@ -144,8 +144,8 @@ async def _record(
     format: str | None,
     order: Operating,
 ) -> ExitCode:
-    from omptool.capture.recorder import record
-    from omptool.capture.recording import Progress
+    from omptool.capture.recording.recorder import record
+    from omptool.capture.recording.terms import Progress
     from omptool.cli import logfile
     from omptool.cli.capture_screen import Screen
     from omptool.cli.capture_words import last_word, summary
@@ -179,7 +179,7 @@ async def _record(
 def _limits(for_: str | None, until: str | None, count: int | None, tz: str | None) -> Limits:
     from datetime import UTC, datetime
 
-    from omptool.capture.recording import Limits
+    from omptool.capture.recording.terms import Limits
     from omptool.model.times import parse_time, unix_us
 
     seconds = None if for_ is None else _seconds("--for", for_)

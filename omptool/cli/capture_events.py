@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.capture.nodelist import EventsOf, Notifier, check, is_node_id
+from omptool.capture.selecting.nodelist import EventsOf, Notifier, check, is_node_id
 from omptool.errors import UsageError
 from omptool.model.eventfields import MOST_FIELDS, EventWish, check_field
 from omptool.model.path import Glob

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from omptool.capture.nodelist import EndpointNodes
+from omptool.capture.selecting.nodelist import EndpointNodes
 from omptool.cli import diagnostics, nodefile, settings
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.capture_events import TypedEvents
@@ -17,8 +17,8 @@ from omptool.cli.options import SelectOption
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.capture.nodelist import NodeList
-    from omptool.capture.recording import Intervals, Selection, Wanted
+    from omptool.capture.recording.terms import Intervals, Selection, Wanted
+    from omptool.capture.selecting.nodelist import NodeList
     from omptool.config import Config, ServerConfig
     from omptool.model.monitoring import Monitoring
 
@@ -158,7 +158,7 @@ def asked(
         UsageError: a server is named twice or unknown; a flag, a list or a setting cannot be read.
         NotFound: no such file.
     """
-    from omptool.capture.recording import Rule, Selection, Wanted
+    from omptool.capture.recording.terms import Rule, Selection, Wanted
 
     rules = tuple(Rule(rule.match, rule.monitoring) for rule in config.node_rules)
     plain = Selection(tuple(typed.select or ()), None, typed.monitoring(), rules, events.asked())
@@ -188,7 +188,7 @@ def _own(plain: Selection, endpoint: EndpointNodes, globs: Sequence[str], typed:
 
 
 def _intervals(config: Config, server: ServerConfig, endpoint: EndpointNodes, typed: Typed) -> Intervals:
-    from omptool.capture.recording import Intervals
+    from omptool.capture.recording.terms import Intervals
 
     publishing_ms = None if typed.publishing_interval is not None else endpoint.publishing_ms
     rebrowse_s = config.rebrowse_ms(server) / 1000

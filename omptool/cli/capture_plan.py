@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omptool.capture import prediction
-from omptool.capture.planning import plan
+from omptool.capture.recording import prediction
+from omptool.capture.recording.planning import plan
 from omptool.cli import diagnostics
 from omptool.cli.capture_words import lasting, short, size
 from omptool.cli.exits import ExitCode
@@ -16,7 +16,7 @@ from omptool.cli.output import Rows, emit
 from omptool.cli.signals import loop_name
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import PlannedServer
+    from omptool.capture.recording.terms import PlannedServer
     from omptool.cli.capture_nodes import Asked
     from omptool.model.monitoring import Monitoring
 

@@ -15,7 +15,7 @@ from omptool.cli import diagnostics, terminal
 from omptool.cli.capture_words import clock, lasting, short, size, without_address
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import Limits, Progress, ServerProgress
+    from omptool.capture.recording.terms import Limits, Progress, ServerProgress
 
 _REDRAW_S = 0.25
 _TELL_S = 1.0

@@ -12,7 +12,7 @@ from omptool.cli.output import Rows
 from omptool.model.vocabulary import GapReason
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import RecordingResult, ServerResult
+    from omptool.capture.recording.terms import RecordingResult, ServerResult
 
 _TELLING_ROWS = 1000
 """Below this, bytes per row would speak of the file's frame."""

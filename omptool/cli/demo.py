@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from omptool.demo.schedule import Plant
-    from omptool.opcua.server import Served
+    from omptool.opcua.serving.server import Served
 
 DEFAULT_BEFORE = "-7d"
 """Where simulated time starts when it runs faster or slower than the clock."""
@@ -105,7 +105,7 @@ async def _serve(
 
     from omptool.demo import nodes, parts, source
     from omptool.demo.plant import APPLICATION_URI
-    from omptool.opcua.server import serve
+    from omptool.opcua.serving.server import serve
 
     values = source.live(plant, begin, end) if speed is None else source.simulated(
         plant, begin, end, speed=speed, clock=time.time_ns

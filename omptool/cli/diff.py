@@ -141,8 +141,8 @@ def _stored(text: str, loaded: Config) -> Side | None:
 
 
 async def _asked(text: str, loaded: Config, access: Access, timeout_s: float | None, progress: ProgressMode) -> Side:
-    from omptool.opcua.explore import explore
-    from omptool.opcua.lasting import lasting
+    from omptool.opcua.exploring.explore import explore
+    from omptool.opcua.subscribing.lasting import lasting
 
     chosen = settings.server(loaded, text, access)
     with diagnostics.Progress(progress.value) as bar:
@@ -213,7 +213,7 @@ def _tree(old: Side, new: Side, changes: Sequence[Change]) -> str:
 
     from omptool.cli import tree
     from omptool.model.nodediff import counts, topmost
-    from omptool.opcua.survey import in_tree_order
+    from omptool.opcua.exploring.survey import in_tree_order
 
     known = {node.node_id: node for node in (*old.nodes, *new.nodes)}
     said: dict[str, list[str]] = {}

@@ -104,7 +104,7 @@ def _say_certificates(found: Discovery) -> None:
     """What a person compares with what the server itself shows: too long for a column, and usually one for all rows."""
     import datetime as dt
 
-    from omptool.opcua.certificate import SOON_DAYS, spaced
+    from omptool.opcua.security.certificate import SOON_DAYS, spaced
 
     shown = {offer.certificate_sha1: offer for offer in found.offers if offer.certificate_sha1}
     for sha1, offer in shown.items():

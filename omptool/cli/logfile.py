@@ -21,7 +21,7 @@ from omptool.errors import OmptoolError, OutputFailed
 from omptool.model.times import format_time
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import RecordingResult
+    from omptool.capture.recording.terms import RecordingResult
 
 MAX_BYTES = 10_000_000
 FILES = 5

@@ -21,7 +21,7 @@ from omptool.cli import diagnostics
 from omptool.errors import cannot_listen
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import Progress, ServerProgress
+    from omptool.capture.recording.terms import Progress, ServerProgress
     from omptool.config.operations import Address
 
 _PATIENCE_S = 5.0

@@ -12,7 +12,7 @@ from omptool.errors import NotFound, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from omptool.capture.nodelist import NodeList
+    from omptool.capture.selecting.nodelist import NodeList
 
 MOST_BYTES = 64 << 20
 """Of a list of nodes: a million of them."""
@@ -36,7 +36,7 @@ def read(name: str) -> NodeList:
         NotFound: no such file.
         UsageError: it is none of what can be read, or holds a line that cannot be.
     """
-    from omptool.capture.nodelist import of_snapshot, of_text
+    from omptool.capture.selecting.nodelist import of_snapshot, of_text
 
     data = _bytes(name)
     shown = "stdin" if name == "-" else name
@@ -53,8 +53,8 @@ def read(name: str) -> NodeList:
 
 def _of_other_tools(text: str, shown: str) -> NodeList | None:
     """The list of a Telegraf or benthos-umh configuration; None where the text is neither."""
-    from omptool.capture.nodelist_telegraf import looks_telegraf, of_telegraf
-    from omptool.capture.nodelist_umh import looks_umh, of_umh
+    from omptool.capture.selecting.nodelist_telegraf import looks_telegraf, of_telegraf
+    from omptool.capture.selecting.nodelist_umh import looks_umh, of_umh
 
     if looks_telegraf(text):
         return of_telegraf(text, shown)
@@ -70,8 +70,8 @@ def _of_other_tools(text: str, shown: str) -> NodeList | None:
 
 
 def _of_json(text: str, shown: str) -> NodeList:
-    from omptool.capture.nodelist import of_snapshot
-    from omptool.capture.nodelist_published import looks_published, of_published
+    from omptool.capture.selecting.nodelist import of_snapshot
+    from omptool.capture.selecting.nodelist_published import looks_published, of_published
 
     data = _parsed(text, shown)
     if looks_published(data):

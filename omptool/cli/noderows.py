@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from omptool.capture.nodetable import ServerIdentity
     from omptool.model.nodes import Node
     from omptool.model.plant import Place, PlantModel
-    from omptool.opcua.explore import Explored
+    from omptool.opcua.exploring.explore import Explored
     from omptool.opcua.session import Session
     from omptool.protocol.structure import Kept
 

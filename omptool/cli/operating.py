@@ -15,7 +15,7 @@ import typer
 from omptool.cli.options import LockOption
 
 if TYPE_CHECKING:
-    from omptool.capture.recording import Upkeep
+    from omptool.capture.recording.terms import Upkeep
     from omptool.config import Config
     from omptool.config.operations import Address
 
@@ -119,7 +119,7 @@ def read(config: Config) -> Operating:
 
 def _upkeep(config: Config) -> Upkeep:
     """When segments end, and which may stay."""
-    from omptool.capture.recording import Keep, Upkeep
+    from omptool.capture.recording.terms import Keep, Upkeep
     from omptool.config.operations import LEAST_BYTES, LEAST_S
 
     keep = Keep(config["capture.keep_for"], config["capture.keep_size"], config["capture.keep_free"])

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omptool.config import Config, ServerConfig
-    from omptool.opcua.certificate import Certificate
-    from omptool.opcua.pki import Pki
+    from omptool.opcua.security.certificate import Certificate
+    from omptool.opcua.security.pki import Pki
 
 COLUMNS = (
     "store", "subject", "application_uri", "hosts", "valid_from", "valid_to", "state", "key", "sha1", "sha256",
@@ -198,7 +198,7 @@ def trust(
 
 
 def _take_back(pki: Pki, file: Path) -> None:
-    from omptool.opcua.pki import read_revocations
+    from omptool.opcua.security.pki import read_revocations
 
     found = read_revocations(file)
     kept = pki.revoke(found)
@@ -222,7 +222,7 @@ def _agree(certificate: Certificate, what: str, thumbprint: str | None, *, is_fi
         ServerRefused: it is another one, or nobody said so.
     """
     from omptool.cli.diagnostics import typed
-    from omptool.opcua.certificate import plain, spaced
+    from omptool.opcua.security.certificate import plain, spaced
 
     if thumbprint is not None:
         if plain(thumbprint) not in (certificate.sha1, certificate.sha256):
@@ -251,14 +251,14 @@ def _folder(loaded: Config) -> Pki:
     import os
 
     from omptool.config.files import pki_folder
-    from omptool.opcua.pki import Pki
+    from omptool.opcua.security.pki import Pki
 
     return Pki(loaded["pki.folder"] or pki_folder(os.environ))
 
 
 def _found(loaded: Config, pki: Pki, what: str, timeout: float | None) -> tuple[str, Certificate, str]:
     """The certificate that `what` names: a server's, one in a file, or one of the stores."""
-    from omptool.opcua.certificate import plain, read_file
+    from omptool.opcua.security.certificate import plain, read_file
 
     if what not in loaded.servers and "://" not in what:
         digits = plain(what)
@@ -332,7 +332,7 @@ def _facts(store: str, certificate: Certificate, file: str, now: dt.datetime) ->
 
 def _spelled(store: str, certificate: Certificate, file: str, now: dt.datetime) -> dict[str, object]:
     """The same for a person: thumbprints in pairs."""
-    from omptool.opcua.certificate import spaced
+    from omptool.opcua.security.certificate import spaced
 
     return _facts(store, certificate, file, now) | {
         "hosts": ", ".join(certificate.hosts),

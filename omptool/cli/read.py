@@ -143,7 +143,7 @@ def read(
 def _check(nodes: list[str] | None, select: list[str] | None) -> None:
     """Find what is malformed before anyone connects."""
     from omptool.model.path import Glob
-    from omptool.opcua import locate
+    from omptool.opcua.exploring import locate
 
     if not nodes and not select:
         raise UsageError(

@@ -41,15 +41,15 @@ async def choose(session: Session, texts: Sequence[str], globs: Sequence[str]) -
     Raises:
         NotFound: a glob matches nothing, or no Variable.
     """
-    from omptool.opcua.around import look_around
+    from omptool.opcua.exploring.around import look_around
 
     found, problems = await _resolve(session, texts)
     around = await look_around(session, found)
     if not globs:
         return Chosen(around.nodes, [], around.context, problems)
     from omptool.errors import NotFound
-    from omptool.opcua.explore import explore
-    from omptool.opcua.survey import Wanted
+    from omptool.opcua.exploring.explore import explore
+    from omptool.opcua.exploring.survey import Wanted
 
     explored = await explore(session, wanted=Wanted(tuple(globs)))
     named = {node.node_id for node in around.nodes}
@@ -68,7 +68,7 @@ async def choose(session: Session, texts: Sequence[str], globs: Sequence[str]) -
 async def _resolve(session: Session, texts: Sequence[str]) -> tuple[list[WireNodeId], list[OmptoolError]]:
     """The nodes that the arguments name; a path that leads nowhere leaves the others alone."""
     from omptool.errors import NotFound
-    from omptool.opcua.locate import resolve
+    from omptool.opcua.exploring.locate import resolve
 
     found: dict[WireNodeId, None] = {}
     problems: list[OmptoolError] = []
@@ -89,7 +89,7 @@ async def absent(session: Session, node: Node, code: int) -> OmptoolError:
     from omptool.errors import NotFound
     from omptool.model import status
     from omptool.model.nearest import nearest
-    from omptool.opcua.crawl import crawl
+    from omptool.opcua.exploring.crawl import crawl
 
     if node.node_class not in ("", "Variable", "VariableType") and status.name(code) == "BadAttributeIdInvalid":
         place = node.path or node.node_id

@@ -11,7 +11,7 @@ import typer
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from omptool.opcua.server_security import ServerSecurity
+    from omptool.opcua.serving.security import ServerSecurity
 
 _HOSTS = ("localhost", "127.0.0.1", "::1")
 
@@ -43,8 +43,8 @@ class Guard:
 
         from omptool.cli import settings
         from omptool.config.files import pki_folder
-        from omptool.opcua.pki import Pki
-        from omptool.opcua.server_security import ServerSecurity
+        from omptool.opcua.security.pki import Pki
+        from omptool.opcua.serving.security import ServerSecurity
 
         pki = Pki(settings.current()["pki.folder"] or pki_folder(os.environ))
         own = pki.served(application_uri, list(dict.fromkeys((*_HOSTS, host.strip("[]")))))
@@ -64,6 +64,6 @@ def guard(secure: bool, user: str | None, password_file: Path | None) -> Guard |
         raise UsageError("users log in only where nobody else can listen", "add --secure")
     if not user or password_file is None:
         raise UsageError("--user and --password-file belong together", "name both")
-    from omptool.opcua.identity import password_in
+    from omptool.opcua.security.identity import password_in
 
     return Guard((user, password_in(password_file, user)))

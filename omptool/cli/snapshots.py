@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from omptool.capture.nodetable import ServerIdentity
     from omptool.model.nodes import Node
     from omptool.model.plant import Place, PlantModel
-    from omptool.opcua.explore import Explored
-    from omptool.opcua.survey import Wanted
+    from omptool.opcua.exploring.explore import Explored
+    from omptool.opcua.exploring.survey import Wanted
     from omptool.sources.snapshot import Snapshot
 
 SUFFIXES = ".parquet, .json, .jsonl, .csv, .xml"
@@ -118,8 +118,8 @@ def find(snapshot: Snapshot, *, root: str | None, depth: int | None, wanted: Wan
     """
     from omptool.model import status
     from omptool.model.typetree import names_of_types
-    from omptool.opcua.explore import Explored
-    from omptool.opcua.survey import in_tree_order, narrow
+    from omptool.opcua.exploring.explore import Explored
+    from omptool.opcua.exploring.survey import in_tree_order, narrow
 
     nodes = [node for node in in_tree_order(snapshot.nodes) if node.path or root is None]
     known, above = _below(nodes, root, depth)
@@ -148,7 +148,7 @@ def _below(nodes: list[Node], root: str | None, depth: int | None) -> tuple[list
 
 def _path_of(nodes: list[Node], root: str) -> str:
     from omptool.model.nearest import nearest_paths
-    from omptool.opcua.locate import is_node_id
+    from omptool.opcua.exploring.locate import is_node_id
 
     if is_node_id(root):
         found = [node.path for node in nodes if node.node_id == root]

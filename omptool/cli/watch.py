@@ -96,7 +96,7 @@ async def _until(stop: object, lasts_s: float | None, board: Board, rows: AsyncI
     """Show rows until they end, enough came, the time is over or somebody says stop."""
     import asyncio
 
-    from omptool.opcua.waiting import unless
+    from omptool.opcua.subscribing.waiting import unless
 
     assert isinstance(stop, asyncio.Event)
 
@@ -182,9 +182,9 @@ async def _of_session(
     import asyncio
     import time
 
-    from omptool.capture.choosing import browse
     from omptool.capture.nodetable import ServerIdentity
-    from omptool.capture.recording import Selection, ServerProgress
+    from omptool.capture.recording.choosing import browse
+    from omptool.capture.recording.terms import Selection, ServerProgress
     from omptool.cli import noderows
     from omptool.opcua.session import connect
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from omptool.demo.plant import Machine
 from omptool.demo.schedule import Change, Plant
-from omptool.opcua.served import ServedAlarm
+from omptool.opcua.serving.served import ServedAlarm
 
 SIGNAL = "AlarmCode"
 BREAKDOWN, MICRO_STOP = 800, 300

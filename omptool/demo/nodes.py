@@ -32,7 +32,7 @@ from omptool.model.builtin import BuiltinType
 from omptool.model.nodeid import OPC_UA, NodeId, QualifiedName
 from omptool.model.nodes import READABLE, WRITABLE, Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.served import ServedValue, VariantValue, encode_variant
+from omptool.opcua.serving.served import ServedValue, VariantValue, encode_variant
 
 DI = "http://opcfoundation.org/UA/DI/"
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"

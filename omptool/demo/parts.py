@@ -10,7 +10,7 @@ from omptool.demo.plant import NAMESPACE, Outcome
 from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType, Field, Kind, Member
 from omptool.model.nodeid import NodeId, QualifiedName
-from omptool.opcua.served import encode_variant
+from omptool.opcua.serving.served import encode_variant
 
 _STRUCTURE, _ENUMERATION = "i=22", "i=29"
 _BYTES = 1

@@ -36,8 +36,8 @@ from omptool.demo.schedule import Change, Channel, Plant
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua.served import ServedValue
-from omptool.opcua.server_values import EncodedValue
+from omptool.opcua.serving.served import ServedValue
+from omptool.opcua.serving.values import EncodedValue
 
 CAPTURE_ID = "20261116T055950Z-7d0c2e91ab54"
 MADE_WITH = "0.1.0"

@@ -9,7 +9,7 @@ from omptool.demo.nodes import constants, variant_of
 from omptool.demo.plant import SHIFT
 from omptool.demo.schedule import Change, Plant
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.served import ServedAlarm, ServedValue
+from omptool.opcua.serving.served import ServedAlarm, ServedValue
 
 SAMPLES_AT_ONCE = 1000
 """Of a measured signal's history: about what a client asks for in one go."""

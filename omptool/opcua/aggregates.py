@@ -8,8 +8,9 @@ from asyncua.ua.object_ids import ObjectIds
 
 from omptool.errors import NotFound
 from omptool.model.nearest import nearest
-from omptool.opcua import locate, requests
-from omptool.opcua.browsing import browse_all, local
+from omptool.opcua import requests
+from omptool.opcua.exploring import locate
+from omptool.opcua.exploring.browsing import browse_all, local
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:

@@ -17,13 +17,14 @@ from asyncua.client.client import Client
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from omptool.errors import MalformedMessage, OmptoolError, UsageError
-from omptool.opcua import faults, hooks, hooks_framing, refusals, requests_opening
-from omptool.opcua.waiting import limited
+from omptool.opcua import faults, hooks, hooks_framing, requests_opening
+from omptool.opcua.security import refusals
+from omptool.opcua.subscribing.waiting import limited
 from omptool.protocol.opening import Description, parse_endpoints
 from omptool.protocol.wire import service_result
 
 if TYPE_CHECKING:
-    from omptool.opcua.security import Plan
+    from omptool.opcua.security.policies import Plan
 
 DEFAULT_PORT = 4840
 """Registered for opc.tcp."""

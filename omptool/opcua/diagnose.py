@@ -23,8 +23,8 @@ from omptool.model import status
 from omptool.model.limits import SAFE_CHUNK, Capacity, ServerLimits
 from omptool.model.times import format_time
 from omptool.opcua import batch, channel, discover, faults, hooks, requests, trial
-from omptool.opcua.browsing import HIERARCHICAL_REFERENCES, browse_all
-from omptool.opcua.landmarks import OBJECTS
+from omptool.opcua.exploring.browsing import HIERARCHICAL_REFERENCES, browse_all
+from omptool.opcua.exploring.landmarks import OBJECTS
 from omptool.opcua.serverinfo import read_capacity
 from omptool.opcua.session import Session, connect
 from omptool.protocol.browse import parse_browse_response

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError
 from omptool.model import status
-from omptool.opcua import certificate, channel, endpoints, faults
+from omptool.opcua import channel, faults
+from omptool.opcua.security import certificate, endpoints
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig

@@ -23,16 +23,17 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable
 from omptool.model.limits import Capacity, ServerLimits
 from omptool.model.nearest import nearest
 from omptool.model.nodeid import Identifier, NodeId, escape_uri
-from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests, security
+from omptool.opcua import faults, hooks, hooks_framing, hooks_session, requests
 from omptool.opcua.channel import Line
-from omptool.opcua.endpoints import NONE
+from omptool.opcua.security import policies as security
+from omptool.opcua.security.endpoints import NONE
 from omptool.opcua.serverinfo import ServerInfo, read_server_info
 from omptool.protocol import wire
 
 if TYPE_CHECKING:
     from omptool.config import ServerConfig
     from omptool.model.datatypes import DataType
-    from omptool.opcua.alike import Recording
+    from omptool.opcua.exploring.alike import Recording
 
 _NOTHING = struct.pack("<i", 0)
 _parsed = lru_cache(4096)(NodeId.parse)

@@ -21,10 +21,10 @@ from omptool.model import status
 from omptool.model.nodes import HISTORY_READ, READABLE
 from omptool.model.times import ticks_to_unix_ns
 from omptool.opcua import batch, requests
-from omptool.opcua.browsing import HIERARCHICAL_REFERENCES, local
+from omptool.opcua.exploring.browsing import HIERARCHICAL_REFERENCES, local
+from omptool.opcua.exploring.landmarks import OBJECTS
+from omptool.opcua.exploring.metadata import read_attribute
 from omptool.opcua.history import History, Raw
-from omptool.opcua.landmarks import OBJECTS
-from omptool.opcua.metadata import read_attribute
 from omptool.opcua.session import Session
 from omptool.protocol.browse import parse_browse_response
 from omptool.protocol.columns import ItemColumns

@@ -22,10 +22,10 @@ from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.equipment import EQUIPMENT_LEVEL, LEVEL_NUMBERS
-from omptool.opcua.served import GIVEN_OUT, ServedValue, encode_variant
-from omptool.opcua.server import MIN_QUEUE_SIZE, Served, serve
-from omptool.opcua.server_security import ServerSecurity
+from omptool.opcua.exploring.equipment import EQUIPMENT_LEVEL, LEVEL_NUMBERS
+from omptool.opcua.serving.security import ServerSecurity
+from omptool.opcua.serving.served import GIVEN_OUT, ServedValue, encode_variant
+from omptool.opcua.serving.server import MIN_QUEUE_SIZE, Served, serve
 from omptool.replay.player import Player
 from omptool.replay.stamps import Stamp
 from omptool.replay.variants import variants

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from omptool.errors import Damaged
 from omptool.model.builtin import BuiltinType
-from omptool.opcua.served import NULL_VARIANT, encode_variant
+from omptool.opcua.serving.served import NULL_VARIANT, encode_variant
 
 _K = BuiltinType
 _COLUMNS = {_K.Boolean: "v_bool", _K.Float: "v_f64", _K.Double: "v_f64"}

@@ -26,9 +26,9 @@ from asyncua import Client, ua
 from asyncua.client.ua_client import UASocketProtocol
 
 from omptool.config import ServerConfig
-from omptool.opcua.crawl import crawl
+from omptool.opcua.exploring.crawl import crawl
+from omptool.opcua.exploring.metadata import enrich
 from omptool.opcua.hooks import GuardedProtocol
-from omptool.opcua.metadata import enrich
 from omptool.opcua.session import connect
 from tests.bench.meter import Meter
 from tests.peers.plants import running, running_peer

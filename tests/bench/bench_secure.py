@@ -26,10 +26,10 @@ from omptool.capture.verify import verify
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.pki import Pki
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import serve
-from omptool.opcua.server_security import OFFERED, ServerSecurity
+from omptool.opcua.security.pki import Pki
+from omptool.opcua.serving.security import OFFERED, ServerSecurity
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import serve
 from tests.bench.meter import Meter
 from tests.load.running import ROOT
 

@@ -19,7 +19,7 @@ from omptool.capture.account import KIND, Account
 from omptool.capture.entries import GapEntry, JournalEntry
 from omptool.capture.evidence import Tally, newest
 from omptool.capture.rows import Block, Encoded
-from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.subscribing.subscription_intake import Intake
 from omptool.protocol.ledger import LAST, Ledger, step
 from omptool.protocol.publish import DataChange, PublishAnswer
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from omptool.capture.account import Account
-from omptool.capture.alarms import Alarms
 from omptool.capture.reader import Capture
+from omptool.capture.recording.alarms import Alarms
 from omptool.capture.rows import Encoded
 from omptool.capture.verify import verify
 from omptool.model.builtin import BuiltinType
 from omptool.model.eventfields import EventWish
 from omptool.model.times import unix_ns_to_ticks
 from omptool.model.vocabulary import GapReason, Origin
-from omptool.opcua.served import encode_variant
-from omptool.opcua.subscription_batch import Received
+from omptool.opcua.serving.served import encode_variant
+from omptool.opcua.subscribing.subscription_batch import Received
 from omptool.protocol.publish import Events
 from omptool.protocol.statement import BLANK
 from tests.capture import build

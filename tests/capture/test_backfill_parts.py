@@ -11,15 +11,15 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from omptool.capture.filler import Filler
-from omptool.capture.outage import Hole
 from omptool.capture.reader import Capture
-from omptool.capture.recent import KEPT_NS, Recent
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Selection, Wanted
+from omptool.capture.recording.filler import Filler
+from omptool.capture.recording.outage import Hole
+from omptool.capture.recording.recent import KEPT_NS, Recent
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.terms import Intervals, Limits, Selection, Wanted
+from omptool.capture.recording.together import Books
 from omptool.capture.rows import Block
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.verify import verify
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from omptool.capture.descriptors import OTHERS, make_room
+from omptool.capture.recording.descriptors import OTHERS, make_room
 from omptool.errors import OmptoolError
 
 

@@ -17,7 +17,7 @@ from omptool.errors import UsageError
 from omptool.model.builtin import BuiltinType
 from omptool.model.eventfields import BASIC, STANDARD, EventWish, check_field, names_of
 from omptool.model.nodeid import QualifiedName
-from omptool.opcua.served import NULL_VARIANT, encode_variant
+from omptool.opcua.serving.served import NULL_VARIANT, encode_variant
 
 NAMESPACES = ["", "urn:plant"]
 FIELDS = EventWish(("Shift",)).fields

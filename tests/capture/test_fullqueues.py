@@ -16,11 +16,11 @@ from asyncua.ua.ua_binary import struct_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.fullqueues import CAUSE, FullQueues
 from omptool.capture.reader import Capture
+from omptool.capture.recording.fullqueues import CAUSE, FullQueues
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.together import Books
 from omptool.capture.rows import Block
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.verify import verify
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import datetime_of, unix_ns_to_ticks, unix_us

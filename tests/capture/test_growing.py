@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from omptool.capture import growing
-from omptool.capture.choosing import Found, Grown
-from omptool.capture.nodelist import Listed
-from omptool.capture.numbering import Numbering
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.recording import growing
+from omptool.capture.recording.choosing import Found, Grown
+from omptool.capture.recording.numbering import Numbering
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.selecting.nodelist import Listed
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.model.nodes import Node
-from omptool.opcua.gate import Gate
+from omptool.opcua.subscribing.gate import Gate
 from tests.capture.counting import counting_server
 from tests.capture.counting_server import Options
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from omptool.capture.reader import Capture
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.together import Books
 from omptool.capture.resume import take_up
 from omptool.capture.rows import Block
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import unix_ns_to_ticks
 from tests.capture import build

@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from omptool.capture import startup
-from omptool.capture.commitline import CommitLine
 from omptool.capture.entries import GapEntry, current_gaps, read_until, until_text
-from omptool.capture.naming import Introduced, Names, Shared
-from omptool.capture.nodelist import Listed
-from omptool.capture.recording import Intervals, Wanted
-from omptool.capture.selection import Choice, choose, nowhere
-from omptool.capture.startup import Startup
+from omptool.capture.recording import startup
+from omptool.capture.recording.commitline import CommitLine
+from omptool.capture.recording.naming import Introduced, Names, Shared
+from omptool.capture.recording.startup import Startup
+from omptool.capture.recording.terms import Intervals, Wanted
+from omptool.capture.selecting.nodelist import Listed
+from omptool.capture.selecting.selection import Choice, choose, nowhere
 from omptool.config import ServerConfig
 from omptool.errors import DiskFull, NotFound, ServerRefused, Unreachable, UsageError
 from omptool.model.nodes import Node
-from omptool.opcua.backoff import FIRST_S, LONG_S, MOST_S, OPENING_S, REFUSED_S, SOON, Backoff
+from omptool.opcua.subscribing.backoff import FIRST_S, LONG_S, MOST_S, OPENING_S, REFUSED_S, SOON, Backoff
 
 NODE = Node("nsu=urn:x;s=a", "Line1/A", "nsu=urn:x;A", node_class="Variable")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from omptool.capture import choosing
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.recording import choosing
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.config import ServerConfig
 from omptool.model.vocabulary import GapReason
 from tests.capture.counting import CountingServer, counting_server

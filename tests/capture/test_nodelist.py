@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture import nodelist
-from omptool.capture.asked import settings
-from omptool.capture.nodelist import Listed, of_snapshot, of_text
-from omptool.capture.recording import Rule, Selection
-from omptool.capture.selection import select
+from omptool.capture.recording.asked import settings
+from omptool.capture.recording.terms import Rule, Selection
+from omptool.capture.selecting import nodelist
+from omptool.capture.selecting.nodelist import Listed, of_snapshot, of_text
+from omptool.capture.selecting.selection import select
 from omptool.errors import OmptoolError, UsageError
 from omptool.model.monitoring import AS_ALL, Deadband, Discard, Monitoring, Trigger
 from omptool.model.nodes import Node

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.nodelist import EndpointNodes, NodeList, Notifier
-from omptool.capture.nodelist_published import looks_published, of_published
-from omptool.capture.published_values import Unreadable, timespan_ms
+from omptool.capture.selecting.nodelist import EndpointNodes, NodeList, Notifier
+from omptool.capture.selecting.nodelist_published import looks_published, of_published
+from omptool.capture.selecting.published_values import Unreadable, timespan_ms
 from omptool.errors import OmptoolError, UsageError
 from omptool.model import lenient_json
 from omptool.model.monitoring import Deadband, Discard, Monitoring, Trigger

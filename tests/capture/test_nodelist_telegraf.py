@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.nodelist_telegraf import looks_telegraf, of_telegraf
+from omptool.capture.selecting.nodelist_telegraf import looks_telegraf, of_telegraf
 from omptool.errors import OmptoolError, UsageError
 from omptool.model.monitoring import Deadband, Discard, Trigger
 

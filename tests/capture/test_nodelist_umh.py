@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from omptool.capture.nodelist_umh import looks_umh, of_umh
+from omptool.capture.selecting.nodelist_umh import looks_umh, of_umh
 from omptool.errors import UsageError
 from omptool.model.monitoring import Deadband
 

@@ -12,11 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.nodelist import Listed
-from omptool.capture.nodelist_published import of_published
-from omptool.capture.nodelist_telegraf import looks_telegraf, of_telegraf
-from omptool.capture.nodelist_umh import looks_umh, of_umh
-from omptool.capture.nodelist_write import Chosen, Endpoint, ListFormat, write
+from omptool.capture.selecting.nodelist import Listed
+from omptool.capture.selecting.nodelist_published import of_published
+from omptool.capture.selecting.nodelist_telegraf import looks_telegraf, of_telegraf
+from omptool.capture.selecting.nodelist_umh import looks_umh, of_umh
+from omptool.capture.selecting.nodelist_write import Chosen, Endpoint, ListFormat, write
 from omptool.model import path as paths
 from omptool.model.nodeid import NodeId
 

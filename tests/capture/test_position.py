@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from omptool.capture.position import Position, positions
 from omptool.capture.reader import Capture
-from omptool.capture.received import blocks, hole
+from omptool.capture.recording.received import blocks, hole
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.together import Books, Entry, append_together
 from omptool.capture.resume import take_up
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books, Entry, append_together
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import ticks_to_unix_ns
 from omptool.model.vocabulary import GapReason
-from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.subscribing.subscription_intake import Intake
 from omptool.protocol.ledger import step
 from omptool.protocol.publish import parse_publish_response, parse_republish_response
 from tests.capture import build

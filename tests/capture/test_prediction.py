@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from omptool.capture.prediction import bytes_per_s, check, measured_bytes, most_values_per_s
 from omptool.capture.reader import Capture
-from omptool.capture.recording import PlannedItem, PlannedServer
+from omptool.capture.recording.prediction import bytes_per_s, check, measured_bytes, most_values_per_s
+from omptool.capture.recording.terms import PlannedItem, PlannedServer
 from omptool.errors import ServerRefused
 from omptool.model.limits import Capacity
 from omptool.model.nodes import Node

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from omptool.capture import choosing
 from omptool.capture.evidence import newest
 from omptool.capture.format import Flag
-from omptool.capture.planning import plan
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.recording import choosing
+from omptool.capture.recording.planning import plan
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, OutputExists, ServerRefused, Unreachable
 from omptool.model.nodes import Node
 from omptool.model.status import code_of
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua.crawl import OnProblem, crawl
+from omptool.opcua.exploring.crawl import OnProblem, crawl
 from omptool.opcua.session import Session
 from tests.capture.counting import CountingServer, assert_counts_without_hole, counting_server, values
 from tests.capture.counting_server import Options

@@ -14,11 +14,11 @@ import pytest
 from omptool.capture.format import LOCK_FILE, Flag
 from omptool.capture.lock import Lock
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, RecordingResult, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.terms import Intervals, Limits, RecordingResult, Selection, Wanted
+from omptool.capture.recording.together import Books
 from omptool.capture.resume import take_up
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.verify import WINDOWS, verify
 from omptool.capture.writer import CaptureWriter
 from omptool.config import ServerConfig

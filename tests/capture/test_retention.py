@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from omptool.capture import verify
 from omptool.capture.format import EVENT_SEGMENT
 from omptool.capture.reader import Capture
+from omptool.capture.recording.retention import Chosen, Closed, Keep, choose, going, retire, story_of
 from omptool.capture.recover import recover
 from omptool.capture.resume import take_up
-from omptool.capture.retention import Chosen, Closed, Keep, choose, going, retire, story_of
 from omptool.capture.retired import Counted, Story, count
 from omptool.capture.writer import CaptureWriter
 from omptool.lake.convert import convert
@@ -126,7 +126,7 @@ def test_a_window_that_stood_only_in_what_is_gone_stays(tmp_path: Path) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from omptool.capture import retention
+from omptool.capture.recording import retention
 from tests.capture.test_retention import begun, delete
 
 left = int(sys.argv[2])

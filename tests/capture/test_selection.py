@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.nodelist import Listed, of_text
-from omptool.capture.selection import choose, select
+from omptool.capture.selecting.nodelist import Listed, of_text
+from omptool.capture.selecting.selection import choose, select
 from omptool.errors import NotFound, UsageError
 from omptool.model import path as paths
 from omptool.model.nodes import Node

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from omptool.capture import view
 from omptool.capture.reader import Capture
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.together import Books
 from omptool.capture.rows import Block
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.verify import COMPLETE, verify
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import EPOCH_TICKS

@@ -18,17 +18,17 @@ from typing import Any
 
 import pytest
 
-from omptool.capture.nodelist import Listed
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
-from omptool.capture.store import RecordingStore
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.terms import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.selecting.nodelist import Listed
 from omptool.capture.verify import COMPLETE, WINDOWS, verify
 from omptool.config import ServerConfig
 from omptool.errors import NotFound, ServerRefused, Unreachable, UsageError
 from omptool.model.times import unix_us
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua import subscription
+from omptool.opcua.subscribing import subscription
 from tests.capture.counting import assert_counts_without_hole, counting_server
 from tests.capture.counting_server import Options
 from tests.capture.plants import PlantProcess, captured

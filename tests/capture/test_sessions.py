@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from omptool.capture.sessions import Sessions, Unfit
+from omptool.capture.recording.sessions import Sessions, Unfit
 from tests.capture import build
 
 FACTS = {"token": "c0ffee", "epoch": 1}

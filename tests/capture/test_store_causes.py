@@ -10,11 +10,11 @@ import pytest
 from asyncua import ua
 from asyncua.ua.ua_binary import struct_to_binary
 
-from omptool.capture.outage import Hole
 from omptool.capture.reader import Capture
+from omptool.capture.recording.outage import Hole
+from omptool.capture.recording.store import RecordingStore
+from omptool.capture.recording.together import Books
 from omptool.capture.rows import Block
-from omptool.capture.store import RecordingStore
-from omptool.capture.together import Books
 from omptool.capture.writer import CaptureWriter
 from omptool.model.times import datetime_of, unix_us
 from omptool.model.vocabulary import GapReason

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omptool.capture.format import SEGMENT
-from omptool.capture.typechanges import TypeChange, TypeMemory
+from omptool.capture.recording.typechanges import TypeChange, TypeMemory
 from omptool.model.builtin import BuiltinType
 from omptool.model.datatypes import DataType, Kind
 from tests.capture import build

@@ -24,8 +24,8 @@ from omptool.model.builtin import BuiltinType
 from omptool.model.nodeid import NodeId, QualifiedName
 from omptool.model.nodes import MonitoredNode, Node
 from omptool.model.vocabulary import GapReason, GapState
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import serve
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import serve
 from tests.capture.build import T0, doubles
 
 EVIL = (

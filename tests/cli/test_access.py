@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from omptool.opcua.pki import Pki
+from omptool.opcua.security.pki import Pki
 from tests.conftest import Result, clean_environment, running_demo
 from tests.opcua.certificates import certificate_of, pair
 

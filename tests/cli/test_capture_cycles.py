@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from omptool.capture import polling
 from omptool.capture.reader import Capture
-from omptool.opcua import subscription
+from omptool.capture.recording import polling
+from omptool.opcua.subscribing import subscription
 from tests.capture.counting import CountingServer, counting_server
 from tests.capture.counting_server import Options
 from tests.conftest import Result

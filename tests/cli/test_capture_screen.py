@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from omptool.capture.naming import Shared
-from omptool.capture.recording import FailedItem, Limits, Progress, RecordingResult, ServerProgress, ServerResult
+from omptool.capture.recording.naming import Shared
+from omptool.capture.recording.terms import FailedItem, Limits, Progress, RecordingResult, ServerProgress, ServerResult
 from omptool.cli.capture_screen import Screen
 from omptool.cli.capture_words import last_word, summary
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from omptool.capture.recording import Progress, ServerProgress
+from omptool.capture.recording.terms import Progress, ServerProgress
 from omptool.cli import logfile, metrics, operating
 from omptool.cli.operating import LogFormat
 from omptool.config import File, load

@@ -19,10 +19,10 @@ from typing import Any
 from asyncua import ua
 from asyncua.server.internal_server import InternalServer
 
-from omptool.opcua import pki
-from omptool.opcua.certificate import Certificate
-from omptool.opcua.pki import Own, Pki
-from omptool.opcua.server_security import SecureServer, ServerSecurity
+from omptool.opcua.security import pki
+from omptool.opcua.security.certificate import Certificate
+from omptool.opcua.security.pki import Own, Pki
+from omptool.opcua.serving.security import SecureServer, ServerSecurity
 from tests.opcua.certificates import certificate_of, key_of, pair
 
 URI = "urn:plant:press7"

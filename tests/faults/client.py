@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from omptool.cli.app import main
-from omptool.opcua import channel, subscription
+from omptool.opcua import channel
+from omptool.opcua.subscribing import subscription
 
 
 def shift_clock(step: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from omptool.opcua import channel, subscription
+from omptool.opcua import channel
+from omptool.opcua.subscribing import subscription
 from tests.faults import disk, scenario
 from tests.faults.ensemble import running
 from tests.faults.proxy import Workshop

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omptool.opcua.items import queue_size
+from omptool.opcua.subscribing.items import queue_size
 from tests.faults.cases import CASES, Case, Windows
 from tests.faults.proxy import Workshop
 from tests.faults.scenario import PUBLISHING_S, Outcome, Troupe

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, Selection, Wanted
 from omptool.capture.verify import Verification, verify
 from omptool.config import ServerConfig
 from omptool.errors import Unreachable

@@ -22,8 +22,8 @@ from asyncua.ua import uaprotocol_auto
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import serve
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import serve
 from tests.faults.ticking import NAMESPACE, NODES, PERIOD_NS, node_id, value
 
 OBJECTS = "i=85"

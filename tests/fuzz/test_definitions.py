@@ -8,7 +8,7 @@ import pytest
 
 from omptool.errors import MalformedMessage
 from omptool.model.datatypes import DataType, Field, Kind
-from omptool.opcua.definitions import Told, classify
+from omptool.opcua.exploring.definitions import Told, classify
 from omptool.protocol.dictionary import DictionaryError, read_dictionary
 from omptool.protocol.structure import Definitions
 from omptool.protocol.variant import Structure

@@ -10,7 +10,7 @@ from asyncua import ua
 
 from omptool.errors import ProtocolError, ServerRefused
 from omptool.model.datatypes import DataType, Field, Kind, Member
-from omptool.opcua.definitions import Told, classify, definition_of
+from omptool.opcua.exploring.definitions import Told, classify, definition_of
 from omptool.protocol import skip
 from omptool.protocol.browse import parse_browse_response
 from omptool.protocol.columns import ItemColumns

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from omptool.opcua import certificate, pki
-from omptool.opcua.certificate import Certificate
+from omptool.opcua.security import certificate, pki
+from omptool.opcua.security.certificate import Certificate
 
 DAY = dt.timedelta(days=1)
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from omptool.opcua.flusher import Due, Flusher
-from omptool.opcua.granted import Subscription
-from omptool.opcua.items import MonitoredItem, RequestedItem
-from omptool.opcua.subscription import Subscriber
-from omptool.opcua.subscription_batch import Batch, Ending, Event
+from omptool.opcua.subscribing.flusher import Due, Flusher
+from omptool.opcua.subscribing.granted import Subscription
+from omptool.opcua.subscribing.items import MonitoredItem, RequestedItem
+from omptool.opcua.subscribing.subscription import Subscriber
+from omptool.opcua.subscribing.subscription_batch import Batch, Ending, Event
 from tests.opcua.subscription_script import ScriptedServer
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.capture.choosing import Pool
-from omptool.capture.recording import Selection, ServerProgress
+from omptool.capture.recording.choosing import Pool
+from omptool.capture.recording.terms import Selection, ServerProgress
 from omptool.config import ServerConfig
 from omptool.errors import OmptoolError, ServerRefused
 from omptool.model.limits import ServerLimits
-from omptool.opcua.alike import IN_FLIGHT, MOST_SCRIPTS, Alike
+from omptool.opcua.exploring.alike import IN_FLIGHT, MOST_SCRIPTS, Alike
 from omptool.opcua.hooks import RawRequest
 from omptool.opcua.requests import BROWSE, BROWSE_NEXT
 from omptool.opcua.session import connect

@@ -15,10 +15,11 @@ from omptool.errors import MalformedMessage, NotFound, OmptoolError, ServerRefus
 from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.limits import ServerLimits
-from omptool.opcua import batch, browsing, crawl, faults, requests
-from omptool.opcua.around import look_around, path_of
-from omptool.opcua.explore import explore
-from omptool.opcua.locate import is_node_id, nodes_at
+from omptool.opcua import batch, faults, requests
+from omptool.opcua.exploring import browsing, crawl
+from omptool.opcua.exploring.around import look_around, path_of
+from omptool.opcua.exploring.explore import explore
+from omptool.opcua.exploring.locate import is_node_id, nodes_at
 from omptool.opcua.session import Session
 from omptool.protocol.wire import Reader, WireNodeId
 from tests.opcua.address_space import DEPTH, ODD_NAMES, PLANT, Space

@@ -13,8 +13,8 @@ import pytest
 from omptool.model import status
 from omptool.model.limits import ServerLimits
 from omptool.opcua import faults, requests
-from omptool.opcua.crawl import crawl
-from omptool.opcua.survey import in_tree_order
+from omptool.opcua.exploring.crawl import crawl
+from omptool.opcua.exploring.survey import in_tree_order
 from omptool.protocol.wire import Reader
 
 CHILDREN = 100_000

@@ -14,9 +14,9 @@ from omptool.capture.reader import Capture
 from omptool.config import ServerConfig
 from omptool.errors import ServerRefused
 from omptool.model.datatypes import DataType, Field, Kind, Member
-from omptool.opcua import datatypes
-from omptool.opcua.crawl import crawl
-from omptool.opcua.metadata import enrich
+from omptool.opcua.exploring import datatypes
+from omptool.opcua.exploring.crawl import crawl
+from omptool.opcua.exploring.metadata import enrich
 from omptool.opcua.session import Session, connect
 from tests.opcua.typed_server import URI, named, running
 

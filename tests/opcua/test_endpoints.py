@@ -8,8 +8,8 @@ import pytest
 
 from omptool.config import ServerConfig
 from omptool.errors import ServerRefused
-from omptool.opcua import endpoints
-from omptool.opcua.endpoints import NONE, POLICIES, Endpoint, Token
+from omptool.opcua.security import endpoints
+from omptool.opcua.security.endpoints import NONE, POLICIES, Endpoint, Token
 from omptool.protocol.opening import Description, TokenPolicy
 
 URL = "opc.tcp://press7:4840"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from omptool.opcua import flusher
-from omptool.opcua.flusher import Due, Flusher
-from omptool.opcua.gate import Gate
-from omptool.opcua.subscription_batch import Batch
+from omptool.opcua.subscribing import flusher
+from omptool.opcua.subscribing.flusher import Due, Flusher
+from omptool.opcua.subscribing.gate import Gate
+from omptool.opcua.subscribing.subscription_batch import Batch
 
 
 class Teller:

@@ -10,10 +10,10 @@ import pytest
 from omptool.config import ServerConfig
 from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
-from omptool.opcua import lasting
-from omptool.opcua.crawl import GONE, crawl
-from omptool.opcua.explore import explore
-from omptool.opcua.lasting import LastingSession
+from omptool.opcua.exploring.crawl import GONE, crawl
+from omptool.opcua.exploring.explore import explore
+from omptool.opcua.subscribing import lasting
+from omptool.opcua.subscribing.lasting import LastingSession
 from tests.faults.faults import Fault, Kind, Way
 from tests.faults.proxy import Proxy, Workshop
 from tests.opcua.address_space import Space

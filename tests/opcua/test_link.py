@@ -11,9 +11,9 @@ import pytest
 
 from omptool.config import ServerConfig
 from omptool.errors import Unreachable
-from omptool.opcua import link
-from omptool.opcua.flusher import Flusher
-from omptool.opcua.gate import Gate
+from omptool.opcua.subscribing import link
+from omptool.opcua.subscribing.flusher import Flusher
+from omptool.opcua.subscribing.gate import Gate
 
 SERVER = ServerConfig("opc.tcp://somewhere")
 

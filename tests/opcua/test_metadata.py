@@ -10,10 +10,10 @@ from asyncua import ua
 from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.model.plant import places
-from omptool.opcua.crawl import crawl
-from omptool.opcua.definitions import enum_names_of
-from omptool.opcua.equipment import with_equipment
-from omptool.opcua.metadata import enrich
+from omptool.opcua.exploring.crawl import crawl
+from omptool.opcua.exploring.definitions import enum_names_of
+from omptool.opcua.exploring.equipment import with_equipment
+from omptool.opcua.exploring.metadata import enrich
 from omptool.opcua.session import Session
 from omptool.opcua.values import read_values
 from tests.opcua.address_space import CELSIUS, PLANT, Space

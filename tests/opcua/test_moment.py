@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from omptool.opcua import moment
+from omptool.opcua.subscribing import moment
 
 S = 1_000_000_000
 

@@ -11,8 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from omptool.errors import ConfigError, NotFound, OutputExists
-from omptool.opcua import certificate
-from omptool.opcua.pki import Pki, load_pair
+from omptool.opcua.security import certificate
+from omptool.opcua.security.pki import Pki, load_pair
 from tests.opcua.certificates import DAY, certificate_of, key_of, pair
 
 

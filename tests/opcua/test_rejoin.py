@@ -14,10 +14,10 @@ from omptool.errors import Unreachable
 from omptool.model import status
 from omptool.model.vocabulary import Origin
 from omptool.opcua.faults import from_status
-from omptool.opcua.rejoin import rejoin
-from omptool.opcua.subscription import IN_FLIGHT
-from omptool.opcua.subscription_batch import Event
-from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.subscribing.rejoin import rejoin
+from omptool.opcua.subscribing.subscription import IN_FLIGHT
+from omptool.opcua.subscribing.subscription_batch import Event
+from omptool.opcua.subscribing.subscription_intake import Intake
 from omptool.protocol.ledger import LAST, Range, step
 from omptool.protocol.publish import parse_publish_response
 from tests.opcua.subscription_script import ScriptedServer, fault, message, values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omptool.config import ServerConfig
-from omptool.opcua.route import AT_ONCE_S, Route
+from omptool.opcua.subscribing.route import AT_ONCE_S, Route
 
 
 def test_the_next_one_at_once_and_a_pause_after_each_round() -> None:

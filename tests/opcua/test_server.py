@@ -23,8 +23,8 @@ from omptool.demo.truth import lines, time_text
 from omptool.errors import Busy, UsageError
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import Served, serve
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import Served, serve
 from tests.conftest import running_demo
 from tests.opcua.stock_client import stock_client
 

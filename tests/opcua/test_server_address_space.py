@@ -9,7 +9,7 @@ from asyncua import ua
 from asyncua.server.address_space import AddressSpace
 
 from omptool.model.nodes import Node
-from omptool.opcua.address_space import AddressSpaceBuilder
+from omptool.opcua.serving.address_space import AddressSpaceBuilder
 
 X = "urn:x"
 OBJECTS = Node("i=85", "", "Objects", "Objects", node_class="Object", type_definition="i=61")

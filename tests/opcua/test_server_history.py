@@ -13,9 +13,9 @@ from asyncua import Client, ua
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
 from omptool.model.times import unix_ns_to_ticks
-from omptool.opcua import server_history
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import serve
+from omptool.opcua.serving import history as server_history
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import serve
 from tests.opcua.stock_client import stock_client
 
 NODE = "nsu=urn:x;s=N"

@@ -17,7 +17,7 @@ from asyncua.server.server import Server
 from asyncua.server.subscription_service import SubscriptionService
 from asyncua.server.uaprocessor import UaProcessor
 
-from omptool.opcua import server_hooks
+from omptool.opcua.serving import hooks as server_hooks
 
 MODULES = [
     Path(server_hooks.__file__).with_name(name)

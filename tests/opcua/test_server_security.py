@@ -16,13 +16,13 @@ from asyncua.ua.uaerrors import BadUserAccessDenied
 from omptool.config import ServerConfig
 from omptool.errors import OmptoolError, ServerRefused
 from omptool.model.nodes import Node
-from omptool.opcua import security as module
 from omptool.opcua.channel import Line
-from omptool.opcua.endpoints import BROKEN, POLICIES
-from omptool.opcua.pki import Own, Pki, read_revocations
-from omptool.opcua.served import ServedValue
-from omptool.opcua.server import serve
-from omptool.opcua.server_security import OFFERED, ServerSecurity
+from omptool.opcua.security import policies as module
+from omptool.opcua.security.endpoints import BROKEN, POLICIES
+from omptool.opcua.security.pki import Own, Pki, read_revocations
+from omptool.opcua.serving.security import OFFERED, ServerSecurity
+from omptool.opcua.serving.served import ServedValue
+from omptool.opcua.serving.server import serve
 from omptool.opcua.session import connect
 from omptool.protocol.opening import Description
 from tests.opcua.certificates import certificate_of, key_of, pair, revoked

@@ -14,9 +14,9 @@ from asyncua.ua.ua_binary import struct_from_binary
 
 from omptool.model.builtin import BuiltinType
 from omptool.model.nodes import Node
-from omptool.opcua.served import ServedValue, encode_variant
-from omptool.opcua.server import Served, serve
-from omptool.opcua.server_values import OVERFLOW
+from omptool.opcua.serving.served import ServedValue, encode_variant
+from omptool.opcua.serving.server import Served, serve
+from omptool.opcua.serving.values import OVERFLOW
 from tests.opcua.stock_client import stock_client
 
 NODE = "nsu=urn:x;s=N"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from omptool.model.builtin import BuiltinType
 from omptool.model.times import EPOCH_TICKS
-from omptool.opcua.served import NULL_VARIANT, encode_variant
-from omptool.opcua.server_values import OVERFLOW, EncodedValue, ForeignValue, TickTime
+from omptool.opcua.serving.served import NULL_VARIANT, encode_variant
+from omptool.opcua.serving.values import OVERFLOW, EncodedValue, ForeignValue, TickTime
 
 NOW = EPOCH_TICKS + 17_860_000_000_000_001
 

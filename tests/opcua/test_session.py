@@ -19,7 +19,7 @@ from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable, U
 from omptool.model import status
 from omptool.opcua import faults, requests
 from omptool.opcua.channel import host_and_port
-from omptool.opcua.endpoints import Endpoint
+from omptool.opcua.security.endpoints import Endpoint
 from omptool.opcua.session import Session, connect
 from tests.opcua.address_space import PLANT, Space
 

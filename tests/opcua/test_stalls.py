@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 
-from omptool.opcua import stalls
+from omptool.opcua.subscribing import stalls
 
 
 async def watched(stand_still_s: float, *, stalled_s: float) -> list[float]:

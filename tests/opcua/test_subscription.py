@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from omptool.model.vocabulary import Origin
-from omptool.opcua.subscription_batch import EndKind
+from omptool.opcua.subscribing.subscription_batch import EndKind
 from omptool.protocol.ledger import LAST, Arrival, Ledger, step
 from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import message, publish_time, values

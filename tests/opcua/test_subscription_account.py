@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from omptool.opcua.subscription_batch import Event
-from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.subscribing.subscription_batch import Event
+from omptool.opcua.subscribing.subscription_intake import Intake
 from omptool.protocol.publish import Events, PublishAnswer, tells_overflow
 from omptool.protocol.statement import Statement
 from tests.opcua.subscription_run import Run, scripted
@@ -47,7 +47,7 @@ def test_what_the_server_has_no_longer_is_lost_and_what_it_still_has_is_sent_aga
 
 
 def test_a_silent_subscription_has_an_account_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omptool.opcua.subscription.STATEMENT_S", 0.0)
+    monkeypatch.setattr("omptool.opcua.subscribing.subscription.STATEMENT_S", 0.0)
 
     async def script(run: Run) -> None:
         await run.server.keep_alive(1)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from omptool.errors import DiskFull
-from omptool.opcua.subscription_batch import EndKind, StoreFailed
+from omptool.opcua.subscribing.subscription_batch import EndKind, StoreFailed
 from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import message, publish_time, values
 
@@ -150,8 +150,8 @@ def test_a_server_that_sends_only_nonsense_is_given_up() -> None:
 
 
 def test_a_slow_disk_stops_the_requests_and_nothing_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omptool.opcua.subscription_batch.FLUSH_ITEMS", 2)
-    monkeypatch.setattr("omptool.opcua.subscription_batch.MOST_FLUSHES_BEHIND", 2)
+    monkeypatch.setattr("omptool.opcua.subscribing.subscription_batch.FLUSH_ITEMS", 2)
+    monkeypatch.setattr("omptool.opcua.subscribing.subscription_batch.MOST_FLUSHES_BEHIND", 2)
 
     async def script(run: Run) -> None:
         run.gate.clear()

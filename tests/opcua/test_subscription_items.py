@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from omptool.model import status
 from omptool.model.limits import ServerLimits
-from omptool.opcua.items import LEAST_QUEUE, MARGIN, MOST_QUEUE, MonitoredItem, RequestedItem, create_items, queue_size
+from omptool.opcua.subscribing.items import (
+    LEAST_QUEUE,
+    MARGIN,
+    MOST_QUEUE,
+    MonitoredItem,
+    RequestedItem,
+    create_items,
+    queue_size,
+)
 from tests.opcua.subscription_run import Run, scripted
 from tests.opcua.subscription_script import ScriptedServer
 
@@ -111,7 +119,7 @@ def test_examples_of_queue_sizes() -> None:
 
 
 def test_items_that_were_refused_are_asked_for_again_without_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("omptool.opcua.item_retry.RETRY_S", 0.01)
+    monkeypatch.setattr("omptool.opcua.subscribing.item_retry.RETRY_S", 0.01)
 
     async def script(run: Run) -> None:
         run.server.bad = {"ns=2;i=2": "BadNodeIdUnknown", "ns=2;i=3": "BadUserAccessDenied"}

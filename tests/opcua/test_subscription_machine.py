@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from omptool.opcua.rejoin import rejoin
-from omptool.opcua.subscription import IN_FLIGHT
-from omptool.opcua.subscription_intake import Intake
+from omptool.opcua.subscribing.rejoin import rejoin
+from omptool.opcua.subscribing.subscription import IN_FLIGHT
+from omptool.opcua.subscribing.subscription_intake import Intake
 from omptool.protocol.ledger import LAST, Range, distance, step
 from omptool.protocol.publish import parse_publish_response
 from tests.opcua.subscription_script import message, values

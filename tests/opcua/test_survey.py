@@ -9,7 +9,7 @@ import pytest
 from omptool.cli import shortvalue, tree
 from omptool.errors import NotFound, UsageError
 from omptool.model.nodes import Node
-from omptool.opcua.survey import Wanted, in_tree_order, narrow
+from omptool.opcua.exploring.survey import Wanted, in_tree_order, narrow
 
 
 def make(path: str, node_class: str = "Object", **fields: object) -> Node:

@@ -11,10 +11,10 @@ import pytest
 
 from omptool.config import ServerConfig
 from omptool.errors import ServerRefused
-from omptool.opcua import trust
-from omptool.opcua.certificate import Certificate
-from omptool.opcua.endpoints import Endpoint
-from omptool.opcua.pki import Pki
+from omptool.opcua.security import trust
+from omptool.opcua.security.certificate import Certificate
+from omptool.opcua.security.endpoints import Endpoint
+from omptool.opcua.security.pki import Pki
 from tests.opcua.certificates import DAY, certificate_of
 
 URL = "opc.tcp://press7:4840"

@@ -8,7 +8,7 @@ import time
 import pytest
 from asyncua.common.utils import wait_for
 
-from omptool.opcua.waiting import limited
+from omptool.opcua.subscribing.waiting import limited
 
 
 def test_an_answer_in_the_moment_in_which_the_time_is_over_is_no_cancellation() -> None:

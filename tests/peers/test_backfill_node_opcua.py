@@ -11,8 +11,8 @@ import pytest
 
 from omptool.capture import view
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Selection, Wanted
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.lake.convert import convert

@@ -11,9 +11,10 @@ import pytest
 from asyncua.client.client import Client
 
 from omptool.capture.reader import Capture
-from omptool.capture.recording import Progress, RecordingResult
+from omptool.capture.recording.terms import Progress, RecordingResult
 from omptool.model.vocabulary import GapReason
-from omptool.opcua import channel, subscription
+from omptool.opcua import channel
+from omptool.opcua.subscribing import subscription
 from tests.opcua.cable import Cable
 from tests.peers.killed import causes, kinds, ticks
 from tests.peers.plants import Plant

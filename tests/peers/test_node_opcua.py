@@ -11,7 +11,7 @@ from asyncua import ua
 
 from omptool.config import ServerConfig
 from omptool.model import status
-from omptool.opcua import browsing, crawl
+from omptool.opcua.exploring import browsing, crawl
 from omptool.opcua.session import Session, connect
 
 PEER = "urn:test:peer"

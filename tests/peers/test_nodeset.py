@@ -14,9 +14,9 @@ import xmlschema
 from omptool.config import ServerConfig
 from omptool.model.nodeid import QualifiedName
 from omptool.model.nodeset import identifier, visible
-from omptool.opcua.explore import explore
+from omptool.opcua.exploring.explore import explore
+from omptool.opcua.exploring.upward import Links
 from omptool.opcua.session import connect
-from omptool.opcua.upward import Links
 from tests.conftest import Result
 from tests.peers.plants import HERE, Plant, node_binary
 

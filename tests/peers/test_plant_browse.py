@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from omptool.model.path import Glob, glob_of
-from omptool.opcua import around
+from omptool.opcua.exploring import around
 from tests.conftest import Result
 from tests.peers.plants import Plant
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from omptool.capture import view
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, RecordingResult, Selection, Wanted
 from omptool.capture.verify import verify
 from omptool.config import ServerConfig
 from omptool.model.times import unix_us

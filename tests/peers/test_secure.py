@@ -12,13 +12,13 @@ import pytest
 from asyncua import Client
 
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, Selection, Wanted
 from omptool.config import ServerConfig
 from omptool.config.schema import MODE_NAMES, POLICY_NAMES
 from omptool.errors import NotFound, ServerRefused
 from omptool.opcua.discover import discover
-from omptool.opcua.pki import Pki
+from omptool.opcua.security.pki import Pki
 from omptool.opcua.session import Session, connect
 from omptool.opcua.values import read_values
 from tests.opcua.cable import cable

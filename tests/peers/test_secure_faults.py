@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from omptool.capture.reader import Capture
-from omptool.capture.recorder import record
-from omptool.capture.recording import Intervals, Limits, Progress, Selection, Wanted
+from omptool.capture.recording.recorder import record
+from omptool.capture.recording.terms import Intervals, Limits, Progress, Selection, Wanted
 from tests.faults.faults import Fault, Kind, Way
 from tests.faults.proxy import Workshop
 from tests.peers.test_reconnect import until

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from omptool.config import ServerConfig
-from omptool.opcua import browsing, crawl
+from omptool.opcua.exploring import browsing, crawl
 from omptool.opcua.session import connect
 from tests.conftest import Result
 from tests.peers.changing import CHANGING

@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 
-from omptool.capture.nodelist_telegraf import of_telegraf
-from omptool.capture.nodelist_write import Chosen, Endpoint, ListFormat, write
+from omptool.capture.selecting.nodelist_telegraf import of_telegraf
+from omptool.capture.selecting.nodelist_write import Chosen, Endpoint, ListFormat, write
 from omptool.model import path as paths
 from omptool.model.nodeid import NodeId
 

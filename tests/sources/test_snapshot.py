@@ -13,8 +13,8 @@ from omptool.cli import noderows, snapshots
 from omptool.cli.output import emit
 from omptool.errors import Damaged, NotFound
 from omptool.model.nodes import Node
-from omptool.opcua.explore import Explored
-from omptool.opcua.survey import Wanted
+from omptool.opcua.exploring.explore import Explored
+from omptool.opcua.exploring.survey import Wanted
 from omptool.sources import snapshot
 
 BAD_INTERNAL = 0x80020000

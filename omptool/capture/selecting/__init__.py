@@ -1,0 +1,1 @@
+"""Which nodes are meant: globs, lists somebody wrote, files of other tools."""

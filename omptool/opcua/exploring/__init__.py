@@ -1,0 +1,1 @@
+"""What a server has: browsing, and what its nodes say of themselves."""

@@ -1,0 +1,1 @@
+"""Who the other side is and who we are: certificates, trust, policies, users."""
