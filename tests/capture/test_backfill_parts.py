@@ -226,3 +226,32 @@ def filled(path: Path) -> int:
     except Exception:  # noqa: BLE001  it is not there yet
         return 0
     return sum(entry.kind == "backfill" and entry.detail["state"] == GapState.BACKFILLED for entry in entries)
+
+
+@pytest.mark.parametrize("is_asked_before", [False, True], ids=["before history is asked", "while it is asked"])
+def test_a_window_that_lasts_longer_than_was_said_is_filled_once_and_not_cut_back(
+    stored: Stored, is_asked_before: bool
+) -> None:
+    stored.store.append([block(1, (1, 1))])
+    stored.store.lost(GapReason.CONNECTION_LOST, build.T0 + S, "reset")
+    stored.store.ended(GapReason.CONNECTION_LOST)
+    created = build.T0 + 4 * S
+    stored.store.subscribed(
+        subscription_id=4712, handles=range(1, 5), created_ns=(created, created), now_ns=(created, 0),
+        publishing_ms=500.0, facts={},
+    )  # fmt: skip
+    if is_asked_before:
+        plan = stored.filler.begin([1])
+        assert plan is not None
+        stored.store.append([block(1, (1, 6))])  # the first value comes two seconds behind the items
+        stored.filler.fill(0, history(1, 2, 3), 1)
+        stored.filler.end([""], build.SERVER.server, 1)
+    else:
+        stored.store.append([block(1, (1, 6))])
+        stored.fill({1: (1, 2, 3, 4, 5, 6)}, handles=range(1, 2))
+    assert not stored.filler.is_waiting
+    capture = stored.close()
+    [gap] = capture.gap_entries
+    assert gap.end_ns == build.T0 + 6 * S
+    assert gap.state == (GapState.EXPLAINED if is_asked_before else GapState.BACKFILLED)
+    assert rows(capture)[1] == ([1, 2, 3, 6] if is_asked_before else [1, 2, 3, 4, 5, 6])

@@ -41,6 +41,8 @@ class Filler:
         self._before: pa.RecordBatch | None = None
         self._after: list[pa.RecordBatch] = []
         self._window: Window | None = None
+        self._asked = ""
+        self._late_end_ns = 0
         self._fill: Fill | None = None
         self._handles = range(0)
         self._recent: Recent | None = None
@@ -63,8 +65,11 @@ class Filler:
         self._parts.append(window)
 
     def ended(self, window: Window) -> None:
-        """A window ended, and could be filled."""
-        self._window = window
+        """A window ended, and could be filled; or it lasts longer than was said, which a fill under way cannot know."""
+        if window.key == self._asked:
+            self._late_end_ns = window.end_ns
+        else:
+            self._window = window
 
     def stored(self, rows: pa.RecordBatch) -> None:
         """Rows of the new items."""
@@ -80,6 +85,7 @@ class Filler:
         if window is None or before is None:
             self._fill = self._part(set(handles))
         else:
+            self._asked, self._late_end_ns = window.key, window.end_ns
             after = pa.Table.from_batches(self._after, schema=before.schema).combine_chunks().to_batches()
             self._fill = Fill(dict.fromkeys(handles, window), before, after[0] if after else before.slice(0, 0))
         return self._fill
@@ -129,12 +135,13 @@ class Filler:
             self._again(window, fill.evidence(own), server, sub)
 
     def _again(self, window: Window, evidence: dict[str, Any], server: str, sub: int | None) -> None:
-        is_whole = evidence["filled"] == evidence["nodes"] > 0 and not self._quota.is_full
+        end_ns = max(window.end_ns, self._late_end_ns) if window.key == self._asked else window.end_ns
+        is_whole = evidence["filled"] == evidence["nodes"] > 0 and not self._quota.is_full and end_ns == window.end_ns
         self.windows += is_whole
         state = GapState.BACKFILLED if is_whole else GapState.EXPLAINED
         self._writer.journal("backfill", server=server, sub=sub, detail=evidence | {"state": str(state)})
         self._writer.gap(
-            GapReason(window.reason), server=server, start_ns=window.start_ns, end_ns=window.end_ns, state=state,
+            GapReason(window.reason), server=server, start_ns=window.start_ns, end_ns=end_ns, state=state,
             node=window.node, sub=window.sub, missing=window.missing, detail={**window.detail, "history": evidence},
             key=window.key,
         )  # fmt: skip
