@@ -23,10 +23,10 @@ MODULES = [
     Path(server_hooks.__file__).with_name(name)
     for name in (
         "server.py",
-        "server_history.py",
-        "server_security.py",
-        "server_subscription.py",
-        "server_values.py",
+        "history.py",
+        "security.py",
+        "subscription.py",
+        "values.py",
         "address_space.py",
     )
 ]
