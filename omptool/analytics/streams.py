@@ -54,7 +54,7 @@ def interval_of(value: object) -> int:
     """
     if isinstance(value, timedelta):
         found = value
-    elif value in ("0", "", None):
+    elif value in (0, "0", "", None):
         return 0
     else:
         try:
