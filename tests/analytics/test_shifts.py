@@ -46,6 +46,13 @@ def test_a_night_shift_has_nine_hours_when_the_clocks_go_back() -> None:
     assert "night" not in dict(_hours(THREE, "2026-10-25T21:59", "2026-10-26T05:00"))  # no shift begins on Sundays
 
 
+def test_a_break_in_the_hour_that_clocks_skip_is_none() -> None:
+    """02:45 is 01:45 UTC on that day, and 03:10 is 01:10 UTC."""
+    text = '[[shift]]\nname = "break"\nstart = "02:45"\nend = "03:10"\n'
+    assert _hours(text, "2026-03-29T00:00", "2026-03-29T12:00") == []
+    assert len(_hours(text, "2026-03-30T00:00", "2026-03-30T12:00")) == 1
+
+
 def test_periods_are_shifts_and_what_lies_between() -> None:
     shifts = PlantModel.parse(THREE).calendar.shifts
     start, end = datetime(2026, 10, 25, 20, 30, tzinfo=UTC), datetime(2026, 10, 26, 14, tzinfo=UTC)
