@@ -83,6 +83,17 @@ def test_two_products_in_a_shift_have_their_own_cycle_times() -> None:
     assert (row["ideal_s"], row["note"]) == (None, "parts without an ideal cycle time")
 
 
+def test_a_machine_that_does_not_say_its_product_keeps_its_tag() -> None:
+    rows = [row for row in ROWS if row["tag"] != "Product"] + [sample(0, "IdealCycleTime", 7)]
+    (row,) = _oee(CYCLES, rows)
+    assert (row["ideal_s"], row["note"]) == (150 * 7, None)
+
+
+def test_cycle_times_are_told_by_product_too() -> None:
+    found = run("cycle_time", ROWS, plant=PlantModel.parse(CYCLES), end=T0 + timedelta(hours=2)).rows.to_pylist()
+    assert [(row["cycles"], row["ideal_s"]) for row in found] == [(1, 30.5)]
+
+
 def test_a_break_is_not_planned_whatever_the_machine_says() -> None:
     (row,) = _oee(CYCLES + '[[planned_stop]]\nname = "break"\nstart = "00:30"\nend = "00:45"\n', ROWS)
     assert (row["pbt"], row["apt"], row["unplanned_s"]) == (6300, 6300, 900)
