@@ -51,7 +51,8 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour, day or shift, or several: line,day. Default: machine.",
+            help="A row per site, area, line, machine, hour, day or shift, or several: line,day."
+            " Default: machine; of bottleneck line.",
             metavar="LIST",
         ),
     ] = None,

@@ -174,6 +174,32 @@ def test_nothing_produced_in_planned_time_is_zero_and_no_planned_time_is_null() 
     assert (row["availability"], row["oee_index"], row["unplanned_s"]) == (None, None, 100.0)
 
 
+def test_teep_and_kpis_agree_with_oee_where_nothing_was_produced() -> None:
+    idle = [sample(-5, "Status", "Setup"), sample(-5, "Parts", 4), sample(90, "Status", "Lunch")]
+    model = PlantModel.parse('[roles]\nstate = ["Status"]\ngood = "Parts"\n')
+    asked = {"plant": model, "parameters": {"ideal_cycle": 1.0}}
+    row = run("teep", idle, **asked).rows.to_pylist()[0]
+    assert (row["oee_index"], row["teep_index"], row["nee_index"]) == (0.0, 0.0, 0.0)
+    assert row["note"] == "state Lunch has no meaning: add it to [states] of plant.toml"
+    found = {row["kpi"]: row["value"] for row in run("kpi22400", idle, **asked).rows.to_pylist()}
+    assert (found["OEE"], found["NEE"], found["SeR"]) == (0.0, 0.0, 1.0)
+
+
+def test_a_stop_over_two_hours_is_one_of_each() -> None:
+    rows = [*RUNNING, sample(3000, "State", "OutOfService"), sample(4200, "State", "Executing")]
+    found = run("downtime_pareto", rows, end=T0 + timedelta(hours=2), period="hour").rows.to_pylist()
+    assert [(row["stops"], row["seconds"], row["longest_s"]) for row in found] == [(1, 600, 1200), (1, 600, 1200)]
+
+
+def test_products_that_are_numbers_have_no_point() -> None:
+    rows = [
+        sample(0, "State", "Executing"), sample(0, "Product", 12), sample(0, "GoodCount", 1),
+        sample(10, "GoodCount", 2), sample(20, "Product", 13), sample(30, "GoodCount", 3),
+    ]  # fmt: skip
+    found = run("changeover", rows).rows.to_pylist()
+    assert [(row["from_product"], row["to_product"], row["seconds"]) for row in found] == [("12", "13", 20)]
+
+
 def test_a_window_before_all_values_is_empty_and_says_so() -> None:
     result = run("time_in_state", RUNS, start=T0 - timedelta(days=2), end=T0 - timedelta(days=1))
     assert result.rows.num_rows == 0
