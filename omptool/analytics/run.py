@@ -128,8 +128,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
 
 def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
     """Whether a place has no row in a period."""
-    there = rows.group_by([*places, "start"]).aggregate([]).num_rows
-    return there < len(values["groups"]) * len(values["cuts"])
+    there: int = rows.group_by([*places, "start"]).aggregate([]).num_rows
+    whole: int = len(values["groups"]) * len(values["cuts"])
+    return there < whole
 
 
 def _seen() -> str:

@@ -99,6 +99,20 @@ def test_a_break_is_not_planned_whatever_the_machine_says() -> None:
     assert (row["pbt"], row["apt"], row["unplanned_s"]) == (6300, 6300, 900)
 
 
+def test_a_break_does_not_repair_a_machine() -> None:
+    rows = [
+        sample(0, "State", "Executing"), sample(1500, "State", "OutOfService"), sample(3300, "State", "Executing"),
+    ]  # fmt: skip
+    plant = PlantModel.parse('[[planned_stop]]\nname = "break"\nstart = "00:30"\nend = "00:45"\n')
+    asked = {"plant": plant, "end": T0 + timedelta(hours=2)}
+    (row,) = run("mtbf_mttr", rows, **asked).rows.to_pylist()
+    assert (row["failures"], row["restored"], row["mttr_s"], row["mtbf_s"]) == (1, 1, 900, 5400)
+    (row,) = run("micro_stops", rows, **asked, parameters={"threshold": 800.0}).rows.to_pylist()
+    assert (row["long_stops"], row["micro_stops"], row["long_s"]) == (1, 0, 900)
+    (row,) = run("downtime_pareto", rows, **asked).rows.to_pylist()
+    assert (row["stops"], row["seconds"], row["longest_s"]) == (1, 900, 900)
+
+
 def test_rows_by_shift_have_its_name() -> None:
     rows = _oee(CYCLES + '[[shift]]\nname = "N"\nstart = "23:00"\nend = "01:00"\n', ROWS, period="shift")
     assert [(row["shift"], row["pbt"], row["pq"]) for row in rows] == [("N", 3600, 100), (None, 3600, 50)]

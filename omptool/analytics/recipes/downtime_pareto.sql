@@ -2,7 +2,7 @@
 title = "Stops by reason"
 about = "What costs the most time: stops by reason, the longest sum first."
 formula = [
-  "a stop is a run of OutOfService or NotExecuting with one reason; without a reason it has the name of its state",
+  "a stop is a run of OutOfService or NotExecuting with one reason; without a reason it has the name of its state; a planned stop does not end it",
   "share = seconds / all stops; cumulative = sum of the shares so far",
 ]
 source = "definition; Pareto order by time, ties by name"
