@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from omptool.analytics.recipe import Recipe, Role
@@ -85,6 +85,7 @@ def bind(
     maps: Mapping[str, str],
     plant: Mapping[str, Sequence[str]],
     given: Iterable[str] = (),
+    priced: bool = False,
 ) -> Binding:
     """Find the tags of every role.
 
@@ -93,6 +94,8 @@ def bind(
         maps: from `--map`.
         plant: `[roles]` of plant.toml.
         given: parameters that have a value; a role they replace is not needed.
+        priced: whether ideal cycle times are known by product: in machines with the role product they take the place
+            of the role ideal, which the others keep.
 
     Raises:
         NotFound: no machine has a required role; the hint says what to type.
@@ -100,6 +103,8 @@ def bind(
     """
     dispensable = set(given)
     roles = [role for role in recipe.roles if not (role.parameter and role.parameter in dispensable)]
+    if not priced and any(role.name == "ideal" for role in recipe.roles):
+        roles = [role for role in roles if role.name != "product" or role.required]  # of use for prices only
     machines: dict[tuple[str | None, ...], list[Tag]] = {}
     for tag in tags:
         machines.setdefault((tag.site, tag.area, tag.line, tag.machine), []).append(tag)
@@ -107,6 +112,9 @@ def bind(
         role.name: _of_role([maps[role.name]] if role.name in maps else plant.get(role.name, role.globs), machines)
         for role in roles
     }
+    if priced and found.get("product") and "ideal" in found:
+        roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
+        found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}
     required = [role for role in roles if role.required]
     for role in required:
         if not found[role.name]:
@@ -125,7 +133,8 @@ def bind(
         for role in roles
         for one in found[role.name].get(key, ())
     ]
-    return Binding(tuple(bound), len(required), tuple(_notes(roles, found, whole)))
+    told = [role for role in roles if not (priced and role.name == "ideal" and found.get("product"))]
+    return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
 
 
 def tags_of_roles(

@@ -43,17 +43,22 @@ class Lack(NamedTuple):
     missing: str
 
 
-def lacks(recipes: Sequence[Recipe], tags: Sequence[Tag], plant: Mapping[str, Sequence[str]]) -> Iterator[Lack]:
+def lacks(
+    recipes: Sequence[Recipe], tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], priced: bool = False
+) -> Iterator[Lack]:
     """A row per machine and analysis, in order.
 
     Args:
         plant: `[roles]` of plant.toml.
+        priced: whether it has `[ideal_cycle]`; a machine that says its product needs no tag of the role ideal then.
     """
     machines = sorted({tag[2:6] for tag in tags}, key=lambda place: tuple(text or "" for text in place))
     for recipe in recipes:
         found = tags_of_roles(recipe, tags, plant)
         for place in machines:
             missing = [role.name for role in recipe.roles if role.required and place not in found[role.name]]
+            if priced and "ideal" in missing and place in found.get("product", {}):
+                missing.remove("ideal")
             yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
 
 
@@ -92,7 +97,7 @@ def _place_lines(tags: Sequence[Tag]) -> Iterator[str]:
         yield from ("[[machine]]", f"path = {json.dumps(glob)}", '# area = "…"', '# line = "…"')
     else:
         names = sorted({tag.machine for tag in tags})
-        listed = ", ".join(names[:8]) + (" …" if len(names) > 8 else "")
+        listed = ", ".join(map(_quoted, names[:8])) + (" …" if len(names) > 8 else "")
         yield f"# Machines as the servers say them: {listed}"
         yield from ("# [[machine]]", '# path = "Line1/*"', '# line = "Line 1"')
 
@@ -121,9 +126,9 @@ def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes
         guess = _guess(role, tags)
         if found:
             names = sorted({tag.tag for same in found.values() for tag in same})
-            yield f"# {role} is found without help: {', '.join(names[:3])}"
+            yield f"# {role} is found without help: {', '.join(map(_quoted, names[:3]))}"
         elif guess is not None:
-            yield f"{role} = {json.dumps(guess, ensure_ascii=False)}  # a guess by its name"
+            yield f"{role} = {_quoted(guess)}  # a guess by its name"
         else:
             yield f'# {role} = "…"'
 
@@ -136,14 +141,20 @@ def _guess(role: str, tags: Sequence[Tag]) -> str | None:
     return fitting[0] if fitting else None
 
 
+def _quoted(text: str) -> str:
+    """As TOML writes a text; in a comment it must not end the line either."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
     known = {str(state) for state in MachineState} | set(PACKML)
     yield f"[states]  # value of the state → {', '.join(MachineState)}"
     for tag, values in states.items():
-        yield f"# {tag}"
+        yield f"# {_quoted(tag)}"
         for value in sorted(set(values) - known):
+            known.add(value)  # another tag may say it too, and a key stands once
             word = next((word for word, like in _STATES.items() if re.search(like, value, re.IGNORECASE)), None)
-            line = f"{json.dumps(value, ensure_ascii=False)} = {json.dumps(word or 'NotExecuting')}"
+            line = f"{_quoted(value)} = {json.dumps(word or 'NotExecuting')}"
             yield f"{line}  # a guess" if word else f"# {line}"
 
 

@@ -96,11 +96,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     given = [name for name, value in parameters.items() if value is not None]
     calendar = request.plant.calendar if request.plant else Calendar()
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
-    if by_product:
-        given.append("ideal_cycle")
     roles = request.plant.roles if request.plant else {}
     tags = recorded_tags(engine, request.strangers)
-    binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given)
+    binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     start, end = _window(engine, request)
@@ -119,7 +117,24 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
         rows = rows.add_column(len(request.places), "shift", named)
     window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    return Analysis(rows, binding.notes, _touched(rows, f"no values of these machines before the end of {window}"))
+    nothing = f"no values of these machines before the end of {window}"
+    if "timeline" in recipe.parts and _sparse(rows, request.places, values):
+        # hours without a stop have no row, and none may mean that nobody looked
+        return Analysis(
+            rows, binding.notes, _touched(_ask(engine, _seen(), values), nothing, "windows, with and without rows,")
+        )
+    return Analysis(rows, binding.notes, _touched(rows, nothing))
+
+
+def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
+    """Whether a place has no row in a period."""
+    there: int = rows.group_by([*places, "start"]).aggregate([]).num_rows
+    whole: int = len(values["groups"]) * len(values["cuts"])
+    return there < whole
+
+
+def _seen() -> str:
+    return "WITH " + ",\n".join(map(catalog.part, ("window", "timeline"))) + "\nSELECT coverage, percent_good FROM seen"
 
 
 def _periods(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
@@ -309,7 +324,7 @@ def _ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Tab
     return engine.run(statement, {name: value for name, value in values.items() if name in wanted}).read_all()
 
 
-def _touched(rows: pa.Table, nothing: str) -> str:
+def _touched(rows: pa.Table, nothing: str, counted: str = "rows") -> str:
     if not rows.num_rows:
         return nothing
     unseen = pc.sum(pc.less(rows["coverage"], 1.0)).as_py() or 0
@@ -320,7 +335,7 @@ def _touched(rows: pa.Table, nothing: str) -> str:
     parts = []
     if unseen:
         seen = f"coverage down to {_below(least, 1000)}"
-        parts.append(f"{unseen} of {rows.num_rows} rows saw less than their whole window ({seen})")
+        parts.append(f"{unseen} of {rows.num_rows} {counted} saw less than their whole window ({seen})")
     if poor:
         was_good = f"percent_good down to {_below(worst, 10)}"
         parts.append(f"{poor} rest on values that were not all Good ({was_good})")

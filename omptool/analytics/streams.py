@@ -32,7 +32,13 @@ _COUNTS = f"""WITH {_BOUND}
 SELECT b.node, count(*) AS found FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
 WHERE t.time >= $early AND t.time < $late GROUP BY b.node"""
 _STEPPED = "SELECT DISTINCT server, node_id, stepped FROM nodes WHERE stepped IS NOT NULL"
-_GAPS = "SELECT server, node_id, start_time, end_time FROM gaps WHERE state <> 'backfilled'"
+_GAPS = "SELECT server, node_id, capture, start_time, end_time FROM gaps WHERE state <> 'backfilled'"
+_RESUMED = """
+SELECT g.server, g.capture, g.start_time, min(t.time) AS end_time
+FROM (SELECT DISTINCT server, capture, start_time FROM gaps WHERE end_time IS NULL AND state <> 'backfilled') g
+JOIN telemetry t ON t.server = g.server AND t.capture <> g.capture AND t.time >= g.start_time
+GROUP BY g.server, g.capture, g.start_time"""
+"""A gap without an end lasts until another capture has a value of its server."""
 _TIME_NAMES = ("time", "timestamp", "data_timestamp", "source_timestamp")
 
 Ask = Callable[[str, Mapping[str, object]], pa.Table]
@@ -54,7 +60,7 @@ def interval_of(value: object) -> int:
     """
     if isinstance(value, timedelta):
         found = value
-    elif value in ("0", "", None):
+    elif value in (0, "0", "", None):
         return 0
     else:
         try:
@@ -162,14 +168,32 @@ def _gaps(engine: Engine, tags: Sequence[Tag], given: Windows) -> dict[int, Gaps
     late = int(given.late[-1])
     starts = _nanoseconds(table["start_time"], late)
     ends = _nanoseconds(table["end_time"], late)
-    rows = zip(table["server"].to_pylist(), table["node_id"].to_pylist(), starts, ends, strict=True)
+    resumed = _resumed(engine) if table["end_time"].null_count else {}
+    names = (table[name].to_pylist() for name in ("server", "node_id", "capture"))
     by_node: dict[tuple[str, str | None], list[tuple[int, int]]] = {}
-    for server, node_id, start, end in rows:
-        by_node.setdefault((server, node_id), []).append((start, max(start, end)))
+    for server, node_id, capture, start, end, known in zip(
+        *names, starts, ends, _there(table["end_time"]), strict=True
+    ):
+        till = end if known else resumed.get((server, capture, start), late)
+        by_node.setdefault((server, node_id), []).append((start, max(start, till)))
     return {
         number: by_node.get((tag.server, None), []) + by_node.get((tag.server, tag.node_id), [])
         for number, tag in enumerate(tags)
     }
+
+
+def _there(column: pa.ChunkedArray) -> list[bool]:
+    found: list[bool] = column.is_valid().to_pylist()
+    return found
+
+
+def _resumed(engine: Engine) -> dict[tuple[str, str, int], int]:
+    """Server, capture and start of gaps without an end → when another capture goes on."""
+    table = engine.run(_RESUMED).read_all()
+    keys = zip(
+        table["server"].to_pylist(), table["capture"].to_pylist(), _nanoseconds(table["start_time"], 0), strict=True
+    )
+    return dict(zip(keys, _nanoseconds(table["end_time"], 0), strict=True))
 
 
 def _nanoseconds(column: pa.ChunkedArray, missing: int) -> list[int]:

@@ -51,7 +51,8 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour, day or shift, or several: line,day. Default: machine.",
+            help="A row per site, area, line, machine, hour, day or shift, or several: line,day."
+            " Default: machine; of bottleneck line.",
             metavar="LIST",
         ),
     ] = None,
@@ -102,6 +103,8 @@ def analyze(
         raise UsageError(f"analyze {recipe.name} needs a source", _how_to_name_one(loaded.clouds))
     if chart and (output is not None or format is not None):
         raise UsageError("--chart draws on the terminal", "leave out --format and -o, or --chart")
+    if chart and not recipe.chart:
+        raise UsageError(f"{recipe.name} has no ratio to draw", "leave out --chart")
     from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
 

@@ -105,7 +105,8 @@ def check(
 
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
         roles = asked.model.roles if asked.model else {}
-        rows = list(lacks([catalog.load(name) for name in catalog.names()], _tags(asked), roles))
+        priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
+        rows = list(lacks([catalog.load(name) for name in catalog.names()], _tags(asked), roles, priced))
     emit(Rows(Lack._fields, rows), format=format, output=output, force=force)
     unready = [row for row in rows if not row.ready]
     if not unready:

@@ -76,7 +76,8 @@ def _touching(given: tuple[Recurring, ...], start: datetime, end: datetime, zone
                 begin, until = _moment(day, each.start, zone), _moment(day, each.end, zone)
                 if each.end <= each.start:
                     until = _moment(day + timedelta(days=1), each.end, zone)
-                if begin < end and until > start:
+                # what begins in the hour that clocks skip may be over before it begins
+                if begin < end and until > max(start, begin):
                     yield Occurrence(each.name, begin, until)
         day += timedelta(days=1)
 

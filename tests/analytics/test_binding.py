@@ -62,6 +62,16 @@ def test_a_parameter_replaces_its_role() -> None:
     assert binding.needed_roles == 2
 
 
+def test_cycle_times_by_product_replace_the_role_where_a_tag_says_the_product() -> None:
+    found = tags("A", *ALL, "Product") + tags("B", *ALL) + tags("C", "State", "GoodCount")
+    binding = bind(OEE, found, maps={}, plant={}, priced=True)
+    assert bound(binding, "ideal") == ["s=B.IdealCycleTime"]
+    assert len(bound(binding, "state")) == 3
+    assert binding.needed_roles == 2
+    nobody = bind(OEE, tags("B", *ALL), maps={}, plant={}, priced=True)
+    assert (bound(nobody, "ideal"), nobody.needed_roles) == (["s=B.IdealCycleTime"], 3)
+
+
 def test_several_tags_of_one_machine_are_not_guessed_at() -> None:
     with pytest.raises(UsageError, match="2 tags of A could be good: GoodCount, ScrapCount") as caught:
         bind(OEE, tags("A", *ALL), maps={"good": "{Good,Scrap}Count"}, plant={})

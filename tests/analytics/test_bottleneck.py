@@ -42,6 +42,15 @@ def test_a_longer_period_takes_over_when_it_begins() -> None:
     assert ask([("A", 0, 50), ("B", 30, 100)]) == {"A": (30, 20), "B": (50, 20), "C": (0, 0)}
 
 
+def test_overlaps_that_overlap_each_other_count_once() -> None:
+    runs = [("A", 0, 100), ("B", 60, 150), ("C", 70, 155)]
+    assert ask(runs, end=160) == {"A": (60, 40), "B": (0, 90), "C": (5, 50)}
+    assert ask([("A", 0, 50), ("B", 30, 100), ("C", 45, 150)], end=150) == {"A": (30, 15), "B": (0, 70), "C": (50, 55)}
+    assert ask([("A", 0, 150), ("B", 100, 260), ("C", 140, 290)], end=300) == {
+        "A": (100, 50), "B": (0, 160), "C": (30, 110)
+    }  # fmt: skip
+
+
 def test_three_in_a_row() -> None:
     found = ask([("A", 0, 40), ("B", 30, 70), ("C", 60, 100)])
     assert found == {"A": (30, 10), "B": (20, 20), "C": (30, 10)}

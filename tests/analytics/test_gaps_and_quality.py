@@ -71,6 +71,13 @@ def test_a_gap_without_end_lasts_until_another_capture_goes_on() -> None:
     assert states(run("time_in_state", later, open_gap)) == {"Run": 60.0, "UNASSIGNED": 30.0, "Stop": 10.0}
 
 
+def test_for_aggregates_too_such_a_gap_ends() -> None:
+    rows = [sample(0, "A", 1), sample(80, "A", 2, capture="c2")]
+    asked = {"aggregate": "Count", "interval": "10s"}
+    result = run("aggregate", rows, [gap("2026-01-01T00:00:50+00:00", None)], parameters=asked)
+    assert [row["coverage"] for row in result.rows.to_pylist()] == [1, 1, 1, 1, 1, 0, 0, 0, 1, 1]
+
+
 def test_before_the_first_value_nothing_is_known() -> None:
     result = run("time_in_state", RUNS[1:])
     assert states(result) == {"Stop": 60.0, "UNASSIGNED": 40.0}
@@ -94,6 +101,42 @@ def test_a_bad_state_is_no_state_and_an_uncertain_one_is_one() -> None:
 
 def test_codes_without_names_are_numbers() -> None:
     assert states(run("time_in_state", [sample(0, "State", 3), sample(50, "State", 4)])) == {"3": 50.0, "4": 50.0}
+
+
+STATION = [
+    sample(0, "SerialNumber", "P1"), sample(0, "Power", 1, seq=2), sample(20, "Power", 9, "Bad"),
+    sample(30, "Power", 3), sample(60, "SerialNumber", "P2"), sample(60, "Power", 8, "Uncertain", seq=603),
+]  # fmt: skip
+
+
+def test_what_a_part_met_is_of_good_values_and_says_what_was_not_seen() -> None:
+    result = run("genealogy", STATION, [gap("2026-01-01T00:01:20+00:00", "2026-01-01T00:01:40+00:00")])
+    one, two = result.rows.to_pylist()
+    assert (one["serial"], one["values"], one["mean"], one["minimum"], one["maximum"]) == ("P1", 2, 2.0, 1.0, 3.0)
+    assert (two["serial"], two["values"], two["mean"], two["maximum"]) == ("P2", 0, None, None)
+    assert {(row["coverage"], row["percent_good"]) for row in (one, two)} == {(0.8, 50.0)}
+    assert "coverage down to 0.8" in result.touched
+
+
+RUNNING = [sample(0, "State", "Executing"), sample(0, "Product", "A"), sample(0, "GoodCount", 1)]
+
+
+@pytest.mark.parametrize("name", ["changeover", "downtime_pareto"])
+def test_nothing_to_tell_is_whole_unless_a_gap_may_hide_it(name: str) -> None:
+    result = run(name, RUNNING)
+    assert (result.rows.num_rows, result.touched) == (0, "")
+    result = run(name, RUNNING, [gap("2026-01-01T00:00:50+00:00", "2026-01-01T00:01:00+00:00")])
+    assert result.touched.startswith("1 of 1 windows, with and without rows, saw less than their whole window")
+    before = run(name, RUNNING, start=T0 - timedelta(days=2), end=T0 - timedelta(days=1))
+    assert before.touched.startswith("no values of these machines")
+
+
+def test_a_gap_in_an_hour_without_a_row_counts() -> None:
+    rows = [*RUNNING, sample(600, "State", "OutOfService"), sample(660, "State", "Executing")]
+    gaps = [gap("2026-01-01T01:10:00+00:00", "2026-01-01T01:20:00+00:00")]
+    result = run("downtime_pareto", rows, gaps, end=T0 + timedelta(hours=2), period="hour")
+    assert result.rows.num_rows == 1
+    assert result.touched.startswith("1 of 2 windows")
 
 
 MODEL = PlantModel.parse(
@@ -129,6 +172,32 @@ def test_nothing_produced_in_planned_time_is_zero_and_no_planned_time_is_null() 
     off = [sample(-5, "Status", "NotAvailable"), sample(-5, "Parts", 4)]
     row = run("oee", off, plant=MODEL, parameters={"ideal_cycle": 1.0}).rows.to_pylist()[0]
     assert (row["availability"], row["oee_index"], row["unplanned_s"]) == (None, None, 100.0)
+
+
+def test_teep_and_kpis_agree_with_oee_where_nothing_was_produced() -> None:
+    idle = [sample(-5, "Status", "Setup"), sample(-5, "Parts", 4), sample(90, "Status", "Lunch")]
+    model = PlantModel.parse('[roles]\nstate = ["Status"]\ngood = "Parts"\n')
+    asked = {"plant": model, "parameters": {"ideal_cycle": 1.0}}
+    row = run("teep", idle, **asked).rows.to_pylist()[0]
+    assert (row["oee_index"], row["teep_index"], row["nee_index"]) == (0.0, 0.0, 0.0)
+    assert row["note"] == "state Lunch has no meaning: add it to [states] of plant.toml"
+    found = {row["kpi"]: row["value"] for row in run("kpi22400", idle, **asked).rows.to_pylist()}
+    assert (found["OEE"], found["NEE"], found["SeR"]) == (0.0, 0.0, 1.0)
+
+
+def test_a_stop_over_two_hours_is_one_of_each() -> None:
+    rows = [*RUNNING, sample(3000, "State", "OutOfService"), sample(4200, "State", "Executing")]
+    found = run("downtime_pareto", rows, end=T0 + timedelta(hours=2), period="hour").rows.to_pylist()
+    assert [(row["stops"], row["seconds"], row["longest_s"]) for row in found] == [(1, 600, 1200), (1, 600, 1200)]
+
+
+def test_products_that_are_numbers_have_no_point() -> None:
+    rows = [
+        sample(0, "State", "Executing"), sample(0, "Product", 12), sample(0, "GoodCount", 1),
+        sample(10, "GoodCount", 2), sample(20, "Product", 13), sample(30, "GoodCount", 3),
+    ]  # fmt: skip
+    found = run("changeover", rows).rows.to_pylist()
+    assert [(row["from_product"], row["to_product"], row["seconds"]) for row in found] == [("12", "13", 20)]
 
 
 def test_a_window_before_all_values_is_empty_and_says_so() -> None:

@@ -46,6 +46,13 @@ def test_a_night_shift_has_nine_hours_when_the_clocks_go_back() -> None:
     assert "night" not in dict(_hours(THREE, "2026-10-25T21:59", "2026-10-26T05:00"))  # no shift begins on Sundays
 
 
+def test_a_break_in_the_hour_that_clocks_skip_is_none() -> None:
+    """02:45 is 01:45 UTC on that day, and 03:10 is 01:10 UTC."""
+    text = '[[shift]]\nname = "break"\nstart = "02:45"\nend = "03:10"\n'
+    assert _hours(text, "2026-03-29T00:00", "2026-03-29T12:00") == []
+    assert len(_hours(text, "2026-03-30T00:00", "2026-03-30T12:00")) == 1
+
+
 def test_periods_are_shifts_and_what_lies_between() -> None:
     shifts = PlantModel.parse(THREE).calendar.shifts
     start, end = datetime(2026, 10, 25, 20, 30, tzinfo=UTC), datetime(2026, 10, 26, 14, tzinfo=UTC)
@@ -76,9 +83,34 @@ def test_two_products_in_a_shift_have_their_own_cycle_times() -> None:
     assert (row["ideal_s"], row["note"]) == (None, "parts without an ideal cycle time")
 
 
+def test_a_machine_that_does_not_say_its_product_keeps_its_tag() -> None:
+    rows = [row for row in ROWS if row["tag"] != "Product"] + [sample(0, "IdealCycleTime", 7)]
+    (row,) = _oee(CYCLES, rows)
+    assert (row["ideal_s"], row["note"]) == (150 * 7, None)
+
+
+def test_cycle_times_are_told_by_product_too() -> None:
+    found = run("cycle_time", ROWS, plant=PlantModel.parse(CYCLES), end=T0 + timedelta(hours=2)).rows.to_pylist()
+    assert [(row["cycles"], row["ideal_s"]) for row in found] == [(1, 30.5)]
+
+
 def test_a_break_is_not_planned_whatever_the_machine_says() -> None:
     (row,) = _oee(CYCLES + '[[planned_stop]]\nname = "break"\nstart = "00:30"\nend = "00:45"\n', ROWS)
     assert (row["pbt"], row["apt"], row["unplanned_s"]) == (6300, 6300, 900)
+
+
+def test_a_break_does_not_repair_a_machine() -> None:
+    rows = [
+        sample(0, "State", "Executing"), sample(1500, "State", "OutOfService"), sample(3300, "State", "Executing"),
+    ]  # fmt: skip
+    plant = PlantModel.parse('[[planned_stop]]\nname = "break"\nstart = "00:30"\nend = "00:45"\n')
+    asked = {"plant": plant, "end": T0 + timedelta(hours=2)}
+    (row,) = run("mtbf_mttr", rows, **asked).rows.to_pylist()
+    assert (row["failures"], row["restored"], row["mttr_s"], row["mtbf_s"]) == (1, 1, 900, 5400)
+    (row,) = run("micro_stops", rows, **asked, parameters={"threshold": 800.0}).rows.to_pylist()
+    assert (row["long_stops"], row["micro_stops"], row["long_s"]) == (1, 0, 900)
+    (row,) = run("downtime_pareto", rows, **asked).rows.to_pylist()
+    assert (row["stops"], row["seconds"], row["longest_s"]) == (1, 900, 900)
 
 
 def test_rows_by_shift_have_its_name() -> None:

@@ -52,6 +52,13 @@ def test_a_plain_table_gives_the_published_rows(
     assert list(result.rows[0])[:2] == ["time", "value"]
 
 
+def test_an_interval_of_0_is_the_whole_window(invoke: Run, tmp_path: Path) -> None:
+    given = ("analyze", "aggregate", "--on", _history(tmp_path, "H1"), *WINDOW, "--param", "aggregate=Count")
+    whole = invoke(*given, "--param", "interval=0")
+    assert len(whole.rows) == 1
+    assert whole.out == invoke(*given).out
+
+
 def test_start_behind_end_walks_back(invoke: Run, tmp_path: Path) -> None:
     asked = ("--param", "aggregate=start", "--param", "interval=30s")
     back = ("--start", WINDOW[3], "--end", WINDOW[1])

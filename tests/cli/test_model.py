@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from omptool.analytics import catalog
+from omptool.analytics.binding import Tag
+from omptool.analytics.modelling import lacks, propose
 from omptool.lake.convert import convert
 from omptool.model.plant import PlantModel
 from tests.analytics.plants import Recorded
@@ -49,6 +52,25 @@ def test_check_says_what_is_missing(invoke: Run, lake: str) -> None:
     assert (rows["data_quality"]["ready"], rows["oee"]["ready"]) == (True, False)
     assert rows["oee"]["missing"] == "state good ideal"
     assert result.err.startswith("exit 3: no tag for ")
+
+
+def _tags(machine: str, *names: str) -> list[Tag]:
+    return [Tag("urn:s", f"s={machine}.{name}", "S", None, None, machine, name) for name in names]
+
+
+def test_cycle_times_by_product_take_the_place_of_a_tag() -> None:
+    tags = _tags("A", "State", "GoodCount", "Product") + _tags("B", "State", "GoodCount")
+    oee = [catalog.load("oee")]
+    assert [row.missing for row in lacks(oee, tags, {})] == ["ideal", "ideal"]
+    assert [row.missing for row in lacks(oee, tags, {}, priced=True)] == ["", "ideal"]
+
+
+def test_hostile_names_and_values_that_two_tags_say_stay_a_model() -> None:
+    tags = _tags("A\nsite = 1", "State\nx = [", "Status")
+    values = {"State\nx = [": {"Run", "17"}, "Status": {"Run", "17", "7\x7f"}}
+    text = propose(tags, {"state": ["State*"]}, values, [catalog.load(name) for name in catalog.names()])
+    assert PlantModel.parse(text).states == {"Run": "Executing"}
+    assert text.count('"17" =') == 1
 
 
 def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:

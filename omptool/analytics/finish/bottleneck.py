@@ -64,7 +64,9 @@ def _times(runs: Sequence[Run], window: tuple[int, int]) -> tuple[Mapping[str, i
     found = list(bottlenecks(runs))
     shared: list[tuple[int, int]] = []
     for one, other in pairwise(found):
-        since, till = max(one.run.since, other.run.since), min(one.run.till, other.run.till)
+        # within the two stretches, and no moment twice: where three overlap, the first two have it
+        since = max(one.run.since, other.run.since, one.since, shared[-1][1] if shared else one.since)
+        till = min(one.run.till, other.run.till, other.till)
         shared.append((since, till) if since < till and one.till == other.since else (one.till, one.till))
         if since < till and one.till == other.since:
             for run in (one.run, other.run):

@@ -7,10 +7,10 @@ counters AS (
 product_ideals AS (
   SELECT unnest(CAST($ideal_products AS VARCHAR[])) AS product, unnest(CAST($ideal_seconds AS DOUBLE[])) AS seconds
 ),
--- [ideal_cycle] of plant.toml by product, where a tag says the product; else the tag of the ideal cycle time
+-- [ideal_cycle] of plant.toml by product, where a tag says the product: such a machine has no node of the role ideal
 told_ideals AS (
   SELECT m, nanos, capture, seq, value FROM picked
-  WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992 AND NOT $priced_by_product
+  WHERE role = 'ideal' AND quality <> 'Bad' AND abs(value) < 9007199254740992
   UNION ALL
   SELECT p.m, p.nanos, p.capture, p.seq, i.seconds
   FROM picked p LEFT JOIN product_ideals i ON i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))

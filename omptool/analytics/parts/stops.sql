@@ -1,10 +1,11 @@
--- Stops: runs of not producing although planned, in one piece across periods. A stop is cut short (`censored`) where
+-- Stops: runs of not producing although planned, in one piece across periods and across time that is not planned: a
+-- break does not repair a machine. That time is not part of their length. A stop is cut short (`censored`) where
 -- the window or a gap hides its start or its end.
 marked AS (
   SELECT m, p, nanos, ns, element, CASE WHEN $reasons THEN coalesce(other, state, '') ELSE '' END AS reason,
          lag(element) OVER machine AS element_before, lead(element) OVER machine AS element_after,
          lag(CASE WHEN $reasons THEN coalesce(other, state, '') ELSE '' END) OVER machine AS reason_before
-  FROM stretches WINDOW machine AS (PARTITION BY m ORDER BY nanos)
+  FROM stretches WHERE element <> 'NOT_PLANNED' WINDOW machine AS (PARTITION BY m ORDER BY nanos)
 ),
 numbered AS (
   SELECT *, sum(CASE WHEN element = element_before AND reason = reason_before THEN 0 ELSE 1 END)

@@ -46,13 +46,13 @@ about = "time of the last good part before"
 about = "time of the first good part after"
 [columns.seconds]
 unit = "s"
-about = "between the two"
+about = "between the two, also where the last part was made before the window"
 [columns.setup_s]
 unit = "s"
-about = "of them in setup (AUST)"
+about = "of them in setup (AUST), within the window"
 [columns.stopped_s]
 unit = "s"
-about = "of them not producing: OutOfService, NotExecuting, not planned"
+about = "of them not producing: OutOfService, NotExecuting, not planned; within the window"
 [columns.coverage]
 unit = "1"
 about = "1 - time in gaps or before the first value / window"
@@ -64,7 +64,7 @@ about = "time in which all values used were Good"
 products AS (
   SELECT m, value_text AS product, nanos AS since,
          lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
-  FROM (SELECT m, coalesce(value_text, CAST(value AS VARCHAR)) AS value_text, nanos, capture, seq FROM picked
+  FROM (SELECT m, coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS value_text, nanos, capture, seq FROM picked
         WHERE role = 'product' AND quality <> 'Bad') told
 ),
 good_parts AS (

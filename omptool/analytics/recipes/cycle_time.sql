@@ -34,6 +34,10 @@ required = false
 about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
+[roles.product]
+about = "product that is being made, for [ideal_cycle] of plant.toml"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.slow]
 type = "float"
 about = "a cycle is slow from this multiple of the ideal cycle time on"

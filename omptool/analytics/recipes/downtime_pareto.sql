@@ -2,7 +2,7 @@
 title = "Stops by reason"
 about = "What costs the most time: stops by reason, the longest sum first."
 formula = [
-  "a stop is a run of OutOfService or NotExecuting with one reason; without a reason it has the name of its state",
+  "a stop is a run of OutOfService or NotExecuting with one reason; without a reason it has the name of its state; a planned stop does not end it",
   "share = seconds / all stops; cumulative = sum of the shares so far",
 ]
 source = "definition; Pareto order by time, ties by name"
@@ -26,10 +26,10 @@ required = false
 [columns.reason]
 about = "as the machine says it"
 [columns.stops]
-about = "that began in the window, or reach into it"
+about = "that have time in [start, end); one that lasts over several periods counts in each"
 [columns.seconds]
 unit = "s"
-about = "their time in the window"
+about = "their time in [start, end)"
 [columns.share]
 unit = "1"
 about = "of the time of all stops"
@@ -38,7 +38,7 @@ unit = "1"
 about = "of this reason and those above"
 [columns.longest_s]
 unit = "s"
-about = "longest of them"
+about = "longest of them, in all periods"
 [columns.censored]
 about = "cut by the window or a gap"
 [columns.coverage]
@@ -54,8 +54,10 @@ spent AS (
   WHERE element IN ('ADET', 'ADOT') GROUP BY g, p, reason
 ),
 runs AS (
-  SELECT g, p, reason, count(*) AS stops, max(ns) AS longest, sum(greatest(began_before, ends_behind)) AS censored
-  FROM stops JOIN places USING (m) GROUP BY g, p, reason
+  SELECT g.g, t.p, s.reason, count(*) AS stops, max(s.ns) AS longest, sum(greatest(s.began_before, s.ends_behind)) AS censored
+  FROM (SELECT DISTINCT m, run, p FROM numbered WHERE element IN ('ADET', 'ADOT')) t
+  JOIN stops s ON s.m = t.m AND s.run = t.run JOIN places g ON g.m = t.m
+  GROUP BY g.g, t.p, s.reason
 ),
 elements AS (
   SELECT s.g, s.p, s.reason, s.ns, coalesce(r.stops, 0) AS stops, coalesce(r.longest, 0) AS longest,

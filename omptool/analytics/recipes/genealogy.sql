@@ -7,7 +7,7 @@ formula = [
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
-parts = ["window"]
+parts = ["window", "timeline"]
 labels = ["serial", "tag"]
 order = ["entered", "serial", "tag"]
 
@@ -43,7 +43,8 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 told AS (
-  SELECT b.m, b.node, b.role, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.time, t.capture, t.seq, t.quality, t.value,
+  SELECT b.m, b.node, b.role, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.time, t.capture, t.seq, t.quality,
+         t.value, CASE WHEN t.quality = 'Good' THEN t.value END AS good,
          coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
@@ -64,15 +65,13 @@ present AS (
   FROM stays s JOIN periods w ON s.since >= w.since AND s.since < w.till WHERE s.serial IS NOT NULL AND s.serial <> ''
 ),
 elements AS (
-  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, count(v.value) AS found, min(v.value) AS minimum,
-         max(v.value) AS maximum, sum(CAST(round(v.value * 1000000) AS DECIMAL(38, 0))) AS total,
-         sum(CASE WHEN v.quality <> 'Good' THEN 1 ELSE 0 END) AS poor, count(*) AS everything
+  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, count(v.good) AS found, min(v.good) AS minimum, max(v.good) AS maximum,
+         sum(CAST(round(v.good * 1000000) AS DECIMAL(38, 0))) AS total
   FROM present r JOIN told v ON v.m = r.m AND v.role = 'value' AND v.nanos >= r.since AND v.nanos < r.till
     AND abs(v.value) < 9007199254740992
   GROUP BY r.m, r.p, r.serial, r.entered, r.left_at, v.tag
 )
 -- result
 SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
-       CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, CAST(1 AS DOUBLE) AS coverage,
-       CAST(100 AS DOUBLE) * (e.everything - e.poor) / e.everything AS percent_good
-FROM elements e JOIN places g ON g.m = e.m JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p
+       CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
+FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

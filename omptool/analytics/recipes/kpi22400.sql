@@ -59,7 +59,7 @@ about = "short name"
 about = "of ISO 22400-2"
 [columns.value]
 unit = "1"
-about = "the indicator; not cut at 1"
+about = "the indicator; not cut at 1; OEE and NEE are 0 when nothing was produced in planned time"
 [columns.formula]
 about = "from time elements and quantities"
 [columns.coverage]
@@ -95,10 +95,10 @@ SELECT site, area, line, machine, start, "end", 3 AS place, 'Q' AS kpi, 'Quality
        gq / nullif(pq, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
 SELECT site, area, line, machine, start, "end", 4 AS place, 'OEE' AS kpi, 'OEE index' AS name, 'A * E * Q' AS formula,
-       ideal_s * 1000000000 / nullif(pbt, 0) * (gq / nullif(pq, 0)) AS value, coverage, percent_good FROM elements
+       CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0 ELSE ideal_s * 1000000000 / nullif(pbt, 0) * (gq / nullif(pq, 0)) END AS value, coverage, percent_good FROM elements
 UNION ALL
 SELECT site, area, line, machine, start, "end", 5 AS place, 'NEE' AS kpi, 'NEE index' AS name, 'AUPT / PBT * E * Q' AS formula,
-       (apt + aust) / CAST(nullif(pbt, 0) AS DOUBLE) * (ideal_s * 1000000000 / nullif(apt, 0)) * (gq / nullif(pq, 0)) AS value, coverage, percent_good FROM elements
+       CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0 ELSE (apt + aust) / nullif(pbt, 0) * (ideal_s * 1000000000 / nullif(apt, 0)) * (gq / nullif(pq, 0)) END AS value, coverage, percent_good FROM elements
 UNION ALL
 SELECT site, area, line, machine, start, "end", 6 AS place, 'SeR' AS kpi, 'Setup rate' AS name, 'AUST / AUPT' AS formula,
        aust / nullif(apt + aust, 0) AS value, coverage, percent_good FROM elements

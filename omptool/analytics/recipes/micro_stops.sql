@@ -2,7 +2,7 @@
 title = "Short stops against long ones"
 about = "How much time goes in stops that nobody writes down."
 formula = [
-  "a stop is a run of OutOfService or NotExecuting; shorter than threshold: micro",
+  "a stop is a run of OutOfService or NotExecuting; shorter than threshold: micro; planned stops within are no part of it",
   "a stop that the window or a gap cuts is long when what was seen of it is, else censored",
   "micro_share = micro_s / pbt",
 ]
@@ -51,7 +51,7 @@ about = "time in which all values used were Good"
 -- a stop that changes from NotExecuting to OutOfService is one stop
 whole AS (
   SELECT m, nanos, p, ns, began_before, ends_behind,
-         CASE WHEN lag(nanos + ns) OVER s = nanos THEN 0 ELSE 1 END AS fresh
+         CASE WHEN lag(run) OVER s = run - 1 THEN 0 ELSE 1 END AS fresh
   FROM stops WINDOW s AS (PARTITION BY m ORDER BY nanos)
 ),
 counted AS (

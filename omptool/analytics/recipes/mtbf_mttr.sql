@@ -2,7 +2,7 @@
 title = "Time between failures and time to restore"
 about = "How long machines run between failures, and how long a repair takes."
 formula = [
-  "a failure is a run of OutOfService (ADET)",
+  "a failure is a run of OutOfService (ADET); a planned stop does not end it, and is no part of its time",
   "mttr = mean time of failures whose start and end were seen",
   "mtbf = (apt + aust) / failures; with failures_plus_one: / (failures + 1), as ISO 22400-2:2014 is said to print it",
   "availability = mtbf / (mtbf + mttr)",

@@ -88,7 +88,7 @@ about = "time in which all values used were Good"
 -- telemetry
 elements AS (
   SELECT site, area, line, machine, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
-         CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, coverage,
+         CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained, coverage,
          percent_good
   FROM (
   SELECT n.site, n.area, n.line, n.machine, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
@@ -102,7 +102,7 @@ elements AS (
 )
 -- table
 elements AS (
-  SELECT *, pri * pq AS ideal_s, CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
+  SELECT *, pri * pq AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained, CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
          CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
   FROM input
 )
@@ -111,9 +111,11 @@ SELECT *, CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
                ELSE ideal_s / nullif(pbt, 0) * (gq / nullif(pq, 0)) END AS oee_index,
        CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
             ELSE ideal_s / nullif(calendar, 0) * (gq / nullif(pq, 0)) END AS teep_index,
-       (apt + coalesce(aust, 0)) / nullif(pbt, 0) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0)) AS nee_index,
+       CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
+            ELSE (apt + coalesce(aust, 0)) / nullif(pbt, 0) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0)) END AS nee_index,
        pbt / nullif(calendar, 0) AS utilization, calendar AS calendar_s,
-       CASE WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
+       CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
+            WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
             WHEN ideal_s > apt THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes'
        END AS note
 FROM elements
