@@ -17,8 +17,8 @@ PAGE = (ROOT / "docs" / "how-to" / "plant-model.md").read_text(encoding="utf-8")
 
 
 def _block(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    return str(found)
+    """What the blocks in this language say, one behind the other."""
+    return "".join(re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 
 
 def _table(first_heading: str) -> list[list[str]]:
