@@ -33,7 +33,7 @@ BY_PLANT, BY_HALL = made("press7", signed_by="plant", serial=31), made("press7",
 def check(folder: Path, *sent: Certificate, authorities: tuple[Certificate, ...] = (PLANT,)) -> Pki:
     made = Pki(folder / "pki")
     for one in authorities:
-        assert made.trust(one).parent == made.issuers_folder
+        assert made.trust(one, as_authority=True).parent == made.issuers_folder
     endpoint = Endpoint("Basic256Sha256", "Sign", (), b"".join(one.der for one in sent), URI)
     trust.check(endpoint, ServerConfig(URL), "press7", made, or_none=False)
     return made
@@ -62,6 +62,15 @@ def test_and_nothing_else(tmp_path: Path, why: str) -> None:
         check(tmp_path, *sent, authorities=authorities)
     if sent[0].issuer != sent[0].subject:
         assert f"or trust all that {sent[0].issuer} signs" in caught.value.hint
+
+
+def test_a_server_is_no_authority_whatever_its_certificate_says(tmp_path: Path) -> None:
+    folder, endpoint = Pki(tmp_path / "pki"), Endpoint("Basic256Sha256", "Sign", (), PLANT.der, URI)
+    trust.check(endpoint, ServerConfig(URL, trust_first=True), "press7", folder, or_none=False)
+    assert folder.issuers() == [] and folder.trusts(PLANT)
+    with pytest.raises(ServerRefused, match="is not trusted yet"):
+        check(tmp_path, BY_PLANT, authorities=())
+    assert check(tmp_path, PLANT, authorities=()).trusts(PLANT)
 
 
 def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

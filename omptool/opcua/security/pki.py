@@ -151,9 +151,14 @@ class Pki:
                 return True
         return any(entry.certificate.der == wanted.der for entry in self.trusted())
 
-    def trust(self, wanted: Certificate) -> Path:
-        """Put a certificate among the trusted ones, or that of an authority among the issuers; the file it lies in."""
-        is_authority = authorities.is_authority(x509.load_der_x509_certificate(wanted.der))
+    def trust(self, wanted: Certificate, *, as_authority: bool = False) -> Path:
+        """Put a certificate among the trusted ones; the file it lies in.
+
+        Args:
+            as_authority: put it among the issuers if it may sign others. Never for what a server showed: whoever
+                trusts that server trusts nobody else by it.
+        """
+        is_authority = as_authority and authorities.is_authority(x509.load_der_x509_certificate(wanted.der))
         folder = self.issuers_folder if is_authority else self.trusted_folder
         for entry in _entries(folder):
             if entry.certificate.der == wanted.der:
