@@ -95,6 +95,27 @@ def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         check(tmp_path, BY_HALL, HALL)
 
 
+def test_an_authority_that_was_taken_back_vouches_for_nobody(tmp_path: Path) -> None:
+    folder, file = check(tmp_path, BY_HALL, authorities=(PLANT, HALL)), tmp_path / "x.crl"
+    file.write_bytes(revoked("plant", [21]))
+    folder.revoke(pki.read_revocations(file))
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_HALL, authorities=(PLANT, HALL))
+
+
+def test_what_an_authority_took_back_stays_so_when_it_ends(tmp_path: Path) -> None:
+    ended = made("plant", is_authority=True, begins=-9 * DAY, ends=-DAY)
+    folder, file = Pki(tmp_path / "pki"), tmp_path / "x.crl"
+    folder.trust(ended, as_authority=True)
+    folder.trust(BY_PLANT)
+    check(tmp_path, BY_PLANT, authorities=())
+    file.write_bytes(revoked("plant", [31]))
+    folder.revoke(pki.read_revocations(file))
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_PLANT, authorities=())
+    check(tmp_path, made("press7", signed_by="plant", serial=33), authorities=(PLANT,))
+
+
 def test_a_list_of_nobody_we_trust(tmp_path: Path) -> None:
     folder, file = check(tmp_path, BY_PLANT), tmp_path / "x.crl"
     file.write_bytes(revoked("hall", [32]))
