@@ -116,6 +116,27 @@ def test_what_an_authority_took_back_stays_so_when_it_ends(tmp_path: Path) -> No
     check(tmp_path, made("press7", signed_by="plant", serial=33), authorities=(PLANT,))
 
 
+def test_a_list_gives_way_to_a_newer_whole_one_of_the_same_key_only(tmp_path: Path) -> None:
+    anew = certificate_of("plant", key="plant2", is_authority=True)
+    folder, file = check(tmp_path, BY_PLANT, authorities=(PLANT, anew)), tmp_path / "x.crl"
+
+    def take(**how: Any) -> None:
+        file.write_bytes(revoked("plant", how.pop("serials", []), **how))
+        folder.revoke(pki.read_revocations(file))
+
+    take(serials=[31], age=9 * DAY)
+    take(key="plant2", age=8 * DAY)
+    assert len(folder.revocations()) == 2, "authorities of one name have a list each"
+    with pytest.raises(OmptoolError, match="is older than the list of CN=plant of"):
+        take(age=10 * DAY)
+    with pytest.raises(OmptoolError, match="only what changed"):
+        take(is_delta=True, age=DAY)
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_PLANT, authorities=())
+    take(age=DAY)
+    check(tmp_path, BY_PLANT, authorities=())
+
+
 def test_a_list_of_nobody_we_trust(tmp_path: Path) -> None:
     folder, file = check(tmp_path, BY_PLANT), tmp_path / "x.crl"
     file.write_bytes(revoked("hall", [32]))
