@@ -73,6 +73,36 @@ def test_a_server_is_no_authority_whatever_its_certificate_says(tmp_path: Path) 
     assert check(tmp_path, PLANT, authorities=()).trusts(PLANT)
 
 
+def spoilt(whole: Certificate, before: bytes, after: bytes) -> bytes:
+    """A certificate with other bytes in one place; the signature does not matter here."""
+    assert whole.der.count(before) == 1
+    return whole.der.replace(before, after)
+
+
+VERSION = b"\xa0\x03\x02\x01"
+HOSTILE = {
+    "a version that there is not": spoilt(PLANT, VERSION + b"\x02", VERSION + b"\x07"),
+    "a name of a kind that is not supported": spoilt(PLANT, b"\x82\x06press7", b"\x85\x06press7"),
+    "one extension twice": spoilt(PLANT, b"\x06\x03\x55\x1d\x0f", b"\x06\x03\x55\x1d\x13"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_certificate_that_cannot_be_read_is_refused_and_spoils_no_other(tmp_path: Path, what: str) -> None:
+    folder = Pki(tmp_path / "pki")
+    folder.trusted_folder.mkdir(parents=True)
+    folder.issuers_folder.mkdir()
+    for place in (folder.trusted_folder, folder.issuers_folder):
+        (place / "hostile.der").write_bytes(HOSTILE[what])
+    shown = Endpoint("Basic256Sha256", "Sign", (), BY_PLANT.der + HOSTILE[what], URI)
+    trust.check(shown, ServerConfig(URL, trust_first=True), "press7", folder, or_none=False)
+    check(tmp_path, BY_PLANT)
+    hostile = Endpoint("Basic256Sha256", "Sign", (), HOSTILE[what], URI)
+    folder.trusted_folder.joinpath("hostile.der").unlink()
+    with pytest.raises(ServerRefused, match=r"cannot be read|is not trusted yet"):
+        trust.check(hostile, ServerConfig(URL), "press7", folder, or_none=False)
+
+
 def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "omptool.security")
     trust.logger.propagate = True

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from omptool.opcua.security import certificate
+from omptool.opcua.security.certificate import UNREADABLE
+
 MOST_LINKS = 5
 """Authorities between a certificate and one of the folder."""
 
@@ -48,7 +51,7 @@ def standing(
     """
     trusted, lists = list(issuers), list(revoked)
     candidates = [*trusted, *_readable(chain[1 : MOST_LINKS + 1])]
-    at = x509.load_der_x509_certificate(chain[0])
+    at = certificate.load(chain[0])
     authority, may_vouch = "", True
     outdated: dict[str, None] = {}
     for depth in range(MOST_LINKS):
@@ -71,21 +74,21 @@ def standing(
     return Standing(authority, "", tuple(outdated) if authority else ())
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(read: x509.Certificate) -> bool:
     """Whether a certificate says that it may sign others."""
     try:
-        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        basic = read.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
-    return basic.ca and _may_sign(certificate)
+    return basic.ca and _may_sign(read)
 
 
-def _may_sign(certificate: x509.Certificate) -> bool:
+def _may_sign(read: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+        return read.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
     except x509.ExtensionNotFound:
         return True
-    except (x509.DuplicateExtension, ValueError):
+    except UNREADABLE:
         return False
 
 
@@ -115,8 +118,8 @@ def _allows(signer: x509.Certificate, depth: int, now: dt.datetime) -> bool:
 
 def speaks_for(one: x509.CertificateRevocationList, signer: x509.Certificate) -> bool:
     """Whether a list of revoked certificates is that of this authority."""
-    key = signer.public_key()
     try:
+        key = signer.public_key()
         return one.issuer == signer.subject and one.is_signature_valid(key)  # type: ignore[arg-type]  # says no to others
     except (TypeError, ValueError, UnsupportedAlgorithm):
         return False
@@ -126,7 +129,8 @@ def _readable(chain: Iterable[bytes]) -> list[x509.Certificate]:
     found = []
     for der in chain:
         try:
-            found.append(x509.load_der_x509_certificate(der))
+            certificate.parse(der)  # all that is asked of it later
+            found.append(certificate.load(der))
         except ValueError:
             continue
     return found

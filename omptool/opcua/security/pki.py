@@ -140,7 +140,7 @@ class Pki:
         Raises:
             ValueError: it cannot be read.
         """
-        issuers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
+        issuers = [certificate.load(entry.certificate.der) for entry in self.issuers()]
         lists = [one.read for one in self.revocations()]
         return authorities.standing(certificate.chain(shown), issuers, lists, dt.datetime.now(dt.UTC))
 
@@ -158,7 +158,7 @@ class Pki:
             as_authority: put it among the issuers if it may sign others. Never for what a server showed: whoever
                 trusts that server trusts nobody else by it.
         """
-        is_authority = as_authority and authorities.is_authority(x509.load_der_x509_certificate(wanted.der))
+        is_authority = as_authority and authorities.is_authority(certificate.load(wanted.der))
         folder = self.issuers_folder if is_authority else self.trusted_folder
         for entry in _entries(folder):
             if entry.certificate.der == wanted.der:
@@ -175,7 +175,7 @@ class Pki:
             OmptoolError: no authority among the issuers signed it, it is older than the one there, or says only what
                 changed.
         """
-        signers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
+        signers = [certificate.load(entry.certificate.der) for entry in self.issuers()]
         signer = next((one for one in signers if authorities.speaks_for(wanted.read, one)), None)
         if signer is None:
             raise OmptoolError(
@@ -211,7 +211,9 @@ class Revocations:
     @property
     def is_delta(self) -> bool:
         """Whether it only says what changed since another list (RFC 5280, 5.2.4)."""
-        return any(one.oid == ExtensionOID.DELTA_CRL_INDICATOR for one in self.read.extensions)
+        with contextlib.suppress(*certificate.UNREADABLE):  # a list with strange names still takes back what it says
+            return any(one.oid == ExtensionOID.DELTA_CRL_INDICATOR for one in self.read.extensions)
+        return False
 
 
 def read_revocations(path: Path) -> Revocations:
@@ -225,7 +227,7 @@ def read_revocations(path: Path) -> Revocations:
     try:
         load = x509.load_pem_x509_crl if b"-----BEGIN X509 CRL" in data else x509.load_der_x509_crl
         read = load(data)
-    except ValueError:
+    except certificate.UNREADABLE:
         raise OmptoolError(f"{path} holds no list of revoked certificates", "name a .crl, DER or PEM") from None
     return Revocations(path, read.public_bytes(serialization.Encoding.DER), read)
 
@@ -324,7 +326,7 @@ def load_pair(certificate_file: Path, key_file: Path) -> Own:
         raise ConfigError(f"{key_file} holds no private key", "name the key that belongs to the certificate") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ConfigError(f"{key_file} is no RSA key", "SecurityPolicies that omptool knows need RSA")
-    if x509.load_der_x509_certificate(read.der).public_key() != key.public_key():
+    if certificate.load(read.der).public_key() != key.public_key():
         raise ConfigError(
             f"the private key {key_file} does not belong to {certificate_file}", "name the two that were made together"
         )
