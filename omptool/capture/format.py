@@ -16,6 +16,9 @@ from omptool.model.contracts import columns
 
 FORMAT: Final = 1
 
+FREE_HANDLES: Final = 1000
+"""Handles kept for nodes to come where new ones are looked for; as many as there are nodes, where those are more."""
+
 NS = pa.timestamp("ns", tz="UTC")
 
 

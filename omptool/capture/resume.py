@@ -20,7 +20,7 @@ from omptool.capture.carried import LastValues
 from omptool.capture.damage import Damage
 from omptool.capture.encode import trusted_times
 from omptool.capture.entries import GapEntry, JournalEntry
-from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND, UNSENT, Flag, segment_file
+from omptool.capture.format import EVENTS_KIND, FREE_HANDLES, TELEMETRY_KIND, UNSENT, Flag, segment_file
 from omptool.capture.lastheard import last_reading
 from omptool.capture.lock import Lock
 from omptool.capture.nodetable import ServerIdentity
@@ -38,8 +38,6 @@ from omptool.model.vocabulary import GapReason
 
 _ENDED = frozenset({GapReason.CLIENT_STOPPED, GapReason.DISK_FULL})
 """Reasons of a window that an end of the recording itself opened."""
-
-_MOST_HANDLES = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +171,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
     entries = capture.journal_entries
     last_values, foreign = _last_values(capture)
     recorded = last_recorded(capture)
-    handles = (node.handle for _, table in capture.tables.tables for node in table.nodes)
     left = _lefts(capture, recorded or 0, foreign, last_values)
-    rooms = (_room(entry).stop - 1 for entry in entries if entry.kind == "subscribe")
     return Standing(
         path=path,
         capture=capture,
@@ -184,7 +180,7 @@ def _standing(path: Path, capture: Capture, lock: Lock) -> Standing:
         events=_line(capture, EVENTS_KIND),
         next_entry=max((entry.seq for entry in entries), default=0) + 1,
         subs=max((entry.sub for entry in entries if entry.sub is not None), default=0),
-        next_handle=max(0, *handles, *rooms) + 1,
+        next_handle=_newest_handle(capture) + 1,
         run=sum(entry.kind == "resume" for entry in entries) + 1,
         node_tables=tuple(
             {"file": table.file, "first_row": first, "server": table.server.server}
@@ -257,7 +253,7 @@ def _left(
     nodes = _nodes(capture, identity.server)
     values = last_values.of({node.handle for node in nodes})
     handles = _dense(sorted(node.handle for node in nodes if node.handle))
-    room = _room(bound[-1]) if bound else handles
+    room = _room(bound[-1], max(handles, default=0)) if bound else handles
     return Left(
         identity=identity,
         nodes=nodes,
@@ -280,13 +276,26 @@ def _dense(numbers: Sequence[int]) -> range:
     return found if len(found) == len(numbers) else range(0)
 
 
-def _room(bound: JournalEntry) -> range:
-    """The handles that a subscription has; empty where that is not said as any omptool says it."""
+def _newest_handle(capture: Capture) -> int:
+    """The last that any node has or was promised."""
+    newest = max((node.handle for _, table in capture.tables.tables for node in table.nodes), default=0)
+    for entry in capture.journal_entries:
+        if entry.kind == "subscribe":
+            newest = max(newest, _room(entry, newest).stop - 1)
+    return newest
+
+
+def _room(bound: JournalEntry, newest: int) -> range:
+    """The handles that a subscription has; empty where that is not said as any omptool says it.
+
+    Args:
+        newest: handle that is known; nobody keeps more free behind it than `FREE_HANDLES` says.
+    """
     said = bound.detail.get("handles")
     if not (isinstance(said, list) and len(said) == 2 and all(type(each) is int for each in said)):
         return range(0)
     first, last = said
-    return range(first, last + 1) if 0 < first <= last < _MOST_HANDLES else range(0)
+    return range(first, last + 1) if 0 < first <= last <= newest + max(FREE_HANDLES, newest) else range(0)
 
 
 def _nodes(capture: Capture, server: str) -> tuple[MonitoredNode, ...]:

@@ -188,7 +188,7 @@ def trust(
         return
     store, certificate, _ = _found(loaded, pki, what, timeout)
     _agree(certificate, what, thumbprint, is_file=store == "file")
-    file = pki.trust(certificate)
+    file = pki.trust(certificate, as_authority=store == "file")
     is_issuer = file.parent == pki.issuers_folder
     _show([("issuer" if is_issuer else "trusted", certificate, str(file))], format, one=True)
     if is_issuer:

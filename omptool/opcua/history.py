@@ -248,7 +248,7 @@ class _Errand:
     def _end(self, at: int, result: HistoryResult, goes_on: bool) -> None:
         course = self._courses[at]
         self._endings[at] = "" if course.has_enough else _ending(result)
-        is_cut = result.values == self._details.page and not result.continuation and not result.status >> 31
+        is_cut = 0 < self._details.page == result.values and not result.continuation and not result.status >> 31
         if not is_cut or course.newest is None or course.has_enough:
             return
         if course.stands or not goes_on:

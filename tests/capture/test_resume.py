@@ -94,6 +94,20 @@ def test_rows_commits_and_journal_are_numbered_on(tmp_path: Path) -> None:
     assert json.loads((path / "capture.json").read_text())["segments"][1]["end_row"] == 33
 
 
+@pytest.mark.parametrize(("promised", "following"), [([1, 1004], 1005), ([1, (1 << 31) - 1], 5)])
+def test_no_more_handles_are_believed_than_are_ever_kept_free(
+    tmp_path: Path, promised: list[int], following: int
+) -> None:
+    writer = CaptureWriter.create(tmp_path / "a.omcap")
+    writer.put_nodes(build.SERVER, build.nodes())
+    writer.subscription(build.SERVER.server, epoch=1, subscription_id=7, detail={"handles": promised})
+    writer.close()
+    standing = take_up(tmp_path / "a.omcap")
+    standing.lock.release()
+    assert standing.next_handle == following
+    assert standing.left[build.SERVER.server].room == range(1, following)
+
+
 def test_the_last_values_of_the_run_before_are_carried(tmp_path: Path) -> None:
     path = killed(tmp_path / "a.omcap")
     writer = CaptureWriter.resume(take_up(path))

@@ -32,36 +32,47 @@ def certificate_of(
     begins: dt.timedelta = -DAY,
     ends: dt.timedelta = 365 * DAY,
     signed_by: str = "",
+    key: str = "",
     is_authority: bool = False,
     path_length: int | None = None,
     serial: int = 7,
 ) -> Certificate:
-    """A certificate with the key of `name`, signed by itself or by `signed_by`; times from now."""
-    key, now = key_of(name), dt.datetime.now(dt.UTC)
+    """A certificate with the key of `name` or `key`, signed by itself or by `signed_by`; times from now."""
+    own_key, now = key_of(key or name), dt.datetime.now(dt.UTC)
     whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, signed_by or name)])
-    builder = x509.CertificateBuilder(issuer, whose, key.public_key(), serial, now + begins, now + ends)
+    builder = x509.CertificateBuilder(issuer, whose, own_key.public_key(), serial, now + begins, now + ends)
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=True, key_encipherment=True, data_encipherment=True,
         key_agreement=False, key_cert_sign=True, crl_sign=False, encipher_only=False, decipher_only=False,
     )  # fmt: skip
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    identifier = x509.SubjectKeyIdentifier.from_public_key(own_key.public_key())
     names = pki._alternative_names(uri, hosts)
     extensions = (x509.BasicConstraints(ca=is_authority, path_length=path_length), usage, names, identifier)
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
-    return certificate.parse(certificate.der_of(builder.sign(key_of(signed_by or name), hashes.SHA256())))
+    return certificate.parse(certificate.der_of(builder.sign(key_of(signed_by or key or name), hashes.SHA256())))
 
 
-def revoked(authority: str, serials: Sequence[int], *, next_update: dt.timedelta = 30 * DAY) -> bytes:
-    """The list of revoked certificates of `authority`, in DER."""
+def revoked(
+    authority: str,
+    serials: Sequence[int],
+    *,
+    next_update: dt.timedelta = 30 * DAY,
+    key: str = "",
+    age: dt.timedelta = 60 * DAY,
+    is_delta: bool = False,
+) -> bytes:
+    """The list of revoked certificates of `authority`, in DER; `key` is whose key signs it."""
     now = dt.datetime.now(dt.UTC)
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)])
-    builder = x509.CertificateRevocationListBuilder(issuer, now - 60 * DAY, now + next_update)
+    builder = x509.CertificateRevocationListBuilder(issuer, now - age, now + next_update)
     for serial in serials:
         entry = x509.RevokedCertificateBuilder(serial, now - DAY).build()
         builder = builder.add_revoked_certificate(entry)
-    return builder.sign(key_of(authority), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    if is_delta:
+        builder = builder.add_extension(x509.DeltaCRLIndicator(1), critical=True)
+    return builder.sign(key_of(key or authority), hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 def pair(folder: Path, name: str, made: Certificate) -> tuple[Path, Path]:

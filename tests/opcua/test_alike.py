@@ -13,7 +13,7 @@ from omptool.capture.recording.choosing import Pool
 from omptool.capture.recording.terms import Selection, ServerProgress
 from omptool.config import ServerConfig
 from omptool.errors import OmptoolError, ServerRefused
-from omptool.model.limits import ServerLimits
+from omptool.model.limits import Capacity, ServerLimits
 from omptool.opcua.exploring.alike import IN_FLIGHT, MOST_SCRIPTS, Alike
 from omptool.opcua.hooks import RawRequest
 from omptool.opcua.requests import BROWSE, BROWSE_NEXT
@@ -31,6 +31,7 @@ class Server:
     """Stands in for a `Session`; an answer begins with a header that is never the same."""
 
     limits = ServerLimits()
+    capacity = Capacity()
 
     def __init__(self, tree: Tree, own: str = OWN, service: int = BROWSE) -> None:
         self.tree, self.service = tree, service
@@ -111,6 +112,20 @@ def test_alike_is_who_answers_the_same() -> None:
     assert shared(Server(TREE), Server(TREE, own="urn:other")), "a server's own namespace is no difference"
     assert not shared(Server(TREE), Server({**TREE, "d": "b"}))
     assert not shared(Server(TREE), Server(TREE), ("a", "b"))
+
+
+def test_who_takes_fewer_items_is_not_alike() -> None:
+    smaller = Server(TREE)
+    smaller.capacity = Capacity(max_monitored_items=3)
+    assert not shared(Server(TREE), smaller)
+
+
+def test_an_own_namespace_that_is_none_is_a_difference() -> None:
+    """A name that is empty, or stands twice, tells nothing about whose a node is."""
+    assert not shared(Server(TREE), Server(TREE, own=""))
+    assert not shared(Server(TREE), Server(TREE, own="ua"))
+    assert not shared(Server(TREE, own="urn:machines"), Server(TREE, own="ua"))
+    assert shared(Server(TREE, own=""), Server(TREE, own=""))
 
 
 def test_where_something_is_of_the_servers_own_namespace_nobody_shares_it() -> None:

@@ -33,7 +33,7 @@ BY_PLANT, BY_HALL = made("press7", signed_by="plant", serial=31), made("press7",
 def check(folder: Path, *sent: Certificate, authorities: tuple[Certificate, ...] = (PLANT,)) -> Pki:
     made = Pki(folder / "pki")
     for one in authorities:
-        assert made.trust(one).parent == made.issuers_folder
+        assert made.trust(one, as_authority=True).parent == made.issuers_folder
     endpoint = Endpoint("Basic256Sha256", "Sign", (), b"".join(one.der for one in sent), URI)
     trust.check(endpoint, ServerConfig(URL), "press7", made, or_none=False)
     return made
@@ -64,6 +64,45 @@ def test_and_nothing_else(tmp_path: Path, why: str) -> None:
         assert f"or trust all that {sent[0].issuer} signs" in caught.value.hint
 
 
+def test_a_server_is_no_authority_whatever_its_certificate_says(tmp_path: Path) -> None:
+    folder, endpoint = Pki(tmp_path / "pki"), Endpoint("Basic256Sha256", "Sign", (), PLANT.der, URI)
+    trust.check(endpoint, ServerConfig(URL, trust_first=True), "press7", folder, or_none=False)
+    assert folder.issuers() == [] and folder.trusts(PLANT)
+    with pytest.raises(ServerRefused, match="is not trusted yet"):
+        check(tmp_path, BY_PLANT, authorities=())
+    assert check(tmp_path, PLANT, authorities=()).trusts(PLANT)
+
+
+def spoilt(whole: Certificate, before: bytes, after: bytes) -> bytes:
+    """A certificate with other bytes in one place; the signature does not matter here."""
+    assert whole.der.count(before) == 1
+    return whole.der.replace(before, after)
+
+
+VERSION = b"\xa0\x03\x02\x01"
+HOSTILE = {
+    "a version that there is not": spoilt(PLANT, VERSION + b"\x02", VERSION + b"\x07"),
+    "a name of a kind that is not supported": spoilt(PLANT, b"\x82\x06press7", b"\x85\x06press7"),
+    "one extension twice": spoilt(PLANT, b"\x06\x03\x55\x1d\x0f", b"\x06\x03\x55\x1d\x13"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_certificate_that_cannot_be_read_is_refused_and_spoils_no_other(tmp_path: Path, what: str) -> None:
+    folder = Pki(tmp_path / "pki")
+    folder.trusted_folder.mkdir(parents=True)
+    folder.issuers_folder.mkdir()
+    for place in (folder.trusted_folder, folder.issuers_folder):
+        (place / "hostile.der").write_bytes(HOSTILE[what])
+    shown = Endpoint("Basic256Sha256", "Sign", (), BY_PLANT.der + HOSTILE[what], URI)
+    trust.check(shown, ServerConfig(URL, trust_first=True), "press7", folder, or_none=False)
+    check(tmp_path, BY_PLANT)
+    hostile = Endpoint("Basic256Sha256", "Sign", (), HOSTILE[what], URI)
+    folder.trusted_folder.joinpath("hostile.der").unlink()
+    with pytest.raises(ServerRefused, match=r"cannot be read|is not trusted yet"):
+        trust.check(hostile, ServerConfig(URL), "press7", folder, or_none=False)
+
+
 def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "omptool.security")
     trust.logger.propagate = True
@@ -84,6 +123,48 @@ def test_an_authority_takes_back(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     folder.revoke(pki.read_revocations(file))
     with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
         check(tmp_path, BY_HALL, HALL)
+
+
+def test_an_authority_that_was_taken_back_vouches_for_nobody(tmp_path: Path) -> None:
+    folder, file = check(tmp_path, BY_HALL, authorities=(PLANT, HALL)), tmp_path / "x.crl"
+    file.write_bytes(revoked("plant", [21]))
+    folder.revoke(pki.read_revocations(file))
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_HALL, authorities=(PLANT, HALL))
+
+
+def test_what_an_authority_took_back_stays_so_when_it_ends(tmp_path: Path) -> None:
+    ended = made("plant", is_authority=True, begins=-9 * DAY, ends=-DAY)
+    folder, file = Pki(tmp_path / "pki"), tmp_path / "x.crl"
+    folder.trust(ended, as_authority=True)
+    folder.trust(BY_PLANT)
+    check(tmp_path, BY_PLANT, authorities=())
+    file.write_bytes(revoked("plant", [31]))
+    folder.revoke(pki.read_revocations(file))
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_PLANT, authorities=())
+    check(tmp_path, made("press7", signed_by="plant", serial=33), authorities=(PLANT,))
+
+
+def test_a_list_gives_way_to_a_newer_whole_one_of_the_same_key_only(tmp_path: Path) -> None:
+    anew = certificate_of("plant", key="plant2", is_authority=True)
+    folder, file = check(tmp_path, BY_PLANT, authorities=(PLANT, anew)), tmp_path / "x.crl"
+
+    def take(**how: Any) -> None:
+        file.write_bytes(revoked("plant", how.pop("serials", []), **how))
+        folder.revoke(pki.read_revocations(file))
+
+    take(serials=[31], age=9 * DAY)
+    take(key="plant2", age=8 * DAY)
+    assert len(folder.revocations()) == 2, "authorities of one name have a list each"
+    with pytest.raises(OmptoolError, match="is older than the list of CN=plant of"):
+        take(age=10 * DAY)
+    with pytest.raises(OmptoolError, match="only what changed"):
+        take(is_delta=True, age=DAY)
+    with pytest.raises(ServerRefused, match="was revoked by CN=plant"):
+        check(tmp_path, BY_PLANT, authorities=())
+    take(age=DAY)
+    check(tmp_path, BY_PLANT, authorities=())
 
 
 def test_a_list_of_nobody_we_trust(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from asyncua.ua.ua_binary import struct_to_binary
 
 from omptool.model import status
 from omptool.model.limits import ServerLimits
-from omptool.opcua.history import ENDLESS, History, Raw, read_raw
+from omptool.opcua.history import ENDLESS, History, Processed, Raw, read_raw
 from omptool.protocol.columns import ItemColumns
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -105,6 +105,13 @@ def test_a_server_that_gets_nowhere_is_left_alone(pages: Callable[[int], bytes])
     assert endings == [ENDLESS]
     assert server.asked < 10
     assert [AGAIN in request.parameters for request in server.released] == [True]
+
+
+def test_what_a_server_computed_is_whole_though_its_last_page_is_empty() -> None:
+    server = Historian(lambda n: page([1, 2], AGAIN) if n == 1 else page([], b""))
+    history = History(server, ["i=1"], Processed(0, 10**18, 1000.0, b"\0\1"))  # type: ignore[arg-type]  # stands in
+    assert asyncio.run(values_of(history)) == [1.0, 2.0]
+    assert history.endings == [""]
 
 
 def test_a_point_is_given_back_when_enough_came() -> None:

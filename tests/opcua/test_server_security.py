@@ -120,7 +120,7 @@ def test_an_authority_vouches_for_the_server(tmp_path: Path) -> None:
 
     async def work(server: ServerConfig) -> OmptoolError:
         await refused(server)
-        pki.trust(authority)
+        pki.trust(authority, as_authority=True)
         assert (await secured(server))[1] == "SignAndEncrypt"
         (tmp_path / "plant.crl").write_bytes(revoked("plant", [31]))
         pki.revoke(read_revocations(tmp_path / "plant.crl"))

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from omptool.capture.format import FREE_HANDLES
 from omptool.capture.recording.choosing import Found, in_order
 from omptool.model.nodes import Node
 
 if TYPE_CHECKING:
     from omptool.capture.recording.recorder import Recording
     from omptool.capture.resume import Left
-
-_FREE = 1000
-"""Handles kept for nodes to come; as many as there are nodes, where those are more."""
 
 
 class Numbering:
@@ -62,7 +60,7 @@ class Numbering:
             return
         grows = not is_new and bool(self._numbered) and wanted[: len(self._numbered)] == self._numbered
         if not (grows and has_room):
-            free = max(_FREE, len(wanted)) if self._is_growing else 0
+            free = max(FREE_HANDLES, len(wanted)) if self._is_growing else 0
             self.handles = recording.take_handles(len(wanted) + free, self.handles, grows=grows)
         self._numbered = wanted
 

@@ -112,7 +112,7 @@ class Alike(Generic[T]):
             names: whether a result names something of a namespace, whose text (`nsu=…;`) it is given. Nearly every
                 server has one that is its own (index 1, Part 3, 8.2.2); where nothing is of it, it is no difference.
         """
-        key = (how, tuple(session.namespaces[:1] + session.namespaces[2:]), session.limits)
+        key = (how, _shared(session.namespaces), session.limits, session.capacity)
         answers: dict[Question, bytes] = {}
         script = await self._followed(session, [each for each in self._scripts if each.key == key], answers)
         if script is not None:
@@ -170,6 +170,12 @@ class Alike(Generic[T]):
         types, knows_all = dict(session.data_types), session.knows_all_structures
         self._scripts.append(Script(key, asked, answered, types, knows_all, result))
         return result
+
+
+def _shared(uris: list[str]) -> Hashable:
+    """What must be the same of the namespaces: not the server's own, if nothing else can be mistaken for it."""
+    is_plain = len(uris) > 1 and bool(uris[1]) and len(set(uris)) == len(uris)
+    return (is_plain, *(uris[:1] + uris[2:] if is_plain else uris))
 
 
 def digest(body: bytes) -> bytes:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from omptool.opcua.security import certificate
+from omptool.opcua.security.certificate import UNREADABLE
+
 MOST_LINKS = 5
 """Authorities between a certificate and one of the folder."""
 
@@ -47,53 +50,57 @@ def standing(
         revoked: lists of revoked certificates; one that no authority on the way signed says nothing.
     """
     trusted, lists = list(issuers), list(revoked)
-    sent = _readable(chain[1 : MOST_LINKS + 1])
-    at = x509.load_der_x509_certificate(chain[0])
-    outdated: list[str] = []
+    candidates = [*trusted, *_readable(chain[1 : MOST_LINKS + 1])]
+    at = certificate.load(chain[0])
+    authority, may_vouch = "", True
+    outdated: dict[str, None] = {}
     for depth in range(MOST_LINKS):
-        signer = _signer(at, trusted, depth, now) or _signer(at, sent, depth, now)
+        signer = _signer(at, candidates, depth, now)
         if signer is None:
             break
+        name = signer.subject.rfc4514_string()
         for one in lists:
             if speaks_for(one, signer):
                 if one.get_revoked_certificate_by_serial_number(at.serial_number) is not None:
-                    return Standing("", signer.subject.rfc4514_string(), tuple(outdated))
+                    return Standing("", name, tuple(outdated))
                 if one.next_update_utc is not None and one.next_update_utc < now:
-                    outdated.append(signer.subject.rfc4514_string())
-        if signer in trusted:
-            return Standing(signer.subject.rfc4514_string(), "", tuple(outdated))
-        at = signer
-    return Standing()
+                    outdated[name] = None
+        may_vouch = may_vouch and _allows(signer, depth, now)
+        if may_vouch and signer in trusted:
+            authority = authority or name
+        if signer == at:
+            break
+        at = signer  # also behind the one that vouches: those above may have taken it back
+    return Standing(authority, "", tuple(outdated) if authority else ())
 
 
-def is_authority(certificate: x509.Certificate) -> bool:
+def is_authority(read: x509.Certificate) -> bool:
     """Whether a certificate says that it may sign others."""
     try:
-        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        basic = read.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return False
-    return basic.ca and _may_sign(certificate)
+    return basic.ca and _may_sign(read)
 
 
-def _may_sign(certificate: x509.Certificate) -> bool:
+def _may_sign(read: x509.Certificate) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+        return read.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
     except x509.ExtensionNotFound:
         return True
-    except (x509.DuplicateExtension, ValueError):
+    except UNREADABLE:
         return False
 
 
 def _signer(
     signed: x509.Certificate, candidates: Iterable[x509.Certificate], depth: int, now: dt.datetime
 ) -> x509.Certificate | None:
-    """The authority among `candidates` that signed; `depth` others lie between it and the first certificate."""
-    for one in candidates:
-        if not one.not_valid_before_utc <= now <= one.not_valid_after_utc or not is_authority(one):
-            continue
-        longest = one.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-        if longest is not None and depth > longest:
-            continue
+    """The authority among `candidates` that signed, one that may vouch for it before others.
+
+    What one that has ended took back stays taken back, so such a one is found as well.
+    """
+    authorities = [one for one in candidates if is_authority(one)]
+    for one in sorted(authorities, key=lambda one: not _allows(one, depth, now)):
         try:
             signed.verify_directly_issued_by(one)
         except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
@@ -102,10 +109,17 @@ def _signer(
     return None
 
 
+def _allows(signer: x509.Certificate, depth: int, now: dt.datetime) -> bool:
+    """Whether an authority may vouch now with `depth` others between it and the first certificate."""
+    longest = signer.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+    is_near = longest is None or depth <= longest
+    return is_near and signer.not_valid_before_utc <= now <= signer.not_valid_after_utc
+
+
 def speaks_for(one: x509.CertificateRevocationList, signer: x509.Certificate) -> bool:
     """Whether a list of revoked certificates is that of this authority."""
-    key = signer.public_key()
     try:
+        key = signer.public_key()
         return one.issuer == signer.subject and one.is_signature_valid(key)  # type: ignore[arg-type]  # says no to others
     except (TypeError, ValueError, UnsupportedAlgorithm):
         return False
@@ -115,7 +129,8 @@ def _readable(chain: Iterable[bytes]) -> list[x509.Certificate]:
     found = []
     for der in chain:
         try:
-            found.append(x509.load_der_x509_certificate(der))
+            certificate.parse(der)  # all that is asked of it later
+            found.append(certificate.load(der))
         except ValueError:
             continue
     return found

@@ -20,6 +20,8 @@ _MOST = 1 << 20
 """Bytes of a certificate file; real ones have two thousand."""
 SOON_DAYS = 30
 """A certificate that ends within so many days is warned of: getting a new one trusted takes a while in a plant."""
+UNREADABLE = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError)
+"""What reading a certificate or its extensions raises, whatever somebody wrote into it; only one is a ValueError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,18 @@ class Certificate:
         return "expires soon" if self.days_left(now) < SOON_DAYS else "valid"
 
 
+def load(der: bytes) -> x509.Certificate:
+    """A certificate as `cryptography` has it, which reads most of it only when asked.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        return x509.load_der_x509_certificate(der)
+    except UNREADABLE as error:
+        raise ValueError(str(error)) from error
+
+
 def parse(chain: bytes) -> Certificate:
     """The first certificate of a chain in DER.
 
@@ -77,7 +91,7 @@ def parse(chain: bytes) -> Certificate:
         ValueError: it cannot be read.
     """
     der = first(chain)
-    read = x509.load_der_x509_certificate(der)
+    read = load(der)
     uris, hosts = _names(read)
     return Certificate(
         der,
@@ -103,7 +117,7 @@ def read_file(path: Path) -> Certificate:
         if _PEM in data:
             return parse(der_of(x509.load_pem_x509_certificate(data[data.index(_PEM) :])))
         return parse(data)
-    except (ValueError, IndexError):
+    except (*UNREADABLE, IndexError):
         raise OmptoolError(f"{path} holds no certificate", "name a certificate, .der or .pem") from None
 
 
@@ -159,7 +173,7 @@ def plain(thumbprint: str) -> str:
 def _names(read: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return (), ()
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     hosts = [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]

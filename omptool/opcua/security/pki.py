@@ -25,7 +25,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 from omptool.errors import ConfigError, OmptoolError, OutputExists
 from omptool.opcua.security import authorities, certificate
@@ -140,7 +140,7 @@ class Pki:
         Raises:
             ValueError: it cannot be read.
         """
-        issuers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
+        issuers = [certificate.load(entry.certificate.der) for entry in self.issuers()]
         lists = [one.read for one in self.revocations()]
         return authorities.standing(certificate.chain(shown), issuers, lists, dt.datetime.now(dt.UTC))
 
@@ -151,9 +151,14 @@ class Pki:
                 return True
         return any(entry.certificate.der == wanted.der for entry in self.trusted())
 
-    def trust(self, wanted: Certificate) -> Path:
-        """Put a certificate among the trusted ones, or that of an authority among the issuers; the file it lies in."""
-        is_authority = authorities.is_authority(x509.load_der_x509_certificate(wanted.der))
+    def trust(self, wanted: Certificate, *, as_authority: bool = False) -> Path:
+        """Put a certificate among the trusted ones; the file it lies in.
+
+        Args:
+            as_authority: put it among the issuers if it may sign others. Never for what a server showed: whoever
+                trusts that server trusts nobody else by it.
+        """
+        is_authority = as_authority and authorities.is_authority(certificate.load(wanted.der))
         folder = self.issuers_folder if is_authority else self.trusted_folder
         for entry in _entries(folder):
             if entry.certificate.der == wanted.der:
@@ -167,16 +172,25 @@ class Pki:
         """Put a list of revoked certificates among the issuers, in the place of an older one; the file it lies in.
 
         Raises:
-            OmptoolError: no authority among the issuers signed it.
+            OmptoolError: no authority among the issuers signed it, it is older than the one there, or says only what
+                changed.
         """
-        signers = [x509.load_der_x509_certificate(entry.certificate.der) for entry in self.issuers()]
-        if not any(authorities.speaks_for(wanted.read, one) for one in signers):
+        signers = [certificate.load(entry.certificate.der) for entry in self.issuers()]
+        signer = next((one for one in signers if authorities.speaks_for(wanted.read, one)), None)
+        if signer is None:
             raise OmptoolError(
                 f"{wanted.file} is a list of {wanted.issuer}, which is not among the issuers or did not sign it",
                 "trust the authority first:  omptool pki trust AUTHORITY.der",
             )
-        digest = hashlib.sha1(wanted.issuer.encode(), usedforsecurity=False).hexdigest()[:8].upper()
-        file = self.issuers_folder / f"{_readable(wanted.issuer)}-{digest}.crl"
+        if wanted.is_delta:
+            raise OmptoolError(
+                f"{wanted.file} says only what changed since another list of {wanted.issuer}", "get its whole list"
+            )
+        file = self.issuers_folder / f"{_readable(wanted.issuer)}-{_digest(signer)}.crl"
+        for there in self.revocations():
+            if authorities.speaks_for(there.read, signer):
+                _refuse_older(wanted, there)
+                file = there.file
         with local.writing(file):
             local.write_atomic(file, wanted.der)
         return file
@@ -194,6 +208,13 @@ class Revocations:
     def issuer(self) -> str:
         return self.read.issuer.rfc4514_string()
 
+    @property
+    def is_delta(self) -> bool:
+        """Whether it only says what changed since another list (RFC 5280, 5.2.4)."""
+        with contextlib.suppress(*certificate.UNREADABLE):  # a list with strange names still takes back what it says
+            return any(one.oid == ExtensionOID.DELTA_CRL_INDICATOR for one in self.read.extensions)
+        return False
+
 
 def read_revocations(path: Path) -> Revocations:
     """The list in a file, DER or PEM.
@@ -206,9 +227,27 @@ def read_revocations(path: Path) -> Revocations:
     try:
         load = x509.load_pem_x509_crl if b"-----BEGIN X509 CRL" in data else x509.load_der_x509_crl
         read = load(data)
-    except ValueError:
+    except certificate.UNREADABLE:
         raise OmptoolError(f"{path} holds no list of revoked certificates", "name a .crl, DER or PEM") from None
     return Revocations(path, read.public_bytes(serialization.Encoding.DER), read)
+
+
+def _refuse_older(wanted: Revocations, there: Revocations) -> None:
+    """What is revoked must not become good again by an old file."""
+    begins, ends = wanted.read.last_update_utc, there.read.last_update_utc
+    if begins < ends:
+        raise OmptoolError(
+            f"{wanted.file} of {begins:%Y-%m-%d} is older than the list of {wanted.issuer} of {ends:%Y-%m-%d} "
+            f"that is there: {there.file}",
+            "get the newest; to go back to the older one all the same, remove that file first",
+        )
+
+
+def _digest(signer: x509.Certificate) -> str:
+    """Of its name and key: authorities of one name, as after a new key, have a list each."""
+    form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    said = signer.subject.public_bytes() + signer.public_key().public_bytes(*form)
+    return hashlib.sha1(said, usedforsecurity=False).hexdigest()[:8].upper()
 
 
 def _entries(folder: Path) -> list[Entry]:
@@ -287,7 +326,7 @@ def load_pair(certificate_file: Path, key_file: Path) -> Own:
         raise ConfigError(f"{key_file} holds no private key", "name the key that belongs to the certificate") from None
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ConfigError(f"{key_file} is no RSA key", "SecurityPolicies that omptool knows need RSA")
-    if x509.load_der_x509_certificate(read.der).public_key() != key.public_key():
+    if certificate.load(read.der).public_key() != key.public_key():
         raise ConfigError(
             f"the private key {key_file} does not belong to {certificate_file}", "name the two that were made together"
         )

@@ -22,7 +22,7 @@ from omptool.config.files import pki_folder
 from omptool.errors import NotFound, ServerRefused
 from omptool.opcua import channel, hooks_session, opening
 from omptool.opcua.security import endpoints, identity, trust
-from omptool.opcua.security.certificate import Certificate, first, spaced
+from omptool.opcua.security.certificate import Certificate, first, load, spaced
 from omptool.opcua.security.endpoints import NONE, Endpoint, Token
 from omptool.opcua.security.identity import Identity
 from omptool.opcua.security.pki import Own, Pki
@@ -63,9 +63,7 @@ class Plan:
         """Make asyncua's unconnected client open its channel accordingly."""
         if self.own is None or self.peer is None:
             return
-        from cryptography import x509
-
-        ours, theirs = (x509.load_der_x509_certificate(one.der) for one in (self.own.certificate, self.peer))
+        ours, theirs = (load(one.der) for one in (self.own.certificate, self.peer))
         policy = _CLASSES[self.endpoint.policy](theirs, ours, self.own.key, _MODES[self.endpoint.mode])
         client.security_policy = policy
         client.uaclient.set_security(policy)
@@ -177,10 +175,8 @@ async def activate(line: channel.Line, plan: Plan) -> None:
     client, who = line.client, plan.identity
     hooks_session.keep_token_policy(client, plan.token.policy_id)
     if who.own is not None:
-        from cryptography import x509
-
         client.user_private_key = who.own.key
-        await client.activate_session(certificate=x509.load_der_x509_certificate(who.own.certificate.der))
+        await client.activate_session(certificate=load(who.own.certificate.der))
     else:
         await client.activate_session(who.user or None, who.password or None)
 
