@@ -38,9 +38,7 @@ def points(texts: Mapping[str, pa.Array], context: Context, origin: Origin) -> I
     yield from kept(columns, wrong, context, origin)
 
 
-def kept(
-    columns: Mapping[str, pa.Array], wrong: dict[int, str], context: Context, origin: Origin
-) -> Iterator[Points]:
+def kept(columns: Mapping[str, pa.Array], wrong: dict[int, str], context: Context, origin: Origin) -> Iterator[Points]:
     """Columns in their types as points; rows that are `wrong`, or lack what every row has, go to the rejects."""
     rows = len(columns["time"])
     for field in TELEMETRY:

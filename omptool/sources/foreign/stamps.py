@@ -118,7 +118,7 @@ def _vectorised(texts: pa.Array, zone: tzinfo) -> Stamps | None:
             try:
                 stamps = convert(texts, zone)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
-                return None  # a year beyond nanoseconds, a 30th of February, an hour left out in spring, a zone that Arrow does not know
+                return None  # a year beyond nanoseconds, a 30th of February, an hour left out, a zone unknown to Arrow
             found = Stamps.of_ns(stamps.cast(pa.int64()).to_numpy())
             found.bare = len(texts) if end == "$" else 0
             return found

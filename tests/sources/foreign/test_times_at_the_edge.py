@@ -16,9 +16,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 LAST_US = 253_402_300_799_999_999
 
 
-@pytest.mark.parametrize(
-    "text", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+01:00", "-0001-01-01"]
-)
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00+01:00", "-0001-01-01"])
 def test_a_time_beyond_the_calendar_is_none(text: str) -> None:
     assert stamps.one(text) is None
     assert stamps.column(pa.array([text])).present.tolist() == [False]
