@@ -154,6 +154,11 @@ class Capture:
         return sum(commit.rows for _, commit in self._commits(EVENTS_KIND))
 
     @property
+    def first_row(self) -> int:
+        """`seq` of the oldest row that retention has kept."""
+        return self.starts.get(TELEMETRY_KIND, BEGINNING).row
+
+    @property
     def last_row(self) -> int:
         """`seq` of the newest row; larger than `rows` when some were lost."""
         return max((commit.end_row - 1 for _, commit in self._commits(TELEMETRY_KIND)), default=0)

@@ -57,6 +57,7 @@ class Compared:
         expected: its rows up to what the lake says it took; `more` those behind that.
         found: its rows in the lake; `removed` those that compaction removed as duplicates.
         is_equal: whether the rows in the lake are those of the capture.
+        is_cut: it let its first rows go, by age or size: rows in the lake from before those it has do not count here.
     """
 
     capture: str
@@ -66,11 +67,19 @@ class Compared:
     found: int
     removed: int
     is_equal: bool
+    is_cut: bool = False
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether as many rows are there as must be; what was removed may be of the rows that the capture let go."""
+        if not self.is_cut:
+            return self.found + self.removed == self.expected
+        return self.found <= self.expected <= self.found + self.removed
 
     @property
     def is_whole(self) -> bool:
         """Whether every row up to where the lake took it is there, or was removed because another one is equal."""
-        return self.is_equal and self.found + self.removed == self.expected
+        return self.is_equal and self.is_counted
 
 
 def compare(lake: Path, recording: Recording) -> Compared:
@@ -82,10 +91,12 @@ def compare(lake: Path, recording: Recording) -> Compared:
     """
     table = Table(lake, "telemetry")
     done, removed = table.done(recording.id), table.done(layout.DUPLICATES_OF + recording.id)
+    first = recording.first_seq
     found = Sum(seqs=[] if removed else None)
     for entry in table.entries():
         for part in read(entry.path, "telemetry", COLUMNS):
-            mine = part.filter(pc.equal(part["capture"].cast(pa.string()), recording.id))
+            is_mine = pc.equal(part["capture"].cast(pa.string()), recording.id)
+            mine = part.filter(pc.and_(is_mine, pc.greater_equal(part["seq"], first)) if first > 1 else is_mine)
             if mine.num_rows:
                 found.add(_hashes(mine), order.integers(mine["seq"]))
     expected, kept, more = Sum(), Sum(), 0
@@ -106,7 +117,7 @@ def compare(lake: Path, recording: Recording) -> Compared:
             kept.add(hashes[present[seq]], seq[present[seq]])
     same = kept if present is not None else expected
     is_equal = (same.rows, same.total) == (found.rows, found.total)
-    return Compared(recording.id, recording.label, expected.rows, more, found.rows, removed, is_equal)
+    return Compared(recording.id, recording.label, expected.rows, more, found.rows, removed, is_equal, first > 1)
 
 
 def counts(table: Table, entries: Iterable[Any]) -> dict[str, int]:

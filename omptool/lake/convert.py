@@ -31,13 +31,16 @@ from omptool.store import local
 class Recording(Protocol):
     """What can be converted: a capture seen through the contract, fixed to its last commit.
 
-    `last_seq` is the `seq` of its newest telemetry row; `telemetry(after_seq)` gives the rows behind a `seq`, in order.
+    `first_seq` and `last_seq` are the `seq` of its oldest and newest telemetry row, the first above 1 when it let rows
+    go by age or size; `telemetry(after_seq)` gives the rows behind a `seq`, in order.
     """
 
     @property
     def id(self) -> str: ...
     @property
     def label(self) -> str: ...
+    @property
+    def first_seq(self) -> int: ...
     @property
     def last_seq(self) -> int: ...
     def telemetry(self, after_seq: int = 0) -> Iterator[pa.RecordBatch]: ...

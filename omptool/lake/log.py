@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from omptool.errors import LakeError
 from omptool.model import bounded_json
 
 
@@ -35,15 +36,31 @@ def committed_at(commit: Path) -> datetime:
 
 
 def removed_since(table: Path, moment: datetime) -> set[str]:
-    """Names, relative to the table's folder, of files that a version at or after `moment` had and newer ones lack."""
+    """Names, relative to the table's folder, of files that a version at or after `moment` had and newer ones lack.
+
+    Raises:
+        LakeError: a commit cannot be read: what it removed nobody can tell.
+    """
     found = set()
     for commit in commits(table).values():
+        actions = _whole(commit)
         if committed_at(commit) > moment:
-            for action in _actions(commit):
+            for action in actions:
                 removed = action.get("remove")
                 if isinstance(removed, dict) and isinstance(removed.get("path"), str):
                     found.add(unquote(removed["path"]))
     return found
+
+
+def _whole(commit: Path) -> list[dict[str, Any]]:
+    """The lines of a commit, every one of which must be what it should be."""
+    try:
+        actions = [bounded_json.loads(line) for line in commit.read_bytes().splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise LakeError(f"{commit} cannot be read: {error}", f"restore it from a copy of {commit.parent}") from error
+    if not all(isinstance(action, dict) for action in actions):
+        raise LakeError(f"{commit} is no commit of a Delta table", f"restore it from a copy of {commit.parent}")
+    return actions
 
 
 def _actions(commit: Path) -> Iterator[dict[str, Any]]:

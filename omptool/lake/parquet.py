@@ -128,7 +128,8 @@ def _widen(known: dict[str, tuple[str, str] | None], table: pa.Table) -> None:
 def _bounds(column: Any) -> tuple[str, str] | None:
     """Smallest and largest value as the Delta log writes them: times in ms, rounded outwards.
 
-    None when a text is too long, or a value is null: whoever asks for nulls must find the file.
+    None when a text is too long, a time beyond what a log can say, or a value null: whoever asks for nulls must find
+    the file.
     """
     if column.null_count:
         return None
@@ -140,9 +141,16 @@ def _bounds(column: Any) -> tuple[str, str] | None:
     if not pa.types.is_timestamp(column.type):
         return None
     extremes = pc.min_max(column)
-    return _millis(extremes["min"].cast(pa.int64()).as_py(), 0), _millis(extremes["max"].cast(pa.int64()).as_py(), 999)
+    low = _millis(extremes["min"].cast(pa.int64()).as_py(), 0)
+    high = _millis(extremes["max"].cast(pa.int64()).as_py(), 999)
+    return None if low is None or high is None else (low, high)
 
 
-def _millis(micros: int, up: int) -> str:
-    stamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(micros + up) // 1000)
-    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z"
+def _millis(micros: int, up: int) -> str | None:
+    """None beyond the years 1 to 9999, as rounding the last millisecond of them up gives."""
+    try:
+        stamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(micros + up) // 1000)
+    except OverflowError:
+        return None
+    # %Y writes the years before 1000 with fewer digits than the log's format has
+    return f"{stamp.year:04d}-{stamp:%m-%dT%H:%M:%S}.{stamp.microsecond // 1000:03d}Z"

@@ -70,7 +70,7 @@ class Account:
         told = self.compared
         if self.added is not None and self.rows + self.removed != self.added:
             return f"{self.added - self.removed:,} rows were written and not removed, {self.rows:,} are there"
-        if told is not None and told.found + told.removed != told.expected:
+        if told is not None and not told.is_counted:
             return f"{told.label} has {told.expected:,} rows up to where it was taken in"
         if told is not None and not told.is_equal:
             return f"rows differ from those of {told.label}"

@@ -36,6 +36,10 @@ class CaptureSource:
         return self.capture.id
 
     @property
+    def first_seq(self) -> int:
+        return self.capture.first_row
+
+    @property
     def last_seq(self) -> int:
         """`seq` of the newest telemetry row."""
         return self.capture.last_row

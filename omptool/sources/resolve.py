@@ -160,7 +160,7 @@ def _lake_version(text: str, zone: tzinfo) -> tuple[Path, int | datetime] | None
     head, sign, tail = text.rpartition("@")
     if not sign or not layout.is_lake(Path(head)):
         return None
-    if tail.isdigit():
+    if re.fullmatch("[0-9]{1,18}", tail):
         return Path(head), int(tail)
     try:
         return Path(head), parse_time(tail, now=datetime.now(UTC), zone=zone)

@@ -105,6 +105,10 @@ class Recorded:
         return {}
 
     @property
+    def first_seq(self) -> int:
+        return 1
+
+    @property
     def last_seq(self) -> int:
         return len(self.rows)
 

@@ -24,6 +24,8 @@ from omptool.capture.resume import take_up
 from omptool.capture.retired import Counted, Story, count
 from omptool.capture.writer import CaptureWriter
 from omptool.lake.convert import convert
+from omptool.lake.discharge import discharge
+from omptool.lake.verify import verify as verify_lake
 from omptool.protocol.ledger import LAST
 from omptool.sources.capture import CaptureSource
 from tests.capture.build import SERVER, T0, doubles, rows_of, start
@@ -216,6 +218,23 @@ def test_a_lake_that_has_the_rows_lacks_nothing(tmp_path: Path) -> None:
     assert window["end_time"].timestamp() * 1e9 == pytest.approx(T0 + (6 * ROWS - 1) * 1e6, abs=2e3)
     assert convert([CaptureSource(folder)], lake).rows == 0
     assert retention_rows(lake) == [window]
+
+
+def test_a_lake_that_has_more_than_the_capture_is_whole(tmp_path: Path) -> None:
+    folder, lake = tmp_path / "x.omcap", tmp_path / "lake"
+    writer, story = begun(folder, 4)
+    convert([CaptureSource(folder)], lake)
+    delete(writer, story, 2)
+    add(writer, 4)
+    writer.close()
+    convert([CaptureSource(folder)], lake)
+    found = verify_lake(lake, [CaptureSource(folder)])
+    assert (found.is_whole, [mine.rows for mine in found.captures]) == (True, [5 * ROWS])
+    other = tmp_path / "other"
+    convert([CaptureSource(folder)], other)
+    assert verify_lake(other, [CaptureSource(folder)]).is_whole
+    assert discharge(folder, CaptureSource(folder), lake) == ""
+    assert not folder.exists()
 
 
 def retention_rows(lake: Path) -> list[dict[str, object]]:

@@ -75,6 +75,10 @@ class FakeRecording:
         return f"{self.id}.omcap"
 
     @property
+    def first_seq(self) -> int:
+        return 1
+
+    @property
     def last_seq(self) -> int:
         return int(self.data.num_rows)
 

@@ -11,7 +11,7 @@ import pytest
 
 from omptool.errors import Busy, LakeError, UsageError
 from omptool.lake import compact as compaction
-from omptool.lake import layout
+from omptool.lake import layout, log
 from omptool.lake.compact import compact
 from omptool.lake.convert import convert
 from omptool.lake.remodel import remodel
@@ -225,3 +225,23 @@ def test_rows_of_which_nobody_says_anything_stay_where_the_import_put_them(tmp_p
     found = {(row["site"], row["machine"], row["tag"]) for row in stored(lake).to_pylist()}
     other = {("plant", f"Press{n // 2}", f"Tag{n}") for n in (0, 1, 4)}
     assert found == other | {("007", "P", "Tag2"), ("007", "P", "Tag3")}
+
+
+def test_an_unreadable_commit_keeps_every_file(tmp_path: Path) -> None:
+    """It may have removed files that a reader still needs."""
+    lake = tmp_path / "lake"
+    grown(lake)
+    compact(lake)
+    before = set(lake.rglob("*.parquet"))
+    commit = max((lake / "telemetry" / "_delta_log").glob("*.json"))
+    for damaged in (b"\xff" + commit.read_bytes(), b"[1]\n"):
+        with pytest.raises(LakeError, match=r"\.json"):
+            log.removed_since(write(commit, damaged), datetime.now(UTC) - timedelta(days=1))
+        with pytest.raises(LakeError):
+            vacuum(lake, keep=NOW, now=datetime.now(UTC) + timedelta(days=1))
+    assert set(lake.rglob("*.parquet")) == before
+
+
+def write(commit: Path, data: bytes) -> Path:
+    commit.write_bytes(data)
+    return commit.parent.parent

@@ -139,6 +139,9 @@ def test_a_lake_can_be_opened_as_it_was(here: Path) -> None:
         resolve("lake@99")
     with pytest.raises(UsageError, match="is neither a version nor a time"):
         resolve("lake@yesteryear")
+    for odd in ("²", "9" * 5000):
+        with pytest.raises(UsageError, match="neither a version nor a time"):
+            resolve(f"lake@{odd}")
 
 
 def test_a_capture_is_seen_up_to_its_last_commit_and_fixed(here: Path) -> None:

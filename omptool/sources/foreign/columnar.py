@@ -128,11 +128,12 @@ MIXED = pa.large_string()
 
 def _points(batch: pa.RecordBatch, first: int, how: Layout, context: Context) -> Iterator[Points]:
     def origin(row: int) -> tuple[dict[str, int], str]:
-        cells = {name: column[row].as_py() for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        cut = zip(batch.schema.names, batch.slice(row, 1).columns, strict=True)
+        cells = {name: _python(column)[0] for name, column in cut}
         return {"entry": first + row}, tables.text_of(cells) or ""
 
     if how.is_contract:
-        yield from _contract(batch, context)
+        yield from _contract(batch, context, origin)
         return
     plain = {name: _plain(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     wanted = {*how.roles.values(), *how.tags}
@@ -160,7 +161,7 @@ def _wide(
     time = times.get(name) or stamps.column(texts[name], context.zone)
     for row in np.flatnonzero(~time.present).tolist():
         place, text = origin(row)
-        is_missing = plain[name][row].as_py() is None
+        is_missing = not plain[name][row].is_valid
         context.rejects.add(f"the time is {'missing' if is_missing else NO_TIME}", text, **place)
     for tag in how.tags:
         rows = np.flatnonzero(time.present & plain[tag].is_valid().to_numpy(zero_copy_only=False))
@@ -175,15 +176,37 @@ def _wide(
         yield from tables.points(named, one, context, origin, _values(plain[tag].take(at), None), times=cut)
 
 
-def _contract(batch: pa.RecordBatch, context: Context) -> Iterator[Points]:
-    """Rows of the contract, in its types."""
-    columns = {}
-    for field in TELEMETRY:
-        index = batch.schema.get_field_index(field.name)
-        column = pa.nulls(len(batch), field.type) if index < 0 else _plain(batch.column(index)).cast(field.type)
-        columns[field.name] = column
+def _contract(batch: pa.RecordBatch, context: Context, origin: tables.Origin) -> Iterator[Points]:
+    """Rows of the contract, in its types; what is no value of its column makes the row a wrong one."""
+    given = {name: _plain(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    wrong: dict[int, str] = {}
+    columns = {field.name: _typed(given.get(field.name), field, len(batch), wrong) for field in TELEMETRY}
+    for name in ("time", "server_time"):
+        finer = given.get(name)
+        if finer is not None and finer.type in (pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+            own = columns[f"{name}_ns"]
+            below = pa.array(_stamps(finer).rest, pa.int64()).cast(own.type)
+            is_finer = pc.and_(pc.greater(below, 0), pc.equal(pc.fill_null(own, 0), 0))
+            columns[f"{name}_ns"] = pc.if_else(is_finer, below, own)
     if len(batch):
-        yield contract.of_columns(columns, context)
+        yield from contract.kept(columns, wrong, context, origin)
+
+
+def _typed(column: pa.Array | None, field: pa.Field, rows: int, wrong: dict[int, str]) -> pa.Array:
+    """A column in the type of the contract; null where it is no such value, which is then wrong."""
+    if column is None or column.null_count == rows:  # without a value it may be of any type
+        return pa.nulls(rows, field.type)
+    if pa.types.is_timestamp(field.type):
+        if not pa.types.is_timestamp(column.type):
+            return contract.column(_texts(column), field, wrong)
+        found = _stamps(column)
+        for row in np.flatnonzero(~found.present & column.is_valid().to_numpy(zero_copy_only=False)).tolist():
+            wrong.setdefault(row, f"{field.name} is no time")
+        return pa.array(found.us, pa.int64(), mask=~found.present).cast(field.type)
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return contract.column(_texts(column), field, wrong)
 
 
 def _plain(column: pa.Array) -> pa.Array:
@@ -196,7 +219,18 @@ def _texts(column: pa.Array) -> pa.Array:
         return column
     if pa.types.is_integer(column.type) or pa.types.is_large_string(column.type):
         return column.cast(pa.string())
-    return pa.array([tables.text_of(value) for value in column.to_pylist()], pa.string())
+    return pa.array([tables.text_of(value) for value in _python(column)], pa.string())
+
+
+def _python(column: pa.Array) -> list[Any]:
+    """Values as objects of Python; times that Python has none for (nanoseconds, the year 10000) as texts."""
+    try:
+        found: list[Any] = column.to_pylist()
+        return found
+    except (OverflowError, ValueError):
+        if pa.types.is_timestamp(column.type):
+            return list(column.cast(pa.string()).to_pylist())
+        return [column.slice(row, 1).to_string(indent=0).strip("[]\n ") for row in range(len(column))]
 
 
 def _stamps(column: pa.Array) -> Stamps:
@@ -204,9 +238,7 @@ def _stamps(column: pa.Array) -> Stamps:
     unit = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[column.type.unit]
     present = column.is_valid().to_numpy(zero_copy_only=False)
     numbers = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    if unit == 1:
-        return Stamps.of_ns(numbers, present)
-    return Stamps(numbers * (unit // 1000), np.zeros(len(numbers), np.int64), present)
+    return stamps.of_counts(numbers, unit, present)
 
 
 def _values(column: pa.Array, kinds: pa.Array | None) -> Values:
@@ -215,7 +247,7 @@ def _values(column: pa.Array, kinds: pa.Array | None) -> Values:
     if pa.types.is_large_string(column.type) or (kinds is not None and name is None):
         return values.of_texts(_texts(column), kinds)
     if name is None:
-        items = [_json(value) for value in column.to_pylist()]
+        items = [_json(value) for value in _python(column)]
         return values.of_python(items, [None] * len(items))
     count = len(column)
     numbers = column.cast(pa.float64(), safe=False) if name != "Boolean" else column.cast(pa.int8()).cast(pa.float64())

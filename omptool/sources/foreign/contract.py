@@ -33,12 +33,21 @@ def points(texts: Mapping[str, pa.Array], context: Context, origin: Origin) -> I
     rows = len(next(iter(texts.values())))
     wrong: dict[int, str] = {}
     columns = {
-        field.name: _column(texts.get(field.name, pa.nulls(rows, pa.string())), field, wrong) for field in TELEMETRY
+        field.name: column(texts.get(field.name, pa.nulls(rows, pa.string())), field, wrong) for field in TELEMETRY
     }
+    yield from kept(columns, wrong, context, origin)
+
+
+def kept(columns: Mapping[str, pa.Array], wrong: dict[int, str], context: Context, origin: Origin) -> Iterator[Points]:
+    """Columns in their types as points; rows that are `wrong`, or lack what every row has, go to the rejects."""
+    rows = len(columns["time"])
     for field in TELEMETRY:
         if not field.nullable and columns[field.name].null_count:
             for row in np.flatnonzero(columns[field.name].is_null().to_numpy(zero_copy_only=False)).tolist():
                 wrong.setdefault(row, f"{field.name} is missing")
+    codes = pc.fill_null(columns["status"], 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    for row in np.flatnonzero((codes < 0) | (codes >= 2**32)).tolist():
+        wrong.setdefault(row, "status is no StatusCode")
     for row in sorted(wrong):
         place, text = origin(row)
         context.rejects.add(wrong[row], text, **place)
@@ -78,7 +87,7 @@ COLUMNS = tuple(TELEMETRY.names)
 _NEEDED = frozenset(("server", "node_id", "path", "tag", "site", "machine"))
 
 
-def _column(texts: pa.Array, field: pa.Field, wrong: dict[int, str]) -> pa.Array:
+def column(texts: pa.Array, field: pa.Field, wrong: dict[int, str]) -> pa.Array:
     """A column in its type; null where the text is no such value, which is then wrong."""
     kind = field.type
     if pa.types.is_string(kind):

@@ -23,7 +23,6 @@ DELIMITERS = (",", ";", "\t", "|")
 _MOST_QUOTED = 1 << 20
 """Bytes that a quoted cell may have, line ends included."""
 
-_HEAD_LINES = 50
 _NEVER_CLOSED = "a quote that is never closed"
 
 
@@ -32,12 +31,11 @@ class Header:
 
     def __init__(self, path: Path, delimiter: str | None = None) -> None:
         head = lines.head(path)
-        first, _, rest = head.partition(b"\n")
+        first = head.partition(b"\n")[0]
         text = first.decode("utf-8", "replace").strip("\r")
         self.delimiter = delimiter or max(DELIMITERS, key=text.count)
         self.names: list[str] = [name.strip() for name in next(python_csv.reader([text], delimiter=self.delimiter), [])]
-        body = rest.decode("utf-8", "replace").splitlines()[:_HEAD_LINES]
-        self.comma = self.delimiter != "," and any(re.search(r"(^|[;\t|])[+-]?\d+,\d+($|[;\t|])", row) for row in body)
+        self.comma = self.delimiter != ","
 
 
 def read(path: Path, how: Layout, header: Header, context: Context) -> Iterator[Points]:

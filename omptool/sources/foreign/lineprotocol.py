@@ -23,12 +23,12 @@ _STRING = r'"(?:\\[\s\S]|[^"\\])*"'
 _FIELD = rf"{_KEY}=(?:{_STRING}|[^,\s\"]+)"
 _LINE = re.compile(
     rf"(?P<measurement>{_NAME})(?P<tags>(?:,{_KEY}={_KEY})*) +"
-    rf"(?P<fields>{_FIELD}(?:,{_FIELD})*)(?: +(?P<time>-?\d+))?\s*"
+    rf"(?P<fields>{_FIELD}(?:,{_FIELD})*)(?: +(?P<time>-?\d{{1,20}}))?\s*"
 )
 _TAG = re.compile(rf",({_KEY})=({_KEY})")
 _ONE_FIELD = re.compile(rf"({_KEY})=({_STRING}|[^,\s\"]+)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_WHOLE = re.compile(r"([+-]?\d+)([iu])")
+_WHOLE = re.compile(r"([+-]?\d{1,20})([iu])")
 _BOOLEANS = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
              "f": False, "F": False, "false": False, "False": False, "FALSE": False}  # fmt: skip
 
@@ -63,23 +63,22 @@ def is_line(text: str) -> bool:
 
 def _records(path: Path, oversized: lines.Oversized, context: Context) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers; one that a quoted string leaves open is joined with those behind it."""
-    waiting, start = b"", 0
+    pieces: list[bytes] = []
+    start = size = 0
     for first, block in lines.blocks(path, oversized, context.on_bytes):
         for number, text in enumerate(block.removesuffix(b"\n").split(b"\n"), first):
-            if waiting:
-                joined = waiting + b"\n" + text
-                if not _is_open(joined) or len(joined) > lines.MOST_LINE:
-                    yield start, joined
-                    waiting = b""
-                else:
-                    waiting = joined
+            if pieces:
+                pieces.append(text)
+                size += len(text) + 1
+                # a piece with an even number of quotes leaves the string open: no need to look at those before it
+                if _closes(text) or size > lines.MOST_LINE:
+                    yield start, b"\n".join(pieces)
+                    pieces = []
             elif _is_open(text):
-                waiting, start = text, number
+                pieces, start, size = [text], number, len(text)
             else:
                 yield number, text
-    if waiting:
-        for number, text in enumerate(waiting.split(b"\n"), start):
-            yield number, text
+    yield from enumerate(pieces, start)
 
 
 _QUOTES = re.compile(rb'\\[\s\S]|"')
@@ -91,6 +90,11 @@ def _is_open(text: bytes) -> bool:
         return False
     quotes: list[bytes] = _QUOTES.findall(text[text.index(b'="') :])
     return quotes.count(b'"') % 2 == 1
+
+
+def _closes(text: bytes) -> bool:
+    """Whether an open string ends in this line, and none begins in it that goes on."""
+    return b'"' in text and _QUOTES.findall(text).count(b'"') % 2 == 1
 
 
 def _line(text: bytes, number: int, rows: Rows, context: Context) -> None:

@@ -33,7 +33,7 @@ _DATA_VALUE = frozenset(
 )  # fmt: skip
 _NO_DATA = ("ua-keepalive",)
 _EVENTS = ("ua-event", "ua-condition")
-_ENUMERATION = re.compile(r"(.*)_(-?\d+)")
+_ENUMERATION = re.compile(r"(.*)_(-?\d{1,20})")
 _URI_FORM = re.compile(r"#(?=[isgb]=)")
 _INTEGERS = frozenset(kind.name for kind in BuiltinType if 2 <= kind <= 9)
 _RECEIVE = 2

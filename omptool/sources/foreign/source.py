@@ -95,6 +95,10 @@ class ForeignFile:
         return self._pass.context.notes
 
     @property
+    def first_seq(self) -> int:
+        return 1
+
+    @property
     def last_seq(self) -> int:
         self._read_whole()
         return self._pass.rows

@@ -57,6 +57,15 @@ class Stamps:
         return cls(us, ns - us * 1000, np.ones(len(ns), bool) if present is None else present)
 
 
+def of_counts(numbers: Ints, unit_ns: int, present: Mask) -> Stamps:
+    """A column of counts of a known unit; what is beyond the years 1 to 9999 is not present."""
+    if unit_ns == 1:
+        return Stamps.of_ns(numbers, present)
+    per_us = unit_ns // 1000
+    inside = (numbers >= _LEAST_US // per_us) & (numbers <= _MOST_US // per_us)
+    return Stamps(np.where(inside, numbers, 0) * per_us, np.zeros(len(numbers), np.int64), present & inside)
+
+
 def column(texts: pa.Array, zone: tzinfo = UTC) -> Stamps:
     """Times of a column of strings; what is no time is not present.
 
@@ -109,7 +118,7 @@ def _vectorised(texts: pa.Array, zone: tzinfo) -> Stamps | None:
             try:
                 stamps = convert(texts, zone)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError):
-                return None  # a year beyond nanoseconds, a 30th of February, a zone that Arrow does not know
+                return None  # a year beyond nanoseconds, a 30th of February, an hour left out, a zone unknown to Arrow
             found = Stamps.of_ns(stamps.cast(pa.int64()).to_numpy())
             found.bare = len(texts) if end == "$" else 0
             return found
@@ -126,7 +135,7 @@ def _without_offset(texts: pa.Array, zone: tzinfo) -> pa.Array:
     bare = pc.cast(texts, pa.timestamp("ns"))
     if zone is UTC:
         return bare
-    return pc.assume_timezone(bare, str(zone), ambiguous="earliest", nonexistent="latest")
+    return pc.assume_timezone(bare, str(zone), ambiguous="earliest", nonexistent="raise")
 
 
 _ENDS: tuple[tuple[str, Callable[[pa.Array, tzinfo], pa.Array]], ...] = (
@@ -143,6 +152,8 @@ def _all_counts(texts: pa.Array) -> Stamps | None:
     units = np.ones(len(numbers), np.int64)
     for limit, unit in reversed(_UNITS):
         units[np.abs(numbers) < limit] = unit
+    if (numbers > np.iinfo(np.int64).max // units).any():
+        return None  # a time after 2262, which nanoseconds do not hold
     return Stamps.of_ns(numbers * units)
 
 
@@ -154,9 +165,11 @@ def _calendar(match: re.Match[str], zone: tzinfo) -> tuple[int, int, bool] | Non
             int(parts["year"]), int(parts["month"]), int(parts["day"]), int(parts["hour"] or 0),
             int(parts["minute"] or 0), int(parts["second"] or 0), ns // 1000, _offset(parts["zone"]) or zone,
         )  # fmt: skip
-        return unix_us(moment), ns % 1000, parts["zone"] is None
+        us = unix_us(moment)
     except (ValueError, OverflowError):
         return None
+    # an offset takes a time beyond the calendar that its date is still in
+    return (us, ns % 1000, parts["zone"] is None) if _LEAST_US <= us <= _MOST_US else None
 
 
 def _offset(text: str | None) -> tzinfo | None:

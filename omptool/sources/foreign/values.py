@@ -28,7 +28,8 @@ _DECIMAL = pa.decimal128(20, 0)
 _LISTS = pa.list_(pa.float64())
 
 _NUMBER = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
-_WHOLE = r"^[+-]?\d{16,}$"
+_WHOLE = r"^[+-]?\d{16,40}$"
+"""Integers that may be beyond DOUBLE and within 64 bits; those with more digits are numbers of type Double."""
 _NOT_FINITE = {"nan": math.nan, "infinity": math.inf, "inf": math.inf, "+inf": math.inf, "+infinity": math.inf,
                "-infinity": -math.inf, "-inf": -math.inf}  # fmt: skip
 _BOOLEANS = {"true": 1.0, "false": 0.0}
@@ -76,11 +77,10 @@ def of_texts(texts: pa.Array, types: pa.Array | None = None, *, comma: bool = Fa
         types: a type per row; null where the row says none.
         comma: numbers have a decimal comma.
     """
-    if comma:
-        texts = _with_point(texts)
-    values = _untyped(texts)
+    read = _with_point(texts) if comma else texts
+    values = _untyped(read)
     if types is not None and types.null_count < len(types):
-        _typed(texts, types, values)
+        _typed(read, types, values, texts)
     return values
 
 
@@ -141,8 +141,8 @@ def _whole_type(number: int) -> str:
     return "Int64" if -(2**63) <= number < 2**63 else "UInt64" if 0 <= number < 2**64 else "Double"
 
 
-def _typed(texts: pa.Array, types: pa.Array, values: Values) -> None:
-    """Hold rows to the types that the file names."""
+def _typed(texts: pa.Array, types: pa.Array, values: Values, written: pa.Array) -> None:
+    """Hold rows to the types that the file names; what is a text there is kept as it was `written`."""
     encoded = pc.dictionary_encode(types)
     kinds = [None if name is None else type_name(name) for name in encoded.dictionary.to_pylist()]
     positions = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
@@ -150,7 +150,7 @@ def _typed(texts: pa.Array, types: pa.Array, values: Values) -> None:
     for position, kind in enumerate(kinds):
         rows = np.flatnonzero((positions == position) & present)
         if kind and len(rows):
-            _hold(texts, rows, kind, values)
+            _hold(texts if kind in _NUMBER_NAMES else written, rows, kind, values)
 
 
 def _hold(texts: pa.Array, rows: npt.NDArray[np.intp], kind: str, values: Values) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from omptool.errors import Damaged, NotFound
 from omptool.sources.resolve import resolve
+from tests.lake.recordings import telemetry
 from tests.sources.foreign.imported import file, read, rows_of, source
 
 AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -139,3 +140,51 @@ def test_uaexpert_names_nodes_its_own_way(tmp_path: Path) -> None:
         ("Press", "i=2258", "CurrentTime", "Int32", 7.0, "Bad"),
     ]
     assert [row["server_time"] is None for row in rows] == [False, True]
+
+
+def contract_table(**other: Any) -> pa.Table:
+    """Three rows as omptool writes them, some columns replaced."""
+    rows = telemetry("c1", 0, 3)
+    for name, column in other.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, column)
+    return rows
+
+
+def test_a_null_where_the_contract_has_none_is_a_reject(tmp_path: Path) -> None:
+    time = pa.array([0, None, 2], pa.timestamp("us", "UTC"))
+    rows, wrong = read(write(tmp_path / "x.arrow", contract_table(time=time)))
+    assert [row["value"] for row in rows] == [0.5, 1.5]
+    assert [(entry["entry"], entry["reason"]) for entry in wrong] == [(2, "time is missing")]
+
+
+def test_nanoseconds_of_contract_rows_are_kept(tmp_path: Path) -> None:
+    ns = 1_767_225_600_000_000_000
+    time = pa.array([ns + 1_500, ns, ns + 7], pa.timestamp("ns", "UTC"))
+    odd = contract_table(time=time, time_ns=pa.array([0, 0, 0], pa.int16()))
+    rows, wrong = read(write(tmp_path / "x.arrow", odd))
+    assert ([row["time_ns"] for row in rows], wrong) == ([500, 0, 7], [])
+    assert rows[0]["time"].microsecond == 1
+
+
+def test_contract_columns_of_another_type(tmp_path: Path) -> None:
+    odd = contract_table(
+        unit=pa.nulls(3, pa.int64()), value=pa.array(["1.5", "x", "2"]), status=pa.array([0, 0, 2**40]),
+        raw=pa.nulls(3, pa.float64()),
+    )  # fmt: skip
+    rows, wrong = read(write(tmp_path / "x.arrow", odd))
+    assert [row["value"] for row in rows] == [1.5]
+    assert [entry["reason"] for entry in wrong] == ["value is no number", "status is no StatusCode"]
+
+
+def test_contract_rows_out_of_sqlite(tmp_path: Path) -> None:
+    """Its columns have no types: one without a value is of none, and times are texts."""
+    rows = contract_table().to_pylist()
+    names = list(rows[0])
+    with sqlite3.connect(tmp_path / "x.sqlite") as database:
+        database.execute(f"CREATE TABLE telemetry ({', '.join(names)})")
+        cells = [tuple(c.isoformat() if isinstance(c, datetime) else c for c in row.values()) for row in rows]
+        database.executemany(f"INSERT INTO telemetry VALUES ({', '.join('?' * len(names))})", cells)
+    database.close()
+    found, wrong = read(tmp_path / "x.sqlite")
+    assert ([row["value"] for row in found], wrong) == ([0.5, 1.0, 1.5], [])
+    assert [row["time"] for row in found] == [row["time"] for row in rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -223,3 +223,12 @@ def test_no_bytes_stop_the_reader(tmp_path_factory: pytest.TempPathFactory, data
     rows, wrong = read(path)
     written = sum(bool(line.strip(b"\r")) for line in (before + data).split(b"\n"))
     assert len(rows) + len(wrong) <= written
+
+
+def test_a_decimal_comma_is_read_wherever_it_stands_first(tmp_path: Path) -> None:
+    """Behind a thousand whole numbers, and in quotes; a text that looks like one keeps its comma."""
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    lines = [f"{(start + timedelta(seconds=n)).isoformat()};A;{n};" for n in range(1000)]
+    lines += ['2026-01-02T00:00:00Z;A;"1,5";', "2026-01-03T00:00:00Z;A;2,5;", "2026-01-04T00:00:00Z;A;3,5;String"]
+    rows, wrong = read(file(tmp_path, "x.csv", "time;tag;value;type\n" + "\n".join(lines)))
+    assert ([row["value"] for row in rows[-3:]], rows[-1]["value_text"], wrong) == ([1.5, 2.5, None], "3,5", [])
