@@ -117,8 +117,7 @@ def read(
             start, end, limit=limit, bounds=bounds, aggregate=aggregate, every=every, zone=zone
         )
     else:
-        narrow.window(start, end, zone)  # what is no time at all is said before what it is not for
-        read_history.unwanted(start=start, end=end, limit=limit, bounds=bounds, aggregate=aggregate, every=every)
+        read_history.unwanted(start, end, zone, limit=limit, bounds=bounds, aggregate=aggregate, every=every)
         wanted = None
     form = _Form(format, output, force, zone)
 

@@ -106,13 +106,16 @@ def window(
     return Window(first, last, limit, bounds, aggregate, span / timedelta(milliseconds=1) if span else 0.0)
 
 
-def unwanted(**given: object) -> None:
-    """Refuse flags of history where --history was not typed.
+def unwanted(start: str | None, end: str | None, zone: str | None, **given: object) -> None:
+    """Refuse flags of history where --history was not typed; what is no time at all is said first.
 
     Raises:
-        UsageError: one of `given` is there.
+        UsageError: one of them is there.
     """
-    for name, value in given.items():
+    from omptool.cli import narrow
+
+    narrow.window(start, end, zone)
+    for name, value in {"start": start, "end": end, **given}.items():
         if value:
             raise UsageError(f"--{name} is about values of the past", "add --history, or leave it out")
 
