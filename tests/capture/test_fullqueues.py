@@ -91,6 +91,14 @@ def test_what_comes_in_parts_is_one_queue() -> None:
     assert watched.found == [(7, 1.0, 6.0)]
 
 
+def test_what_is_new_and_comes_at_once_does_not_hide_a_full_queue() -> None:
+    watched = Watched()
+    watched.comes(10, *of(7, 6, 7, 8, 9, 10))
+    watched.comes(10.1, *of(7, 10.05))
+    watched.ends()
+    assert watched.found == [(7, 1.0, 6.0)]
+
+
 def test_what_was_sent_before_and_comes_late_narrows_the_window() -> None:
     watched = Watched()
     watched.comes(10, *of(7, 6, 7, 8, 9, 10))

@@ -1,12 +1,13 @@
 """Queues that ran over in silence: a server that discards values and does not set the Overflow bit.
 
 After a pause (a session that was taken up again, or a time in which omptool asked for nothing) a server sends what
-waited. An item of which exactly as many values come as its queue holds had a full queue, and what a full queue discards
-without a mark nobody knows. Only looked at after a pause; a server that ever marks is believed. Pure: reads no clock.
+waited. An item of which exactly as many values come as its queue holds, in one message or up to the end of another, had
+a full queue, and what a full queue discards without a mark nobody knows. Only looked at after a pause; a server that ever marks is believed. Pure: reads no clock.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
@@ -76,12 +77,17 @@ class FullQueues:
     def end(self) -> list[Overflow]:
         """Nothing more comes of what waited."""
         self.is_over = True
-        if not self._found:
-            return []
-        nodes, times = (np.concatenate(each) for each in zip(*self._found, strict=True))
-        found = zip(*(each.tolist() for each in np.unique(nodes, return_index=True, return_counts=True)), strict=True)
-        full = [(node, int(times[first])) for node, first, count in found if self._sizes.get(node) == count > 1]
-        return [self._window(node, first_ns) for node, first_ns in full]
+        came: Counter[int] = Counter()
+        first_ns: dict[int, int] = {}
+        full: set[int] = set()
+        for nodes, times in self._found:
+            found = (each.tolist() for each in np.unique(nodes, return_index=True, return_counts=True))
+            for node, first, count in zip(*found, strict=True):
+                first_ns.setdefault(node, int(times[first]))
+                came[node] += count
+                if self._sizes.get(node) == came[node] > 1:  # the next message may bring what is new already
+                    full.add(node)
+        return [self._window(node, first_ns[node]) for node in sorted(full)]
 
     def _message(self, block: Block, nodes: Any, times: _Times) -> list[Overflow]:
         if block.is_republished or block.publish_ns is None:  # was sent before
