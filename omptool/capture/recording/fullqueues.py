@@ -1,8 +1,9 @@
 """Queues that ran over in silence: a server that discards values and does not set the Overflow bit.
 
 After a pause (a session that was taken up again, or a time in which omptool asked for nothing) a server sends what
-waited. An item of which exactly as many values come as its queue holds, in one message or up to the end of another, had
-a full queue, and what a full queue discards without a mark nobody knows. Only looked at after a pause; a server that ever marks is believed. Pure: reads no clock.
+waited. An item of which exactly as many values come as its queue holds, in one message or up to the end of another,
+had a full queue, and what a full queue discards without a mark nobody knows. Only looked at after a pause; a server
+that ever marks is believed. Pure: reads no clock.
 """
 
 from __future__ import annotations
