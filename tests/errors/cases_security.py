@@ -60,10 +60,10 @@ USERS = (
 )
 
 
-
 def _list(cause: str, file: str, **more: Any) -> Case:
     """`pki trust` of a list of revoked certificates, where one is there already."""
-    return Case(cause, f"pki trust {file}", 1, given=("taking-back",), env={"OMPTOOL_PKI_FOLDER": "taking-back"}, **more)
+    folder = "taking-back"
+    return Case(cause, f"pki trust {file}", 1, given=(folder,), env={"OMPTOOL_PKI_FOLDER": folder}, **more)
 
 
 REVOCATIONS = (
