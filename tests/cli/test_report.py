@@ -85,7 +85,8 @@ def test_hostile_names_stay_text(invoke: Run, tmp_path: Path) -> None:
     rows = [
         {
             "time": datetime(2026, 11, 16, hour, tzinfo=UTC), "time_ns": 0, "time_basis": "source", "tag": tag,
-            "path": evil, "server": evil, "node_id": f"s={tag}{evil}", "type": "String", "value_text": text, "status": 0,
+            "path": evil, "server": evil, "node_id": f"s={tag}{evil}", "type": "String", "value_text": text,
+            "status": 0,
             "quality": "Good", "overflow": False, "origin": "live", "capture": "c1", "seq": hour,
         } | names
         for hour in range(5)
