@@ -39,7 +39,7 @@ _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels", "finish", "stream", "by",
+    "order", "labels", "finish", "stream", "by", "events",
 }  # fmt: skip
 
 
@@ -97,6 +97,7 @@ class Recipe:
         finish: name of the step in `finish/` that turns the rows into the result, or empty.
         stream: values of one Variable after another, in portions.
         by: what a row is for when nobody says so.
+        events: it is about alarms, which come as events where a server has them; see `alarmed`.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Recipe:
     finish: str = ""
     stream: bool = False
     by: str = "machine"
+    events: bool = False
 
     @property
     def timed(self) -> bool:
@@ -158,6 +160,7 @@ def parse(name: str, text: str) -> Recipe:
         finish=header.text("finish", default=""),
         stream=header.flag("stream", False),
         by=header.text("by", default="machine"),
+        events=header.flag("events", False),
     )
     _check(recipe)
     return recipe
