@@ -244,9 +244,7 @@ def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]], late_n
             found.append(Finding(Charge.UNFOUNDED, text))
         elif window.end_ns is None and allowed[-1][1] < NEVER_NS:
             found.append(Finding(Charge.OPEN, text))
-        elif not any(
-            start <= window.start_ns and (window.end_ns or NEVER_NS) <= end + late_ns for start, end in allowed
-        ):
+        elif not any(start <= window.start_ns and (window.end_ns or NEVER_NS) <= end for start, end in late):
             spans = ", ".join(f"{_text(start)} to {_text(end)}" for start, end in allowed)
             found.append(Finding(Charge.LOOSE, f"{text}; what happened: {spans}"))
     for node in {window.node for window in windows}:
