@@ -70,10 +70,9 @@ def write(plant: Plant, recording: Recording, folder: Path) -> None:
             writer.writerows(rows)
 
 
-def coverage(recording: Recording) -> float:
-    """Part of the window in which somebody listened."""
-    length = recording.end - recording.start
-    return (length - sum(end - start for start, end in recording.gaps)) / length
+def coverage(recording: Recording, first_ns: int) -> float:
+    """Part of the window in which somebody listened, from the first value on."""
+    return _seen(recording, first_ns, recording.end) / (recording.end - recording.start)
 
 
 def time_in_state(plant: Plant, recording: Recording) -> list[Row]:
@@ -81,13 +80,14 @@ def time_in_state(plant: Plant, recording: Recording) -> list[Row]:
     found: list[Row] = []
     for machine in _by_name(recording):
         by_state: dict[str, list[int]] = defaultdict(list)
+        seen = coverage(recording, _states(plant, recording, machine)[0].time_ns)
         for label, ns in _visits(plant, recording, machine):
             by_state[label].append(ns)
         for state, visits in sorted(by_state.items(), key=lambda entry: (-sum(entry[1]), entry[0])):
             found.append({
                 "machine": machine.name, "state": state, "seconds": sum(visits) / SECOND,
                 "share": sum(visits) / (recording.end - recording.start), "visits": len(visits),
-                "longest_s": max(visits) / SECOND, "coverage": coverage(recording),
+                "longest_s": max(visits) / SECOND, "coverage": seen,
             })  # fmt: skip
     return found
 
@@ -114,7 +114,7 @@ def oee(plant: Plant, recording: Recording) -> list[Row]:
             "pbt": planned / SECOND,
             **{name: times[name] / SECOND for name in ("apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s")},
             "ideal_s": float(ideal), "pq": good + scrap + rework, "gq": good, "sq": scrap, "rq": rework,
-            "coverage": coverage(recording),
+            "coverage": coverage(recording, recording.start),
         })  # fmt: skip
     return found
 
@@ -200,7 +200,8 @@ def data_quality(plant: Plant, recording: Recording) -> list[Row]:
             good_ns = sum(_seen(recording, *span) for span in _good(_by_stamp(values), recording.end))
             found.append({
                 "machine": machine.name, "tag": tag.name, "rows": len(kinds), "good": kinds.count(0),
-                "uncertain": kinds.count(1), "bad": kinds.count(2), "coverage": coverage(recording),
+                "uncertain": kinds.count(1), "bad": kinds.count(2),
+                "coverage": coverage(recording, min(change.time_ns for change in values)),
                 "percent_good": float(Fraction(100 * good_ns, recording.end - recording.start)),
             })  # fmt: skip
     return found
@@ -240,11 +241,18 @@ def _stretches(plant: Plant, recording: Recording, machine: Machine) -> list[Str
     return [one for one in plant.stretches(recording.start, recording.end) if one.machine == machine.name]
 
 
+def _states(plant: Plant, recording: Recording, machine: Machine) -> list[Change]:
+    """Values of the machine's state."""
+    channel = next(tag for tag in _of_signal(plant, recording, "State") if tag.channel.machine == machine)
+    return _by_stamp(received(plant, recording, channel))
+
+
 def _pieces(plant: Plant, recording: Recording, machine: Machine) -> Iterator[_Piece]:
     """What was seen of a machine, without holes and in order."""
-    channel = next(tag for tag in _of_signal(plant, recording, "State") if tag.channel.machine == machine)
     plain = {number: state for state, number in sample_packml.STATES.items()} if recording.packml else {}
-    changes = _by_stamp(received(plant, recording, channel))
+    changes = _states(plant, recording, machine)
+    if changes[0].time_ns > recording.start:
+        yield _Piece(None, recording.start, changes[0].time_ns)
     for change, end in zip(changes, [*(after.time_ns for after in changes[1:]), recording.end], strict=True):
         number = int(str(change.value))
         state = plain[number] if recording.packml else State(number)

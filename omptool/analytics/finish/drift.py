@@ -41,7 +41,7 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     """One row about one Variable.
 
     Args:
-        given: `interval`, `baseline`, `baseline_share`, `lambda`, `nsigmas`, `k`, `h`, `per`, `confidence`.
+        given: `every`, `baseline`, `baseline_share`, `lambda`, `nsigmas`, `k`, `h`, `per`, `confidence`.
 
     Raises:
         UsageError: a parameter that says nothing.
@@ -84,7 +84,7 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def _pointed(measured: Measured, given: Mapping[str, Any]) -> Points:
     """Means of intervals, or single values."""
-    length = interval_of(given["interval"])
+    length = interval_of(given["every"])
     if length and measured.time is not None:
         measured = replace(measured, group=measured.time // length, labels=None)
     return points(measured, mean(measured.value) or 0.0)

@@ -110,7 +110,11 @@ def _tool(
         row |= {"began_at": _moment(began), "ended_at": _moment(ended), "hours": float(ended - began) / _HOUR}
     trend = theil_sen(place, value, given["confidence"])
     if trend is None:
-        return row | {"first": float(value[0]), "last": float(value[0]), "note": "one value: nothing to be seen of wear"}
+        return row | {
+            "first": float(value[0]),
+            "last": float(value[0]),
+            "note": "one value: nothing to be seen of wear",
+        }
     row |= {"first": trend.at(0.0), "last": trend.at(place[-1])}
     row |= {"wear_per_value": trend.slope, "wear_low": trend.low, "wear_high": trend.high}
     if row.get("hours"):
@@ -146,4 +150,3 @@ _SCHEMA = pa.schema(
     | dict.fromkeys(("remaining", "remaining_low", "remaining_high", "remaining_h"), _NUMBER)
     | {"coverage": _NUMBER, "percent_good": _NUMBER, "note": _WORD}
 )
-

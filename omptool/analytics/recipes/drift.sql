@@ -2,7 +2,7 @@
 title = "Drift of a value away from what it was"
 about = "Whether a value creeps: since when, in which direction, and how fast; a row per tag."
 formula = [
-  "a point is the mean of the values in interval; residuals are distances from the baseline's mean, in its standard deviations",
+  "a point is the mean of the values of `every`; residuals are distances from the baseline's mean, in its standard deviations",
   "ewma: z = lambda * residual + (1 - lambda) * z before, beyond nsigmas * sqrt(lambda / (2 - lambda) * (1 - (1 - lambda)^(2t)))",
   "cusum: max(0, residual - k + sum before), of either direction, above h; the drift began where that sum left 0",
   "slope: median of the slopes between all pairs of points (Theil-Sen), interval by the variance of Kendall's S with ties (Sen 1968)",
@@ -19,7 +19,7 @@ series = true
 about = "tags to look at, each for itself"
 many = true
 [roles.subgroup]
-about = "tag whose changes begin a new point, instead of interval"
+about = "tag whose changes begin a new point, instead of every"
 required = false
 
 [table.value]
@@ -42,7 +42,7 @@ about = "whether the row belongs to the baseline: true, 1, yes"
 type = "any"
 required = false
 
-[parameters.interval]
+[parameters.every]
 type = "interval"
 about = "a point is the mean of so much time; 0: every value"
 default = "5m"
@@ -89,7 +89,7 @@ about = "path below the machine"
 [columns.values]
 about = "usable ones"
 [columns.points]
-about = "means of interval, or values"
+about = "means of every, or values"
 [columns.baseline_points]
 about = "of them in the baseline"
 [columns.baseline_mean]

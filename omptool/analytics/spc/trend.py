@@ -1,4 +1,4 @@
-"""The slope that a series has, by the median of the slopes between all pairs of its points: a few wild ones change nothing."""
+"""The slope of a series: the median of the slopes between all pairs of its points. A few wild ones change nothing."""
 
 from __future__ import annotations
 
@@ -69,5 +69,4 @@ def _interval(slopes: Floats, y: Floats, confidence: float) -> tuple[float, floa
     variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(variance, 0.0))
     lower = max(math.floor((slopes.size - reach) / 2), 0)
-    upper = min(math.ceil((slopes.size + reach) / 2), slopes.size - 1)
-    return float(slopes[lower]), float(slopes[upper])
+    return float(slopes[lower]), float(slopes[-1 - lower])
