@@ -112,7 +112,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
-    start, end = _window(engine, request)
+    start, end = window(engine, request)
     periods = _periods(request, calendar, start, end)
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
     values["priced_by_product"] = by_product
@@ -127,8 +127,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         names = dict(zip(periods.starts, periods.names, strict=True))
         named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
         rows = rows.add_column(len(request.places), "shift", named)
-    window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    nothing = f"no values of these machines before the end of {window}"
+    asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
+    nothing = f"no values of these machines before the end of {asked}"
     if _SEEING & set(recipe.parts) and _sparse(rows, request.places, values):
         # hours without a stop have no row, and none may mean that nobody looked
         seen = _ask(engine, _seen(recipe), values)
@@ -203,7 +203,13 @@ def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
     raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
 
 
-def _window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+    """The window asked for; where it is open, that of the recording.
+
+    Raises:
+        NotFound: there is no telemetry.
+        UsageError: the window is empty.
+    """
     start, end = request.start, request.end
     if start is None or end is None:
         span = engine.run(_SPAN).read_all()
