@@ -16,8 +16,8 @@ from omptool.errors import UsageError
 from omptool.model.specs import Spec
 from tests.analytics.spc_reference import measured, piston_rings, rows, run
 
-NAMES = {"Cp": "cp", "Cpl": "cpl", "Cpu": "cpu", "Cpk": "cpk", "Cpm": "cpm", "Cp_u": "cpu", "Pp_l": "ppl", "Pp_k": "ppk",
-         "obs_below_LSL_pct": "below_lsl", "obs_above_USL_pct": "above_usl"}  # fmt: skip
+NAMES = {"Cp": "cp", "Cpl": "cpl", "Cpu": "cpu", "Cpk": "cpk", "Cpm": "cpm", "Cp_u": "cpu", "Pp_l": "ppl",
+         "Pp_k": "ppk", "obs_below_LSL_pct": "below_lsl", "obs_above_USL_pct": "above_usl"}  # fmt: skip
 
 
 def _spec(text: str) -> dict[str, float]:
