@@ -55,7 +55,7 @@ about = "where sigma comes from: R, S, pooled; MR between points; without subgro
 default = "R"
 [parameters.target]
 type = "float"
-about = "what values should be; default: mean of the baseline"
+about = "what values should be; default: that of [[spec]] in plant.toml, else the mean of the baseline"
 [parameters.k]
 type = "float"
 about = "allowance, half of the shift to be seen"
