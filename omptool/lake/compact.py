@@ -155,14 +155,14 @@ class _Rewriting:
             sorter = Sorter(self._staging.folder)
             for part in parts:
                 sorter.add(None, part)
-            tables = (table for _, tables in sorter.partitions() for table in tables)
+            pieces = (piece for _, found in sorter.partitions() for piece in found)
             if view == "telemetry":
                 irregular = Irregular()
-                watched = Watched(tables, irregular, drops=True)
+                watched = Watched(pieces, irregular, drops=True)
                 file = self._staging.write(view, values, watched, watched.facts)
                 self._dropped += watched.dropped
             else:
-                file = self._staging.write(view, values, tables)
+                file = self._staging.write(view, values, (piece.table for piece in pieces))
         self._old += entries
         self._report.files_now += 1
         self._report.size_now += file.size

@@ -155,8 +155,8 @@ def _rows(entries: list[Entry], staging: Staging) -> Iterator[pa.Table]:
     for entry in entries:
         for part in read(entry.path, "telemetry", _COLUMNS):
             sorter.add(None, part)
-    for _, tables in sorter.partitions():
-        yield from tables
+    for _, pieces in sorter.partitions():
+        yield from (piece.table for piece in pieces)
 
 
 class _Grid:
