@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.analytics import catalog
+from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns
 from omptool.analytics.numbering import finished, numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts, cuts, shift_cuts
@@ -25,6 +26,9 @@ from omptool.model.times import format_time, unix_us
 from omptool.model.vocabulary import PACKML, MachineState
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
+
+_SEEING = frozenset({"timeline", "alarmed"})
+"""Parts that say how much of a window was seen."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
@@ -100,7 +104,10 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
     roles = request.plant.roles if request.plant else {}
     tags = recorded_tags(engine, request.strangers)
-    binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
+    if recipe.events:
+        binding = bind_alarms(engine, recipe, tags, request.maps, roles)
+    else:
+        binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
@@ -122,11 +129,10 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         rows = rows.add_column(len(request.places), "shift", named)
     window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     nothing = f"no values of these machines before the end of {window}"
-    if "timeline" in recipe.parts and _sparse(rows, request.places, values):
+    if _SEEING & set(recipe.parts) and _sparse(rows, request.places, values):
         # hours without a stop have no row, and none may mean that nobody looked
-        return Analysis(
-            rows, binding.notes, _touched(_ask(engine, _seen(), values), nothing, "windows, with and without rows,")
-        )
+        seen = _ask(engine, _seen(recipe), values)
+        return Analysis(rows, binding.notes, _touched(seen, nothing, "windows, with and without rows,"))
     return Analysis(rows, binding.notes, _touched(rows, nothing))
 
 
@@ -137,8 +143,9 @@ def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) ->
     return there < whole
 
 
-def _seen() -> str:
-    return "WITH " + ",\n".join(map(catalog.part, ("window", "timeline"))) + "\nSELECT coverage, percent_good FROM seen"
+def _seen(recipe: Recipe) -> str:
+    parts = [name for name in recipe.parts if name == "window" or name in _SEEING]
+    return "WITH " + ",\n".join(map(catalog.part, parts)) + "\nSELECT coverage, percent_good FROM seen"
 
 
 def _periods(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:

@@ -158,6 +158,12 @@ ANALYZE = (
         2,
     ),
     Case("`--chart` and `-o`", "analyze data_quality --on shift.omcap --chart -o x.csv", 2),
+    Case("no alarms of any kind were recorded", "analyze alarm_rate --on shift.omcap", 1),
+    Case(
+        "a flood that ends with more alarms than it begins with",
+        "analyze alarm_rate --on shift.omcap --map alarm=** --param flood_below=20",
+        2,
+    ),
     Case("a plain table lacks columns", "analyze oee --on orders.csv", 1),
     Case("a plain table, and `--by`", "analyze oee --on orders.csv --by line", 2),
     Case("a plain table for an analysis of telemetry", "analyze time_in_state --on orders.csv", 2),
