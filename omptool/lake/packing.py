@@ -48,7 +48,7 @@ class Packing:
         for name, group in self._groups.items():
             packed[name] = group.numbers([columns.pop(member) for member in group.names])
         for name, column in columns.items():
-            if column.null_count < len(column):
+            if column.null_count < len(column) or not len(column):
                 is_text = pa.types.is_dictionary(column.type)
                 packed[name] = self._words.setdefault(name, Words()).numbers(column) if is_text else column
         return pa.table(packed)
