@@ -185,6 +185,19 @@ ANALYZE = (
         hint_free=_ROWS_SAY,
     ),
     Case("`--on` and `--cloud`", f"{_OEE} --cloud plant", 2),
+    Case("a control chart of no tag", "analyze i_mr --on shift.omcap", 1),
+    Case("a control chart by day", "analyze i_mr --on shift.omcap --map 'value=**' --by day", 2),
+    Case("a control chart of a column that is not there", "analyze i_mr --on orders.csv --map value=weight", 1),
+    Case("rules that nobody wrote", "analyze i_mr --on orders.csv --map value=pieces --param rules=nelso", 2),
+    Case("a table without times, cut", "analyze ewma --on orders.csv --map value=pieces --start today", 2),
+    Case("subgroups by time, without times", "analyze xbar_r --on orders.csv --map value=pieces --param every=1h", 2),
+    Case("a weight that is none", "analyze ewma --on orders.csv --map value=pieces --param lambda=2", 2),
+    Case(
+        "specification limits the wrong way round",
+        "analyze capability --on orders.csv --map value=pieces --param lsl=9 --param usl=1",
+        2,
+    ),
+    Case("units of a CUSUM", "analyze cusum --on orders.csv --map value=pieces --param units=mm", 2),
 )
 
 SECTIONS = {"convert": CONVERT, "query": QUERY, "analyze": ANALYZE}
