@@ -74,8 +74,22 @@ peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wh
         --prefix tests/peers ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch tests/peers/node_modules
 }
 
+find_chromium() { command -v "${CHROMIUM:-chromium}" || command -v chromium-browser; }
+
+browser() { # Chromium for the pages of `report`; where it cannot be had their tests are left out, and named at the end
+    local sudo=()
+    find_chromium >/dev/null && return 0
+    command -v apt-get >/dev/null || return 0
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get update -qq &&
+        "${sudo[@]}" timeout 300 apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null ||
+        echo "Chromium could not be installed"
+    return 0
+}
+
 run_pytest() {
     local select=()
+    find_chromium >/dev/null || select+=(--ignore=tests/cli/test_report_browser.py)
     [ $tier = ci ] && select=(-m "not full")
     command -v go >/dev/null || select+=(--ignore=tests/peers/test_gopcua.py --ignore=tests/peers/test_telegraf.py)
     HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 --dist loadfile -q --durations=10 "${select[@]}"
@@ -83,6 +97,7 @@ run_pytest() {
 
 left_out() {
     local names
+    find_chromium >/dev/null || echo "left out: there is no Chromium for tests/cli/test_report_browser.py"
     if [ $tier = full ]; then
         $bin/python -c 'import atheris' 2>/dev/null && return 0
         names=$(OMPTOOL_FUZZ_LIST=1 $bin/python -m pytest --collect-only -q tests/fuzz/test_guided.py 2>/dev/null | grep '::')
@@ -97,6 +112,7 @@ left_out() {
 step "system packages" system_packages || exit 1
 step "python packages" python_packages || exit 1
 step "peers" peers || exit 1
+step "browser" browser
 step "ruff check" $bin/ruff check .
 step "ruff format" $bin/ruff format --check --quiet .
 step "mypy --strict" $bin/mypy
