@@ -43,7 +43,7 @@ def control(asker: Asker) -> Section:
     thinned = {name: thin(mine) for name, mine in drawn.items()}
     if any(len(thinned[name]) < len(mine) for name, mine in drawn.items()):
         notes.append(
-            f"A chart of more than {2 * _POINTS:,} points shows the least and the greatest of each {_POINTS}th of them, "
+            f"A chart of more than {2 * _POINTS:,} points shows the least and the greatest of each {_POINTS}th, "
             f"and what violates a rule (the first {_SIGNALS:,}). Limits and counts are of all points."
         )
     command = asker.command("i_mr", "--map", "value=TAG")
