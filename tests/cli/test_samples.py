@@ -123,7 +123,7 @@ def test_a_dry_run_writes_nothing(invoke: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["nope", "."], 1, "samples: press-line"),
+        (["nope", "."], 1, "samples: cnc-cell, fault-day, packaging-line, press-line"),
         (["press-line", ".", "more"], 2, "samples copy [NAME] DIR"),
         ([], 2, "samples copy --help"),
     ],
