@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from omptool.capture.format import Flag
 from omptool.capture.reader import Capture
-from omptool.capture.recording.retention import Closed, Keep, choose
+from omptool.capture.recording.retention import Closed, choose
+from omptool.capture.recording.terms import Keep
 from omptool.capture.retired import Story
 from omptool.capture.verify import verify
 from omptool.capture.writer import CaptureWriter
