@@ -11,6 +11,7 @@ formula = [
 source = "Montgomery; ISO 22514-2; Bissell 1990, Boyles 1991; held against qcc and NIST StRD"
 evidence = "published value"
 parts = ["values"]
+picture = "histogram"
 labels = ["tag"]
 finish = "capability"
 series = true

@@ -10,6 +10,7 @@ formula = [
 source = "Montgomery and Runger 16-10; Lucas and Crosier 1982 for the head start; held against the values of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "cusum"
 series = true
