@@ -190,7 +190,9 @@ def _kept(side: Side, globs: Sequence[Glob], *, with_server: bool, own_only: boo
 def _nothing(pattern: str, sides: Sequence[Side]) -> NotFound:
     from omptool.model.nearest import glob_hint
 
-    counted = " and ".join(f"{len(side.nodes):,} nodes of {side.label}" for side in sides)
+    counted = " and ".join(
+        f"{len(side.nodes):,} {'node' if len(side.nodes) == 1 else 'nodes'} of {side.label}" for side in sides
+    )
     paths = list(dict.fromkeys(node.path for side in sides for node in side.nodes))
     return NotFound(f"--select {pattern!r} matches none of {counted}", glob_hint(pattern, paths))
 

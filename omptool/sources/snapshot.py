@@ -241,11 +241,11 @@ def _checked(missing: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _of_table(table: pa.Table) -> Snapshot:
+    if not len(table):
+        raise ValueError("it has no nodes")
     lacking = [name for name in _NEEDED if name not in table.schema.names]
     if lacking:
         raise ValueError(f"the column {lacking[0]} is missing")
-    if not len(table):
-        raise ValueError("it has no nodes")
     table = _fitting(table)
     rows = table.to_pylist()
     nodes: list[Node] = []
