@@ -9,22 +9,37 @@ from typing import TYPE_CHECKING
 from omptool.cli.diagnostics import typed
 from omptool.cli.output import SUFFIXES
 from omptool.errors import NotACapture, NotFound
+from omptool.store.remote import Remote
 
 if TYPE_CHECKING:
     from omptool.capture.reader import Capture
+    from omptool.store.location import Location
 
 
-def open_capture(path: Path) -> Capture:
-    """The capture at `path`.
+def open_capture(path: Location) -> Capture:
+    """The capture at `path`; one in a store is fetched first.
 
     Raises:
         NotACapture: a lake or a file of rows, with what to type instead; or something else.
         CaptureError, NotFound: see `Capture.open`.
     """
+    if isinstance(path, Remote):
+        path = _fetched(path)
     refuse_others(path)
     from omptool.capture.reader import Capture
 
     return Capture.open(path)
+
+
+def _fetched(where: Remote) -> Path:
+    from omptool.sources import stored
+
+    found = stored.find(str(where))
+    if not isinstance(found, Path):
+        raise NotACapture(
+            f"{where} is a file, not a capture", f'query reads it:  omptool query "show tables" --on {typed(where)}'
+        )
+    return found
 
 
 def refuse_others(path: Path) -> None:

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +21,8 @@ from omptool.lake.parquet import conform, stored_schema
 from omptool.lake.runs import Sorter
 from omptool.lake.staging import Staging, exclusive
 from omptool.lake.table import Entry, Table
+from omptool.store.location import Location, readable
+from omptool.store.remote import Remote
 
 COMMIT_ROWS = 20_000_000
 """Rows that are rewritten before they are committed: what a killed run has to do again, and the disk it needs."""
@@ -62,7 +63,7 @@ class Progress:
     total: int
 
 
-def plan(lake: Path) -> dict[str, int]:
+def plan(lake: Location) -> dict[str, int]:
     """How many files of each table would be rewritten; reads the log and the ends of files only."""
     found = {}
     for view in layout.PARTITIONS:
@@ -70,7 +71,7 @@ def plan(lake: Path) -> dict[str, int]:
     return {view: count for view, count in found.items() if count}
 
 
-def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
+def compact(lake: Location, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
     """Rewrite what consists of several files, or repeats rows.
 
     Raises:
@@ -114,9 +115,9 @@ def _may_repeat(entry: Entry) -> bool:
     return (_metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
 
 
-def _metadata(path: Path) -> Mapping[bytes, bytes]:
+def _metadata(path: Location) -> Mapping[bytes, bytes]:
     try:
-        return pq.read_metadata(path).metadata or {}
+        return pq.read_metadata(readable(path)).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
 
@@ -184,7 +185,7 @@ class _Rewriting:
         self._report.size += sum(entry.size for entry in self._old)
 
 
-def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read(path: Location, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a data file in pieces, repeated texts as dictionaries; only `columns` where they are named.
 
     Raises:
@@ -195,13 +196,14 @@ def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterato
         stored = pa.schema([stored.field(name) for name in columns])
     repeated = [field.name for field in stored if pa.types.is_dictionary(field.type)]
     try:
-        for batch in pq.ParquetFile(path, read_dictionary=repeated).iter_batches(_READ_ROWS, columns=columns):
+        file = pq.ParquetFile(readable(path), read_dictionary=repeated, pre_buffer=isinstance(path, Remote))
+        for batch in file.iter_batches(_READ_ROWS, columns=columns):
             yield order.compact(conform(pa.Table.from_batches([batch]), stored))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> LakeError:
+def unreadable(path: Location, error: Exception) -> LakeError:
     """A data file that cannot be read."""
     why = str(error).partition("\n")[0]
     return LakeError(f"cannot read {path}: {why}", "which files are damaged:  omptool verify LAKE")

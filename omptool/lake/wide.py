@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,7 @@ from omptool.lake.table import Entry, Table
 from omptool.lake.words import whole
 from omptool.model.contracts import TIME
 from omptool.model.vocabulary import Quality
+from omptool.store.location import Location
 
 MOST_TAGS = 2_000
 MOST_STEPS = 864_000
@@ -70,7 +70,7 @@ class _Machine:
     cells: dict[str, _Cells] = field(default_factory=dict)
 
 
-def make(lake: Path, every: timedelta, *, on_progress: Callable[[int, int], None] = lambda *_: None) -> WideReport:
+def make(lake: Location, every: timedelta, *, on_progress: Callable[[int, int], None] = lambda *_: None) -> WideReport:
     """Make the table anew.
 
     Args:
