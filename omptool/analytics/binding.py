@@ -134,6 +134,7 @@ def bind(
         for one in found[role.name].get(key, ())
     ]
     told = [role for role in roles if not (priced and role.name == "ideal" and found.get("product"))]
+    told = [role for role in told if role.globs or role.name in maps or role.name in plant]  # else nobody asked for it
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
 
 

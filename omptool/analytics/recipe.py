@@ -13,7 +13,8 @@
 
 What a set of rows cannot say (recurrences, run rules, percentiles) is a `finish(table, given)` in `finish/NAME.py`,
 which the header names: it gets the rows of the result in order and returns the columns that the header declares. With
-`stream = true` the rows are all values of one Variable after another, and come in portions that fit into memory.
+`stream = true` the rows are all values of one Variable after another, and come in portions that fit into memory; with
+`series = true` the step gets the values of one Variable, or of one column, as arrays: `finish(measured, given)`.
 
 The SQL stays in what DuckDB and Spark answer alike: no ASOF join, no ordered aggregate, no WITHIN GROUP, no
 `* REPLACE`, no quantile.
@@ -32,14 +33,14 @@ from omptool.errors import RecipeError
 EVIDENCE = ("published value", "published formula", "definition + simulator truth")
 """What the numbers were held against, strongest first."""
 
-TYPES = ("float", "int", "text", "bool", "interval")
+TYPES = ("float", "int", "text", "bool", "interval", "time")
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels", "finish", "stream", "by",
+    "order", "labels", "finish", "stream", "series", "by",
 }  # fmt: skip
 
 
@@ -96,6 +97,7 @@ class Recipe:
         sections: the SQL by section; `result` is always there.
         finish: name of the step in `finish/` that turns the rows into the result, or empty.
         stream: values of one Variable after another, in portions.
+        series: all values of one Variable at a time, as `spc.measured.Measured`.
         by: what a row is for when nobody says so.
     """
 
@@ -116,6 +118,7 @@ class Recipe:
     sections: Mapping[str, str]
     finish: str = ""
     stream: bool = False
+    series: bool = False
     by: str = "machine"
 
     @property
@@ -157,6 +160,7 @@ def parse(name: str, text: str) -> Recipe:
         sections=_sections(name, match[2]),
         finish=header.text("finish", default=""),
         stream=header.flag("stream", False),
+        series=header.flag("series", False),
         by=header.text("by", default="machine"),
     )
     _check(recipe)
@@ -250,7 +254,9 @@ def _parameter(entry: _Header) -> Parameter:
     entry.expect({"type", "about", "default"})
     kind = entry.one_of("type", TYPES)
     default = entry.data.get("default")
-    if default is not None and type(default).__name__ != {"text": "str", "interval": "str"}.get(kind, kind):
+    if default is not None and type(default).__name__ != {"text": "str", "interval": "str", "time": "str"}.get(
+        kind, kind
+    ):
         raise RecipeError(f"{entry.where}: default is no {kind}")
     return Parameter(entry.name, kind, entry.text("about"), default)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +41,7 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
 """
 """Stamps of clocks that are far off do not stretch the window."""
 _COLUMN_TYPES = {"float": "CAST({} AS DOUBLE)", "time": "CAST({} AS TIMESTAMPTZ)", "any": "{}"}
+_ANY_TIME = "TRY_CAST(CAST({} AS VARCHAR) AS TIMESTAMPTZ)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
+    if recipe.series:
+        return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = _window(engine, request)
     periods = _periods(request, calendar, start, end)
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
@@ -168,6 +172,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
     known = {parameter.name: parameter for parameter in recipe.parameters}
     types = {
         "float": (float, int), "int": (int,), "text": (str,), "bool": (bool,), "interval": (str, timedelta, int),
+        "time": (datetime,),
     }  # fmt: skip
     found: dict[str, object] = {name: parameter.default for name, parameter in known.items()}
     for name, value in given.items():
@@ -229,17 +234,33 @@ def _streamed(
     bound = {(one.server, one.node_id) for one in binding.bound}
     kept = sorted({tag for tag in tags if (tag.server, tag.node_id) in bound}, key=_place)
     asked = streams.prepare(parameters, *_stream_window(engine, request, parameters, _SPAN))
-
-    def ask(statement: str, values: Mapping[str, object]) -> pa.Table:
-        return _ask(engine, statement, values)
-
-    rows = streams.of_telemetry(engine, recipe, asked, kept, ask, request.annotated)
+    rows = streams.of_telemetry(engine, recipe, asked, kept, partial(_ask, engine), request.annotated)
     places = {name: [getattr(tag, name) for tag in kept] for name in (*request.places, "tag")}
     node = rows["node"]
     columns = {name: pa.array(texts, pa.string()).take(node.combine_chunks()) for name, texts in places.items()}
     wanted = [*request.places, *(column.name for column in recipe.columns)]
     table = pa.table({name: columns.get(name) or rows[name] for name in wanted})
     return Analysis(table, binding.notes, _touched(table, "no values"))
+
+
+def _charted(
+    engine: Engine,
+    recipe: Recipe,
+    request: Request,
+    parameters: Mapping[str, Any],
+    tags: Sequence[Tag],
+    binding: Binding,
+) -> Analysis:
+    """An analysis of all values of a Variable."""
+    from omptool.analytics import variables
+
+    if request.period is not None:
+        raise UsageError(f"{recipe.name} does not group by {request.period}", "a chart runs on: narrow it with --start")
+
+    ask = partial(_ask, engine)
+    window = _stream_window(engine, request, {"interval": 0}, _SPAN)
+    found = variables.of_telemetry(engine, recipe, parameters, tags, binding, request.places, window, ask)
+    return Analysis(found.rows, binding.notes, _touched(found.seen, "no values", "charts"))
 
 
 def _place(tag: Tag) -> tuple[str, ...]:
@@ -274,6 +295,8 @@ def _of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapp
     source = _input(recipe, table, names, columns)
     if recipe.stream:
         return _streamed_table(engine, recipe, request, parameters, source)
+    if recipe.series:
+        return _charted_table(engine, recipe, request, parameters, source)
     others = _others(recipe, names, columns)
     rows = _ask(engine, _statement(recipe, "table", others, ["omp_row"], source), parameters)
     return Analysis(rows, (), _touched(rows, f"{table} has no rows"))
@@ -287,6 +310,8 @@ def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) ->
 
 def _input(recipe: Recipe, table: str, names: Sequence[str], columns: Mapping[str, str]) -> str:
     types = {role.name: _COLUMN_TYPES[role.type] for role in recipe.table}
+    # a column that is there by its name only may be no time: then there is none
+    types |= {role.name: _ANY_TIME for role in recipe.table if role.type == "time" and not role.required}
     picked = [
         types[role.name].format(identifier(columns[role.name]) if role.name in columns else "NULL")
         + f" AS {identifier(role.name)}"
@@ -308,6 +333,16 @@ def _streamed_table(
     rows = streams.of_table(asked, _ask(engine, statement, parameters), annotations)
     rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
     return Analysis(rows, (), _touched(rows, f"{request.table} has no rows"))
+
+
+def _charted_table(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], source: str
+) -> Analysis:
+    from omptool.analytics import variables
+
+    table, cut = request.table or "", (request.start, request.end)
+    found = variables.of_table(recipe, parameters, table, source, cut, partial(_ask, engine))
+    return Analysis(found.rows, (), _touched(found.seen, f"{table} has no rows", "charts"))
 
 
 def _statement(

@@ -28,7 +28,7 @@ _BOUND = (
     "bound AS (SELECT unnest(CAST($numbers AS INTEGER[])) AS node, unnest(CAST($servers AS VARCHAR[])) AS server,"
     " unnest(CAST($node_ids AS VARCHAR[])) AS node_id)"
 )
-_COUNTS = f"""WITH {_BOUND}
+COUNTS = f"""WITH {_BOUND}
 SELECT b.node, count(*) AS found FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
 WHERE t.time >= $early AND t.time < $late GROUP BY b.node"""
 _STEPPED = "SELECT DISTINCT server, node_id, stepped FROM nodes WHERE stepped IS NOT NULL"
@@ -88,17 +88,17 @@ def of_telemetry(
     numbers = list(range(len(tags)))
     given = dict(asked.parameters) | {
         "steps": _stepped(engine, tags),
-        "gaps": _gaps(engine, tags, asked.windows),
+        "gaps": gaps(engine, tags, asked.windows),
         "annotations": _annotations(engine, tags) if annotated else {},
     }
     early, late = asked.windows.early[0], asked.windows.late[-1]
-    found = ask(_COUNTS, _bound(tags, numbers) | _moments(early, late))
+    found = ask(COUNTS, bound(tags, numbers) | moments(early, late))
     counts = dict(zip(found["node"].to_pylist(), found["found"].to_pylist(), strict=True))
     statement = in_order(catalog.ctes(recipe, "telemetry"))
     parts = []
     for chosen_numbers, part in portions(numbers, counts, asked.windows):
-        moments = _moments(part.early[0], part.late[-1])
-        table = ask(statement, dict(asked.parameters) | _bound(tags, chosen_numbers) | moments)
+        given_moments = moments(part.early[0], part.late[-1])
+        table = ask(statement, dict(asked.parameters) | bound(tags, chosen_numbers) | given_moments)
         parts.append(finish(table, given | {"wanted": chosen_numbers, "windows": part, "empty": table.slice(0, 0)}))
     return pa.concat_tables(parts)
 
@@ -141,7 +141,8 @@ def _stretches(given: Windows, count: int) -> Iterator[Windows]:
     yield from reversed(parts) if given.backward else parts
 
 
-def _bound(tags: Sequence[Tag], numbers: Sequence[int]) -> dict[str, object]:
+def bound(tags: Sequence[Tag], numbers: Sequence[int]) -> dict[str, object]:
+    """Parameters of the CTE `bound`."""
     return {
         "numbers": list(numbers),
         "servers": [tags[number].server for number in numbers],
@@ -149,7 +150,8 @@ def _bound(tags: Sequence[Tag], numbers: Sequence[int]) -> dict[str, object]:
     }
 
 
-def _moments(early: Any, late: Any) -> dict[str, object]:
+def moments(early: Any, late: Any) -> dict[str, object]:
+    """Parameters of a window of unix nanoseconds."""
     return {"early": datetime_of(int(early) // 1000), "late": datetime_of(int(late) // 1000)}
 
 
@@ -160,7 +162,7 @@ def _stepped(engine: Engine, tags: Sequence[Tag]) -> dict[int, bool]:
     return {number: stepped for number, stepped in found.items() if stepped is not None}
 
 
-def _gaps(engine: Engine, tags: Sequence[Tag], given: Windows) -> dict[int, Gaps]:
+def gaps(engine: Engine, tags: Sequence[Tag], given: Windows) -> dict[int, Gaps]:
     """Per Variable the windows in which values may be missing."""
     table = engine.run(_GAPS).read_all()
     if not table.num_rows:

@@ -32,7 +32,8 @@ def remarks(capture: Capture) -> dict[str, list[str]]:
     for server, pauses in _by_server(capture, "client_slow", stalled=False).items():
         found[server].append(f"asked for nothing while the disk caught up, {_often(pauses)}")
     for server, syncs in _by_server(capture, "slow_disk", stalled=None).items():
-        found[server].append(f"its values waited for a slow disk {_often(syncs)}")
+        whose = "its values" if server else "values"
+        found[server].append(f"{whose} waited for a slow disk {_often(syncs)}")
     return dict(found)
 
 

@@ -86,6 +86,7 @@ def analyze(
       omptool analyze oee --on lake --by machine --start today --chart
       omptool analyze time_in_state --on shift.omcap --map state=State --by line,day
       omptool analyze oee --on shifts.csv --map pbt=planned_s --map apt=running_s
+      omptool analyze i_mr --on lake --map value=BoreDiameter --param baseline=25
       omptool analyze oee --cloud plant --start yesterday --end today
       omptool analyze oee --explain
     """
@@ -198,6 +199,9 @@ def _request(
         if text == "shift":
             value, text = _shift(asked, now, start=flag == "start"), None
         moments.append(value if text is None else timed(f"--{flag}", parse_time, text, now=now, zone=zone))
+    for parameter in recipe.parameters:
+        if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
+            given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
     places, period = parse_by(by or recipe.by)
     return Request(
         start=moments[0],

@@ -85,6 +85,7 @@ class _File:
         self._raw = {raw.node.node_id: raw for raw in map(self._element, elements)}
         self._hierarchical = self._reference_types(elements)
         self._connect(elements)
+        self._elements = elements
 
     def found(self) -> Found:
         standard = [
@@ -99,7 +100,10 @@ class _File:
             if raw.node.node_class in TYPE_CLASSES
         ]
         type_names = {node.node_id: QualifiedName.parse(node.browse_name).name for node in (*standard, *types)}
-        facts = self._facts()
+        facts, states = self._facts(), self._states() if not self._about else {}  # ours says so of every node
+        for node_id, raw in self._raw.items():
+            if raw.node.data_type_id in states:
+                facts[node_id] = {"enum_names": states[raw.node.data_type_id]} | facts.get(node_id, {})
         nodes = [self._named(replace(node, **facts.get(node.node_id, {})), type_names) for node in self._placed()]
         server = str(self._about.get("server") or (self._uris[1] if len(self._uris) > 1 else ""))
         indexes = self._about.get("namespaces")
@@ -229,6 +233,21 @@ class _File:
                 for parent in raw.parents if found else ():
                     facts.setdefault(parent, {}).update(found)
         return facts
+
+    def _states(self) -> dict[str | None, dict[int, str]]:
+        """Names of the values of each enumeration that the file defines, by the NodeId of the DataType."""
+        found: dict[str | None, dict[int, str]] = {}
+        for element in self._elements:
+            definition = element.find("n:Definition", self._space)
+            if definition is None or definition.get("IsOptionSet") in ("true", "1"):
+                continue
+            fields = definition.iterfind("n:Field[@Value]", self._space)
+            if names := {int(str(one.get("Value"))): self._shown(one) for one in fields}:
+                found[self._spelled[str(element.get("NodeId"))]] = names
+        return found
+
+    def _shown(self, member: ET.Element) -> str:
+        return member.findtext("n:DisplayName", "", self._space) or str(member.get("Name"))
 
     @staticmethod
     def _named(node: Node, types: Mapping[str, str]) -> Node:

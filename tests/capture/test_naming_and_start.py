@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -120,13 +121,25 @@ def test_what_is_not_on_this_server_is_noted_per_term() -> None:
         choose([NODE], listed=[Listed("ns=2;s=A")])
 
 
-def with_line(sync: Callable[[], object], script: Callable[[CommitLine], Awaitable[None]]) -> None:
+def with_line(sync: Callable[[], object], script: Callable[[CommitLine], Awaitable[None]]) -> list[tuple[float, int]]:
+    """What it said of a slow disk."""
+    slow: list[tuple[float, int]] = []
+
     async def main() -> None:
-        line = CommitLine(sync)
+        line = CommitLine(sync, lambda *said: slow.append(said))
         await script(line)
         await line.close()
 
     asyncio.run(main())
+    return slow
+
+
+def test_a_slow_disk_is_told_once_for_all_who_wait() -> None:
+    async def script(line: CommitLine) -> None:
+        await asyncio.gather(*(line.commit(lambda: None) for _ in range(5)))
+
+    [(seconds, waited)] = with_line(lambda: time.sleep(1.1), script)
+    assert seconds >= 1.1 and waited == 5
 
 
 def test_whoever_waits_for_the_disk_is_synced_together_and_in_order() -> None:

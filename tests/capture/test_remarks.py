@@ -41,6 +41,7 @@ def test_a_quiet_capture_has_none(tmp_path: Path) -> None:
     ([("client_slow", SERVER, {"seconds": 1.5}), ("client_slow", SERVER, {"seconds": 2})], SERVER,
      "asked for nothing while the disk caught up, 2 times, 3.5 s in all"),
     ([("slow_disk", SERVER, {"seconds": 3.0})], SERVER, "its values waited for a slow disk once, 3.0 s"),
+    ([("slow_disk", None, {"seconds": 3.0})], "", "values waited for a slow disk once, 3.0 s"),
 ])  # fmt: skip
 def test_each_is_a_sentence(tmp_path: Path, entries: list[Any], server: str, sentence: str) -> None:
     assert remarks(captured(tmp_path / "a.omcap", *entries)) == {server: [sentence]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.errors.case import Case
 
 
@@ -28,6 +30,7 @@ CERTIFICATES = (
     _case("the server's certificate is not valid yet", _LOG_IN, name="early"),
     _case("the server's certificate is for another host", _LOG_IN, name="moved"),
     _case("the server's certificate is of another application", _LOG_IN, name="renamed"),
+    _case("the server's certificate was revoked", _LOG_IN, name="revoked", pki="taking-back"),
     _case("`--accept` is none of the three", "--accept all", 2),
 )
 ENDPOINTS = (
@@ -56,4 +59,18 @@ USERS = (
     ),
 )
 
-SECTIONS = {"secured servers": (*CERTIFICATES, *ENDPOINTS, *USERS)}
+
+def _list(cause: str, file: str, **more: Any) -> Case:
+    """`pki trust` of a list of revoked certificates, where one is there already."""
+    folder = "taking-back"
+    return Case(cause, f"pki trust {file}", 1, given=(folder,), env={"OMPTOOL_PKI_FOLDER": folder}, **more)
+
+
+REVOCATIONS = (
+    _list("a list of revoked certificates of an authority that is not trusted", "other.crl"),
+    _list("an older list of revoked certificates", "older.crl"),
+    _list("a list that says only what changed", "changes.crl"),
+    _list("a file that is no list of revoked certificates", "notes.crl", files={"notes.crl": "press7\n"}),
+)
+
+SECTIONS = {"secured servers": (*CERTIFICATES, *ENDPOINTS, *USERS, *REVOCATIONS)}

@@ -23,12 +23,13 @@ from omptool.opcua.security import pki
 from omptool.opcua.security.certificate import Certificate
 from omptool.opcua.security.pki import Own, Pki
 from omptool.opcua.serving.security import SecureServer, ServerSecurity
-from tests.opcua.certificates import certificate_of, key_of, pair
+from tests.opcua.certificates import certificate_of, key_of, pair, revoked
 
 URI = "urn:plant:press7"
 POLICY = "http://opcfoundation.org/UA/SecurityPolicy#"
 OFFERED = (ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt, ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt)
 LATE = "2099-12-31"
+AUTHORITY = "plant-authority"
 USER, PASSWORD = "historian", "known-to-both"
 
 
@@ -38,9 +39,13 @@ def _from_now(day: str) -> dt.timedelta:
 
 
 @cache
-def _shown(begins: str = "2026-01-01", ends: str = LATE, uri: str = URI, host: str = "127.0.0.1") -> Certificate:
+def _shown(
+    begins: str = "2026-01-01", ends: str = LATE, uri: str = URI, host: str = "127.0.0.1", signed_by: str = ""
+) -> Certificate:
     """Of the server; always with the same key."""
-    return certificate_of("press7", uri=uri, hosts=(host,), begins=_from_now(begins), ends=_from_now(ends))
+    return certificate_of(
+        "press7", uri=uri, hosts=(host,), begins=_from_now(begins), ends=_from_now(ends), signed_by=signed_by
+    )
 
 
 @cache
@@ -72,6 +77,7 @@ FACES: dict[str, Callable[[Any], None]] = {
     "early": _showing(begins="2099-01-01"),
     "moved": _showing(host="press7.plant"),
     "renamed": _showing(uri="urn:plant:press6"),
+    "revoked": _showing(signed_by=AUTHORITY),
     "clear": _unprotected,
     "curves": _curves,
 }
@@ -96,6 +102,26 @@ def _loose(path: Path) -> None:
     _folder(path, _client()).chmod(0o644)
 
 
+@cache
+def _authority() -> Certificate:
+    return certificate_of(AUTHORITY, is_authority=True)
+
+
+def _list(day: str = "2026-06-30", *, of: str = AUTHORITY, is_delta: bool = False) -> bytes:
+    """What the authority took back on this day: the server's certificate."""
+    return revoked(of, [7], age=-_from_now(day), next_update=_from_now(LATE), is_delta=is_delta)
+
+
+def _taking_back(path: Path) -> None:
+    _folder(path, _client())
+    made = Pki(path)
+    made.trust(_authority(), as_authority=True)
+    file = path.with_name("taken.crl")
+    file.write_bytes(_list())
+    made.revoke(pki.read_revocations(file))
+    file.unlink()
+
+
 def _users(path: Path) -> None:
     """Ann's certificate and key, and somebody else's key."""
     path.mkdir()
@@ -110,8 +136,12 @@ MATERIALS: dict[str, Callable[[Path], Any]] = {
     "ended": lambda path: _folder(path, _client(ends="2026-06-30")),
     "loose": _loose,
     "users": _users,
+    "taking-back": _taking_back,
+    "older.crl": lambda path: path.write_bytes(_list("2026-03-31")),
+    "changes.crl": lambda path: path.write_bytes(_list("2026-07-31", is_delta=True)),
+    "other.crl": lambda path: path.write_bytes(_list(of="other-authority")),
 }
-"""Folders of certificates, by what is special about them."""
+"""Folders of certificates by what is special about them, and lists of revoked ones."""
 
 
 class _Faces(InternalServer):

@@ -137,7 +137,7 @@ def _neutral(text: str, tmp_path: Path, section: str) -> str:
     text = re.sub(r"in \d+\.\d s", "in 0.1 s", text)
     text = re.sub(r"\b([0-9A-F]{2}:){19,31}[0-9A-F]{2}\b", "3F:0A:7C:…:91", text)
     text = re.sub(r"\b[0-9A-F]{40}([0-9A-F]{24})?\b", "3F0A7C…91", text)
-    text = re.sub(r"-[0-9A-F]{8}\.der", "-3F0A7C41.der", text)
+    text = re.sub(r"-[0-9A-F]{8}\.(der|crl)", r"-3F0A7C41.\1", text)
     if section == SHARED:
         text = re.sub(r"omptool [a-z]+( [a-z]+)? --help", "omptool COMMAND --help", text)
         text = re.sub(r"(no option --\w+ in) omptool .*", r"\1 omptool COMMAND", text)

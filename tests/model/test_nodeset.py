@@ -126,6 +126,18 @@ def test_a_file_of_others_with_aliases_and_own_references() -> None:
     assert found.server == "urn:maker"
 
 
+def test_an_enumeration_that_the_file_defines_names_the_values_of_its_variables() -> None:
+    text = FOREIGN.replace('DataType="Double"', 'DataType="ns=1;i=77"').replace(
+        "</UANodeSet>",
+        """<UADataType NodeId="ns=1;i=77" BrowseName="1:Mode"><Definition Name="1:Mode"><Field Name="Off" Value="0"/>
+        <Field Name="On" Value="3"><DisplayName>Running</DisplayName></Field></Definition></UADataType>
+        <UADataType NodeId="ns=1;i=78" BrowseName="1:Bits"><Definition Name="1:Bits" IsOptionSet="true">
+        <Field Name="Ready" Value="0"/></Definition></UADataType></UANodeSet>""",
+    )
+    [_, temp] = parse(text.encode()).nodes
+    assert (temp.data_type, temp.enum_names) == ("Mode", {0: "Off", 3: "Running"})
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -7,11 +7,15 @@ written with the next sync, and nobody's work is taken twice before everybody's 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
+
+_SLOW_S = 1.0
+"""A commit that takes longer is worth telling, once for all who wait."""
 
 
 class _Waiting(NamedTuple):
@@ -24,10 +28,12 @@ class CommitLine:
 
     Args:
         sync: makes everything done so far durable; called in the thread.
+        on_slow: told when work and its sync took longer than a second together: seconds, and how many waited for it.
     """
 
-    def __init__(self, sync: Callable[[], object]) -> None:
+    def __init__(self, sync: Callable[[], object], on_slow: Callable[[float, int], object]) -> None:
         self._sync = sync
+        self._on_slow = on_slow
         self._thread = ThreadPoolExecutor(1, "capture-writer")
         self._waiting: list[_Waiting] = []
         self._drainer: asyncio.Task[None] | None = None
@@ -53,8 +59,11 @@ class CommitLine:
     async def _drain(self) -> None:
         while self._waiting:
             together, self._waiting = self._waiting, []
+            begun = time.monotonic()
             outcomes = await self._in_thread([waiting.work for waiting in together])
             [synced] = await self._in_thread([self._sync])
+            if (seconds := time.monotonic() - begun) >= _SLOW_S:
+                self._on_slow(seconds, len(together))
             for waiting, outcome in zip(together, outcomes, strict=True):
                 if waiting.done.done():  # whoever waited was cancelled; the work is done all the same
                     continue

@@ -43,9 +43,6 @@ if TYPE_CHECKING:
     from omptool.capture.resume import Left
     from omptool.model.datatypes import DataType
 
-_SLOW_S = 1.0
-"""A commit that takes longer is worth a journal entry."""
-
 _REASONS = {EndKind.LOST: GapReason.CONNECTION_LOST, EndKind.STALE: GapReason.STALE,
             EndKind.RESTARTED: GapReason.SERVER_RESTART, EndKind.NOT_RUNNING: GapReason.CLIENT_STOPPED}  # fmt: skip
 
@@ -220,29 +217,21 @@ class Participant:
         if error is not None:
             raise error
 
-    def committed(self, batch: Batch, seconds: float) -> None:
-        """A batch is on disk, so long after it was handed to the writer."""
-        self._waited(seconds, batch.statement.waiting if batch.statement else 0)
+    def committed(self, batch: Batch) -> None:
+        """A batch is on disk."""
         if batch.notifications:
             self.progress.lag_s = (time.monotonic_ns() - batch.notifications[0].receive_mono) / 1e9
         self.errands.committed()
         self._show()
 
-    def _waited(self, seconds: float, unacknowledged: int = 0) -> None:
-        if seconds >= _SLOW_S:
-            detail = {"seconds": round(seconds, 3), "unacknowledged": unacknowledged}
-            self.event(Event("slow_disk", None, detail))
-
     async def _written(self, work: Callable[[], None]) -> None:
-        """Write this, behind what happened before it; where so little takes long, the disk is slow."""
-        begun = time.monotonic()
+        """Write this, behind what happened before it."""
 
         def write() -> None:
             self._write_events()
             work()
 
         await self._recording.in_thread(write)
-        self._waited(time.monotonic() - begun)
 
     async def lost(self, ending: Ending) -> None:
         last_ns = unix_ns(ending.last_ticks)

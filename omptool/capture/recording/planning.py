@@ -12,9 +12,9 @@ from omptool.capture.recording.startup import Startup
 from omptool.capture.recording.terms import PlannedItem, PlannedServer, Selection, ServerProgress, Wanted
 from omptool.model.monitoring import AS_ALL
 from omptool.opcua.serverinfo import read_capacity
-from omptool.opcua.session import connect
 from omptool.opcua.subscribing.gate import Gate
 from omptool.opcua.subscribing.items import requested
+from omptool.opcua.subscribing.lasting import lasting
 
 
 async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedServer]:
@@ -27,7 +27,7 @@ async def plan(servers: Sequence[Wanted], selection: Selection) -> list[PlannedS
     startup, gate = Startup(servers), Gate()
 
     async def look(number: int, wanted: Wanted) -> PlannedServer:
-        async with gate.turn(), connect(wanted.server) as session:
+        async with gate.turn(), lasting(wanted.server) as session:
             startup.introduced(number, session.application_uri)
             own, is_alone = wanted.selection or selection, len(servers) == 1 or wanted.selection is not None
             found, choice = await browse(session, own, ServerProgress(wanted.label), is_alone=is_alone)

@@ -125,7 +125,8 @@ class Recording:
         self._progress = progress
         self._force = force
         self._quota = Quota(limits.count)
-        self._line = CommitLine(self._sync)
+        self._slow: deque[tuple[int, float, int]] = deque()
+        self._line = CommitLine(self._sync, lambda *slow: self._slow.append((time.time_ns(), *slow)))
         self._upkeep = upkeep
         self._keeper = Keeper(upkeep.keep, self._line.commit, self._account, standing.capture if standing else None)
         self._stalls: deque[tuple[int, float]] = deque()
@@ -243,11 +244,10 @@ class Recording:
 
     async def store(self, batches: Sequence[tuple[Participant, Batch]]) -> list[Exception | None]:
         """Write what came from several servers, and sync it; what went wrong with each. Raises OutputFailed for all."""
-        begun = time.monotonic()
         outcomes = await self._line.commit(lambda: self._write(batches))
         for (participant, batch), error in zip(batches, outcomes, strict=True):
             if error is None:
-                participant.committed(batch, time.monotonic() - begun)
+                participant.committed(batch)
         assert self._writer is not None
         self._progress.bytes = self._writer.bytes_written
         if self._quota.is_full:
@@ -327,7 +327,7 @@ class Recording:
             self._writer.commit()
 
     def _note_stalls(self, writer: CaptureWriter) -> None:
-        """This process stood still: it asked no server for anything."""
+        """This process stood still and asked no server for anything, or everybody waited for the disk."""
         while self._stalls:
             at_ns, seconds = self._stalls.popleft()
             detail = {"seconds": round(seconds, 3), "stalled": True}
@@ -336,8 +336,14 @@ class Recording:
                 if each.store is not None:
                     each.store.paused(at_ns, seconds)
 
+        while self._slow:
+            at_ns, seconds, waited = self._slow.popleft()
+            detail = {"seconds": round(seconds, 3), "waited": waited}
+            writer.journal("slow_disk", server=None, sub=None, detail=detail, time_ns=at_ns)
+
     def _finish(self) -> None:
         assert self._writer is not None
+        self._note_stalls(self._writer)
         for each in self._participants:
             each.finish()
         self._writer.close("stop", {"reason": self._reason})

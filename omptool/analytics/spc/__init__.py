@@ -1,0 +1,1 @@
+"""Control charts and capability as formulas over arrays: no tables, no files, no engine."""

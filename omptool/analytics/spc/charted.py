@@ -1,0 +1,171 @@
+"""From points and limits to the rows of a chart: one shape for all control charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from omptool.analytics.spc.measured import Measured, Points, grand_mean, points
+from omptool.analytics.spc.rules import FIRST
+from omptool.analytics.spc.sums import Floats, Mask, mean, sd
+from omptool.errors import UsageError
+from omptool.model.contracts import TIME
+
+SHOWN = ("points", "signals", "summary")
+
+
+@dataclass(frozen=True, slots=True)
+class Charted:
+    """Points, and what the baseline says about them.
+
+    Attributes:
+        among: points of the baseline.
+        center: given, or the mean of the baseline; None without a point.
+        notes: for the column note.
+    """
+
+    measured: Measured
+    points: Points
+    among: Mask
+    center: float | None
+    notes: tuple[str, ...]
+
+
+def charted(measured: Measured, given: Mapping[str, Any], center: object = None) -> Charted:
+    """Points of the values, and their center.
+
+    Args:
+        given: `baseline`, the number of points that limits come from, and what `points` takes.
+        center: known beforehand.
+    """
+    for name in ("nsigmas", "sigma"):
+        if given.get(name) is not None and not 0 < given[name] < np.inf:
+            raise UsageError(f"--param {name}={given[name]:g}: it is above 0", "leave it out to have it found")
+    offset = mean(measured.value) or 0.0
+    found = points(measured, offset)
+    among = found.first.copy()
+    notes = []
+    if (count := given.get("baseline")) is not None:
+        if count < 1:
+            raise UsageError(f"--param baseline={count}: it is a number of points", "the first 25: --param baseline=25")
+        among &= np.arange(len(found)) < count
+    if not among.any() and len(found):
+        notes.append("no point lies in the baseline")
+    known = grand_mean(found, among) if center is None else float(str(center))
+    return Charted(measured, found, among, known, tuple(notes))
+
+
+def distances(values: Floats, center: float | None, error: Floats | float | None) -> Floats:
+    """From the center in standard errors; NaN where there is none, infinite where nothing may vary."""
+    if center is None or error is None:
+        return np.full(values.size, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = (values - center) / error
+    return found
+
+
+def limits(center: float | None, error: Floats | float | None, nsigmas: float, size: int) -> tuple[Floats, Floats]:
+    """Lower and upper limit of every point; NaN without a center."""
+    if center is None or error is None:
+        return np.full(size, np.nan), np.full(size, np.nan)
+    width = nsigmas * (error + np.zeros(size))
+    return center - width, center + width
+
+
+def words(found: Mapping[str, Mask], size: int) -> pa.Array:
+    """Names of the rules that each point violates, null for none."""
+    names = list(found)
+    code = np.zeros(size, np.int64)
+    for place, name in enumerate(names):
+        code |= found[name].astype(np.int64) << place
+    kinds, inverse = np.unique(code, return_inverse=True)
+    texts = [" ".join(name for place, name in enumerate(names) if kind >> place & 1) or None for kind in kinds.tolist()]
+    return pa.array(texts, pa.string()).take(pa.array(inverse))
+
+
+def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, object], show: object) -> pa.Table:
+    """The rows of a chart.
+
+    Args:
+        columns: per point, in addition to those that all charts have; NaN becomes null. Columns that end in
+            `violations` decide what a signal is.
+        constants: the same in every row.
+        show: `points`, `signals` for violating points alone, `summary` for one row without a point.
+
+    Raises:
+        UsageError: another `show`.
+    """
+    if show not in SHOWN:
+        raise UsageError(f"--param show={show}: there are {', '.join(SHOWN)}", "points is the default")
+    here, size = chart.points, len(chart.points)
+    times = (
+        pa.nulls(size, TIME) if here.time is None else pa.array(here.time // 1000).cast(pa.timestamp("us")).cast(TIME)
+    )
+    found: dict[str, Any] = {
+        "point": pa.array(np.arange(1, size + 1)),
+        "time": times,
+        "label": pa.nulls(size, pa.string()) if here.label is None else pa.array(here.label, pa.string()),
+        "size": pa.array(here.size),
+        "phase": pa.array(np.where(chart.among, 1, 2)),
+        "value": pa.array(here.mean),
+        **{name: _array(column) for name, column in columns.items()},
+    }
+    signal = np.zeros(size, np.bool_)
+    for name in columns:
+        if name.endswith("violations"):
+            signal |= found[name].is_valid().to_numpy(zero_copy_only=False)
+    table = pa.table(found)
+    if show == "signals":
+        table = table.filter(pa.array(signal))
+    if show == "summary":
+        table = pa.table({name: _common(table[name], name) for name in table.column_names})
+    same = dict(constants) | {
+        "signals": int(signal.sum()),
+        "points": size,
+        "n": int(chart.measured.value.size),
+        "mean": mean(chart.measured.value),
+        "sd_overall": sd(chart.measured.value),
+        "coverage": chart.measured.coverage,
+        "percent_good": chart.measured.percent_good,
+        "note": "; ".join([*chart.notes, *_listed(constants.get("note"))]) or None,
+    }
+    return with_constants(table, same)
+
+
+def with_constants(table: pa.Table, same: Mapping[str, object]) -> pa.Table:
+    """Columns that say the same in every row; what is no text is a number."""
+    for name, value in same.items():
+        kind = pa.string() if name in ("constants", "note") else pa.int64() if isinstance(value, int) else pa.float64()
+        table = table.append_column(name, pa.repeat(pa.scalar(value, kind), table.num_rows))
+    return table
+
+
+def _common(column: pa.ChunkedArray, name: str) -> pa.Array:
+    """Of lines and limits what all points have in common; null for what is a point's own."""
+    values = column.unique().drop_null()
+    of_chart = name.removeprefix("spread_") in ("center", "lcl", "ucl") and len(values) == 1
+    return pa.array([values[0].as_py() if of_chart else None], column.type)
+
+
+def _listed(note: object) -> Sequence[str]:
+    return [str(note)] if note else []
+
+
+def _array(column: Any) -> pa.Array:
+    return column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column, from_pandas=True)
+
+
+def beyond(names: Sequence[str], spread: Floats, low: Floats | float, high: Floats | float) -> dict[str, Mask]:
+    """The rule of the limits, for a range or a standard deviation: the others ask for symmetric values."""
+    return {name: (spread > high) | (spread < low) for name in names if name in FIRST}
+
+
+def why_no_limits(sigma: float | None) -> str | None:
+    """For the column note."""
+    if sigma is None:
+        return "too few values in the baseline to know how they vary: no limits"
+    return "nothing varies in the baseline: sigma is 0" if sigma == 0 else None

@@ -1,0 +1,105 @@
+"""What a control chart is made of: the values of one Variable in order, and what belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from omptool.analytics.spc.sums import Floats, Mask, Numbers, total
+
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Values of one Variable, or of a column: only usable ones, in order.
+
+    Attributes:
+        name: for people.
+        value: finite and Good.
+        time: unix nanoseconds; None where a table has none.
+        group: number of the subgroup of each value, None when nothing says so; `labels` names them.
+        labels: of subgroups, or of single values when there is no subgroup; None without.
+        first: whether a value belongs to the baseline; None: all do.
+        coverage: share of the window that was seen.
+        percent_good: share of time (of rows, in a table) with usable values, %.
+    """
+
+    name: str
+    value: Floats
+    time: Times | None
+    group: Numbers | None
+    labels: Sequence[str | None] | None
+    first: Mask | None
+    coverage: float
+    percent_good: float
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Subgroups in order, or single values.
+
+    Attributes:
+        mean, size: of each point.
+        spread: range of each, NaN of single values; `sd` likewise.
+        time: of its last value, None without.
+        label: what the source calls it, None without.
+        first: whether all of its values are in the baseline.
+    """
+
+    mean: Floats
+    size: Numbers
+    spread: Floats
+    sd: Floats
+    time: Times | None
+    label: Sequence[str | None] | None
+    first: Mask
+
+    def __len__(self) -> int:
+        return int(self.mean.size)
+
+
+def points(measured: Measured, center: float) -> Points:
+    """Every subgroup as a point, in the order in which each began.
+
+    Sums are of distances from `center`, of values in order of size: the order within a subgroup changes no digit.
+    """
+    value = measured.value
+    first = np.ones(value.size, np.bool_) if measured.first is None else measured.first
+    if measured.group is None:
+        nothing = np.full(value.size, np.nan)
+        one = np.ones(value.size, np.int64)
+        return Points(value, one, nothing, nothing, measured.time, measured.labels, first)
+    _, begins, inverse, size = np.unique(measured.group, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.empty(begins.size, np.int64)
+    shown = np.argsort(begins, kind="stable")
+    rank[shown] = np.arange(begins.size)
+    place, size = rank[inverse], size[shown].astype(np.int64)
+    order = np.lexsort((value, place))
+    edges = np.concatenate(([0], np.cumsum(size)))[:-1]
+    away = value[order] - center
+    level = np.add.reduceat(away, edges) / size if edges.size else np.zeros(0)
+    rest = away - np.repeat(level, size)
+    squares = np.add.reduceat(rest * rest, edges) if edges.size else np.zeros(0)
+    several = size > 1
+    sd = np.where(several, np.sqrt(squares / np.maximum(size - 1, 1)), np.nan)
+    ordered = value[order]
+    spread = np.where(several, ordered[edges + size - 1] - ordered[edges], np.nan) if edges.size else np.zeros(0)
+    when = None if measured.time is None or not edges.size else np.maximum.reduceat(measured.time[order], edges)
+    label = None if measured.labels is None else [measured.labels[begin] for begin in begins[shown].tolist()]
+    kept = np.logical_and.reduceat(first[order], edges) if edges.size else np.zeros(0, np.bool_)
+    return Points(center + level, size, spread, sd, when, label, kept)
+
+
+def grand_mean(found: Points, among: Mask) -> float | None:
+    """Mean of all values of the points that count."""
+    sizes = found.size[among]
+    if not sizes.size:
+        return None
+    means = found.mean[among]
+    if means.min() == means.max():  # no last digit of a division may look like a change
+        return float(means[0])
+    return total(means * sizes) / int(sizes.sum())

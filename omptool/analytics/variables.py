@@ -1,0 +1,281 @@
+"""Analyses of the values of one Variable at a time, or of one column: control charts, capability.
+
+Unlike `streams`, a Variable is there as a whole: what these analyses compute looks at all of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.analytics import catalog, streams
+from omptool.analytics.binding import Binding, Tag
+from omptool.analytics.part13.seen import Gaps, seen
+from omptool.analytics.part13.series import Windows, windows
+from omptool.analytics.recipe import Recipe
+from omptool.analytics.spc.measured import Measured, Times
+from omptool.analytics.spc.sums import Floats, Mask, Numbers
+from omptool.errors import UsageError
+from omptool.model.times import unix_us
+from omptool.sql.engine import Engine
+
+_YES = ("true", "t", "1", "1.0", "yes", "y")
+
+
+class Charts(NamedTuple):
+    """Rows of all charts, and per chart how much of its window was seen."""
+
+    rows: pa.Table
+    seen: pa.Table
+
+
+def of_telemetry(
+    engine: Engine,
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    tags: Sequence[Tag],
+    binding: Binding,
+    places: Sequence[str],
+    window: tuple[datetime, datetime],
+    ask: streams.Ask,
+) -> Charts:
+    """A chart per tag with the role `value`.
+
+    Raises:
+        UsageError: an empty window, a parameter that says nothing.
+    """
+    start, end = window
+    if start >= end:
+        raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
+    roles = {(one.role, one.server, one.node_id) for one in binding.bound}
+    charted = sorted((tag for tag in set(tags) if ("value", tag.server, tag.node_id) in roles), key=_place)
+    splitters = {tag[2:6]: tag for tag in sorted(set(tags)) if ("subgroup", tag.server, tag.node_id) in roles}
+    wanted = [*charted, *splitters.values()]
+    whole = windows(unix_us(start) * 1000, unix_us(end) * 1000, 0)
+    values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask)
+    places_of = list(splitters)
+    cuts = dict(values.of(range(len(charted), len(wanted)))) if splitters else {}
+    tables, seen_by = [], []
+    for number, raw in values.of(range(len(charted))):
+        tag = charted[number]
+        cut = cuts[len(charted) + places_of.index(tag[2:6])] if tag[2:6] in splitters else None
+        measured = _measured(tag, raw, cut, given)
+        table = _finished(recipe, measured, given)
+        seen_by.append((measured.coverage, measured.percent_good))
+        shown = {
+            name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows) for name in (*places, "tag")
+        }
+        tables.append(pa.table(_put(shown, table, recipe)))
+    return Charts(pa.concat_tables(tables), _seen_table(seen_by))
+
+
+def of_table(
+    recipe: Recipe,
+    given: Mapping[str, Any],
+    table: str,
+    source: str,
+    cut: tuple[datetime | None, datetime | None],
+    ask: streams.Ask,
+) -> Charts:
+    """One chart of the rows of a plain table.
+
+    Args:
+        source: the CTE `input`.
+        cut: what --start and --end say; None where they do not.
+
+    Raises:
+        UsageError: times are asked for and there are none.
+    """
+    ctes = ",\n".join([source, *catalog.ctes(recipe, "table")])
+    rows = ask(f"WITH {ctes}\nSELECT * FROM result\nORDER BY sorted NULLS LAST, time NULLS LAST, omp_row", given)
+    time = _times(rows, table, needed=cut != (None, None))
+    if time is not None and cut != (None, None):
+        early = -(2**63) if cut[0] is None else unix_us(cut[0]) * 1000
+        late = 2**63 - 1 if cut[1] is None else unix_us(cut[1]) * 1000
+        inside = (time >= early) & (time < late)
+        rows, time = rows.filter(pa.array(inside)), time[inside]
+    number = pc.fill_null(rows["value"], np.nan).to_numpy()
+    grouped = rows["subgroup"].null_count < rows.num_rows
+    usable = np.isfinite(number) & (rows["subgroup"].is_valid().to_numpy() if grouped else True)
+    kept = rows.filter(pa.array(usable))
+    group = None
+    if grouped:
+        group = pc.dictionary_encode(kept["subgroup"].combine_chunks()).indices.to_numpy().astype(np.int64)
+    label = kept["subgroup"] if grouped else kept["ordered"]
+    share = 100.0 * float(usable.mean()) if usable.size else 0.0
+    first = _flagged(kept["baseline"])
+    when = None if time is None else time[usable]
+    measured = Measured(
+        name=table,
+        value=number[usable],
+        time=when,
+        group=group,
+        labels=label.to_pylist() if label.null_count < len(label) else None,
+        first=_baseline(when, first, given, table),
+        coverage=1.0 if rows.num_rows else 0.0,
+        percent_good=share,
+    )
+    found = _finished(recipe, measured, given)
+    columns = {column.name: found[column.name] for column in recipe.columns if column.name in found.column_names}
+    return Charts(pa.table(columns), _seen_table([(measured.coverage, measured.percent_good)]))
+
+
+def _finished(recipe: Recipe, measured: Measured, given: Mapping[str, Any]) -> pa.Table:
+    step = import_module(f"omptool.analytics.finish.{recipe.finish}")
+    found: pa.Table = step.finish(measured, given)
+    return found
+
+
+def _put(shown: Mapping[str, pa.Array], table: pa.Table, recipe: Recipe) -> dict[str, Any]:
+    """The columns of the place, then the recipe's own."""
+    return {**shown, **{column.name: table[column.name] for column in recipe.columns if column.name not in shown}}
+
+
+def _seen_table(pairs: Sequence[tuple[float, float]]) -> pa.Table:
+    coverage, good = zip(*pairs, strict=True) if pairs else ((), ())
+    return pa.table({"coverage": pa.array(coverage, pa.float64()), "percent_good": pa.array(good, pa.float64())})
+
+
+class _Raw(NamedTuple):
+    """All values of a Variable, with those before the window."""
+
+    time: Times
+    number: Floats
+    text: pa.ChunkedArray
+    good: Mask
+    inside: Mask
+    coverage: float
+    percent_good: float
+
+
+class _Values:
+    """Reads the values of Variables, as many at a time as fit into memory."""
+
+    def __init__(
+        self, recipe: Recipe, tags: Sequence[Tag], gaps: Mapping[int, Gaps], whole: Windows, ask: streams.Ask
+    ) -> None:
+        self._ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
+        self._tags, self._gaps, self._whole, self._ask = tags, gaps, whole, ask
+        self._moments = streams.moments(whole.early[0], whole.late[-1])
+
+    def of(self, numbers: Sequence[int]) -> Iterator[tuple[int, _Raw]]:
+        """The values of Variables, in the order of their numbers."""
+        bound = streams.bound(self._tags, numbers)
+        found = self._ask(streams.COUNTS, bound | self._moments)
+        counts = dict(zip(found["node"].to_pylist(), found["found"].to_pylist(), strict=True))
+        together: list[int] = []
+        rows = 0
+        for number in numbers:
+            if together and rows + counts.get(number, 0) > streams.PORTION:
+                yield from self._portion(together)
+                together, rows = [], 0
+            together.append(number)
+            rows += counts.get(number, 0)
+        yield from self._portion(together)
+
+    def _portion(self, numbers: Sequence[int]) -> Iterator[tuple[int, _Raw]]:
+        statement = (
+            f"WITH {self._ctes}\nSELECT node, time, time_ns, value, value_text, good FROM result"
+            "\nORDER BY node, time, time_ns, capture, seq"
+        )
+        table = self._ask(statement, streams.bound(self._tags, numbers) | self._moments)
+        node = table["node"].to_numpy()
+        edges = np.searchsorted(node, [*numbers, numbers[-1] + 1]).tolist()
+        for place, number in enumerate(numbers):
+            yield number, self._raw(number, table.slice(edges[place], edges[place + 1] - edges[place]))
+
+    def _raw(self, number: int, table: pa.Table) -> _Raw:
+        time = table["time"].cast(pa.int64()).to_numpy() * 1000 + table["time_ns"].cast(pa.int64()).to_numpy()
+        value = pc.fill_null(table["value"], np.nan).to_numpy()
+        good = table["good"].to_numpy()
+        usable = good & (np.isfinite(value) | table["value_text"].is_valid().to_numpy())
+        covered, share = seen(time, usable, self._gaps.get(number, ()), self._whole)
+        inside = (time >= self._whole.early[0]) & ~_twice(time, value, table["value_text"], good)
+        return _Raw(time, value, table["value_text"], good, inside, float(covered[0]), float(share[0]))
+
+
+def _twice(time: Times, value: Floats, text: pa.ChunkedArray, good: Mask) -> Mask:
+    """Values that two recordings have, or that came again when a connection did."""
+    found = np.zeros(time.size, np.bool_)
+    if time.size > 1:
+        same = (np.diff(time) == 0) & ((value[1:] == value[:-1]) | np.isnan(value[1:]) & np.isnan(value[:-1]))
+        words = text.to_pylist() if text.null_count < len(text) else None
+        if words is not None:
+            same &= np.array([one == other for one, other in zip(words[1:], words[:-1], strict=True)])
+        found[1:] = same & (good[1:] == good[:-1])
+    return found
+
+
+def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any]) -> Measured:
+    usable = raw.inside & raw.good & np.isfinite(raw.number)
+    group, labels = (None, None) if cut is None else _stretches(raw.time, cut)
+    if group is not None:
+        usable &= group >= 0
+    time = raw.time[usable]
+    name = f"{tag.tag} of {tag.machine}"
+    return Measured(
+        name=name,
+        value=raw.number[usable],
+        time=time,
+        group=None if group is None else group[usable],
+        labels=None if group is None or labels is None else [labels[each] for each in group[usable].tolist()],
+        first=_baseline(time, None, given, name),
+        coverage=raw.coverage,
+        percent_good=raw.percent_good,
+    )
+
+
+def _stretches(time: Times, cut: _Raw) -> tuple[Numbers, list[str | None]]:
+    """Number of the stretch between two changes of a tag that each moment lies in, and what the tag said in it."""
+    words = cut.text.to_pylist()
+    said = [
+        (word if word is not None else None if np.isnan(number) else f"{number:.15g}") if good else None
+        for word, number, good in zip(words, cut.number.tolist(), cut.good.tolist(), strict=True)
+    ]
+    changes = [place for place in range(len(said)) if place == 0 or said[place] != said[place - 1]]
+    labels = [said[place] for place in changes]
+    number = np.searchsorted(cut.time[changes], time, side="right").astype(np.int64) - 1
+    known = np.array([label is not None for label in labels] or [False])
+    return np.where((number >= 0) & known[np.maximum(number, 0)], number, -1), labels
+
+
+def _times(rows: pa.Table, table: str, *, needed: bool) -> Times | None:
+    column = rows["time"]
+    if column.null_count == len(column):
+        if needed and len(column):
+            raise UsageError(f"{table} has no times to cut", "leave out --start and --end, or --map time=COLUMN")
+        return None
+    earliest = -(2**62) // 1000
+    found: Times = pc.fill_null(column.cast(pa.int64()), earliest).to_numpy() * 1000
+    return found
+
+
+def _flagged(column: pa.ChunkedArray) -> Mask | None:
+    if column.null_count == len(column):
+        return None
+    found: Mask = pc.is_in(pc.utf8_lower(column.cast(pa.string())), pa.array(_YES)).to_numpy()
+    return found
+
+
+def _baseline(time: Times | None, first: Mask | None, given: Mapping[str, Any], name: str) -> Mask | None:
+    """Values that the limits come from: those that a column names, in the stretch that parameters name."""
+    for parameter in ("baseline_start", "baseline_end"):
+        moment = given.get(parameter)
+        if moment is None:
+            continue
+        if time is None:
+            raise UsageError(f"--param {parameter}: {name} has no times", "--map time=COLUMN, or --param baseline=25")
+        edge = unix_us(moment) * 1000
+        mine = time >= edge if parameter == "baseline_start" else time < edge
+        first = mine if first is None else first & mine
+    return first
+
+
+def _place(tag: Tag) -> tuple[str, ...]:
+    return tuple(text or "" for text in (*tag[2:], *tag[:2]))

@@ -1,0 +1,125 @@
+"""Control charts as a user types them: of plain tables, of a lake with a gap, with wrong input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from omptool.demo.schedule import Plant
+from omptool.lake.convert import convert
+from tests.analytics.plants import Recorded, gap, ns, telemetry
+from tests.analytics.spc_reference import FOLDER
+from tests.conftest import Result
+
+Run = Callable[..., Result]
+START, END = "2026-11-16T07:00:00+00:00", "2026-11-16T08:00:00+00:00"
+TIRES = ("--on", FOLDER / "spc_sas_tires_individuals.csv", "--map", "value=diameter")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("charts") / "lake"
+    rows = telemetry(Plant(1), ns(START), ns(END), ("PackageWeight", "GoodCount", "PeakForce"))
+    gaps = [gap("2026-11-16T07:15:00+00:00", "2026-11-16T07:30:00+00:00")]
+    convert([Recorded(rows, gaps)], folder)  # type: ignore[list-item]
+    return folder
+
+
+def test_a_plain_table_in_the_order_that_a_column_says(invoke: Run, tmp_path: Path) -> None:
+    lines = (FOLDER / "spc_sas_tires_individuals.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "upside_down.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]) + "\n", encoding="utf-8")
+    columns = ("--map", "value=diameter", "--map", "order=sample")
+    result = invoke("analyze", "i_mr", *TIRES, "--map", "order=sample")
+    assert (result.code, result.err) == (0, "")
+    assert invoke("analyze", "i_mr", "--on", "upside_down.csv", *columns).out == result.out
+    assert [row["label"] for row in result.rows] == [str(n) for n in range(1, 31)]
+    assert result.rows[0]["ucl"] == pytest.approx(24.1596, abs=0.00005)
+
+
+def test_values_that_are_none_are_left_out_and_counted(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value\n1.5\nNA\nnan\n\n2.5\ninf\n", encoding="utf-8")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert result.code == 3
+    assert result.err == "exit 3: 1 rest on values that were not all Good (percent_good down to 33.3)\n"
+    assert [row["value"] for row in result.rows] == [1.5, 2.5]
+    assert result.rows[0]["percent_good"] == pytest.approx(100 / 3)
+
+
+def test_a_table_without_rows_says_so(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value,time\n", encoding="utf-8")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert (result.code, result.rows) == (3, [])
+    assert "coverage down to 0.0" in result.err
+
+
+def test_times_of_a_table_cut_it_and_name_the_baseline(invoke: Run, tmp_path: Path) -> None:
+    lines = [f"2026-11-16T07:00:{second:02}Z,{second % 3 + (10 if second > 30 else 0)}" for second in range(40)]
+    (tmp_path / "x.csv").write_text("\n".join(["time,value", *lines]) + "\n", encoding="utf-8")
+    window = ("--start", "2026-11-16T07:00:10Z", "--end", "2026-11-16T07:00:35Z")
+    baseline = ("--param", "baseline_end=2026-11-16T07:00:30Z", "--tz", "UTC")
+    result = invoke("analyze", "i_mr", "--on", "x.csv", *window, *baseline)
+    assert result.code == 0
+    assert [row["phase"] for row in result.rows] == [1] * 20 + [2] * 5
+    assert [row["point"] for row in result.rows if "WER1" in (row["violations"] or "")] == [22, 23, 24, 25]
+    assert result.rows[0]["time"] == "2026-11-16T07:00:10Z"
+    bare = invoke("analyze", "i_mr", "--on", "x.csv", *window, "--param", "baseline_end=2026-11-16", "--tz", "UTC")
+    assert bare.rows[0]["note"].startswith("no point lies in the baseline; too few values")
+
+
+def test_a_column_named_time_that_is_none_is_no_time(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,value\n0.5,1\n1.0,2\n", encoding="utf-8")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert (result.code, [row["time"] for row in result.rows]) == (0, [None, None])
+
+
+def test_tags_of_a_lake_with_a_gap(invoke: Run, lake: Path) -> None:
+    asked = ("--start", START, "--end", END, "--map", "value={PackageWeight,PeakForce}")
+    result = invoke("analyze", "i_mr", "--on", lake, *asked, "--param", "show=summary")
+    assert result.code == 3
+    assert result.err.startswith("exit 3: 4 of 4 charts saw less than their whole window (coverage down to 0.7")
+    assert sorted((row["machine"], row["tag"]) for row in result.rows) == [
+        ("Packer1", "PackageWeight"),
+        ("Packer2", "PackageWeight"),
+        ("Press1", "PeakForce"),
+        ("Press2", "PeakForce"),
+    ]
+    assert all(row["lcl"] < row["center"] < row["ucl"] and row["points"] == row["n"] for row in result.rows)
+    by_line = invoke("analyze", "i_mr", "--on", lake, *asked, "--by", "line")
+    assert list(by_line.rows[0])[:3] == ["line", "tag", "point"]
+    assert len(by_line.rows) == sum(row["n"] for row in result.rows)
+    assert by_line.rows[0]["time"] > "2026-11-16T07:00:00Z"
+
+
+def test_values_between_changes_of_a_tag_belong_together(invoke: Run, lake: Path) -> None:
+    asked = ("--start", START, "--end", END, "--map", "value=PeakForce", "--map", "subgroup=GoodCount")
+    result = invoke("analyze", "i_mr", "--on", lake, *asked)
+    first = [row for row in result.rows if row["machine"] == "Press1"]
+    assert first[0]["n"] == sum(row["size"] for row in first)
+    labels = [int(row["label"]) for row in first]
+    assert labels == sorted(set(labels))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--by", "day"], "i_mr does not group by day"),
+        (["--param", "rules=nelso"], "there is no rule nelso\n  did you mean nelson?"),
+        (["--start", END, "--end", START], "the window is empty"),
+        (["--param", "baseline_start=noon"], "--param baseline_start"),
+    ],
+)
+def test_what_is_wrong_is_said(invoke: Run, lake: Path, arguments: list[str], says: str) -> None:
+    result = invoke("analyze", "i_mr", "--on", lake, "--map", "value=PeakForce", *arguments)
+    assert result.code == 2 and says in result.err
+
+
+def test_times_that_a_table_does_not_have(invoke: Run) -> None:
+    cut = invoke("analyze", "i_mr", *TIRES, "--start", "2026-01-01")
+    assert (cut.code, cut.err) == (
+        2,
+        "omptool: spc_sas_tires_individuals has no times to cut\n  leave out --start and --end, or --map time=COLUMN\n",
+    )
+    baseline = invoke("analyze", "i_mr", *TIRES, "--param", "baseline_end=2026-01-01")
+    assert baseline.code == 2 and "has no times\n  --map time=COLUMN, or --param baseline=25" in baseline.err
