@@ -144,7 +144,7 @@ def spelled(path: str) -> str:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether a text means several objects: it has `*` or `[`. A `?` begins what is no part of a name, nor of a pattern."""
+    """Whether a text means several objects: it has `*` or `[`. A `?` is part of neither a name nor a pattern."""
     return is_remote(text) and "?" not in text and any(character in text for character in "*[")
 
 
