@@ -6,10 +6,12 @@ store is busy, and given up when it is not there at all.
 
 from __future__ import annotations
 
-import threading
+import contextlib
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,30 +34,21 @@ _PIECE = 4 << 20
 _AT_ONCE = 500
 """Names per request to delete."""
 
+_POLL_S = 0.2
+"""How often a waiting thread looks for Ctrl-C."""
+_AT_A_TIME = 8
+_threads: list[ThreadPool] = []
 _stores: dict[tuple[str, str, bool], tuple[Any, Access]] = {}
 
 
 def waited(where: Remote, work: Callable[[], _T]) -> _T:
-    """Do `work` in a thread that nobody waits for at the end of the process."""
-    found: list[_T] = []
-    failed: list[BaseException] = []
-    done = threading.Event()
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:  # noqa: BLE001  raised again below
-            failed.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=run, daemon=True, name="omptool-store").start()
-    while not done.wait(0.5):
-        pass
-    if failed:
-        with failures.explained(where):
-            raise failed[0]
-    return found[0]
+    """Do `work` in a thread that nobody waits for at the end of the process; its errors as ours."""
+    if not _threads:
+        _threads.append(ThreadPool(_AT_A_TIME))
+    result = _threads[0].apply_async(work)
+    while True:
+        with failures.explained(where), contextlib.suppress(multiprocessing.TimeoutError):
+            return result.get(_POLL_S)
 
 
 def opened(where: Remote, *, slow: bool = False) -> tuple[Any, Access]:
@@ -107,9 +100,8 @@ def _look(where: Remote, found: Access) -> None:
     try:
         next(iter(obstore.list(_store(where, found, _REQUEST_S, 1), where.key or None, chunk_size=1)), None)
     except Exception as error:
-        if failures.status(error) < 429:
+        if failures.status(error) < 429:  # else it is busy: whoever asks for something repeats it with patience
             raise
-        # busy: whoever asks for something repeats it with patience
 
 
 def _or_none(work: Callable[[], _T]) -> Callable[[], _T | None]:
