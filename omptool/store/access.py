@@ -26,8 +26,7 @@ _stores: list[Stores] = [NOWHERE]
 _AZURE_OWN = (
     "AZURE_STORAGE_TOKEN", "AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_SECRET",
     "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_MSI_ENDPOINT", "AZURE_IDENTITY_ENDPOINT",
-    "IDENTITY_ENDPOINT", "AZURE_CREDENTIAL_TYPE", "AZURE_SKIP_SIGNATURE", "AZURE_STORAGE_USE_EMULATOR",
-    "AZURE_USE_AZURE_CLI",
+    "IDENTITY_ENDPOINT", "AZURE_CREDENTIAL_TYPE", "AZURE_SKIP_SIGNATURE", "AZURE_USE_AZURE_CLI",
 )  # fmt: skip
 """Variables that say how to be let in, besides a key of the account; the libraries read them."""
 _AZURE_KEYS = ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_MASTER_KEY", "AZURE_STORAGE_KEY")
@@ -52,7 +51,7 @@ class Access:
     @property
     def is_plain(self) -> bool:
         """Whether the store is reached without TLS, as emulators and stores within a plant are."""
-        return self.options.get("endpoint", "").lower().startswith("http://")
+        return "use_emulator" in self.options or self.options.get("endpoint", "").lower().startswith("http://")
 
     def for_tables(self) -> dict[str, str]:
         """The options as the library of the tables takes them, with keys that hold now."""
@@ -92,11 +91,15 @@ def find(where: Remote) -> Access:
 
 
 def _azure(stores: Stores, environ: Mapping[str, str]) -> Access:
+    key = next((environ[name] for name in _AZURE_KEYS if environ.get(name)), None)
+    if environ.get("AZURE_STORAGE_USE_EMULATOR", "").lower() in ("true", "1"):
+        # by this, not by its address: it cannot list from a name on, and the libraries then do that themselves
+        return Access({"use_emulator": "true"} | ({"account_key": key} if key else {}))
     found = _connection(environ.get("AZURE_STORAGE_CONNECTION_STRING", ""))
     account = environ.get("AZURE_STORAGE_ACCOUNT_NAME") or environ.get("AZURE_STORAGE_ACCOUNT")
     if account := account or found.get("account_name") or stores.azure_account:
         found["account_name"] = account
-    elif not environ.get("AZURE_STORAGE_USE_EMULATOR"):
+    else:
         raise UsageError(
             "az:// needs the name of the storage account",
             "export AZURE_STORAGE_ACCOUNT_NAME=NAME, or write azure_account under [stores] of omptool.toml",
@@ -106,7 +109,7 @@ def _azure(stores: Stores, environ: Mapping[str, str]) -> Access:
     is_ours = "endpoint" not in found and stores.azure_endpoint is not None
     if is_ours and stores.azure_endpoint is not None:
         found["endpoint"] = stores.azure_endpoint
-    if key := next((environ[name] for name in _AZURE_KEYS if environ.get(name)), None):
+    if key:
         found["account_key"] = key
     is_told = "account_key" in found or "sas_token" in found or any(environ.get(name) for name in _AZURE_OWN)
     if not is_told and shutil.which("az"):
