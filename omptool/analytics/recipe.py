@@ -40,7 +40,7 @@ _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels", "finish", "stream", "series", "by",
+    "order", "labels", "finish", "stream", "series", "by", "events",
 }  # fmt: skip
 
 
@@ -99,6 +99,7 @@ class Recipe:
         stream: values of one Variable after another, in portions.
         series: all values of one Variable at a time, as `spc.measured.Measured`.
         by: what a row is for when nobody says so.
+        events: it is about alarms, which come as events where a server has them; see `alarmed`.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Recipe:
     stream: bool = False
     series: bool = False
     by: str = "machine"
+    events: bool = False
 
     @property
     def timed(self) -> bool:
@@ -162,6 +164,7 @@ def parse(name: str, text: str) -> Recipe:
         stream=header.flag("stream", False),
         series=header.flag("series", False),
         by=header.text("by", default="machine"),
+        events=header.flag("events", False),
     )
     _check(recipe)
     return recipe

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.analytics import catalog
+from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns
 from omptool.analytics.numbering import finished, numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts, cuts, shift_cuts
@@ -25,6 +26,9 @@ from omptool.model.times import format_time, unix_us
 from omptool.model.vocabulary import PACKML, MachineState
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
+
+_SEEING = frozenset({"timeline", "alarmed"})
+"""Parts that say how much of a window was seen."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
@@ -100,12 +104,15 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
     roles = request.plant.roles if request.plant else {}
     tags = recorded_tags(engine, request.strangers)
-    binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
+    if recipe.events:
+        binding = bind_alarms(engine, recipe, tags, request.maps, roles)
+    else:
+        binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
-    start, end = _window(engine, request)
+    start, end = window(engine, request)
     periods = _periods(request, calendar, start, end)
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
     values["priced_by_product"] = by_product
@@ -120,13 +127,12 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         names = dict(zip(periods.starts, periods.names, strict=True))
         named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
         rows = rows.add_column(len(request.places), "shift", named)
-    window = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    nothing = f"no values of these machines before the end of {window}"
-    if "timeline" in recipe.parts and _sparse(rows, request.places, values):
+    asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
+    nothing = f"no values of these machines before the end of {asked}"
+    if _SEEING & set(recipe.parts) and _sparse(rows, request.places, values):
         # hours without a stop have no row, and none may mean that nobody looked
-        return Analysis(
-            rows, binding.notes, _touched(_ask(engine, _seen(), values), nothing, "windows, with and without rows,")
-        )
+        seen = _ask(engine, _seen(recipe), values)
+        return Analysis(rows, binding.notes, _touched(seen, nothing, "windows, with and without rows,"))
     return Analysis(rows, binding.notes, _touched(rows, nothing))
 
 
@@ -137,8 +143,9 @@ def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) ->
     return there < whole
 
 
-def _seen() -> str:
-    return "WITH " + ",\n".join(map(catalog.part, ("window", "timeline"))) + "\nSELECT coverage, percent_good FROM seen"
+def _seen(recipe: Recipe) -> str:
+    parts = [name for name in recipe.parts if name == "window" or name in _SEEING]
+    return "WITH " + ",\n".join(map(catalog.part, parts)) + "\nSELECT coverage, percent_good FROM seen"
 
 
 def _periods(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
@@ -196,7 +203,13 @@ def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
     raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
 
 
-def _window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+    """The window asked for; where it is open, that of the recording.
+
+    Raises:
+        NotFound: there is no telemetry.
+        UsageError: the window is empty.
+    """
     start, end = request.start, request.end
     if start is None or end is None:
         span = engine.run(_SPAN).read_all()

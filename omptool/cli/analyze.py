@@ -146,9 +146,7 @@ def _recipe(name: str | None) -> Recipe:
     from omptool.analytics import catalog
 
     if name is None:
-        raise UsageError(
-            "analyze needs a name", f"one of {', '.join(catalog.names())}; omptool analyze --list says more"
-        )
+        raise UsageError("analyze needs a name", "oee, time_in_state, …: omptool analyze --list names all")
     return catalog.load(name)
 
 

@@ -67,11 +67,11 @@ def on_disk(files: Sequence[Location]) -> list[Path]:
 
 
 def _matching(text: str) -> list[Remote]:
-    from omptool.store.ranges import StoreFiles
+    from omptool.store.ranges import FILES
 
     scheme = text.partition("://")[0]
     remote.parse(text.partition("*")[0].partition("[")[0])  # says what is wrong with the rest of it
-    found = [remote.parse(f"{scheme}://{name}") for name in StoreFiles(scheme).glob(text)]
+    found = [remote.parse(f"{scheme}://{name}") for name in FILES[scheme]().glob(text)]
     if not found:
         raise NotFound(
             f"no object is called like {text}", "check the name; * stands for a part, ** for any number of them"

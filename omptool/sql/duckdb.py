@@ -71,10 +71,10 @@ def open_stores(
     Args:
         on_failure: told what went wrong; the engine's own error hides it.
     """
-    from omptool.store.ranges import StoreFiles
+    from omptool.store.ranges import FILES
 
     for scheme in schemes:
-        connection.register_filesystem(StoreFiles(scheme, on_failure))
+        connection.register_filesystem(FILES[scheme](on_failure))
 
 
 def make_repeatable(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@ joins what lies close together. What goes wrong is kept for whoever asked, becau
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -31,21 +31,21 @@ class _File(AbstractBufferedFile):  # type: ignore[misc]
 
 
 class StoreFiles(AbstractFileSystem):  # type: ignore[misc]
-    """The objects of one kind of store."""
+    """The objects of one kind of store; names come with its scheme, or without."""
 
+    protocol: str
     cachable = False  # fsspec would hand out the instance of another engine
     root_marker = ""
 
-    def __init__(self, scheme: str, on_failure: Callable[[OmptoolError], object] = lambda _: None) -> None:
+    def __init__(self, on_failure: Callable[[OmptoolError], object] = lambda _: None) -> None:
         super().__init__(skip_instance_cache=True)
-        self.protocol = scheme
         self._on_failure = on_failure
         self._known: dict[str, dict[str, Any]] = {}
 
     def _place(self, path: str) -> Remote:
         scheme, _, name = path.rpartition("://")
         bucket, _, key = name.partition("/")
-        return Remote(scheme or str(self.protocol), bucket, key.strip("/"))
+        return Remote(scheme or self.protocol, bucket, key.strip("/"))
 
     def fetch(self, path: str, start: int, end: int) -> bytes:
         """The bytes [start, end) of an object."""
@@ -86,10 +86,22 @@ class StoreFiles(AbstractFileSystem):  # type: ignore[misc]
         )
 
 
+class _AzureFiles(StoreFiles):
+    protocol = "az"
+
+
+class _S3Files(StoreFiles):
+    protocol = "s3"
+
+
+FILES: Mapping[str, type[StoreFiles]] = {"az": _AzureFiles, "s3": _S3Files}
+"""By scheme."""
+
+
 def open_ranges(where: Remote) -> Any:
     """The object as a file that reads ranges.
 
     Raises:
         FileNotFoundError: there is none.
     """
-    return StoreFiles(where.scheme).open(str(where), "rb")
+    return FILES[where.scheme]().open(str(where), "rb")

@@ -31,6 +31,8 @@ def test_closed_forms() -> None:
 
 def test_printed_d2() -> None:
     assert tuple(Constants("rounded").d2(n) for n in range(2, 26)) == D2
+    printed, exact = ([Constants(kind).d3(n) for n in range(2, 28)] for kind in ("rounded", "exact"))
+    assert printed == pytest.approx(exact, abs=2e-5) and printed[24:] == exact[24:]
 
 
 def test_c4() -> None:

@@ -140,7 +140,7 @@ def test_a_day_of_a_zone_begins_at_its_midnight(recorded: Recorded) -> None:
 
 
 def test_the_result_does_not_depend_on_the_order_of_rows(recorded: Recorded) -> None:
-    more = ("Product", "Order", "TemperatureSeal", "Power")
+    more = ("Product", "Order", "TemperatureSeal", "Power", "AlarmCode")
     rows = recorded.rows + telemetry(PLANT, ns("2026-11-16T06:00:00+00:00"), ns("2026-11-16T06:10:00+00:00"), more)
     recorded, turned = Recorded(rows), Recorded(rows[::-1])
     for name in catalog.names():

@@ -159,6 +159,12 @@ ANALYZE = (
         2,
     ),
     Case("`--chart` and `-o`", "analyze data_quality --on shift.omcap --chart -o x.csv", 2),
+    Case("no alarms of any kind were recorded", "analyze alarm_rate --on shift.omcap", 1),
+    Case(
+        "a flood that ends with more alarms than it begins with",
+        "analyze alarm_rate --on shift.omcap --map alarm=** --param flood_below=20",
+        2,
+    ),
     Case("a plain table lacks columns", "analyze oee --on orders.csv", 1),
     Case("a plain table, and `--by`", "analyze oee --on orders.csv --by line", 2),
     Case("a plain table for an analysis of telemetry", "analyze time_in_state --on orders.csv", 2),
@@ -180,6 +186,14 @@ ANALYZE = (
         hint_free=_ROWS_SAY,
     ),
     Case("`--on` and `--cloud`", f"{_OEE} --cloud plant", 2),
+    Case("a control chart of no tag", "analyze i_mr --on shift.omcap", 1),
+    Case("a control chart by day", "analyze i_mr --on shift.omcap --map 'value=**' --by day", 2),
+    Case("a control chart of a column that is not there", "analyze i_mr --on orders.csv --map value=weight", 1),
+    Case("rules that nobody wrote", "analyze i_mr --on orders.csv --map value=pieces --param rules=nelso", 2),
+    Case("a table without times, cut", "analyze ewma --on orders.csv --map value=pieces --start today", 2),
+    Case("subgroups by time, without times", "analyze xbar_r --on orders.csv --map value=pieces --param every=1h", 2),
+    Case("a weight that is none", "analyze ewma --on orders.csv --map value=pieces --param lambda=2", 2),
+    Case("units of a CUSUM", "analyze cusum --on orders.csv --map value=pieces --param units=mm", 2),
 )
 
 SECTIONS = {"convert": CONVERT, "query": QUERY, "analyze": ANALYZE}

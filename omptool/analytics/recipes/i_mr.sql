@@ -54,7 +54,7 @@ about = "western_electric, nelson, all, limits, none, or some: WER1 WER4 NEL3"
 default = "western_electric"
 [parameters.constants]
 type = "text"
-about = "d2: exact, or rounded to the three decimals of printed tables"
+about = "d2 and d3: exact, or as in printed tables: rounded"
 default = "exact"
 [parameters.center]
 type = "float"

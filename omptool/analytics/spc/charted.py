@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from omptool.analytics.spc.measured import Measured, Points, grand_mean, points
-from omptool.analytics.spc.rules import FIRST
+from omptool.analytics.spc.rules import FIRST, violated
 from omptool.analytics.spc.sums import Floats, Mask, mean, sd
 from omptool.errors import UsageError
 from omptool.model.contracts import TIME
@@ -48,7 +48,7 @@ def charted(measured: Measured, given: Mapping[str, Any], center: object = None)
     offset = mean(measured.value) or 0.0
     found = points(measured, offset)
     among = found.first.copy()
-    notes = []
+    notes = [f"{measured.left_over} values at the end fill no subgroup"] if measured.left_over else []
     if (count := given.get("baseline")) is not None:
         if count < 1:
             raise UsageError(f"--param baseline={count}: it is a number of points", "the first 25: --param baseline=25")
@@ -74,6 +74,41 @@ def limits(center: float | None, error: Floats | float | None, nsigmas: float, s
         return np.full(size, np.nan), np.full(size, np.nan)
     width = nsigmas * (error + np.zeros(size))
     return center - width, center + width
+
+
+class Spread(NamedTuple):
+    """A range or standard deviation of each point, its center and limits."""
+
+    value: Floats
+    center: Floats
+    low: Floats
+    high: Floats
+
+
+def shewhart(chart: Charted, sigma: float | None, nsigmas: float, names: Sequence[str]) -> dict[str, Any]:
+    """Center, limits and violations of a chart of means or single values."""
+    value, size = chart.points.mean, len(chart.points)
+    error = None if sigma is None else sigma / np.sqrt(chart.points.size)
+    low, high = limits(chart.center, error, nsigmas, size)
+    z = distances(value, chart.center, error)
+    return {
+        "center": np.full(size, np.nan if chart.center is None else chart.center),
+        "lcl": low,
+        "ucl": high,
+        "violations": words(violated(z, names, (value > high) | (value < low)), size),
+    }
+
+
+def of_spread(spread: Spread, names: Sequence[str]) -> dict[str, Any]:
+    """The chart below; it knows the rule of the limits alone: the others ask for symmetric values."""
+    outside = (spread.value > spread.high) | (spread.value < spread.low)
+    return {
+        "spread": spread.value,
+        "spread_center": spread.center,
+        "spread_lcl": spread.low,
+        "spread_ucl": spread.high,
+        "spread_violations": words({name: outside for name in names if name in FIRST}, spread.value.size),
+    }
 
 
 def words(found: Mapping[str, Mask], size: int) -> pa.Array:
@@ -159,13 +194,16 @@ def _array(column: Any) -> pa.Array:
     return column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column, from_pandas=True)
 
 
-def beyond(names: Sequence[str], spread: Floats, low: Floats | float, high: Floats | float) -> dict[str, Mask]:
-    """The rule of the limits, for a range or a standard deviation: the others ask for symmetric values."""
-    return {name: (spread > high) | (spread < low) for name in names if name in FIRST}
-
-
 def why_no_limits(sigma: float | None) -> str | None:
     """For the column note."""
     if sigma is None:
         return "too few values in the baseline to know how they vary: no limits"
     return "nothing varies in the baseline: sigma is 0" if sigma == 0 else None
+
+
+def head_start(given: Mapping[str, Any]) -> float:
+    """Raises UsageError where it is no share."""
+    share: float = given["head_start"]
+    if not 0 <= share < 1:
+        raise UsageError(f"--param head_start={share:g}: it is a share from 0 to below 1", "0.5 is usual")
+    return share

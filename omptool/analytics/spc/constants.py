@@ -4,7 +4,8 @@ Computed, not tabulated: with f(w) the density of the range of n standard normal
 
     d2 = integral of w f(w), d3 = sqrt(integral of w^2 f(w) - d2^2), c4 = sqrt(2 / (n - 1)) G(n / 2) / G((n - 1) / 2).
 
-Printed tables round d2 to three decimals, and so do programs that carry the tables (R's qcc); others do not (SAS).
+Printed tables round d2 to three decimals and have a d3 that is wrong from the fifth on; programs that carry such tables
+(R's qcc) give other limits than those that compute (SAS).
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ LARGEST = 1000
 
 KINDS = ("exact", "rounded")
 
+_PRINTED_D3 = (
+    0.8525033, 0.8883697, 0.8798108, 0.8640855, 0.8480442, 0.8332108, 0.8198378, 0.8078413, 0.7970584, 0.7873230,
+    0.7784873, 0.7704257, 0.7630330, 0.7562217, 0.7499188, 0.7440627, 0.7386021, 0.7334929, 0.7286980, 0.7241851,
+    0.7199267, 0.7158987, 0.7120802, 0.7084528,
+)  # fmt: skip
+"""Of 2 to 25 values, as qcc has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Which d2 is used: `exact`, or `rounded` to the three decimals of printed tables."""
+    """Which d2 and d3 are used: `exact`, or those of printed tables, `rounded`; tables end at 25 values."""
 
     kind: str
 
@@ -42,9 +50,9 @@ class Constants:
     def d2(self, n: int) -> float:
         return round(range_moments(n)[0], 3) if self.kind == "rounded" else range_moments(n)[0]
 
-    @staticmethod
-    def d3(n: int) -> float:
-        return range_moments(n)[1]
+    def d3(self, n: int) -> float:
+        printed = self.kind == "rounded" and n < 2 + len(_PRINTED_D3)
+        return _PRINTED_D3[n - 2] if printed else range_moments(n)[1]
 
     def named(self, n: int) -> str:
         """For people: which constant a result used."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from omptool.analytics.spc.sums import Floats, Mask, Numbers, total
+from omptool.errors import UsageError
+from omptool.model.times import parse_duration
 
 Times = npt.NDArray[np.int64]
 
@@ -26,6 +30,7 @@ class Measured:
         first: whether a value belongs to the baseline; None: all do.
         coverage: share of the window that was seen.
         percent_good: share of time (of rows, in a table) with usable values, %.
+        left_over: values at the end that do not fill a subgroup, and are in none.
     """
 
     name: str
@@ -36,6 +41,7 @@ class Measured:
     first: Mask | None
     coverage: float
     percent_good: float
+    left_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,47 @@ class Points:
 
     def __len__(self) -> int:
         return int(self.mean.size)
+
+
+def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
+    """Values with subgroups: those that the source says, else `every` stretch of time, else `size` values in a row.
+
+    Values in a row that do not fill a subgroup are left out.
+
+    Raises:
+        UsageError: parameters that say nothing.
+    """
+    if measured.group is not None:
+        return measured
+    if every := given["every"]:
+        if measured.time is None:
+            raise UsageError(f"--param every: {measured.name} has no times", "--map time=COLUMN, or --param size=5")
+        return replace(measured, group=measured.time // _nanoseconds(every), labels=None)
+    size = given["size"]
+    if size < 1:
+        raise UsageError(f"--param size={size}: a subgroup has 1 value or more", "5 in a row: --param size=5")
+    if size == 1:
+        return measured
+    kept = measured.value.size // size * size
+    return replace(
+        measured,
+        value=measured.value[:kept],
+        time=None if measured.time is None else measured.time[:kept],
+        group=np.arange(kept) // size,
+        labels=None,
+        first=None if measured.first is None else measured.first[:kept],
+        left_over=measured.value.size - kept,
+    )
+
+
+def _nanoseconds(every: object) -> int:
+    try:
+        length = every if isinstance(every, timedelta) else parse_duration(str(every))
+    except UsageError:
+        length = timedelta()
+    if length <= timedelta():
+        raise UsageError(f"--param every={every} is no duration", "write 30s, 10m or 1h")
+    return length // timedelta(microseconds=1) * 1000
 
 
 def points(measured: Measured, center: float) -> Points:

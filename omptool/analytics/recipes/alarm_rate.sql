@@ -1,0 +1,104 @@
+/* omptool
+title = "Alarms an operator has to deal with"
+about = "How many alarms came, how dense they were, and when they were too many to act on."
+formula = [
+  "an alarm is a condition that becomes active; what is said again, acknowledged or suppressed is none",
+  "per_10min = alarms / seen time / operators, for 10 min",
+  "a flood begins with the alarm that is more than flood_above * operators within flood_window, and ends when fewer than flood_below * operators are left in it",
+  "stale: stands for longer than stale_h; a gap does not end what stood before it",
+]
+source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters; OPC 10000-9 leaves floods to them"
+evidence = "definition + simulator truth"
+parts = ["window", "alarmed"]
+finish = "alarm_rate"
+events = true
+by = "line"
+order = ["g", "since", "m", "source", "p"]
+chart = "flood_share"
+
+[roles.alarm]
+about = "tags that say an alarm: a number or text, none while it is 0 or empty, or a Boolean; not needed where events were recorded"
+globs = ["AlarmCode", "**/AlarmCode", "Alarm", "**/ActiveAlarm", "**/AlarmNumber"]
+many = true
+[parameters.operators]
+type = "int"
+about = "operator positions that share the alarms of a row"
+default = 1
+[parameters.acceptable]
+type = "float"
+about = "alarms in 10 min and operator that are acceptable"
+default = 1.0
+[parameters.manageable]
+type = "float"
+about = "the most that is manageable"
+default = 2.0
+[parameters.flood_above]
+type = "int"
+about = "more than so many within flood_window: a flood begins"
+default = 10
+[parameters.flood_below]
+type = "int"
+about = "fewer than so many within flood_window: it ends"
+default = 5
+[parameters.flood_window]
+type = "float"
+about = "s"
+default = 600.0
+[parameters.stale_h]
+type = "float"
+about = "an alarm that stands for longer is stale, h"
+default = 24.0
+[parameters.top]
+type = "int"
+about = "how many of the most frequent alarms top_share is about"
+default = 10
+[parameters.min_severity]
+type = "int"
+about = "alarms of events count from this severity on, 1 to 1000"
+default = 0
+[parameters.by_message]
+type = "bool"
+about = "the message of an event names the alarm, not its condition"
+default = false
+[columns.alarms]
+about = "that came in [start, end)"
+[columns.per_10min]
+about = "of seen time and operator; null when nothing was seen"
+[columns.verdict]
+about = "of per_10min: acceptable, manageable, too many"
+[columns.peak]
+about = "most within any flood_window that ends in [start, end)"
+[columns.floods]
+about = "that have time in [start, end)"
+[columns.flood_s]
+unit = "s"
+about = "their time in it"
+[columns.flood_share]
+unit = "1"
+about = "of the window"
+[columns.flood_alarms]
+about = "alarms that came in floods"
+[columns.top_share]
+unit = "1"
+about = "of all alarms, those of the most frequent ones; null without alarms"
+[columns.stale]
+about = "alarms that stood for longer than stale_h at some time of it"
+[columns.standing]
+about = "alarms that stand at its end"
+[columns.coverage]
+unit = "1"
+about = "1 - time in gaps or before anything was heard / window"
+[columns.percent_good]
+unit = "%"
+about = "time in which the tags were Good; of events, the time that is covered"
+*/
+-- telemetry
+elements AS (
+  SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till, CAST(NULL AS BIGINT) AS covered_ns,
+         CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
+  FROM alarms a JOIN places g ON g.m = a.m
+  UNION ALL
+  SELECT g, p, NULL, NULL, NULL, NULL, NULL, CAST(covered_ns AS BIGINT), coverage, percent_good FROM seen
+)
+-- result
+SELECT * FROM elements

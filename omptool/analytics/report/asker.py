@@ -1,0 +1,123 @@
+"""Asks the recipes for one window, and remembers what every one of them needs to know first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from omptool.analytics import catalog
+from omptool.analytics.binding import Tag
+from omptool.analytics.recipe import Recipe
+from omptool.analytics.report.words import Clock
+from omptool.analytics.run import Analysis, Request, analyse, recorded_tags
+from omptool.sql.engine import Engine
+
+RECIPES = ("oee", "downtime_pareto", "state_timeline", "time_elements", "energy", "data_quality")
+"""The analyses of the page; `--map` and `--param` may name what any of them has."""
+
+
+class _Remembering:
+    """An engine that runs a statement without parameters once; such are small and asked by every recipe."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[str, pa.Table] = {}
+
+    def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
+        if parameters is not None:
+            return self._engine.run(statement, parameters)
+        if statement not in self._known:
+            self._known[statement] = self._engine.run(statement).read_all()
+        return self._known[statement].to_reader()
+
+    def cancel(self) -> None:
+        self._engine.cancel()
+
+
+@dataclass(slots=True)
+class Asker:
+    """One source and one window.
+
+    Attributes:
+        request: what holds for every recipe; its window is given.
+        source: how a command names the source.
+        touched: what was said of gaps and values that are not Good, by analysis.
+    """
+
+    engine: Engine
+    request: Request
+    clock: Clock
+    source: str
+    touched: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.engine = _Remembering(self.engine)
+
+    @property
+    def start(self) -> datetime:
+        assert self.request.start is not None, "the window is resolved before anything is asked"
+        return self.request.start
+
+    @property
+    def end(self) -> datetime:
+        assert self.request.end is not None, "the window is resolved before anything is asked"
+        return self.request.end
+
+    @property
+    def period(self) -> str:
+        """How the window is cut into pieces that fit a chart."""
+        return "hour" if self.end - self.start <= timedelta(hours=72) else "day"
+
+    def tags(self) -> list[Tag]:
+        return recorded_tags(self.engine, self.request.strangers)
+
+    def machines(self) -> int:
+        return len({tag[2:6] for tag in self.tags()})
+
+    def run(
+        self,
+        name: str,
+        *,
+        places: tuple[str, ...] = ("machine",),
+        period: str | None = None,
+        parameters: Mapping[str, object] | None = None,
+        maps: Mapping[str, str] | None = None,
+    ) -> Analysis:
+        """The result of a recipe; of the user's roles and parameters it gets those it has.
+
+        Raises:
+            NotFound, UsageError: it cannot be computed from this source.
+        """
+        recipe = catalog.load(name)
+        asked = replace(
+            self.request,
+            places=places,
+            period=period,
+            parameters=_known(self.request.parameters, recipe) | dict(parameters or {}),
+            maps=_played(self.request.maps, recipe) | dict(maps or {}),
+        )
+        found = analyse(self.engine, recipe, asked)
+        if found.touched:
+            self.touched.setdefault(name, found.touched)
+        return found
+
+    def rows(self, statement: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.engine.run(statement, parameters).read_all().to_pylist()
+        return found
+
+    def command(self, name: str, *options: str) -> str:
+        return " ".join(["omptool analyze", name, "--on", self.source, *options])
+
+
+def _known(given: Mapping[str, object], recipe: Recipe) -> dict[str, object]:
+    names = {parameter.name for parameter in recipe.parameters}
+    return {name: value for name, value in given.items() if name in names}
+
+
+def _played(maps: Mapping[str, str], recipe: Recipe) -> dict[str, str]:
+    names = {role.name for role in recipe.roles}
+    return {name: glob for name, glob in maps.items() if name in names}
