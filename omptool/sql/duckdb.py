@@ -71,9 +71,9 @@ def open_stores(
     Args:
         on_failure: told what went wrong; the engine's own error hides it.
     """
-    from omptool.store.ranges import FILES
-
     for scheme in schemes:
+        from omptool.store.ranges import FILES  # loads asyncio, which nobody else needs
+
         connection.register_filesystem(FILES[scheme](on_failure))
 
 
