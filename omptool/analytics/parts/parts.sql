@@ -1,8 +1,12 @@
 -- Parts made, by the rise of their counters, and the ideal time of each.
+-- NaN, infinity and what DOUBLE cannot count exactly are no counts
+counts AS (
+  SELECT p.node, p.nanos, c.base + p.seq AS tie, p.value
+  FROM picked p JOIN captures c ON c.capture = p.capture
+  WHERE p.role IN ('good', 'scrap', 'rework') AND p.quality <> 'Bad' AND abs(p.value) < 9007199254740992
+),
 counters AS (
-  SELECT node, m, role, nanos, value, value - lag(value) OVER (PARTITION BY node ORDER BY nanos, capture, seq) AS step
-  -- NaN, infinity and what DOUBLE cannot count exactly are no counts
-  FROM picked WHERE role IN ('good', 'scrap', 'rework') AND quality <> 'Bad' AND abs(value) < 9007199254740992
+  SELECT node, nanos, value, value - lag(value) OVER (PARTITION BY node ORDER BY nanos, tie) AS step FROM counts
 ),
 product_ideals AS (
   SELECT unnest(CAST($ideal_products AS VARCHAR[])) AS product, unnest(CAST($ideal_seconds AS DOUBLE[])) AS seconds
@@ -28,10 +32,11 @@ ideal AS (
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made AS (
-  SELECT c.m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri,
-         CASE WHEN c.step > 0 THEN c.step ELSE c.value END AS parts
-  FROM counters c LEFT JOIN ideal i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
-  WHERE c.step > 0 OR (c.step < 0 AND c.value > 0)
+  SELECT c.m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
+  FROM (
+    SELECT b.m, b.role, r.nanos, CASE WHEN r.step > 0 THEN r.step ELSE r.value END AS parts
+    FROM counters r JOIN bound b ON b.node = r.node WHERE r.step > 0 OR (r.step < 0 AND r.value > 0)
+  ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
 ),
 parts AS (
   SELECT g.g, p.p, sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,

@@ -1,6 +1,7 @@
 -- One line of time per machine, cut wherever something changes: a state, a quality, a gap, a period.
 codes AS (
-  SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning
+  SELECT code, meaning, CASE WHEN CAST(TRY_CAST(code AS BIGINT) AS VARCHAR) = code THEN TRY_CAST(code AS BIGINT) END AS number
+  FROM (SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning) told
 ),
 picked AS (
   SELECT b.node, b.m, b.role, b.needed, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.quality,
@@ -31,75 +32,71 @@ lost AS (
 -- most nodes are always Good: only the others are looked at row by row
 poor_nodes AS (SELECT DISTINCT node FROM picked WHERE quality <> 'Good'),
 graded AS (
-  SELECT p.m, p.nanos, p.capture, p.seq,
+  SELECT p.m, p.nanos,
          CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END
          - lag(CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change
   FROM picked p JOIN poor_nodes n ON n.node = p.node
   WINDOW node AS (PARTITION BY p.node ORDER BY p.nanos, p.capture, p.seq)
 ),
+-- captures as numbers, so that rows are sorted by numbers alone: `tie` orders those of one moment
+captures AS (
+  SELECT capture, row_number() OVER (ORDER BY capture) * 1099511627776 AS base FROM (SELECT DISTINCT capture FROM picked) one
+),
+-- what the machines said; an empty text: not known
 labels AS (
-  SELECT m, role, nanos, capture, seq, quality <> 'Bad' AS known,
-         coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS label,
-         CAST(TRY_CAST(value AS BIGINT) AS VARCHAR) AS number
-  FROM picked WHERE role IN ('state', 'mode', 'reason', 'product')
-  UNION ALL
-  -- an infinite or missing power is none
-  SELECT m, role, nanos, capture, seq, quality <> 'Bad' AND abs(value) < 1e300, CAST(value AS VARCHAR), NULL
-  FROM picked WHERE role = 'power'
+  SELECT p.m, p.role, p.nanos, c.base + p.seq AS tie, p.quality <> 'Bad' AS known, TRY_CAST(p.value AS BIGINT) AS number,
+         coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
+  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role IN ('state', 'mode', 'reason', 'product')
 ),
--- `marks` counts three things at once, values that are not Good, from 1,000 on gaps, from 1e9 on
--- roles that have begun, from 1e15 on planned stops
+said AS (
+  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS state,
+         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END AS meaning,
+         CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS mode,
+         CASE WHEN l.role IN ('reason', 'product') THEN CASE WHEN l.known THEN l.label ELSE '' END END AS other
+  FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.number = l.number
+),
+machines AS (SELECT DISTINCT m FROM picked),
+-- what begins or ends for a machine as a whole: `poor` counts nodes that are not Good, `gaps` gaps, `begun` roles that
+-- had a value, `stops` planned stops; `p` is the period that begins
+marks AS (
+  SELECT m, nanos, poor_change AS poor, 0 AS gaps, 0 AS begun, 0 AS stops, CAST(NULL AS INTEGER) AS p
+  FROM graded WHERE poor_change <> 0
+  UNION ALL SELECT m, min(nanos), 0, 0, 1, 0, NULL FROM picked WHERE needed GROUP BY m, role
+  UNION ALL SELECT m, since, 0, 1, 0, 0, NULL FROM lost
+  UNION ALL SELECT m, till, 0, -1, 0, 0, NULL FROM lost WHERE till < $end_nanos
+  UNION ALL SELECT m.m, s.since, 0, 0, 0, 1, NULL FROM machines m CROSS JOIN planned_stops s
+  UNION ALL SELECT m.m, s.till, 0, 0, 0, -1, NULL FROM machines m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
+  UNION ALL SELECT m.m, w.since, 0, 0, 0, 0, w.p FROM machines m CROSS JOIN periods w
+),
+spans AS (
+  SELECT m, nanos, CAST(row_number() OVER (ORDER BY m, nanos) AS INTEGER) AS span, max(p) OVER so_far AS p,
+         sum(gaps) OVER so_far = 0 AND sum(begun) OVER so_far >= $needed_roles AS covered, sum(poor) OVER so_far = 0 AS good,
+         sum(stops) OVER so_far > 0 AS planned_stop
+  FROM (
+    SELECT m, nanos, sum(poor) AS poor, sum(gaps) AS gaps, sum(begun) AS begun, sum(stops) AS stops, max(p) AS p
+    FROM marks GROUP BY m, nanos
+  ) moments
+  WINDOW so_far AS (PARTITION BY m ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
 events AS (
-  SELECT l.m, l.nanos, l.role, l.capture, l.seq, CAST(0 AS BIGINT) AS marks,
-         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS state,
-         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END
-           AS meaning,
-         CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END AS mode,
-         CASE WHEN l.role NOT IN ('state', 'mode') THEN CASE WHEN l.known THEN coalesce(l.label, '') ELSE '' END END
-           AS other,
-         CAST(NULL AS INTEGER) AS p
-  FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.code = l.number
-  UNION ALL
-  SELECT m, nanos, 'quality', capture, seq, poor_change, NULL, NULL, NULL, NULL, NULL FROM graded WHERE poor_change <> 0
-  UNION ALL
-  SELECT m, min(nanos), 'begin', '', 0, 1000000000, NULL, NULL, NULL, NULL, NULL FROM picked WHERE needed
-  GROUP BY m, role
-  UNION ALL
-  SELECT m, since, 'gap', '', 0, 1000, NULL, NULL, NULL, NULL, NULL FROM lost
-  UNION ALL
-  SELECT m, till, 'gap', '', 0, -1000, NULL, NULL, NULL, NULL, NULL FROM lost WHERE till < $end_nanos
-  UNION ALL
-  SELECT m.m, s.since, 'stop', '', 0, 1000000000000000, NULL, NULL, NULL, NULL, NULL
-  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN planned_stops s
-  UNION ALL
-  SELECT m.m, s.till, 'stop', '', 0, -1000000000000000, NULL, NULL, NULL, NULL, NULL
-  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
-  UNION ALL
-  SELECT m.m, p.since, 'cut', '', 0, 0, NULL, NULL, NULL, NULL, p.p
-  FROM (SELECT DISTINCT m FROM picked) m CROSS JOIN periods p
+  SELECT m, nanos, tie, state, meaning, mode, other, CAST(NULL AS INTEGER) AS span FROM said
+  UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, NULL, span FROM spans
 ),
-counted_off AS (
-  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (
-           PARTITION BY m ORDER BY nanos, role, capture, seq) - nanos AS ns,
+lasting AS (
+  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
          last_value(state IGNORE NULLS) OVER so_far AS state, last_value(meaning IGNORE NULLS) OVER so_far AS meaning,
          last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(other IGNORE NULLS) OVER so_far AS other,
-         last_value(p IGNORE NULLS) OVER so_far AS p,
-         CAST(sum(marks) OVER so_far AS BIGINT) AS marks
+         last_value(span IGNORE NULLS) OVER so_far AS span
   FROM events
-  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, role, capture, seq
-                    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- stretches of a period in which nothing changes; `ns` is their length, `covered` whether their state is known, `other`
--- what the roles reason, product or power say
+-- what the roles reason and product say
 timeline AS (
-  SELECT m, p, nanos, ns, coalesce(mode, 'Processing') AS mode, nullif(other, '') AS other, covered AND poor = 0 AS good, covered,
-         CASE WHEN covered THEN nullif(state, '') END AS state, CASE WHEN covered AND planned_stops > 0 THEN 'NotAvailable' WHEN covered THEN nullif(meaning, '') END AS meaning
-  FROM (
-    SELECT m, p, nanos, ns, state, meaning, mode, other, marks % 1000 AS poor,
-           (marks // 1000) % 1000000 = 0 AND (marks // 1000000000) % 1000000 >= $needed_roles AS covered,
-           marks // 1000000000000000 AS planned_stops
-    FROM counted_off WHERE p IS NOT NULL AND ns > 0
-  ) marked
+  SELECT l.m, s.p, l.nanos, l.ns, coalesce(l.mode, 'Processing') AS mode, nullif(l.other, '') AS other,
+         s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(l.state, '') END AS state,
+         CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(l.meaning, '') END AS meaning
+  FROM lasting l JOIN spans s ON s.span = l.span WHERE s.p IS NOT NULL AND l.ns > 0
 ),
 seen AS (
   SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,

@@ -69,12 +69,30 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
+-- an infinite or missing power is none
+powers AS (
+  SELECT p.m, p.nanos, c.base + p.seq AS tie,
+         CASE WHEN p.quality <> 'Bad' AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
+  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role = 'power'
+),
+places_in_time AS (
+  SELECT m, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY m, nanos) AS INTEGER) AS stretch FROM stretches
+),
+merged AS (
+  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
+         last_value(stretch IGNORE NULLS) OVER so_far AS stretch, last_value(kw IGNORE NULLS) OVER so_far AS kw
+  FROM (
+    SELECT m, nanos, 0 AS tie, stretch, CAST(NULL AS DOUBLE) AS kw FROM places_in_time
+    UNION ALL SELECT m, nanos, tie, NULL, kw FROM powers
+  ) moments
+  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
 used AS (
   SELECT g, p, sum(joules) AS total, sum(CASE WHEN element <> 'APT' THEN joules ELSE 0 END) AS idle, sum(ns) AS ns
   FROM (
     -- whole microjoules of the tag's unit: in any order to the same last digit
-    SELECT m, p, element, ns, CAST(round(CAST(other AS DOUBLE) * ns / 1000) AS DECIMAL(38, 0)) AS joules
-    FROM stretches WHERE covered AND other IS NOT NULL
+    SELECT w.m, w.p, w.element, e.ns, CAST(round(e.kw * e.ns / 1000) AS DECIMAL(38, 0)) AS joules
+    FROM merged e JOIN places_in_time w ON w.stretch = e.stretch WHERE w.covered AND abs(e.kw) < 1e300 AND e.ns > 0
   ) pieces JOIN places USING (m) GROUP BY g, p
 ),
 elements AS (

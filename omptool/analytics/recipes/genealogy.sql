@@ -60,16 +60,30 @@ stays AS (
          lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER s AS till
   FROM changes WHERE serial IS DISTINCT FROM before WINDOW s AS (PARTITION BY m ORDER BY nanos, capture, seq)
 ),
+numbered AS (SELECT *, CAST(row_number() OVER (ORDER BY m, since) AS INTEGER) AS stay FROM stays WHERE since < till),
 present AS (
-  SELECT s.m, s.serial, s.entered, s.since, s.left_at, s.till, w.p
-  FROM stays s JOIN periods w ON s.since >= w.since AND s.since < w.till WHERE s.serial IS NOT NULL AND s.serial <> ''
+  SELECT s.m, s.serial, s.entered, s.left_at, s.stay, w.p
+  FROM numbered s JOIN periods w ON s.since >= w.since AND s.since < w.till WHERE s.serial IS NOT NULL AND s.serial <> ''
+),
+-- one line of time: what is in the station when a value comes
+stations AS (
+  SELECT m, node, tag, good, last_value(stay IGNORE NULLS) OVER (
+           PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stay
+  FROM (
+    SELECT m, since AS nanos, 0 AS tie, CAST(NULL AS INTEGER) AS node, '' AS tag, CAST(NULL AS DOUBLE) AS good, stay
+    FROM numbered
+    UNION ALL
+    SELECT m, nanos, 1, node, tag, good, NULL FROM told WHERE role = 'value' AND abs(value) < 9007199254740992
+  ) moments
+),
+sums AS (
+  SELECT stay, tag, count(good) AS found, min(good) AS minimum, max(good) AS maximum,
+         sum(CAST(round(good * 1000000) AS DECIMAL(38, 0))) AS total
+  FROM stations WHERE node IS NOT NULL AND stay IS NOT NULL GROUP BY stay, tag
 ),
 elements AS (
-  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, count(v.good) AS found, min(v.good) AS minimum, max(v.good) AS maximum,
-         sum(CAST(round(v.good * 1000000) AS DECIMAL(38, 0))) AS total
-  FROM present r JOIN told v ON v.m = r.m AND v.role = 'value' AND v.nanos >= r.since AND v.nanos < r.till
-    AND abs(v.value) < 9007199254740992
-  GROUP BY r.m, r.p, r.serial, r.entered, r.left_at, v.tag
+  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.found, v.minimum, v.maximum, v.total
+  FROM present r JOIN sums v ON v.stay = r.stay
 )
 -- result
 SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
