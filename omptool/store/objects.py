@@ -6,6 +6,7 @@ store is busy, and given up when it is not there at all.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +46,7 @@ def waited(where: Remote, work: Callable[[], _T]) -> _T:
     """Do `work` in a thread that nobody waits for at the end of the process; its errors as ours."""
     if not _threads:
         _threads.append(ThreadPool(_AT_A_TIME))
+        atexit.register(_threads[0].terminate)
     result = _threads[0].apply_async(work)
     while True:
         with failures.explained(where), contextlib.suppress(multiprocessing.TimeoutError):
