@@ -14,7 +14,9 @@ from typing import NamedTuple
 from omptool.analytics.recipe import Recipe, Role
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
-from omptool.model.path import Glob
+from omptool.model.path import Glob, glob_of
+from omptool.model.plant import PlantModel
+from omptool.model.specs import NO_SPEC, spec_of
 
 _MAP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
@@ -136,6 +138,14 @@ def bind(
     told = [role for role in roles if not (priced and role.name == "ideal" and found.get("product"))]
     told = [role for role in told if role.globs or role.name in maps or role.name in plant]  # else nobody asked for it
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
+
+
+def roles_of(recipe: Recipe, plant: PlantModel, tags: Sequence[Tag]) -> Mapping[str, Sequence[str]]:
+    """[roles] of the plant model; where they name no measured value, it is whatever has a specification."""
+    if not recipe.series or "value" in plant.roles:
+        return plant.roles
+    named = sorted({glob_of(tag.tag) for tag in tags if spec_of(plant.specs, tag.machine, tag.tag) != NO_SPEC})
+    return {**plant.roles, "value": (f"{{{','.join(named)}}}",)} if named else plant.roles
 
 
 def tags_of_roles(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +22,12 @@ from omptool.analytics.recipe import Recipe
 from omptool.analytics.spc.measured import Measured, Times
 from omptool.analytics.spc.sums import Floats, Mask, Numbers
 from omptool.errors import UsageError
+from omptool.model.specs import Spec, spec_of
 from omptool.model.times import unix_us
 from omptool.sql.engine import Engine
+
+if TYPE_CHECKING:
+    from omptool.analytics.run import Request
 
 _YES = ("true", "t", "1", "1.0", "yes", "y")
 
@@ -38,25 +42,32 @@ class Charts(NamedTuple):
 def of_telemetry(
     engine: Engine,
     recipe: Recipe,
+    request: Request,
     given: Mapping[str, Any],
     tags: Sequence[Tag],
     binding: Binding,
-    places: Sequence[str],
     window: tuple[datetime, datetime],
     ask: streams.Ask,
 ) -> Charts:
     """A chart per tag with the role `value`.
 
+    Args:
+        given: parameters.
+
     Raises:
         UsageError: an empty window, a parameter that says nothing.
     """
+    if request.period is not None:
+        raise UsageError(f"{recipe.name} does not group by {request.period}", "a chart runs on: narrow it with --start")
     start, end = window
+    specs = request.plant.specs if request.plant else ()
     if start >= end:
         raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
     roles = {(one.role, one.server, one.node_id) for one in binding.bound}
     charted = sorted((tag for tag in set(tags) if ("value", tag.server, tag.node_id) in roles), key=_place)
     splitters = {tag[2:6]: tag for tag in sorted(set(tags)) if ("subgroup", tag.server, tag.node_id) in roles}
     wanted = [*charted, *splitters.values()]
+    given = {**given, "start": start, "end": end}
     whole = windows(unix_us(start) * 1000, unix_us(end) * 1000, 0)
     values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask)
     places_of = list(splitters)
@@ -65,33 +76,32 @@ def of_telemetry(
     for number, raw in values.of(range(len(charted))):
         tag = charted[number]
         cut = cuts[len(charted) + places_of.index(tag[2:6])] if tag[2:6] in splitters else None
-        measured = _measured(tag, raw, cut, given)
+        measured = _measured(tag, raw, cut, given, spec_of(specs, tag.machine, tag.tag))
         table = _finished(recipe, measured, given)
         seen_by.append((measured.coverage, measured.percent_good))
         shown = {
-            name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows) for name in (*places, "tag")
+            name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
+            for name in (*request.places, "tag")
         }
         tables.append(pa.table(_put(shown, table, recipe)))
     return Charts(pa.concat_tables(tables), _seen_table(seen_by))
 
 
 def of_table(
-    recipe: Recipe,
-    given: Mapping[str, Any],
-    table: str,
-    source: str,
-    cut: tuple[datetime | None, datetime | None],
-    ask: streams.Ask,
+    recipe: Recipe, request: Request, given: Mapping[str, Any], source: str, column: str, ask: streams.Ask
 ) -> Charts:
     """One chart of the rows of a plain table.
 
     Args:
+        given: parameters.
         source: the CTE `input`.
-        cut: what --start and --end say; None where they do not.
+        column: the one with the values, whose specification the plant model may know.
 
     Raises:
         UsageError: times are asked for and there are none.
     """
+    table, cut = request.table or "", (request.start, request.end)
+    spec = spec_of(request.plant.specs if request.plant else (), table, column)
     ctes = ",\n".join([source, *catalog.ctes(recipe, "table")])
     rows = ask(f"WITH {ctes}\nSELECT * FROM result\nORDER BY sorted NULLS LAST, time NULLS LAST, omp_row", given)
     time = _times(rows, table, needed=cut != (None, None))
@@ -120,8 +130,9 @@ def of_table(
         first=_baseline(when, first, given, table),
         coverage=1.0 if rows.num_rows else 0.0,
         percent_good=share,
+        spec=spec,
     )
-    found = _finished(recipe, measured, given)
+    found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
     columns = {column.name: found[column.name] for column in recipe.columns if column.name in found.column_names}
     return Charts(pa.table(columns), _seen_table([(measured.coverage, measured.percent_good)]))
 
@@ -212,7 +223,7 @@ def _twice(time: Times, value: Floats, text: pa.ChunkedArray, good: Mask) -> Mas
     return found
 
 
-def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any]) -> Measured:
+def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], spec: Spec) -> Measured:
     usable = raw.inside & raw.good & np.isfinite(raw.number)
     group, labels = (None, None) if cut is None else _stretches(raw.time, cut)
     if group is not None:
@@ -228,6 +239,7 @@ def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any]) -
         first=_baseline(time, None, given, name),
         coverage=raw.coverage,
         percent_good=raw.percent_good,
+        spec=spec,
     )
 
 

@@ -123,3 +123,28 @@ def test_times_that_a_table_does_not_have(invoke: Run) -> None:
     )
     baseline = invoke("analyze", "i_mr", *TIRES, "--param", "baseline_end=2026-01-01")
     assert baseline.code == 2 and "has no times\n  --map time=COLUMN, or --param baseline=25" in baseline.err
+
+
+def test_capability_by_the_specification_of_the_plant(invoke: Run, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "plant.toml").write_text(
+        '[[spec]]\ntag = "PackageWeight"\nlsl = 730\nusl = 750\n'
+        '[[spec]]\ntag = "Peak*"\nmachine = "Press1"\nusl = 1600\n'
+    )
+    asked = ("--on", lake, "--start", START, "--end", END)
+    result = invoke("analyze", "capability", *asked, "--plant", "plant.toml")
+    assert result.code == 3
+    found = {(row["machine"], row["tag"]): row for row in result.rows}
+    assert set(found) >= {("Packer1", "PackageWeight"), ("Packer2", "PackageWeight"), ("Press1", "PeakForce")}
+    assert (found["Packer1", "PackageWeight"]["lsl"], found["Packer1", "PackageWeight"]["target"]) == (730, 740)
+    assert found["Press1", "PeakForce"]["cp"] is None and found["Press1", "PeakForce"]["cpk"] > 0
+    assert found["Press1", "PeakForce"]["start"] == "2026-11-16T07:00:00Z"
+    typed = invoke("analyze", "capability", *asked, "--map", "value=PeakForce", "--param", "usl=1600")
+    assert next(row["cpk"] for row in typed.rows) == found["Press1", "PeakForce"]["cpk"]
+    wrong = invoke("analyze", "capability", *asked, "--map", "value=PeakForce", "--param", "lsl=2", "--param", "usl=1")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (2, "omptool: lsl = 2 is not below usl = 1")
+
+
+def test_no_violation_is_an_answer(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value\n1\n2\n1\n2\n", encoding="utf-8")
+    result = invoke("analyze", "spc_rules", "--on", "x.csv")
+    assert (result.code, result.out, result.err) == (0, "", "")

@@ -193,6 +193,11 @@ ANALYZE = (
     Case("a table without times, cut", "analyze ewma --on orders.csv --map value=pieces --start today", 2),
     Case("subgroups by time, without times", "analyze xbar_r --on orders.csv --map value=pieces --param every=1h", 2),
     Case("a weight that is none", "analyze ewma --on orders.csv --map value=pieces --param lambda=2", 2),
+    Case(
+        "specification limits the wrong way round",
+        "analyze capability --on orders.csv --map value=pieces --param lsl=9 --param usl=1",
+        2,
+    ),
     Case("units of a CUSUM", "analyze cusum --on orders.csv --map value=pieces --param units=mm", 2),
 )
 

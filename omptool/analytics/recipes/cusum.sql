@@ -10,6 +10,7 @@ formula = [
 source = "Montgomery and Runger 16-10; Lucas and Crosier 1982 for the head start; held against the values of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "cusum"
 series = true
@@ -54,7 +55,7 @@ about = "where sigma comes from: R, S, pooled; MR between points; without subgro
 default = "R"
 [parameters.target]
 type = "float"
-about = "what values should be; default: mean of the baseline"
+about = "what values should be; default: that of [[spec]] in plant.toml, else the mean of the baseline"
 [parameters.k]
 type = "float"
 about = "allowance, half of the shift to be seen"

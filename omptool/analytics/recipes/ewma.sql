@@ -11,6 +11,7 @@ formula = [
 source = "Montgomery; Steiner 1999 for the head start; held against the values of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "ewma"
 series = true

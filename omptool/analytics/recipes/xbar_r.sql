@@ -10,6 +10,7 @@ formula = [
 source = "Montgomery, Introduction to Statistical Quality Control; held against the piston rings of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "xbar_r"
 series = true

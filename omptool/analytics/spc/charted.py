@@ -137,13 +137,10 @@ def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, obj
     if show not in SHOWN:
         raise UsageError(f"--param show={show}: there are {', '.join(SHOWN)}", "points is the default")
     here, size = chart.points, len(chart.points)
-    times = (
-        pa.nulls(size, TIME) if here.time is None else pa.array(here.time // 1000).cast(pa.timestamp("us")).cast(TIME)
-    )
     found: dict[str, Any] = {
         "point": pa.array(np.arange(1, size + 1)),
-        "time": times,
-        "label": pa.nulls(size, pa.string()) if here.label is None else pa.array(here.label, pa.string()),
+        "time": times(here),
+        "label": labels(here),
         "size": pa.array(here.size),
         "phase": pa.array(np.where(chart.among, 1, 2)),
         "value": pa.array(here.mean),
@@ -169,6 +166,18 @@ def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, obj
         "note": "; ".join([*chart.notes, *_listed(constants.get("note"))]) or None,
     }
     return with_constants(table, same)
+
+
+def times(points: Points) -> pa.Array:
+    """When each point was, null where nothing says it."""
+    if points.time is None:
+        return pa.nulls(len(points), TIME)
+    return pa.array(points.time // 1000).cast(pa.timestamp("us")).cast(TIME)
+
+
+def labels(points: Points) -> pa.Array:
+    """What the source calls each point."""
+    return pa.nulls(len(points), pa.string()) if points.label is None else pa.array(points.label, pa.string())
 
 
 def with_constants(table: pa.Table, same: Mapping[str, object]) -> pa.Table:

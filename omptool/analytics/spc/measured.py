@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from omptool.analytics.spc.sums import Floats, Mask, Numbers, total
 from omptool.errors import UsageError
+from omptool.model.specs import NO_SPEC, Spec
 from omptool.model.times import parse_duration
 
 Times = npt.NDArray[np.int64]
@@ -30,6 +31,7 @@ class Measured:
         first: whether a value belongs to the baseline; None: all do.
         coverage: share of the window that was seen.
         percent_good: share of time (of rows, in a table) with usable values, %.
+        spec: what the plant model says the values should be.
         left_over: values at the end that do not fill a subgroup, and are in none.
     """
 
@@ -41,6 +43,7 @@ class Measured:
     first: Mask | None
     coverage: float
     percent_good: float
+    spec: Spec = NO_SPEC
     left_over: int = 0
 
 
