@@ -169,9 +169,13 @@ def _wide(every: str, lake: Location, display: diagnostics.Progress, dry_run: bo
     report = wide.make(lake, step, on_progress=show)
     display.clear()
     print_facts({"step": "wide", **asdict(report)})
+    if not report.files:
+        diagnostics.note(f"{lake}: {report.table} is up to date")
+        return
+    kept = f", {plural(report.kept, 'file')} kept" if report.kept else ""
     left = f" ({plural(report.left_out, 'tag')} of arrays left out)" if report.left_out else ""
     diagnostics.note(
-        f"{lake}: {report.table}, {plural(report.rows, 'row')} of {plural(report.tags, 'tag')}{left}"
+        f"{lake}: {report.table}, {plural(report.rows, 'row')} of {plural(report.tags, 'tag')}{left}{kept}"
         f" in {report.seconds:.1f} s",
         f'next: omptool query "from {report.table} limit 10" --on {diagnostics.typed(lake)}',
     )

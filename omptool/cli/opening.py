@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from omptool.cli.diagnostics import typed
 from omptool.cli.output import SUFFIXES
-from omptool.errors import NotACapture, NotFound
+from omptool.errors import NotACapture, NotFound, UsageError
+from omptool.store.location import location
 from omptool.store.remote import Remote
 
 if TYPE_CHECKING:
@@ -23,12 +24,22 @@ def open_capture(path: Location) -> Capture:
         NotACapture: a lake or a file of rows, with what to type instead; or something else.
         CaptureError, NotFound: see `Capture.open`.
     """
+    path = location(path) if isinstance(path, Path) else path
     if isinstance(path, Remote):
         path = _fetched(path)
     refuse_others(path)
     from omptool.capture.reader import Capture
 
     return Capture.open(path)
+
+
+def on_this_computer(path: Path, what: str) -> None:
+    """Refuse a name in a store where only a disk will do; `what` it is for, as the beginning of a sentence."""
+    if isinstance(where := location(path), Remote):
+        raise UsageError(
+            f"{what} on this computer, not in a store: {where}",
+            "name a folder here; lakes, and files of rows, may lie in a store:  omptool convert x.omcap -o s3://BUCKET/LAKE",
+        )
 
 
 def _fetched(where: Remote) -> Path:

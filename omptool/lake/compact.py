@@ -17,10 +17,11 @@ import pyarrow.parquet as pq
 from omptool.errors import LakeError
 from omptool.lake import layout, order
 from omptool.lake.irregular import Irregular, Watched
+from omptool.lake.merging import merged
 from omptool.lake.parquet import conform, stored_schema
 from omptool.lake.runs import Sorter
 from omptool.lake.staging import Staging, exclusive
-from omptool.lake.table import Entry, Table
+from omptool.lake.table import DataFile, Entry, Table
 from omptool.store.location import Location, readable
 from omptool.store.remote import Remote
 
@@ -66,7 +67,7 @@ class Progress:
 def plan(lake: Location) -> dict[str, int]:
     """How many files of each table would be rewritten; reads the log and the ends of files only."""
     found = {}
-    for view in layout.PARTITIONS:
+    for view in _views(lake):
         found[view] = sum(len(entries) for entries in _crowded(Table(lake, view)).values())
     return {view: count for view, count in found.items() if count}
 
@@ -82,7 +83,7 @@ def compact(lake: Location, *, on_progress: Callable[[Progress], None] = lambda 
     started = time.monotonic()
     report = CompactReport()
     with exclusive(lake):
-        for view in layout.PARTITIONS:
+        for view in _views(lake):
             crowded = _crowded(Table(lake, view))
             total = sum(entry.rows or 0 for entries in crowded.values() for entry in entries)
             rows = 0
@@ -96,6 +97,11 @@ def compact(lake: Location, *, on_progress: Callable[[Progress], None] = lambda 
                     rewriting.commit()
     report.seconds = time.monotonic() - started
     return report
+
+
+def _views(lake: Location) -> list[str]:
+    """The tables that are compacted; a grid has one file per site and date anyway."""
+    return [*layout.PARTITIONS, *(name for name in layout.derived(lake) if layout.is_struct(name))]
 
 
 def _crowded(table: Table) -> dict[Part, list[Entry]]:
@@ -112,10 +118,15 @@ def _crowded(table: Table) -> dict[Part, list[Entry]]:
 
 def _may_repeat(entry: Entry) -> bool:
     """Whether a file does not say of itself that no row in it repeats another."""
-    return (_metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
+    return (metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
 
 
-def _metadata(path: Location) -> Mapping[bytes, bytes]:
+def metadata(path: Location) -> Mapping[bytes, bytes]:
+    """What a data file says of itself.
+
+    Raises:
+        LakeError: it is no Parquet file.
+    """
     try:
         return pq.read_metadata(readable(path)).metadata or {}
     except (pa.ArrowException, OSError) as error:
@@ -149,6 +160,12 @@ class _Rewriting:
     def write(self, entries: Sequence[Entry]) -> None:
         """Write the rows of one partition aside, as one file."""
         view, values = self._table.view, dict(entries[0].values)
+        if layout.is_struct(view):
+            columns = [pa.field(name, kind) for name, kind in self._table.columns().items() if name not in values]
+            schema = pa.schema(columns)
+            tables = merged([entry.path for entry in entries], schema, self._staging.folder)
+            self._account(entries, self._staging.write(view, values, tables, schema=schema))
+            return
         parts = (part for entry in entries for part in read(entry.path, view))
         if view not in TIMED:
             file = self._staging.write(view, values, parts)
@@ -156,14 +173,17 @@ class _Rewriting:
             sorter = Sorter(self._staging.folder)
             for part in parts:
                 sorter.add(None, part)
-            tables = (table for _, tables in sorter.partitions() for table in tables)
+            pieces = (piece for _, found in sorter.partitions() for piece in found)
             if view == "telemetry":
                 irregular = Irregular()
-                watched = Watched(tables, irregular, drops=True)
+                watched = Watched(pieces, irregular, drops=True)
                 file = self._staging.write(view, values, watched, watched.facts)
                 self._dropped += watched.dropped
             else:
-                file = self._staging.write(view, values, tables)
+                file = self._staging.write(view, values, (piece.table for piece in pieces))
+        self._account(entries, file)
+
+    def _account(self, entries: Sequence[Entry], file: DataFile) -> None:
         self._old += entries
         self._report.files_now += 1
         self._report.size_now += file.size

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.errors import OutputExists
-from omptool.lake import layout, order, partitions
+from omptool.lake import layout, partitions
+from omptool.lake.ahead import ahead
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_rows
@@ -207,7 +208,7 @@ class _Conversion:
         files, size = self._files + self._structures.files, self._size + self._structures.size
         return ConvertReport(self._rows, files, size, seconds, self._irregular, self._plant_changed)
 
-    def _telemetry(self) -> Iterator[pa.Table]:
+    def _telemetry(self) -> Iterator[pa.RecordBatch]:
         table = self._tables["telemetry"]
         total = sum(max(0, recording.last_seq - table.done(recording.id)) for recording in self._recordings)
         for recording in self._recordings:
@@ -215,9 +216,9 @@ class _Conversion:
             if recording.last_seq <= done:
                 continue
             before = self._rows
-            for batch in recording.telemetry(done):
+            for batch in ahead(recording.telemetry(done)):
                 self._rows += batch.num_rows
-                yield order.compact(batch)
+                yield batch
                 self._on_progress(Progress(recording.label, self._rows, total))
             account = layout.ROWS_OF + recording.id
             counted = table.done(account)
@@ -234,7 +235,7 @@ class _Conversion:
                 self._done[view][recording.id] = pc.max(table["seq"]).as_py()
                 yield table
 
-    def _write_timed(self, view: str, tables: Iterator[pa.Table]) -> None:
+    def _write_timed(self, view: str, tables: Iterator[pa.RecordBatch | pa.Table]) -> None:
         """Write rows that have a time: split by (site, date), sorted."""
         sorter = Sorter(self._staging.folder)
         irregular = Irregular()
@@ -242,17 +243,18 @@ class _Conversion:
             filed = partitions.file(table)
             irregular.clock_suspect += filed.suspect
             irregular.late += filed.late
-            for key, part in filed.split():
-                sorter.add(key, part)
-                if view == "telemetry":
-                    self._structures.take(key[1], part)
-        for (site, date), parts in sorter.partitions():
+            for key, part in filed.split(sorter.packing.pack(table)):
+                sorter.add_packed(key, part)
+            if view == "telemetry" and Structures.are_in(table):
+                for (_, date), part in filed.split(table):
+                    self._structures.take(date, part)
+        for (site, date), pieces in sorter.partitions():
             values = {"site": site, "date": date}
             if view == "telemetry":
-                watched = Watched(parts, irregular)
+                watched = Watched(pieces, irregular)
                 self._add(view, values, watched, watched.facts)
             else:
-                self._add(view, values, parts)
+                self._add(view, values, (piece.table for piece in pieces))
         if view == "telemetry":
             self._irregular = irregular
             if irregular.clock_suspect:

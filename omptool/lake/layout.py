@@ -86,12 +86,17 @@ def escape(value: str) -> str:
 
 def partitions(view: str) -> tuple[str, ...]:
     """The partition columns of a table; a grid has those of telemetry, a table of structures the date."""
-    return PARTITIONS.get(view, ("date",) if view.startswith("struct_") else PARTITIONS["telemetry"])
+    return PARTITIONS.get(view, ("date",) if is_struct(view) else PARTITIONS["telemetry"])
 
 
 def struct_name(kind: str) -> str:
     """The table of a structure type."""
     return "struct_" + re.sub(r"[^A-Za-z0-9_]", "_", kind)
+
+
+def is_struct(name: str) -> bool:
+    """Whether a table is that of a structure type."""
+    return name.startswith("struct_")
 
 
 def wide_name(step_us: int) -> str:

@@ -178,10 +178,10 @@ def _timed(
             on_progress(view, number, len(entries))
         if not changed:
             return
-        for (site, date), tables in sorter.partitions():
-            watched = Watched(tables, Irregular())
-            facts = watched.facts if view == "telemetry" else dict
-            file = staging.write(view, {"site": site, "date": date}, watched if view == "telemetry" else tables, facts)
+        for (site, date), pieces in sorter.partitions():
+            watched = Watched(pieces, Irregular())
+            tables, facts = (watched, watched.facts) if view == "telemetry" else ((p.table for p in pieces), dict)
+            file = staging.write(view, {"site": site, "date": date}, tables, facts)
             report.rows += file.rows if view == "telemetry" else 0
         staging.announce({view: table})
         table.swap(changed, staging.move(view), {})

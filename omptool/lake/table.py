@@ -97,7 +97,9 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        """All columns, as they are to be written."""
+        """All columns, as they are to be written; of a derived table that nobody changes, as they are."""
+        if self._schema is None and self.view not in layout.SCHEMAS:
+            return pa.schema(list(self.columns().items()))
         return layout.table_schema(self.view) if self._schema is None else self._schema
 
     def _open(self, version: int | datetime | None) -> DeltaTable | None:
@@ -269,9 +271,9 @@ class Table:
             fields = list(Schema.from_arrow(pa.schema(lacking)).fields)
             self._change(lambda delta: delta.alter.add_columns(fields))
 
-    def rewrite(self, files: Sequence[DataFile]) -> None:
+    def rewrite(self, files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of everything, with the columns of `schema`."""
-        self._commit(files, "overwrite", {}, None)
+        self._commit(files, "overwrite", done, None)
 
     def swap(self, removed: Sequence[Entry], files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of those `removed`, in one commit: readers see the ones or the others."""

@@ -186,5 +186,6 @@ def _computer() -> str:
 def _started(pid: int) -> str | None:
     """When a process began, in the kernel's ticks; None where there is no such process."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()[19]
+        facts = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return None if facts[0] in ("Z", "X") else facts[19]  # a dead one, of which its parent has not heard yet
     return None

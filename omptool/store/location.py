@@ -160,6 +160,21 @@ def checksum(where: Location) -> int:
     return found
 
 
+def on_disk(files: Iterable[Location], folder: Path) -> list[Path]:
+    """The files, those of a store as copies in `folder`."""
+    found = []
+    for where in files:
+        if isinstance(where, Remote):
+            from omptool.store import objects
+
+            copy = folder / where.name
+            objects.download(where, copy)
+            found.append(copy)
+        else:
+            found.append(where)
+    return found
+
+
 def readable(where: Location) -> Any:
     """What pyarrow opens: the path itself, or a file that reads ranges of the object."""
     if isinstance(where, Path):

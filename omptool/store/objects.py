@@ -65,7 +65,7 @@ def opened(where: Remote, *, slow: bool = False) -> tuple[Any, Access]:
     key = (where.scheme, where.bucket, slow)
     if key not in _stores:
         access.check_extra(where)
-        found = _stores[where.scheme, where.bucket, False][1] if slow else access.find(where)
+        found = opened(where)[1] if slow else access.find(where)
         if not slow:
             waited(where, lambda: _look(where, found))
         _stores[key] = _store(where, found, _UPLOAD_S if slow else _REQUEST_S, 10), found

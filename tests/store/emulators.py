@@ -52,17 +52,19 @@ class Weather:
     Attributes:
         rule: asked with method, path and how many requests there were; "" lets it through, "503 ServerBusy" answers so,
             "cut" ends the connection after half of the request, "lost" lets it through and drops the answer.
+        then: told the path of every request that has passed, before its answer.
         bytes_per_s: how fast bytes pass, None = as fast as they can.
         seen: method and path of every request.
     """
 
     rule: Callable[[str, str, int], str] = fair
+    then: Callable[[str], object] = str
     bytes_per_s: int | None = None
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     def clear(self) -> None:
         """Fine again, and nothing seen yet."""
-        self.rule, self.bytes_per_s = fair, None
+        self.rule, self.then, self.bytes_per_s = fair, str, None
         self.seen.clear()
 
 
@@ -233,6 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = answer.read()
         finally:
             connection.close()
+        self.server.weather.then(self.path)
         if is_lost:
             self.close_connection = True
             return
