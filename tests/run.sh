@@ -88,18 +88,33 @@ peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wh
         --prefix tests/peers ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch tests/peers/node_modules
 }
 
+find_chromium() { command -v "${CHROMIUM:-chromium}" || command -v chromium-browser; }
+
+browser() { # Chromium for the pages of `report`; where it cannot be had their tests are left out, and named at the end
+    local sudo=()
+    find_chromium >/dev/null && return 0
+    command -v apt-get >/dev/null || return 0
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get update -qq &&
+        "${sudo[@]}" timeout 300 apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null ||
+        echo "Chromium could not be installed"
+    return 0
+}
+
 run_pytest() {
     local select=()
     case $tier in
         ci) select=(-m "not full") ;;
         full) select=(-m "not spark") ;;
     esac
+    find_chromium >/dev/null || select+=(--ignore=tests/cli/test_report_browser.py)
     command -v go >/dev/null || select+=(--ignore=tests/peers/test_gopcua.py --ignore=tests/peers/test_telegraf.py)
     HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 --dist loadfile -q --durations=10 "${select[@]}"
 }
 
 left_out() {
     local names
+    find_chromium >/dev/null || echo "left out: there is no Chromium for tests/cli/test_report_browser.py"
     echo "left out of this tier; bash tests/run.sh --spark runs it: tests/spark"
     if [ $tier = full ]; then
         $bin/python -c 'import atheris' 2>/dev/null && return 0
@@ -120,6 +135,7 @@ if [ $tier = spark ]; then
     exit $((${#failed[@]} > 0))
 fi
 step "peers" peers || exit 1
+step "browser" browser
 step "ruff check" $bin/ruff check .
 step "ruff format" $bin/ruff format --check --quiet .
 step "mypy --strict" $bin/mypy

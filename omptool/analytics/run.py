@@ -59,6 +59,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
+        only: (server, node_id) of the Variables that may play a role; None: all.
     """
 
     start: datetime | None = None
@@ -72,6 +73,7 @@ class Request:
     table: str | None = None
     strangers: bool = False
     annotated: bool = False
+    only: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     calendar = request.plant.calendar if request.plant else Calendar()
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
     tags = recorded_tags(engine, request.strangers)
+    if request.only is not None:
+        tags = [tag for tag in tags if (tag.server, tag.node_id) in request.only]
     roles = roles_of(recipe, request.plant, tags) if request.plant else {}
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)

@@ -108,7 +108,8 @@ def stops(asker: Asker) -> Section:
         return Section("stops", title, lead=["No stop in this window."], grade="good", notes=analysis.notes)
     total = sum(row["seconds"] for row in rows)
     bars = [
-        {key: row[key] for key in ("reason", "share", "cumulative", "stops")} | {"time": duration(row["seconds"])}
+        {key: row[key] for key in ("reason", "share", "cumulative")}
+        | {"number": row["stops"], "time": duration(row["seconds"])}
         for row in rows
     ]
     shown, notes = chosen(bars, "reasons", "that cost most", command, most=20)
