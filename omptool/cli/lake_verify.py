@@ -43,12 +43,13 @@ def verify_lake(
 
 
 def _capture(path: Path, lake: Location) -> CaptureSource:
-    from omptool.cli.opening import refuse_others
+    from omptool.cli.opening import here, refuse_others
     from omptool.lake.table import Table, stored_plant
     from omptool.sources.capture import CaptureSource
 
+    label, path = str(path), here(path)
     refuse_others(path)
-    capture = CaptureSource(path, plant=stored_plant(lake))
+    capture = CaptureSource(path, plant=stored_plant(lake), label=label)
     if not Table(lake, "telemetry").done(capture.id):
         command = f"omptool convert {diagnostics.typed(path)} -o {diagnostics.typed(lake)}"
         raise NotFound(f"{lake} has nothing of {path}", f"to take it in:  {command}")

@@ -24,9 +24,7 @@ def open_capture(path: Location) -> Capture:
         NotACapture: a lake or a file of rows, with what to type instead; or something else.
         CaptureError, NotFound: see `Capture.open`.
     """
-    path = location(path) if isinstance(path, Path) else path
-    if isinstance(path, Remote):
-        path = _fetched(path)
+    path = here(path)
     refuse_others(path)
     from omptool.capture.reader import Capture
 
@@ -42,7 +40,11 @@ def on_this_computer(path: Path, what: str) -> None:
         )
 
 
-def _fetched(where: Remote) -> Path:
+def here(path: Location) -> Path:
+    """The capture as a folder on this computer; one in a store is fetched."""
+    where = location(path) if isinstance(path, Path) else path
+    if isinstance(where, Path):
+        return where
     from omptool.sources import stored
 
     found = stored.find(str(where))

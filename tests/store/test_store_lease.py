@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -47,7 +46,6 @@ def test_another_computer_is_believed_alive_until_it_has_been_silent(
     assert [child.name for child in lake.iterdir()] == ["lock"], "the mark of the clock is gone"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells when a process began")
 def test_a_process_of_this_computer_that_is_gone_is_known_to_be_dead(store: Store, at: At) -> None:
     lake = at("lake")
     gone = subprocess.Popen([sys.executable, "-c", ""])
