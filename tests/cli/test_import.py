@@ -138,5 +138,8 @@ def test_query_takes_the_same_words_about_columns_as_convert(invoke: Run, tmp_pa
     assert json.loads((tmp_path / "w.jsonl").read_text(encoding="utf-8"))["line"] == 4
     assert invoke("query", "select count(*) as n from old", "--on", "old.csv").rows == [{"n": 3}]
     assert invoke("query", statement, "--on", "old.csv", "--map", "time").code == 2
+    (tmp_path / "log.csv").write_text(CSV, encoding="utf-8")
+    assert invoke("analyze", "data_quality", "--on", "log.csv", "--rejects", "a.jsonl").code == 3
+    assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8"))["line"] == 4
     wrong = invoke("query", statement, "--cloud", "plant", *MAPPED)
     assert (wrong.code, "--map and --cloud are given" in wrong.err) == (2, True)
