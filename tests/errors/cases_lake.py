@@ -165,6 +165,16 @@ ANALYZE = (
         "analyze alarm_rate --on shift.omcap --map alarm=** --param flood_below=20",
         2,
     ),
+    Case("a drift of a tag that nobody named", "analyze drift --on shift.omcap", 1),
+    Case("a slope per week", "analyze drift --on shift.omcap --map value=** --param per=week", 2),
+    Case(
+        "wear that leads nowhere",
+        "analyze tool_wear --on cycles.csv --param direction=left",
+        2,
+        files={
+            "cycles.csv": "value\n1\n2\n3\n",
+        },
+    ),
     Case("a plain table lacks columns", "analyze oee --on orders.csv", 1),
     Case("a plain table, and `--by`", "analyze oee --on orders.csv --by line", 2),
     Case("a plain table for an analysis of telemetry", "analyze time_in_state --on orders.csv", 2),
