@@ -4,6 +4,7 @@
 #
 #   bash tests/run.sh           the CI tier, minutes
 #   bash tests/run.sh --full    also what is marked `full`: long fault, soak and fuzz runs
+#   bash tests/run.sh --spark   only what is marked `spark`: a lake read by Apache Spark (needs Java, 500 MB) and by Sail
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -11,7 +12,8 @@ tier=ci
 case "${1:-}" in
     "") ;;
     --full) tier=full ;;
-    *) echo "usage: bash tests/run.sh [--full]" >&2; exit 2 ;;
+    --spark) tier=spark ;;
+    *) echo "usage: bash tests/run.sh [--full|--spark]" >&2; exit 2 ;;
 esac
 
 venv=.venv-test
@@ -46,6 +48,7 @@ system_packages() { # one apt call at most, and only for what is missing
     local missing=() sudo=()
     find_python >/dev/null || missing+=(python3)
     "$(find_python || echo false)" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    [ $tier != spark ] || command -v java >/dev/null || missing+=(default-jre-headless)
     [ ${#missing[@]} -eq 0 ] && return 0
     if ! command -v apt-get >/dev/null; then
         echo "please install Python 3.11 or later with its venv module (missing: ${missing[*]})" >&2
@@ -67,6 +70,17 @@ python_packages() {
         echo "$wanted" >$venv/wanted
 }
 
+foreign_readers() { # an environment of its own for each: they know nothing of omptool, and disagree about versions
+    local engine
+    for engine in spark sail; do
+        cmp -s tests/spark/requirements-$engine.txt .venv-$engine/wanted && continue
+        rm -rf .venv-$engine
+        "$(find_python)" -m venv .venv-$engine &&
+            .venv-$engine/bin/python -m pip install --quiet --disable-pip-version-check -r tests/spark/requirements-$engine.txt &&
+            cp tests/spark/requirements-$engine.txt .venv-$engine/wanted || return 1
+    done
+}
+
 peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wheel
     [ -f tests/peers/package-lock.json ] || return 0
     [ tests/peers/node_modules -nt tests/peers/package-lock.json ] && return 0
@@ -74,29 +88,54 @@ peers() { # OPC UA servers that somebody else wrote; Node comes from a Python wh
         --prefix tests/peers ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch tests/peers/node_modules
 }
 
+find_chromium() { command -v "${CHROMIUM:-chromium}" || command -v chromium-browser; }
+
+browser() { # Chromium for the pages of `report`; where it cannot be had their tests are left out, and named at the end
+    local sudo=()
+    find_chromium >/dev/null && return 0
+    command -v apt-get >/dev/null || return 0
+    [ "$(id -u)" -eq 0 ] || sudo=(sudo -n)
+    "${sudo[@]}" apt-get update -qq &&
+        "${sudo[@]}" timeout 300 apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null ||
+        echo "Chromium could not be installed"
+    return 0
+}
+
 run_pytest() {
     local select=()
-    [ $tier = ci ] && select=(-m "not full")
+    case $tier in
+        ci) select=(-m "not full") ;;
+        full) select=(-m "not spark") ;;
+    esac
+    find_chromium >/dev/null || select+=(--ignore=tests/cli/test_report_browser.py)
     command -v go >/dev/null || select+=(--ignore=tests/peers/test_gopcua.py --ignore=tests/peers/test_telegraf.py)
     HYPOTHESIS_PROFILE=$tier $bin/python -m pytest -n 2 --dist loadfile -q --durations=10 "${select[@]}"
 }
 
 left_out() {
     local names
+    find_chromium >/dev/null || echo "left out: there is no Chromium for tests/cli/test_report_browser.py"
+    echo "left out of this tier; bash tests/run.sh --spark runs it: tests/spark"
     if [ $tier = full ]; then
         $bin/python -c 'import atheris' 2>/dev/null && return 0
         names=$(OMPTOOL_FUZZ_LIST=1 $bin/python -m pytest --collect-only -q tests/fuzz/test_guided.py 2>/dev/null | grep '::')
         printf 'left out: there is no wheel of atheris for this platform\n%s\n' "$names"
         return 0
     fi
-    names=$(OMPTOOL_FUZZ_LIST=1 $bin/python -m pytest --collect-only -q -m full 2>/dev/null | grep '::')
+    names=$(OMPTOOL_FUZZ_LIST=1 $bin/python -m pytest --collect-only -q -m "full and not spark" 2>/dev/null | grep '::')
     [ -z "$names" ] || printf 'left out of this tier; bash tests/run.sh --full runs them:\n%s\n' "$names"
     return 0
 }
 
 step "system packages" system_packages || exit 1
 step "python packages" python_packages || exit 1
+if [ $tier = spark ]; then
+    step "foreign readers" foreign_readers || exit 1
+    step "pytest" $bin/python -m pytest -q -m spark tests/spark
+    exit $((${#failed[@]} > 0))
+fi
 step "peers" peers || exit 1
+step "browser" browser
 step "ruff check" $bin/ruff check .
 step "ruff format" $bin/ruff format --check --quiet .
 step "mypy --strict" $bin/mypy

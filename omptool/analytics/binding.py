@@ -14,7 +14,9 @@ from typing import NamedTuple
 from omptool.analytics.recipe import Recipe, Role
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
-from omptool.model.path import Glob
+from omptool.model.path import Glob, glob_of
+from omptool.model.plant import PlantModel
+from omptool.model.specs import NO_SPEC, spec_of
 
 _MAP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
@@ -138,6 +140,14 @@ def bind(
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
 
 
+def roles_of(recipe: Recipe, plant: PlantModel, tags: Sequence[Tag]) -> Mapping[str, Sequence[str]]:
+    """[roles] of the plant model; where they name no measured value, it is whatever has a specification."""
+    if not recipe.series or "value" in plant.roles:
+        return plant.roles
+    named = sorted({glob_of(tag.tag) for tag in tags if spec_of(plant.specs, tag.machine, tag.tag) != NO_SPEC})
+    return {**plant.roles, "value": (f"{{{','.join(named)}}}",)} if named else plant.roles
+
+
 def tags_of_roles(
     recipe: Recipe, tags: Iterable[Tag], plant: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[tuple[str | None, ...], list[Tag]]]:
@@ -177,8 +187,11 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     wanted = glob or role.name
     close = nearest(wanted, tags, 3)
     say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
-    example = close[0] if close else "TAG"
+    example = close[0] if close and (glob or role.globs) else "TAG"
     hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
+    if not glob and not role.globs:  # any tag may be meant
+        known = sorted(set(tags))
+        hint += f"\ntags are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
     if role.parameter:
         hint += f"\nor give a value: --param {role.parameter}=VALUE"
     return NotFound(f"{say}; {recipe.name} needs it", hint)

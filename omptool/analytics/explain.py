@@ -10,13 +10,19 @@ from omptool.analytics.recipe import Recipe, Role
 
 _WIDTH = 100
 
-LIST_COLUMNS = ("name", "title", "roles", "table_roles", "evidence")
+_PICTURES = {
+    "bars": "bars of the shares", "pareto": "a Pareto chart with the cumulative share",
+    "timeline": "a line of time per machine", "stack": "bars in two parts",
+    "control": "a control chart with its limits", "histogram": "a histogram with the limits",
+}  # fmt: skip
+
+LIST_COLUMNS = ("name", "title", "roles", "table_roles", "evidence", "picture")
 
 
-def listing() -> list[tuple[str, str, str, str, str]]:
+def listing() -> list[tuple[str, str, str, str, str, str]]:
     """A row per analysis for `--list`; optional roles are in brackets."""
     return [
-        (recipe.name, recipe.title, _names(recipe.roles), _names(recipe.table), recipe.evidence)
+        (recipe.name, recipe.title, _names(recipe.roles), _names(recipe.table), recipe.evidence, recipe.picture)
         for recipe in map(catalog.load, catalog.names())
     ]
 
@@ -38,6 +44,8 @@ def _lines(recipe: Recipe) -> Iterator[str]:
         yield from textwrap.wrap(formula, _WIDTH, initial_indent="  ", subsequent_indent="    ")
     yield f"  source    {recipe.source}"
     yield f"  evidence  {recipe.evidence}"
+    if recipe.picture:
+        yield f"  --chart   {_PICTURES[recipe.picture]}"
     yield from ("", "Roles of tags (--map ROLE=TAG, [roles] of plant.toml, else these)")
     yield from _aligned([(_role_name(role), " ".join(role.globs), role.about) for role in recipe.roles])
     if recipe.table:

@@ -34,13 +34,14 @@ EVIDENCE = ("published value", "published formula", "definition + simulator trut
 """What the numbers were held against, strongest first."""
 
 TYPES = ("float", "int", "text", "bool", "interval", "time")
+PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "")
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "order", "labels", "finish", "stream", "series", "by", "events",
+    "picture", "order", "labels", "finish", "stream", "series", "by", "events",
 }  # fmt: skip
 
 
@@ -91,7 +92,8 @@ class Recipe:
     Attributes:
         parts: names of shared CTEs that stand before the recipe's own.
         roles: for telemetry; `table` those of a plain table, empty when there is no such form.
-        chart: the column that `--chart` draws, a ratio.
+        chart: the column whose bars `--chart` draws, a ratio.
+        picture: what `--chart` draws, one of `PICTURES`, or nothing.
         labels: columns that say which row it is, beside those of the place.
         order: how rows with equal keys are sorted.
         sections: the SQL by section; `result` is always there.
@@ -122,6 +124,7 @@ class Recipe:
     series: bool = False
     by: str = "machine"
     events: bool = False
+    picture: str = ""
 
     @property
     def timed(self) -> bool:
@@ -165,6 +168,7 @@ def parse(name: str, text: str) -> Recipe:
         series=header.flag("series", False),
         by=header.text("by", default="machine"),
         events=header.flag("events", False),
+        picture=header.one_of("picture", PICTURES, default="bars" if "chart" in data else ""),
     )
     _check(recipe)
     return recipe

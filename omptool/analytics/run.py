@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from omptool.analytics import catalog
 from omptool.analytics.alarmed import bind_alarms
-from omptool.analytics.binding import Binding, Tag, bind, bind_columns
+from omptool.analytics.binding import Binding, Tag, bind, bind_columns, roles_of
 from omptool.analytics.numbering import finished, numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
@@ -59,6 +59,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
+        only: (server, node_id) of the Variables that may play a role; None: all.
     """
 
     start: datetime | None = None
@@ -72,6 +73,7 @@ class Request:
     table: str | None = None
     strangers: bool = False
     annotated: bool = False
+    only: frozenset[tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,10 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     given = [name for name, value in parameters.items() if value is not None]
     calendar = request.plant.calendar if request.plant else Calendar()
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
-    roles = request.plant.roles if request.plant else {}
     tags = recorded_tags(engine, request.strangers)
+    if request.only is not None:
+        tags = [tag for tag in tags if (tag.server, tag.node_id) in request.only]
+    roles = roles_of(recipe, request.plant, tags) if request.plant else {}
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
@@ -267,13 +271,10 @@ def _charted(
     """An analysis of all values of a Variable."""
     from omptool.analytics import variables
 
-    if request.period is not None:
-        raise UsageError(f"{recipe.name} does not group by {request.period}", "a chart runs on: narrow it with --start")
-
-    ask = partial(_ask, engine)
     window = _stream_window(engine, request, {"interval": 0}, _SPAN)
-    found = variables.of_telemetry(engine, recipe, parameters, tags, binding, request.places, window, ask)
-    return Analysis(found.rows, binding.notes, _touched(found.seen, "no values", "charts"))
+    found = variables.of_telemetry(engine, recipe, request, parameters, tags, binding, window, partial(_ask, engine))
+    notes = (*binding.notes, *found.notes)
+    return Analysis(found.rows, notes, _touched(found.seen, "no values", "charts"))
 
 
 def _place(tag: Tag) -> tuple[str, ...]:
@@ -309,7 +310,10 @@ def _of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapp
     if recipe.stream:
         return _streamed_table(engine, recipe, request, parameters, source)
     if recipe.series:
-        return _charted_table(engine, recipe, request, parameters, source)
+        from omptool.analytics import variables
+
+        found = variables.of_table(recipe, request, parameters, source, columns["value"], partial(_ask, engine))
+        return Analysis(found.rows, (), _touched(found.seen, f"{table} has no rows", "charts"))
     others = _others(recipe, names, columns)
     rows = _ask(engine, _statement(recipe, "table", others, ["omp_row"], source), parameters)
     return Analysis(rows, (), _touched(rows, f"{table} has no rows"))
@@ -346,16 +350,6 @@ def _streamed_table(
     rows = streams.of_table(asked, _ask(engine, statement, parameters), annotations)
     rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
     return Analysis(rows, (), _touched(rows, f"{request.table} has no rows"))
-
-
-def _charted_table(
-    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], source: str
-) -> Analysis:
-    from omptool.analytics import variables
-
-    table, cut = request.table or "", (request.start, request.end)
-    found = variables.of_table(recipe, parameters, table, source, cut, partial(_ask, engine))
-    return Analysis(found.rows, (), _touched(found.seen, f"{table} has no rows", "charts"))
 
 
 def _statement(

@@ -11,6 +11,7 @@ import typer
 from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
+from omptool.cli.importing import RejectsOption
 from omptool.cli.options import (
     CloudOption,
     ConfigOption,
@@ -27,6 +28,8 @@ from omptool.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    import pyarrow as pa
 
     from omptool.analytics.recipe import Recipe
     from omptool.analytics.run import Analysis, Request
@@ -62,7 +65,7 @@ def analyze(
         list[str] | None,
         typer.Option("--param", help="Value of a parameter of the analysis; repeatable.", metavar="NAME[:TYPE]=VALUE"),
     ] = None,
-    chart: Annotated[bool, typer.Option("--chart", help="Draw bars instead of writing all columns.")] = False,
+    chart: Annotated[bool, typer.Option("--chart", help="Draw a picture instead of writing all columns.")] = False,
     list_all: Annotated[bool, typer.Option("--list", help="List the analyses and leave.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Show formula, source, roles and SQL, and leave.")] = False,
     cloud: CloudOption = None,
@@ -72,6 +75,7 @@ def analyze(
     tz: TzOption = None,
     plant: PlantOption = None,
     input_format: InputFormatOption = None,
+    rejects: RejectsOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
     """Answer a shop-floor question: OEE, time in each state, data quality.
@@ -104,8 +108,10 @@ def analyze(
         raise UsageError(f"analyze {recipe.name} needs a source", _how_to_name_one(loaded.clouds))
     if chart and (output is not None or format is not None):
         raise UsageError("--chart draws on the terminal", "leave out --format and -o, or --chart")
-    if chart and not recipe.chart:
-        raise UsageError(f"{recipe.name} has no ratio to draw", "leave out --chart")
+    if chart and not recipe.picture:
+        raise UsageError(
+            f"{recipe.name} has no picture", "leave out --chart; omptool analyze --list names what has one"
+        )
     from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
 
@@ -118,15 +124,16 @@ def analyze(
             analysis = analyse(asked.engine, recipe, request)
             if asked.moved():
                 diagnostics.note("note: the lake grew while it was asked; the same command again may find more")
+        behind = _behind(recipe, request, asked) if chart else None
     for note in analysis.notes:
         diagnostics.note(f"note: {note}")
     if chart:
-        _draw(recipe, request, analysis)
+        _draw(recipe, request, analysis, asked, behind)
     else:
         emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
-    lost = importing.tell(asked.sources)
+    lost = importing.tell(asked.sources, keep=rejects)
     return ExitCode.PARTIAL if analysis.touched or lost else ExitCode.OK
 
 
@@ -229,18 +236,28 @@ def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
     return found[-1].start if start else found[-1].end
 
 
-def _draw(recipe: Recipe, request: Request, analysis: Analysis) -> None:
-    from omptool.cli import chart, terminal
+def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, behind: pa.Table | None) -> None:
+    from omptool.cli import chart
     from omptool.cli.output import print_text
 
-    ratios = [column.name for column in recipe.columns if column.unit == "1"]
-    own = {column.name for column in recipe.columns} - set(recipe.labels)
-    dull = own | {"end"} if request.period else own | {"start", "end"}
-    shown = [name for name in analysis.rows.schema.names if name in ratios or name not in dull]
-    rows = [[row[name] for name in shown] for row in analysis.rows.to_pylist()]
-    bars = analysis.rows[recipe.chart].to_pylist()
-    lines = chart.bars(shown, set(ratios), rows, bars, cells=terminal.columns())
-    print_text("".join(f"{line}\n" for line in lines))
-    if "note" in analysis.rows.schema.names:
+    keys = [*request.places, *(["start"] if request.period else [])]
+    zone, name = settings.zone(asked.zone_name)
+    shown = chart.Asked(recipe, keys, request.places, zone, name, chart.values_of(behind))
+    print_text(chart.draw(analysis.rows, shown))
+    if recipe.picture != "control" and "note" in analysis.rows.schema.names:
         for note in dict.fromkeys(filter(None, analysis.rows["note"].to_pylist())):
             diagnostics.note(f"! {note}")
+
+
+def _behind(recipe: Recipe, request: Request, asked: Asked) -> pa.Table | None:
+    """The single values that a histogram counts; other pictures need none."""
+    if recipe.picture != "histogram":
+        return None
+    from dataclasses import replace
+
+    from omptool.analytics import catalog
+    from omptool.analytics.run import analyse
+
+    points = {"rules": "none", "show": "points"}
+    maps = {role: glob for role, glob in request.maps.items() if role == "value"}
+    return analyse(asked.engine, catalog.load("i_mr"), replace(request, parameters=points, maps=maps)).rows

@@ -1,63 +1,188 @@
-"""A chart in a terminal, as text: one line per row, with a bar."""
+"""`analyze --chart`: which picture a recipe has, and what of its rows goes into it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from omptool.cli import terminal
+from omptool.cli.pictures.bars import bars
+from omptool.cli.pictures.control import Series, control
+from omptool.cli.pictures.glyphs import ASCII, Glyphs, choose
+from omptool.cli.pictures.histogram import histogram
+from omptool.cli.pictures.pareto import pareto
+from omptool.cli.pictures.stack import stack
+from omptool.cli.pictures.timeline import Piece, timeline
 
-EIGHTHS = " ▏▎▍▌▋▊▉"
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from omptool.analytics.recipe import Recipe
+
+_CHARTS = 8
+"""Pictures one below the other; who wants more narrows it down."""
+
+_WIDTH = 80
+"""Of a picture where nobody says how wide the terminal is."""
+
+Row = dict[str, Any]
 
 
-def bars(
-    names: Sequence[str],
-    ratios: Collection[str],
-    rows: Sequence[Sequence[object]],
-    lengths: Sequence[float | None],
-    *,
-    cells: int,
-) -> list[str]:
-    """A heading, then one line per row: its columns, ratios in percent, and a bar whose full length is 100 %.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, as far as a picture shows it.
 
-    Args:
-        names: columns in order.
-        ratios: those that are shares of 1; one above 1 gets an exclamation mark.
-        lengths: of the bars; 1 is full, None has none.
-        cells: room for a whole line; a bar takes at most 40 and at least 10.
+    Attributes:
+        keys: columns of place and period that make up the name of a line; `places`: those of the place alone.
+        values: the values behind a histogram, by the key of its row.
     """
-    texts = [[terminal.escape(name) for name in names]]
-    texts += [
-        [_percent(cell) if name in ratios else _plain(cell) for name, cell in zip(names, row, strict=True)]
-        for row in rows
+
+    recipe: Recipe
+    keys: Sequence[str]
+    places: Sequence[str]
+    zone: dt.tzinfo
+    zone_name: str
+    values: Callable[[Row], Sequence[float]] = lambda _: ()
+
+
+def draw(rows: pa.Table, asked: Asked) -> str:
+    """The picture of a result, escaped, as wide as the terminal."""
+    glyphs, cells = choose(), terminal.columns(_WIDTH)
+    lines = list(_PICTURES[asked.recipe.picture](rows, asked, cells, glyphs)) or ["nothing to draw: no rows"]
+    text = "".join(f"{line}\n" for line in lines)
+    return text.replace("…", "..").encode("ascii", "backslashreplace").decode() if glyphs is ASCII else text
+
+
+def _bars(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    recipe = asked.recipe
+    ratios = [column.name for column in recipe.columns if column.unit == "1"]
+    own = {column.name for column in recipe.columns} - set(recipe.labels)
+    dull = own | {"end"} if "start" in asked.keys else own | {"start", "end"}
+    shown = [name for name in rows.schema.names if name in ratios or name not in dull]
+    cut = [[row[name] for name in shown] for row in rows.to_pylist()]
+    yield from bars(shown, set(ratios), cut, rows[recipe.chart].to_pylist(), cells=cells, glyphs=glyphs)
+
+
+def _pareto(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    label = next(name for name in reversed(asked.recipe.labels) if name in rows.schema.names)
+    for title, mine in _groups(rows, asked.keys):
+        yield title
+        yield from pareto([(str(row[label]), row["share"] or 0.0, row["cumulative"] or 0.0) for row in mine],
+                          cells=cells, glyphs=glyphs)  # fmt: skip
+
+
+def _timeline(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    pieces = [
+        Piece(_name(row, asked.places), row["element"], row["since"], row["till"]) for row in rows.to_pylist()
+    ]  # fmt: skip
+    yield from timeline(pieces, asked.zone, asked.zone_name, cells=cells, glyphs=glyphs)
+
+
+def _stack(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    parts = [
+        (_name(row, asked.keys), (row["energy_kwh"] or 0.0) - (row["idle_kwh"] or 0.0), row["idle_kwh"] or 0.0)
+        for row in rows.to_pylist()
     ]
-    widths = [max(terminal.width(row[place]) for row in texts) for place in range(len(names))]
-    room = min(40, max(10, cells - sum(widths) - 2 * len(widths)))
-    lines = []
-    for row, length in zip(texts, [None, *lengths], strict=True):
-        placed = [_placed(text, width, name in ratios) for text, width, name in zip(row, widths, names, strict=True)]
-        lines.append("  ".join([*placed, _length(length, room)]).rstrip())
-    return lines
+    if parts:
+        yield from stack(parts, ("producing", "not producing"), "kWh", cells=cells, glyphs=glyphs)
 
 
-def _percent(value: object) -> str:
-    if not isinstance(value, float):
-        return ""
-    return f"{100 * value:.1f} %" + ("!" if value > 1 else " ")
+def _control(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    for title, mine in _groups(rows, [*asked.places, "tag"]):
+        if not mine:
+            yield title
+        points = [row for row in mine if row["point"] is not None]
+        note = next((row["note"] for row in mine if row["note"]), "")
+        if note:
+            yield f"! {terminal.escape(note)}"
+        if points:
+            yield from control(_series(title, points, asked), cells=cells, glyphs=glyphs)
+            if "spread" in points[0]:
+                yield from control(_spread(points, asked), cells=cells, glyphs=glyphs, rows=7)
 
 
-def _plain(value: object) -> str:
-    import datetime as dt
-
-    if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
-    return "" if value is None else terminal.escape(str(value))
-
-
-def _placed(text: str, width: int, right: bool) -> str:
-    fill = " " * (width - terminal.width(text))
-    return fill + text if right else text + fill
+def _series(title: str, rows: Sequence[Row], asked: Asked) -> Series:
+    """The main chart: single values or means; of CUSUM both sums; of EWMA the average, and the values as dots."""
+    first = rows[0]
+    column = "ewma" if "ewma" in first else "cusum_pos" if "cusum_pos" in first else "value"
+    others = [[-_number(row["cusum_neg"]) for row in rows]] if "cusum_neg" in first else []
+    signals = [row["violations"] or "" for row in rows]
+    center, lcl, ucl = ([_number(row[name]) for row in rows] for name in _LINES)
+    values = [_number(row[column]) for row in rows]
+    return Series(title, values, center, lcl, ucl, signals, _places(rows, asked), others)
 
 
-def _length(value: float | None, cells: int) -> str:
-    eighths = round(min(max(value or 0.0, 0.0), 1.0) * cells * 8)
-    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+_LINES = ("center", "lcl", "ucl")
+
+
+def _spread(rows: Sequence[Row], asked: Asked) -> Series:
+    center, lcl, ucl = ([_number(row[f"spread_{name}"]) for row in rows] for name in _LINES)
+    signals = [row["spread_violations"] or "" for row in rows]
+    return Series("spread", [_number(row["spread"]) for row in rows], center, lcl, ucl, signals, _places(rows, asked))
+
+
+def _places(rows: Sequence[Row], asked: Asked) -> list[str]:
+    """What a point is called: its time, else its label, else its number."""
+    if rows[0]["time"] is None:
+        return [terminal.escape(str(row["label"])) if row["label"] else f"#{row['point']}" for row in rows]
+    times = [row["time"].astimezone(asked.zone) for row in rows]
+    form = "%H:%M:%S" if times[0].date() == times[-1].date() else "%m-%d %H:%M"
+    return [time.strftime(form) for time in times]
+
+
+_LIMITS = {"lsl": "LSL", "target": "target", "usl": "USL"}
+_INDICES = ("cp", "cpk", "pp", "ppk", "cpm")
+
+
+def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    for title, mine in _groups(rows, [*asked.places, "tag"]):
+        if not mine:
+            yield title
+            continue
+        row = mine[0]
+        limits = {word: row[name] for name, word in _LIMITS.items() if row[name] is not None}
+        known = [name for name in _INDICES if row[name] is not None]
+        indices = "  ".join(f"{name} {row[name]:.2f}" for name in known)
+        heading = "  ".join(filter(None, (title, indices)))
+        yield from histogram(heading, asked.values(row), limits, cells=cells, glyphs=glyphs)
+
+
+def values_of(behind: pa.Table | None) -> Callable[[Row], Sequence[float]]:
+    """The single values of the chart that a row is about, from the rows of `i_mr`."""
+    found: dict[tuple[Any, ...], list[float]] = {}
+    for row in behind.to_pylist() if behind is not None else ():
+        if row["value"] is not None:
+            found.setdefault(_key(row), []).append(row["value"])
+    return lambda row: found.get(_key(row), ())
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in ("site", "area", "line", "machine", "tag"))
+
+
+def _groups(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
+    """Rows that belong to one picture, with its title; behind the first ones only how many are left out."""
+    found: dict[str, list[Row]] = {}
+    for row in rows.to_pylist():
+        found.setdefault(_name(row, keys), []).append(row)
+    yield from list(found.items())[:_CHARTS]
+    if len(found) > _CHARTS:
+        yield f"{len(found) - _CHARTS:,} more are not drawn: name fewer with --map or --by", []
+
+
+def _name(row: Row, keys: Sequence[str]) -> str:
+    texts = [row[key] for key in keys if key in row and row[key] is not None]
+    words = [f"{text:%Y-%m-%d %H:%M} UTC" if isinstance(text, dt.datetime) else str(text) for text in texts]
+    return terminal.escape("  ".join(words))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+_PICTURES: dict[str, Callable[[Any, Asked, int, Glyphs], Iterator[str]]] = {
+    "bars": _bars, "pareto": _pareto, "timeline": _timeline, "stack": _stack, "control": _control,
+    "histogram": _histogram,
+}  # fmt: skip

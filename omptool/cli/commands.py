@@ -33,7 +33,7 @@ COMMANDS = {
     "convert": "Convert captures to a lake of Delta tables, or to one file.",
     "query": "Ask SQL of captures, lakes and files, or of a cloud.",
     "analyze": "Answer a shop-floor question: OEE, time in each state, data quality.",
-    "report": "Write one page about what was recorded: is it complete, OEE, stops, states, energy, data quality.",
+    "report": "Write one page about what was recorded: is it complete, OEE, stops, control charts, energy, alarms.",
     "model": "Propose a plant model, and say what the analyses still lack.",
     "cloud": "Serve a lake over HTTP, so that others can ask it.",
     "demo": "Serve a simulated plant over OPC UA: two lines, six machines, real troubles.",

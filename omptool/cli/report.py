@@ -57,7 +57,7 @@ def report(
     progress: ProgressOption = ProgressMode.AUTO,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Write one page about what was recorded: is it complete, OEE, stops, states, energy, data quality.
+    """Write one page about what was recorded: is it complete, OEE, stops, control charts, energy, alarms.
 
     The page needs no network and no program but a browser: charts to move and stretch, a table under each, light and
     dark, fit for paper. Without --start and --end it is about everything that was recorded. What cannot be computed

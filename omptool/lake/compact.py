@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,10 +17,13 @@ import pyarrow.parquet as pq
 from omptool.errors import LakeError
 from omptool.lake import layout, order
 from omptool.lake.irregular import Irregular, Watched
+from omptool.lake.merging import merged
 from omptool.lake.parquet import conform, stored_schema
 from omptool.lake.runs import Sorter
 from omptool.lake.staging import Staging, exclusive
-from omptool.lake.table import Entry, Table
+from omptool.lake.table import DataFile, Entry, Table
+from omptool.store.location import Location, readable
+from omptool.store.remote import Remote
 
 COMMIT_ROWS = 20_000_000
 """Rows that are rewritten before they are committed: what a killed run has to do again, and the disk it needs."""
@@ -62,15 +64,15 @@ class Progress:
     total: int
 
 
-def plan(lake: Path) -> dict[str, int]:
+def plan(lake: Location) -> dict[str, int]:
     """How many files of each table would be rewritten; reads the log and the ends of files only."""
     found = {}
-    for view in layout.PARTITIONS:
+    for view in _views(lake):
         found[view] = sum(len(entries) for entries in _crowded(Table(lake, view)).values())
     return {view: count for view, count in found.items() if count}
 
 
-def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
+def compact(lake: Location, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
     """Rewrite what consists of several files, or repeats rows.
 
     Raises:
@@ -81,7 +83,7 @@ def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: N
     started = time.monotonic()
     report = CompactReport()
     with exclusive(lake):
-        for view in layout.PARTITIONS:
+        for view in _views(lake):
             crowded = _crowded(Table(lake, view))
             total = sum(entry.rows or 0 for entries in crowded.values() for entry in entries)
             rows = 0
@@ -95,6 +97,11 @@ def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: N
                     rewriting.commit()
     report.seconds = time.monotonic() - started
     return report
+
+
+def _views(lake: Location) -> list[str]:
+    """The tables that are compacted; a grid has one file per site and date anyway."""
+    return [*layout.PARTITIONS, *(name for name in layout.derived(lake) if layout.is_struct(name))]
 
 
 def _crowded(table: Table) -> dict[Part, list[Entry]]:
@@ -111,12 +118,17 @@ def _crowded(table: Table) -> dict[Part, list[Entry]]:
 
 def _may_repeat(entry: Entry) -> bool:
     """Whether a file does not say of itself that no row in it repeats another."""
-    return (_metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
+    return (metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
 
 
-def _metadata(path: Path) -> Mapping[bytes, bytes]:
+def metadata(path: Location) -> Mapping[bytes, bytes]:
+    """What a data file says of itself.
+
+    Raises:
+        LakeError: it is no Parquet file.
+    """
     try:
-        return pq.read_metadata(path).metadata or {}
+        return pq.read_metadata(readable(path)).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
 
@@ -148,6 +160,12 @@ class _Rewriting:
     def write(self, entries: Sequence[Entry]) -> None:
         """Write the rows of one partition aside, as one file."""
         view, values = self._table.view, dict(entries[0].values)
+        if layout.is_struct(view):
+            columns = [pa.field(name, kind) for name, kind in self._table.columns().items() if name not in values]
+            schema = pa.schema(columns)
+            tables = merged([entry.path for entry in entries], schema, self._staging.folder)
+            self._account(entries, self._staging.write(view, values, tables, schema=schema))
+            return
         parts = (part for entry in entries for part in read(entry.path, view))
         if view not in TIMED:
             file = self._staging.write(view, values, parts)
@@ -155,14 +173,17 @@ class _Rewriting:
             sorter = Sorter(self._staging.folder)
             for part in parts:
                 sorter.add(None, part)
-            tables = (table for _, tables in sorter.partitions() for table in tables)
+            pieces = (piece for _, found in sorter.partitions() for piece in found)
             if view == "telemetry":
                 irregular = Irregular()
-                watched = Watched(tables, irregular, drops=True)
+                watched = Watched(pieces, irregular, drops=True)
                 file = self._staging.write(view, values, watched, watched.facts)
                 self._dropped += watched.dropped
             else:
-                file = self._staging.write(view, values, tables)
+                file = self._staging.write(view, values, (piece.table for piece in pieces))
+        self._account(entries, file)
+
+    def _account(self, entries: Sequence[Entry], file: DataFile) -> None:
         self._old += entries
         self._report.files_now += 1
         self._report.size_now += file.size
@@ -184,7 +205,7 @@ class _Rewriting:
         self._report.size += sum(entry.size for entry in self._old)
 
 
-def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read(path: Location, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a data file in pieces, repeated texts as dictionaries; only `columns` where they are named.
 
     Raises:
@@ -195,13 +216,14 @@ def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterato
         stored = pa.schema([stored.field(name) for name in columns])
     repeated = [field.name for field in stored if pa.types.is_dictionary(field.type)]
     try:
-        for batch in pq.ParquetFile(path, read_dictionary=repeated).iter_batches(_READ_ROWS, columns=columns):
+        file = pq.ParquetFile(readable(path), read_dictionary=repeated, pre_buffer=isinstance(path, Remote))
+        for batch in file.iter_batches(_READ_ROWS, columns=columns):
             yield order.compact(conform(pa.Table.from_batches([batch]), stored))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> LakeError:
+def unreadable(path: Location, error: Exception) -> LakeError:
     """A data file that cannot be read."""
     why = str(error).partition("\n")[0]
     return LakeError(f"cannot read {path}: {why}", "which files are damaged:  omptool verify LAKE")

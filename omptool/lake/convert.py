@@ -10,22 +10,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.errors import OutputExists
-from omptool.lake import layout, order, partitions
+from omptool.lake import layout, partitions
+from omptool.lake.ahead import ahead
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_rows
-from omptool.lake.staging import Staging
+from omptool.lake.staging import Staging, exclusive
 from omptool.lake.structures import Structures
 from omptool.lake.table import Table
 from omptool.model.plant import PlantModel
-from omptool.store import local
+from omptool.store.location import Location
 
 
 class Recording(Protocol):
@@ -77,13 +77,13 @@ class ConvertReport:
     plant_changed: bool
 
 
-def pending(recordings: Sequence[Recording], lake: Path) -> dict[str, int]:
+def pending(recordings: Sequence[Recording], lake: Location) -> dict[str, int]:
     """How many telemetry rows of each recording (by id) the lake does not have yet; reads the log only."""
     table = Table(lake, "telemetry")
     return {recording.id: max(0, recording.last_seq - table.done(recording.id)) for recording in recordings}
 
 
-def check_target(lake: Path) -> None:
+def check_target(lake: Location) -> None:
     """Refuse a folder that holds something else.
 
     Raises:
@@ -92,7 +92,8 @@ def check_target(lake: Path) -> None:
     if not lake.exists() or layout.is_lake(lake):
         return
     ours = {layout.LOCK, layout.STAGING, *layout.PARTITIONS}
-    if not lake.is_dir() or any(entry.name not in ours for entry in lake.iterdir()):
+    entries: Iterable[Location] = lake.iterdir() if lake.is_dir() else ()
+    if not lake.is_dir() or any(entry.name not in ours for entry in entries):
         raise OutputExists(
             f"{lake} exists and is not a lake",
             "choose another folder for -o, or a name that ends in .parquet for a single file",
@@ -101,7 +102,7 @@ def check_target(lake: Path) -> None:
 
 def convert(
     recordings: Sequence[Recording],
-    lake: Path,
+    lake: Location,
     *,
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -125,17 +126,15 @@ def convert(
     """
     started = time.monotonic()
     check_target(lake)
-    with local.writing(lake):
-        local.make_folder(lake)
-        with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
-            if compat:
-                table = Table(lake, "telemetry")
-                table.create()
-                table.set_properties({layout.COMPAT_KEY: "true"})
-                staging.compat = True
-            conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
-            conversion.write()
-            conversion.commit()
+    with exclusive(lake), Staging(lake, run) as staging:
+        if compat:
+            table = Table(lake, "telemetry")
+            table.create()
+            table.set_properties({layout.COMPAT_KEY: "true"})
+            staging.compat = True
+        conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
+        conversion.write()
+        conversion.commit()
     return conversion.report(time.monotonic() - started)
 
 
@@ -151,7 +150,7 @@ class _Conversion:
     def __init__(
         self,
         recordings: Sequence[Recording],
-        lake: Path,
+        lake: Location,
         plant: PlantModel | None,
         staging: Staging,
         on_progress: Callable[[Progress], None],
@@ -209,7 +208,7 @@ class _Conversion:
         files, size = self._files + self._structures.files, self._size + self._structures.size
         return ConvertReport(self._rows, files, size, seconds, self._irregular, self._plant_changed)
 
-    def _telemetry(self) -> Iterator[pa.Table]:
+    def _telemetry(self) -> Iterator[pa.RecordBatch]:
         table = self._tables["telemetry"]
         total = sum(max(0, recording.last_seq - table.done(recording.id)) for recording in self._recordings)
         for recording in self._recordings:
@@ -217,9 +216,9 @@ class _Conversion:
             if recording.last_seq <= done:
                 continue
             before = self._rows
-            for batch in recording.telemetry(done):
+            for batch in ahead(recording.telemetry(done)):
                 self._rows += batch.num_rows
-                yield order.compact(batch)
+                yield batch
                 self._on_progress(Progress(recording.label, self._rows, total))
             account = layout.ROWS_OF + recording.id
             counted = table.done(account)
@@ -236,7 +235,7 @@ class _Conversion:
                 self._done[view][recording.id] = pc.max(table["seq"]).as_py()
                 yield table
 
-    def _write_timed(self, view: str, tables: Iterator[pa.Table]) -> None:
+    def _write_timed(self, view: str, tables: Iterator[pa.RecordBatch | pa.Table]) -> None:
         """Write rows that have a time: split by (site, date), sorted."""
         sorter = Sorter(self._staging.folder)
         irregular = Irregular()
@@ -244,17 +243,18 @@ class _Conversion:
             filed = partitions.file(table)
             irregular.clock_suspect += filed.suspect
             irregular.late += filed.late
-            for key, part in filed.split():
-                sorter.add(key, part)
-                if view == "telemetry":
-                    self._structures.take(key[1], part)
-        for (site, date), parts in sorter.partitions():
+            for key, part in filed.split(sorter.packing.pack(table)):
+                sorter.add_packed(key, part)
+            if view == "telemetry" and Structures.are_in(table):
+                for (_, date), part in filed.split(table):
+                    self._structures.take(date, part)
+        for (site, date), pieces in sorter.partitions():
             values = {"site": site, "date": date}
             if view == "telemetry":
-                watched = Watched(parts, irregular)
+                watched = Watched(pieces, irregular)
                 self._add(view, values, watched, watched.facts)
             else:
-                self._add(view, values, parts)
+                self._add(view, values, (piece.table for piece in pieces))
         if view == "telemetry":
             self._irregular = irregular
             if irregular.clock_suspect:

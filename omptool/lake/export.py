@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from omptool.errors import OutputExists
-from omptool.lake import order, parquet, partitions
+from omptool.lake import parquet, partitions
 from omptool.lake.convert import ConvertReport
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
@@ -49,14 +49,13 @@ def write_file(
         try:
             sorter = Sorter(aside)
             for batch in batches:
-                table = order.compact(batch)
-                rows += table.num_rows
-                filed = partitions.file(table)
+                rows += batch.num_rows
+                filed = partitions.file(batch)
                 irregular.clock_suspect += filed.suspect
                 irregular.late += filed.late
-                sorter.add(None, table)
+                sorter.add(None, batch)
                 on_progress(rows)
-            parts = (part for _, tables in sorter.partitions() for part in tables)
+            parts = (part for _, pieces in sorter.partitions() for part in pieces)
             written = parquet.write(aside / "file", Watched(parts, irregular), TELEMETRY, compat=compat)
             if target.exists() and not force:
                 raise OutputExists(f"{target} has appeared meanwhile", "add --force to replace it")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.lake import layout, order
+from omptool.lake.runs import Piece
 from omptool.model.vocabulary import Origin
 
 Mask = npt.NDArray[np.bool_]
@@ -47,16 +48,16 @@ class Watched:
     With `drops`, duplicates do not pass; `dropped` says how many, by capture.
     """
 
-    def __init__(self, tables: Iterable[pa.Table], irregular: Irregular, *, drops: bool = False) -> None:
-        self._tables = tables
+    def __init__(self, pieces: Iterable[Piece], irregular: Irregular, *, drops: bool = False) -> None:
+        self._pieces = pieces
         self._irregular = irregular
         self._drops = drops
         self._left = 0
         self.dropped: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[pa.Table]:
-        for table in self._tables:
-            keys = order.node_keys(table)
+        for piece in self._pieces:
+            table, keys = piece.table, piece.keys
             self._irregular.out_of_order += out_of_order(table, keys)
             found = duplicates(table, keys)
             if found is None:
@@ -83,6 +84,8 @@ def out_of_order(table: pa.Table, keys: order.Ints) -> int:
     if not bool((same & (np.diff(seq) < 0)).any()):
         return 0
     captures = order.ranks(table["capture"])
+    if bool((captures == captures[0]).all()):
+        return _behind(seq, keys)
     return sum(_behind(seq[mine], keys[mine]) for each in np.unique(captures) for mine in [captures == each])
 
 

@@ -45,11 +45,6 @@ def _encoded(column: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(words.indices.take(column.indices), words.dictionary)
 
 
-def merge(tables: list[pa.Table]) -> pa.Table:
-    """Tables of the same columns as one, with one chunk and one dictionary per column."""
-    return pa.concat_tables(tables).unify_dictionaries().combine_chunks()
-
-
 def ranks(column: Any) -> Ints:
     """The rank of each value of a text column among its distinct values, bytewise."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -76,25 +71,6 @@ def integers(column: Any) -> Ints:
     return result
 
 
-def sort(table: pa.Table) -> pa.Table:
-    """Rows by machine, node_id, time, time_ns, seq."""
-    return arrange(table)[0]
-
-
-def arrange(table: pa.Table) -> tuple[pa.Table, Ints]:
-    """Rows by machine, node_id, time, time_ns, seq, and a number per row that is the same for rows of one node."""
-    keys = node_keys(table)
-    found = positions(keys, ticks(table), integers(table["seq"]))
-    return taken(table, found), keys if found is None else keys[found]
-
-
-def node_keys(table: pa.Table) -> Ints:
-    """One integer per row that orders rows by machine, then node_id."""
-    nodes = ranks(table["node_id"])
-    count = int(nodes.max(initial=0)) + 1
-    return _dense(ranks(table["machine"]) * count + nodes)
-
-
 def ticks(table: pa.Table) -> Ints:
     """Time in units of 100 ns since 1970."""
     return integers(table["time"]) * 10 + integers(table["time_ns"]) // 100
@@ -110,10 +86,14 @@ def taken(table: pa.Table, found: Ints | None) -> pa.Table:
 
 
 def _is_constant(column: pa.ChunkedArray) -> bool:
-    if column.null_count == len(column):
-        return True
-    is_word = pa.types.is_dictionary(column.type) and not column.null_count
-    return is_word and all(len(chunk.dictionary) == 1 for chunk in column.chunks) and column.num_chunks == 1
+    if column.null_count:
+        return bool(column.null_count == len(column))
+    if not pa.types.is_integer(column.type) and not pa.types.is_boolean(column.type):
+        return False
+    if not len(column) or column[0] != column[-1]:
+        return False
+    extremes = pc.min_max(column)
+    return bool(extremes["min"] == extremes["max"])
 
 
 def positions(keys: Ints, moments: Ints, seq: Ints) -> Ints | None:
@@ -133,16 +113,3 @@ def positions(keys: Ints, moments: Ints, seq: Ints) -> Ints | None:
 
 
 _ROOM = 1 << 62
-
-
-def _dense(keys: Ints) -> Ints:
-    """Keys as the smallest numbers with the same order."""
-    size = int(keys.max(initial=-1)) + 1
-    if size > _LARGE:
-        return np.unique(keys, return_inverse=True)[1].astype(np.int64)
-    is_used = np.zeros(size, bool)
-    is_used[keys] = True
-    return (np.cumsum(is_used) - 1)[keys]
-
-
-_LARGE = 1 << 24

@@ -20,6 +20,9 @@ from omptool.lake import order
 from omptool.lake.words import narrowed
 
 ROW_GROUP = 131_072
+_SKIPPED_BY = frozenset({"machine", "tag", "path", "node_id", "event_type", "source_name"})
+"""Texts whose bounds let readers leave row groups out; those of all others cost as much as writing them does."""
+
 _STATS_TEXT = 32
 """Longest text that goes into the log's statistics."""
 
@@ -94,6 +97,10 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def _has_bounds(column: pa.Field) -> bool:
+    return column.name in _SKIPPED_BY or not pa.types.is_dictionary(column.type)
+
+
 def _options(schema: pa.Schema, compat: bool) -> dict[str, Any]:
     if compat:
         return {"compression": "snappy", "use_dictionary": True, "data_page_version": "1.0", "store_schema": False}
@@ -108,6 +115,8 @@ def _options(schema: pa.Schema, compat: bool) -> dict[str, Any]:
         "compression_level": 3,
         "use_dictionary": [column.name for column in schema if column.name not in encodings],
         "column_encoding": encodings,
+        "write_statistics": [column.name for column in schema if _has_bounds(column)],
+        "write_batch_size": 65_536,
         "store_schema": False,  # or pyarrow readers get dictionaries where the contract says text
     }
 

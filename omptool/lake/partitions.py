@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.lake import order
+from omptool.lake.words import whole
 from omptool.model.plant import UNASSIGNED
 from omptool.model.vocabulary import Origin
 
@@ -34,59 +35,67 @@ class Filed:
     """Rows with the day that each is filed under.
 
     Attributes:
+        sites: of each row.
         suspect: how many rows are clock-suspect.
         late: how many live rows were received more than an hour after their time.
     """
 
-    table: pa.Table
+    sites: pa.DictionaryArray
     days: order.Ints
     suspect: int
     late: int
 
-    def split(self) -> Iterator[tuple[tuple[str, str], pa.Table]]:
-        """The rows by partition: ((site, ISO date), rows in their order)."""
-        if not self.table.num_rows:
+    def split(self, table: pa.Table) -> Iterator[tuple[tuple[str, str], pa.Table]]:
+        """Rows that were filed, in any form, by partition: ((site, ISO date), rows in their order)."""
+        if not len(self.days):
             return
-        sites = _encoded(self.table["site"])
-        names = [name or UNASSIGNED for name in sites.dictionary.to_pylist()]
-        site_of: order.Ints = sites.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        words = pc.dictionary_encode(self.sites.dictionary, null_encoding="encode")
+        names = [name or UNASSIGNED for name in words.dictionary.to_pylist()]
         first, last = int(self.days.min()), int(self.days.max())
+        if len(names) == 1 and first == last:
+            yield (names[0], _iso(first)), table
+            return
+        site_of = words.indices.to_numpy()[self.sites.indices.to_numpy(zero_copy_only=False)].astype(np.int64)
         keys = site_of * (last - first + 1) + (self.days - first)
-        distinct, starts = (keys[:1], [0]) if (keys == keys[0]).all() else np.unique(keys, return_index=True)
+        distinct, starts = np.unique(keys, return_index=True)
         for key, start in zip(distinct, starts, strict=True):
-            part = self.table if len(distinct) == 1 else self.table.filter(pa.array(keys == key))
-            day = _EPOCH + timedelta(days=int(self.days[start]))
-            yield (names[int(site_of[start])], day.isoformat()), part
+            part = table if len(distinct) == 1 else table.filter(pa.array(keys == key))
+            yield (names[int(site_of[start])], _iso(int(self.days[start]))), part
 
 
-def file(table: pa.Table) -> Filed:
+def _iso(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()
+
+
+def file(table: pa.RecordBatch | pa.Table) -> Filed:
     """Decide for each row the day it is filed under."""
+    sites = _encoded(table["site"])
     time = order.integers(table["time"])
     received = table["receive_time"]
     if received.null_count == len(received):
-        return Filed(table, time // DAY_US, 0, 0)
+        return Filed(sites, time // DAY_US, 0, 0)
     has = received.is_valid().to_numpy() if received.null_count else True
     receive = order.integers(pc.coalesce(received, table["time"]) if received.null_count else received)
     suspect = has & ((time < YEAR_2000_US) | (time > receive + HOUR_US))
     late = has & ~suspect & (receive - time > HOUR_US)
     count = _live(table, late) if bool(late.any()) else 0
     if not bool(suspect.any()):
-        return Filed(table, time // DAY_US, 0, count)
-    return Filed(table, np.where(suspect, receive, time) // DAY_US, int(np.count_nonzero(suspect)), count)
+        return Filed(sites, time // DAY_US, 0, count)
+    return Filed(sites, np.where(suspect, receive, time) // DAY_US, int(np.count_nonzero(suspect)), count)
 
 
-def _live(table: pa.Table, rows: npt.NDArray[np.bool_]) -> int:
+def _live(table: pa.RecordBatch | pa.Table, rows: npt.NDArray[np.bool_]) -> int:
     origins = table["origin"].filter(pa.array(rows)).cast(pa.string())
     return int(pc.sum(pc.is_in(origins, pa.array(_SENT))).as_py() or 0)
 
 
 def _encoded(column: Any) -> Any:
-    merged = (
-        pa.chunked_array(column.chunks, column.type).unify_dictionaries()
-        if pa.types.is_dictionary(column.type)
-        else column
-    )
-    array = merged.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0)
-    return array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries() if pa.types.is_dictionary(column.type) else column
+        column = whole(column)
+    if not pa.types.is_dictionary(column.type):
+        return pc.dictionary_encode(column, null_encoding="encode")
+    if not column.null_count:
+        return column
+    words = pa.concat_arrays([column.dictionary, pa.nulls(1, column.dictionary.type)])
+    return pa.DictionaryArray.from_arrays(column.indices.fill_null(len(words) - 1), words)

@@ -19,20 +19,26 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 
 from omptool.lake import order
+from omptool.lake.ahead import ahead
 from omptool.lake.order import Ints
-from omptool.lake.words import Words, numbered, whole, worded
+from omptool.lake.packing import NODE, Packing, integers32
 
-WAITING_ROWS = 262_144
-"""Rows kept in memory before the largest partitions are spilled; about 150 bytes each, twice while they are sorted."""
+WAITING_ROWS = 524_288
+"""Rows kept in memory before the largest partitions are spilled; 60 bytes each and their texts, twice while sorted."""
 
-MERGE_ROWS = 196_608
+MERGE_ROWS = 131_072
 """Rows in the windows of a merge; more only when there are very many runs."""
 
-RUN_BATCH = 1_024
+RUN_BATCH = 2_048
 """Rows that are read from a run at least."""
 
-_NODE = "_omp_node"
-"""Column of a run: the number of the row's (machine, node_id)."""
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Rows that are next in order; `keys` hold a number per row that is the same for rows of one node."""
+
+    table: pa.Table
+    keys: Ints
 
 
 @dataclass(slots=True)
@@ -52,12 +58,14 @@ class Sorter:
         self._partitions: dict[Any, Partition] = {}
         self._waiting = 0
         self._count = 0
-        self._words: dict[str, Words] = {}
-        self._nodes: dict[tuple[str, str], int] = {}
-        self._fields: dict[str, pa.DataType] = {}
+        self.packing = Packing()
 
-    def add(self, key: Any, table: pa.Table) -> None:
+    def add(self, key: Any, table: pa.RecordBatch | pa.Table) -> None:
         """Take rows of the partition `key`; may spill."""
+        self.add_packed(key, self.packing.pack(table))
+
+    def add_packed(self, key: Any, table: pa.Table) -> None:
+        """Likewise rows that `packing` has packed."""
         partition = self._partitions.setdefault(key, Partition())
         partition.waiting.append(table)
         partition.rows += table.num_rows
@@ -65,71 +73,49 @@ class Sorter:
         while self._waiting > WAITING_ROWS:
             self._spill(max(self._partitions.values(), key=lambda candidate: candidate.rows))
 
-    def partitions(self) -> Iterator[tuple[Any, Iterator[pa.Table]]]:
+    def partitions(self) -> Iterator[tuple[Any, Iterator[Piece]]]:
         """Each partition key with its rows in order; the inner iterator must be used up before the next step."""
         for key in list(self._partitions):
             partition = self._partitions.pop(key)
             self._waiting -= partition.rows
             yield key, self._sorted(partition)
 
-    def _sorted(self, partition: Partition) -> Iterator[pa.Table]:
+    def _sorted(self, partition: Partition) -> Iterator[Piece]:
         if not partition.runs:
-            yield order.sort(order.merge(partition.waiting))
+            for table in [self._arranged(partition)]:  # no name holds what is being given out
+                for start in range(0, table.num_rows, MERGE_ROWS):
+                    yield self._piece(table.slice(start, MERGE_ROWS))
             return
         if partition.waiting:
             self._write_run(partition)
         pa.default_memory_pool().release_unused()
-        for table in _merged(partition.runs, self._ranks()):
-            yield self._completed(worded(table, self._words))
+        for table in ahead(_merged(partition.runs, self.packing.ranks())):
+            yield self._piece(table)
         for run in partition.runs:
             with contextlib.suppress(OSError):  # Windows keeps open files; the staging folder goes at the end
                 run.unlink()
 
-    def _ranks(self) -> Ints:
-        """By the number of a node, its place among all nodes."""
-        names = sorted(self._nodes, key=lambda node: (node[0].encode(), node[1].encode()))
-        ranks = np.empty(len(names), np.int64)
-        ranks[[self._nodes[name] for name in names]] = np.arange(len(names))
-        return ranks
+    def _piece(self, packed: pa.Table) -> Piece:
+        return Piece(self.packing.unpack(packed), self.packing.ranks()[integers32(packed[NODE])])
+
+    def _arranged(self, partition: Partition) -> pa.Table:
+        """The rows that wait, in order."""
+        table = pa.concat_tables(partition.waiting, promote_options="default").combine_chunks()
+        partition.waiting, partition.rows = [], 0
+        keys = self.packing.ranks()[integers32(table[NODE])]
+        return order.taken(table, order.positions(keys, order.ticks(table), order.integers(table["seq"])))
 
     def _spill(self, partition: Partition) -> None:
         self._waiting -= partition.rows
         self._write_run(partition)
 
     def _write_run(self, partition: Partition) -> None:
-        merged = order.merge(partition.waiting)
-        partition.waiting, partition.rows = [], 0
-        table, keys = order.arrange(merged)
-        del merged
-        self._fields |= {field.name: field.type for field in table.schema}
-        empty = [name for name, column in zip(table.schema.names, table.columns, strict=True) if _is_empty(column)]
-        nodes = self._numbers(table, keys)
-        table = numbered(table.drop_columns(empty), self._words).append_column(_NODE, pa.array(nodes))
+        table = self._arranged(partition)
         self._count += 1
         path = self._staging / f"run-{self._count:06d}.arrow"
         with ipc.new_file(path, table.schema, options=ipc.IpcWriteOptions(compression="lz4")) as writer:
             writer.write_table(table, max_chunksize=RUN_BATCH)
         partition.runs.append(path)
-
-    def _completed(self, table: pa.Table) -> pa.Table:
-        """With the columns that runs leave out because they are null throughout."""
-        have = set(table.schema.names)
-        columns = [
-            table[name] if name in have else pa.nulls(table.num_rows, kind) for name, kind in self._fields.items()
-        ]
-        return pa.table(columns, names=list(self._fields))
-
-    def _numbers(self, table: pa.Table, keys: Ints) -> Any:
-        """The number of the node of each row; rows of a node stand together and have one key."""
-        starts = np.concatenate(([0], np.flatnonzero(np.diff(keys)) + 1))
-        firsts = table.select(["machine", "node_id"]).take(pa.array(starts))
-        names = zip(firsts["machine"].to_pylist(), firsts["node_id"].to_pylist(), strict=True)
-        given = [self._nodes.setdefault(name, len(self._nodes)) for name in names]
-        return np.repeat(np.array(given, np.int32), np.diff(np.append(starts, len(keys))))
-
-
-def _is_empty(column: pa.ChunkedArray) -> bool:
-    return bool(column.null_count == len(column))
 
 
 class _Window:
@@ -167,7 +153,7 @@ class _Window:
             tables.append(pa.Table.from_batches([batch]))
         if len(tables) > (self._table is not None):
             self._table = pa.concat_tables(tables).combine_chunks()
-            self.ranks = self._rank_of[whole(self._table[_NODE]).to_numpy()]
+            self.ranks = self._rank_of[integers32(self._table[NODE])]
             self.ticks = order.ticks(self._table)
 
     def take(self, cut: tuple[int, int] | None) -> tuple[pa.Table, Ints, Ints] | None:
@@ -216,8 +202,7 @@ _FIRST = int(np.iinfo(np.int64).min)
 
 
 def _ordered(parts: Sequence[tuple[pa.Table, Ints, Ints]]) -> pa.Table:
-    table = pa.concat_tables([table for table, _, _ in parts], promote_options="default")
-    table = table.drop_columns([_NODE]).combine_chunks()
+    table = pa.concat_tables([table for table, _, _ in parts], promote_options="default").combine_chunks()
     if len(parts) == 1:
         return table
     keys = np.concatenate([ranks for _, ranks, _ in parts])

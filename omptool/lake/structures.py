@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -20,9 +19,11 @@ import pyarrow.compute as pc
 from omptool.lake import layout
 from omptool.lake.staging import Staging
 from omptool.lake.table import Table
+from omptool.lake.words import whole
 from omptool.model import bounded_json
 from omptool.model.builtin import BuiltinType
 from omptool.model.contracts import TIME
+from omptool.store.location import Location
 
 FLUSH_ROWS = 200_000
 """Rows of a type that wait for their file."""
@@ -57,7 +58,7 @@ class _Waiting:
 class Structures:
     """The structures of one conversion on their way into their tables."""
 
-    def __init__(self, lake: Path, staging: Staging) -> None:
+    def __init__(self, lake: Location, staging: Staging) -> None:
         self._lake = lake
         self._staging = staging
         self._tables: dict[str, Table] = {}
@@ -66,10 +67,15 @@ class Structures:
         self._done: dict[str, dict[str, int]] = {}
         self.files = self.size = 0
 
-    def take(self, date: str, table: pa.Table) -> None:
-        """Rows of telemetry of one date, repeated texts as dictionaries."""
-        kinds = table["type"].combine_chunks().dictionary.to_pylist()
-        for kind in kinds:
+    @staticmethod
+    def are_in(table: pa.RecordBatch | pa.Table) -> bool:
+        """Whether rows of telemetry may hold structures."""
+        return any(kind.removesuffix("[]") not in _BUILTIN for kind in _kinds(table))
+
+    def take(self, date: str, table: pa.RecordBatch | pa.Table) -> None:
+        """Rows of telemetry of one date."""
+        table = pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
+        for kind in _kinds(table):
             if kind.removesuffix("[]") not in _BUILTIN:
                 is_kind = pc.equal(table["type"].cast(pa.string()), kind)
                 opens = pc.match_substring_regex(table["value_text"], r"^\[?\{")
@@ -139,6 +145,13 @@ class Structures:
             fields = [pa.field(column, kind) for column, kind in self._columns[name].items()]
             table.evolve(pa.schema([*FIXED, *fields, pa.field("date", pa.date32())]))
             table.append(files, self._done[name])
+
+
+def _kinds(table: pa.RecordBatch | pa.Table) -> list[str]:
+    column = whole(table["type"])
+    words = column.dictionary if pa.types.is_dictionary(column.type) else column.unique()
+    found: list[str] = words.to_pylist()
+    return found
 
 
 def _values(text: str) -> Iterator[tuple[int | None, dict[str, Any]]]:

@@ -5,6 +5,7 @@ Pure. Numbers are given in the order in which words are met; they order nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,6 @@ class Words:
         self._numbers: dict[str, int] = {}
         self._array: pa.Array | None = None
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
     @property
     def array(self) -> pa.Array:
         """All words, by number."""
@@ -33,37 +31,33 @@ class Words:
             self._array = pa.array(self._numbers, pa.string())
         return self._array
 
+    def coded(self, words: Sequence[str | None]) -> list[int]:
+        """The number of each word; -1 for none."""
+        known = self._numbers
+        return [-1 if word is None else known.setdefault(word, len(known)) for word in words]
+
     def numbers(self, column: pa.DictionaryArray) -> pa.Array:
         """The column with the number of its words instead of the words; nulls stay."""
-        known = self._numbers
-        words = column.dictionary.to_pylist()
-        given = np.fromiter((known.setdefault(word, len(known)) for word in words), np.int32, len(words))
-        if len(words) and bool((given == np.arange(len(words))).all()):
+        given = np.array(self.coded(column.dictionary.to_pylist()), np.int32)
+        if len(given) and bool((given == np.arange(len(given))).all()):
             return column.indices
-        return pa.array(given, pa.int32()).take(column.indices)
+        numbers = pa.array(given, pa.int32(), mask=given < 0)
+        return numbers.take(column.indices)
 
     def column(self, numbers: pa.Array) -> pa.DictionaryArray:
         """The words of such numbers."""
         return pa.DictionaryArray.from_arrays(numbers, self.array)
 
-
-def numbered(table: pa.Table, words: dict[str, Words]) -> pa.Table:
-    """A table of one chunk per column, its dictionaries replaced by numbers."""
-    columns = []
-    for name, column in zip(table.schema.names, table.columns, strict=True):
-        array = whole(column)
-        is_text = pa.types.is_dictionary(array.type)
-        columns.append(words.setdefault(name, Words()).numbers(array) if is_text else array)
-    return pa.table(columns, names=table.schema.names)
-
-
-def worded(table: pa.Table, words: dict[str, Words]) -> pa.Table:
-    """The opposite."""
-    columns = [
-        words[name].column(whole(column)) if name in words else column
-        for name, column in zip(table.schema.names, table.columns, strict=True)
-    ]
-    return pa.table(columns, names=table.schema.names)
+    def spread(self, numbers: Any, lengths: Ints) -> pa.DictionaryArray:
+        """Each word (-1 for none) so many times, in a dictionary of these words only."""
+        is_used = np.zeros(len(self._numbers) + 1, bool)  # the last one is that of -1
+        is_used[numbers] = True
+        used = np.flatnonzero(is_used[:-1])
+        places = np.empty(len(is_used), np.int32)
+        places[used] = np.arange(len(used))
+        indices = np.repeat(places[numbers], lengths)
+        mask = np.repeat(numbers < 0, lengths) if is_used[-1] else None
+        return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32(), mask=mask), self.array.take(pa.array(used)))
 
 
 def narrowed(column: Any) -> Any:

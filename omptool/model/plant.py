@@ -22,6 +22,7 @@ from omptool.model import bounded_toml
 from omptool.model import path as paths
 from omptool.model.nodes import Node
 from omptool.model.shifts import Calendar
+from omptool.model.specs import SpecRule, parse_specs
 from omptool.model.vocabulary import MachineState
 
 UNASSIGNED = "unassigned"
@@ -105,6 +106,7 @@ class PlantModel:
         roles: `[roles]`: what tags are for, role → globs of the tag, the first that matches counts.
         states: `[states]`: vendor's code or text of a state → word of OPC 40001-1.
         calendar: shifts, planned stops, ideal cycle times.
+        specs: `[[spec]]`: what measured values should be, the first that matches counts.
     """
 
     site: str | None
@@ -115,6 +117,7 @@ class PlantModel:
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     states: Mapping[str, MachineState] = field(default_factory=dict, hash=False)
     calendar: Calendar = field(default_factory=Calendar, hash=False)
+    specs: tuple[SpecRule, ...] = field(default=(), hash=False)
 
     @classmethod
     def parse(cls, text: str, origin: str = "plant.toml") -> PlantModel:
@@ -139,7 +142,7 @@ class PlantModel:
         Raises:
             ConfigError: an unknown key, or a value of the wrong type.
         """
-        known = {"site", "time_zone", "machine", "roles", "states", "shift", "planned_stop", "ideal_cycle"}
+        known = {"site", "time_zone", "machine", "roles", "states", "shift", "planned_stop", "ideal_cycle", "spec"}
         _expect(data, known, origin)
         machines = data.get("machine", [])
         if not isinstance(machines, list) or not all(isinstance(entry, dict) for entry in machines):
@@ -149,7 +152,8 @@ class PlantModel:
         digest = hashlib.sha256(text.encode()).hexdigest()
         roles, states = _roles(data, origin), _states(data, origin)
         calendar = Calendar.of(data, origin)
-        return cls(site, _text(data, "time_zone", origin), rules, digest, text, roles, states, calendar)
+        zone, specs = _text(data, "time_zone", origin), parse_specs(data, origin)
+        return cls(site, zone, rules, digest, text, roles, states, calendar, specs)
 
 
 def places(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from omptool.analytics.spc.rules import ALL, chosen, violated
 from omptool.errors import UsageError
-from tests.analytics.spc_reference import rows
+from tests.analytics.spc_reference import measured, piston_rings, rows, run
 
 CASES = [row for row in rows("spc_qcc_unit_cases") if row["kind"] == "rule"]
 OTHERS = {
@@ -76,3 +76,21 @@ def test_names_of_rules() -> None:
     with pytest.raises(UsageError) as caught:
         chosen("nelsons")
     assert "did you mean nelson?" in caught.value.hint
+
+
+def test_a_row_per_point_and_rule() -> None:
+    found = run("spc_rules", measured([0, 2.5, 1.0, 2.6, 0, 3.5]), center=0.0, sigma=1.0).to_pylist()
+    assert [(row["point"], row["rule"], row["first_point"]) for row in found] == [
+        (4, "WER2", 2), (4, "NEL5", 2), (6, "WER1", 6), (6, "WER2", 4), (6, "NEL1", 6), (6, "NEL5", 4),
+    ]  # fmt: skip
+    assert (found[0]["z"], found[0]["value"], found[0]["points"]) == (2.6, 2.6, 6)
+    assert run("spc_rules", measured([0, 0.5]), rules="nelson").num_rows == 0
+    assert run("spc_rules", measured([]), rules="none").num_rows == 0
+
+
+def test_the_rules_of_a_chart_are_those_of_the_list() -> None:
+    listed = run("spc_rules", piston_rings(None)).to_pylist()
+    charted = run("xbar_r", piston_rings(None), rules="all").to_pylist()
+    pairs = [(row["point"], rule) for row in charted for rule in (row["violations"] or "").split()]
+    assert [(row["point"], row["rule"]) for row in listed] == pairs
+    assert len(pairs) > 10

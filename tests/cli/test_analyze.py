@@ -121,7 +121,7 @@ def test_the_published_oee_of_a_plain_table(invoke: Run, tmp_path: Path) -> None
             "omptool: no tag matches God for the role good; oee needs it\n",
         ),
         (["oee", "--on", "LAKE", "--chart", "-o", "x.csv"], 2, "omptool: --chart draws on the terminal\n"),
-        (["cycle_time", "--on", "LAKE", "--chart"], 2, "omptool: cycle_time has no ratio to draw\n"),
+        (["cycle_time", "--on", "LAKE", "--chart"], 2, "omptool: cycle_time has no picture\n"),
         (["oee", "--on", "LAKE", "--start", END, "--end", START], 2, "omptool: the window from 2026-11-16T08:00:00Z"),
         (["oee", "--on", "opc.tcp://x:1"], 2, "omptool: opc.tcp://x:1 is a server, not a recording\n"),
         (["oee", "--on", "t.csv"], 1, 'omptool: no column "pbt" in t for the role pbt (planned busy time, s)\n'),

@@ -92,6 +92,22 @@ def test_tags_of_a_lake_with_a_gap(invoke: Run, lake: Path) -> None:
     assert by_line.rows[0]["time"] > "2026-11-16T07:00:00Z"
 
 
+def test_a_row_without_a_time_is_left_out_where_others_have_one(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n,2\n2026-11-16T07:00:01Z,3\n")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert (result.code, [row["value"] for row in result.rows]) == (3, [1, 3])
+    assert result.rows[0]["percent_good"] == pytest.approx(200 / 3)
+
+
+def test_a_tag_of_texts_has_no_chart_and_is_told(invoke: Run, tmp_path: Path) -> None:
+    rows = telemetry(Plant(1), ns(START), ns(END), ("Product", "PeakForce"))
+    convert([Recorded(rows)], tmp_path / "texts")  # type: ignore[list-item]
+    result = invoke("analyze", "i_mr", "--on", "texts", "--map", "value=Product", "--start", START, "--end", END)
+    assert (result.code, result.out) == (3, "")
+    assert "note: no number in the window: Product of " in result.err and " and 2 more\n" in result.err
+    assert "percent_good down to 0.0" in result.err
+
+
 def test_values_between_changes_of_a_tag_belong_together(invoke: Run, lake: Path) -> None:
     asked = ("--start", START, "--end", END, "--map", "value=PeakForce", "--map", "subgroup=GoodCount")
     result = invoke("analyze", "i_mr", "--on", lake, *asked)
@@ -123,3 +139,28 @@ def test_times_that_a_table_does_not_have(invoke: Run) -> None:
     )
     baseline = invoke("analyze", "i_mr", *TIRES, "--param", "baseline_end=2026-01-01")
     assert baseline.code == 2 and "has no times\n  --map time=COLUMN, or --param baseline=25" in baseline.err
+
+
+def test_capability_by_the_specification_of_the_plant(invoke: Run, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "plant.toml").write_text(
+        '[[spec]]\ntag = "PackageWeight"\nlsl = 730\nusl = 750\n'
+        '[[spec]]\ntag = "Peak*"\nmachine = "Press1"\nusl = 1600\n'
+    )
+    asked = ("--on", lake, "--start", START, "--end", END)
+    result = invoke("analyze", "capability", *asked, "--plant", "plant.toml")
+    assert result.code == 3
+    found = {(row["machine"], row["tag"]): row for row in result.rows}
+    assert set(found) >= {("Packer1", "PackageWeight"), ("Packer2", "PackageWeight"), ("Press1", "PeakForce")}
+    assert (found["Packer1", "PackageWeight"]["lsl"], found["Packer1", "PackageWeight"]["target"]) == (730, 740)
+    assert found["Press1", "PeakForce"]["cp"] is None and found["Press1", "PeakForce"]["cpk"] > 0
+    assert found["Press1", "PeakForce"]["start"] == "2026-11-16T07:00:00Z"
+    typed = invoke("analyze", "capability", *asked, "--map", "value=PeakForce", "--param", "usl=1600")
+    assert next(row["cpk"] for row in typed.rows) == found["Press1", "PeakForce"]["cpk"]
+    wrong = invoke("analyze", "capability", *asked, "--map", "value=PeakForce", "--param", "lsl=2", "--param", "usl=1")
+    assert (wrong.code, wrong.err.splitlines()[0]) == (2, "omptool: lsl = 2 is not below usl = 1")
+
+
+def test_no_violation_is_an_answer(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value\n1\n2\n1\n2\n", encoding="utf-8")
+    result = invoke("analyze", "spc_rules", "--on", "x.csv")
+    assert (result.code, result.out, result.err) == (0, "", "")

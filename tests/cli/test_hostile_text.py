@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from omptool.cli import chart, diagnostics, terminal
+from omptool.cli import diagnostics, terminal
+from omptool.cli.pictures.bars import bars
+from omptool.cli.pictures.glyphs import UNICODE
 from tests.cli import hostile_text
 from tests.cli.hostile_text import EVIL, LONG, check, check_lines, on_terminal
 
@@ -134,7 +136,7 @@ def test_messages_and_progress(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_chart_labels() -> None:
-    lines = chart.bars([EVIL], [], [[EVIL]], [0.5], cells=80)
+    lines = bars([EVIL], [], [[EVIL]], [0.5], cells=80, glyphs=UNICODE)
     check("\n".join(lines).encode())
 
 

@@ -19,7 +19,16 @@ Run = Callable[..., Result]
 SAMPLE = ROOT / "sample_data" / "press-line" / "lake"
 CAPTURE = ROOT / "sample_data" / "press-line" / "press-line.omcap"
 START = "2026-11-16T07:00:00+00:00"
-TITLES = ["Completeness", "OEE", "Stops by reason", "States in their order", "Energy", "Data quality"]
+TITLES = [
+    "Completeness",
+    "OEE",
+    "Stops by reason",
+    "States in their order",
+    "Control charts",
+    "Energy",
+    "Alarms",
+    "Data quality",
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,8 +51,8 @@ def test_the_page_of_a_lake(invoke: Run, tmp_path: Path) -> None:
     assert [title for title in TITLES if title in page.text] == TITLES
     assert "OEE of 3 machines together: 59.7 %; 8,752 good parts of 8,892 in 22:26 h of planned" in page.text
     assert "1 window in which values may be missing (1 connection_lost)." in page.text
-    assert len(page.charts) == sum("data-chart" in found for _, found in page.elements) == 8
-    assert sum(tag == "details" for tag, _ in page.elements) == 6, "a table for every section"
+    assert len(page.charts) == sum("data-chart" in found for _, found in page.elements) == 16
+    assert sum(tag == "details" for tag, _ in page.elements) == 8, "a table for every section"
 
 
 def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:
@@ -75,6 +84,7 @@ def test_what_cannot_be_shown_says_why_and_what_to_type(invoke: Run, tmp_path: P
     page = Page((tmp_path / "report.html").read_text())
     assert [title for title in TITLES if title in page.text] == TITLES
     assert page.text.count("Nothing to show: no tag has the role state; ") == 4
+    assert "Nothing to show: no tag has one value per part, so nothing says what to chart." in page.text
     assert "name the tag for state (what the machine does): --map state='Speed'" in page.text
     assert result.code == 0, result.err
 

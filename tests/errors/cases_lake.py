@@ -21,7 +21,8 @@ def _sources(before: str, behind: str = "") -> tuple[Case, ...]:
         case("one table of a lake", "lake/telemetry", 1, given=("lake",)),
         case("a file of an unknown kind", "notes.txt", 2, files={"notes.txt": "x"}),
         case("a server", "opc.tcp://10.1.4.7:4840", 2),
-        case("an object store", "s3://plant/lake", 2),
+        case("an object store of another kind", "gs://plant/lake", 2),
+        case("Azure without an account", "az://plant/lake", 2),
         case("an address of an unknown kind", "ftp://plant/lake", 2),
         case("a capture that cannot be read", "broken.omcap", 1),
         case("a capture of a newer format", "newer.omcap", 1),
@@ -164,6 +165,16 @@ ANALYZE = (
         "analyze alarm_rate --on shift.omcap --map alarm=** --param flood_below=20",
         2,
     ),
+    Case("a drift of a tag that nobody named", "analyze drift --on shift.omcap", 1),
+    Case("a slope per week", "analyze drift --on shift.omcap --map value=** --param per=week", 2),
+    Case(
+        "wear that leads nowhere",
+        "analyze tool_wear --on cycles.csv --param direction=left",
+        2,
+        files={
+            "cycles.csv": "value\n1\n2\n3\n",
+        },
+    ),
     Case("a plain table lacks columns", "analyze oee --on orders.csv", 1),
     Case("a plain table, and `--by`", "analyze oee --on orders.csv --by line", 2),
     Case("a plain table for an analysis of telemetry", "analyze time_in_state --on orders.csv", 2),
@@ -192,6 +203,11 @@ ANALYZE = (
     Case("a table without times, cut", "analyze ewma --on orders.csv --map value=pieces --start today", 2),
     Case("subgroups by time, without times", "analyze xbar_r --on orders.csv --map value=pieces --param every=1h", 2),
     Case("a weight that is none", "analyze ewma --on orders.csv --map value=pieces --param lambda=2", 2),
+    Case(
+        "specification limits the wrong way round",
+        "analyze capability --on orders.csv --map value=pieces --param lsl=9 --param usl=1",
+        2,
+    ),
     Case("units of a CUSUM", "analyze cusum --on orders.csv --map value=pieces --param units=mm", 2),
 )
 

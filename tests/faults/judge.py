@@ -101,7 +101,7 @@ def judge(
     found = [*_untrue(shown, rows), *_absent(shown, rows, windows)]
     nexts = [*(trouble.begun_ns for trouble in troubles[1:]), NEVER_NS]
     allowed = [_allowance(trouble, until, rows, interval_ns) for trouble, until in zip(troubles, nexts, strict=False)]
-    found += _loose(windows, allowed)
+    found += _loose(windows, allowed, interval_ns)
     found += [
         Finding(Charge.DEAD, f"nothing after {_text(trouble.ended_ns)}")
         for trouble in troubles
@@ -230,16 +230,21 @@ def _allowance(trouble: Trouble, until_ns: int, rows: Sequence[Row], interval_ns
     return min(start, end - lasted - early) - 2 * interval_ns, max(end, begun_ns + lasted if end < NEVER_NS else end)
 
 
-def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]]) -> list[Finding]:
+def _loose(windows: Sequence[Window], allowed: Sequence[tuple[int, int]], late_ns: int) -> list[Finding]:
+    """Each window lies in what was allowed for one fault, and all of them together are no longer than all of that.
+
+    A window may end up to `late_ns` after the first value came: the two are stamped one after the other.
+    """
     found = []
     budget = union_ns(allowed)
+    late = [(start, end + late_ns) for start, end in allowed]
     for window in windows:
         text = f"{window.reason} {window.node or 'all'} {_text(window.start_ns)} to {_text(window.end_ns)}"
         if not allowed:
             found.append(Finding(Charge.UNFOUNDED, text))
         elif window.end_ns is None and allowed[-1][1] < NEVER_NS:
             found.append(Finding(Charge.OPEN, text))
-        elif not any(start <= window.start_ns and (window.end_ns or NEVER_NS) <= end for start, end in allowed):
+        elif not any(start <= window.start_ns and (window.end_ns or NEVER_NS) <= end for start, end in late):
             spans = ", ".join(f"{_text(start)} to {_text(end)}" for start, end in allowed)
             found.append(Finding(Charge.LOOSE, f"{text}; what happened: {spans}"))
     for node in {window.node for window in windows}:

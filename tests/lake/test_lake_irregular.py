@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omptool.lake import irregular, order, partitions
+from omptool.lake import irregular, partitions
 from omptool.lake.convert import convert
+from omptool.lake.runs import Piece, Sorter
 from omptool.model.contracts import TELEMETRY
 from tests.lake.recordings import START_US, FakeRecording, telemetry
 from tests.lake.test_lake_convert import stored
@@ -25,16 +26,20 @@ def rows(*changes: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist([ROW | change for change in changes], schema=TELEMETRY)
 
 
-def arranged(table: pa.Table) -> pa.Table:
+def arranged(table: pa.Table) -> Piece:
     """As rows stand in a file."""
-    return order.sort(order.merge([order.compact(batch) for batch in table.to_batches()]))
+    sorter = Sorter(Path())
+    sorter.add(None, table)
+    ((_, pieces),) = sorter.partitions()
+    (piece,) = pieces
+    return piece
 
 
 def found(table: pa.Table) -> list[int]:
     """`seq` of the duplicates."""
-    table = arranged(table)
-    mask = irregular.duplicates(table, order.node_keys(table))
-    return [] if mask is None else table["seq"].filter(pa.array(mask)).to_pylist()
+    piece = arranged(table)
+    mask = irregular.duplicates(piece.table, piece.keys)
+    return [] if mask is None else piece.table["seq"].filter(pa.array(mask)).to_pylist()
 
 
 def test_equal_rows_but_the_first_are_duplicates() -> None:
@@ -79,8 +84,8 @@ def test_out_of_order_is_every_row_behind_a_later_one_of_its_node_and_capture(
         for n, (node, at, capture) in enumerate(given_rows)
     )
     if changes:
-        table = arranged(rows(*changes))
-        assert irregular.out_of_order(table, order.node_keys(table)) == expected
+        piece = arranged(rows(*changes))
+        assert irregular.out_of_order(piece.table, piece.keys) == expected
 
 
 def test_late_is_what_was_sent_because_it_changed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import deltalake
 import pyarrow as pa
 import pytest
 
+from omptool.lake.compact import compact
 from omptool.lake.convert import convert
 from omptool.lake.table import Table
+from omptool.lake.vacuum import vacuum
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import Result
 from tests.lake.recordings import FakeRecording, telemetry
@@ -22,10 +25,9 @@ Run = Callable[..., Result]
 ROW: dict[str, Any] = telemetry("c1", 0, 1).to_pylist()[0] | {"value": None}
 
 
-def data(*values: object, kind: str = "Screw", first: int = 1) -> pa.Table:
-    rows = [
-        ROW | {"seq": seq, "type": kind, "value_text": json.dumps(value)} for seq, value in enumerate(values, first)
-    ]
+def data(*values: object, kind: str = "Screw", first: int = 1, capture: str = "c1") -> pa.Table:
+    told = {"type": kind, "capture": capture}
+    rows = [ROW | told | {"seq": seq, "value_text": json.dumps(value)} for seq, value in enumerate(values, first)]
     return pa.Table.from_pylist(rows, schema=TELEMETRY)
 
 
@@ -96,6 +98,25 @@ def test_every_row_once_when_the_telemetry_did_not_get_in(tmp_path: Path, monkey
     convert([recording], lake)
     assert [row["a"] for row in fields(lake)] == [1.0, 2.0]
     assert stored(lake).num_rows == 2
+
+
+def test_compaction_makes_one_file_of_a_day_without_what_is_repeated(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    first = data({"a": 1, "x y": "t"}, {"a": 2})
+    convert([FakeRecording("c1", first)], lake)
+    convert([FakeRecording("c1", pa.concat_tables([first, data({"a": "soft", 'q"': True}, first=3)]))], lake)
+    convert([FakeRecording("c2", data({"a": 1, "x y": "t"}, {"a": 5}, capture="c2"))], lake)
+    before = Table(lake, "struct_Screw")
+    assert (len(before.entries()), before.rows()) == (3, 5)
+    compact(lake)
+    after = Table(lake, "struct_Screw")
+    assert (len(after.entries()), after.rows()) == (1, 4)
+    assert sorted((row["a"] or 0, row["x y"], row["a_text"], row['q"']) for row in fields(lake)) == [
+        (0, None, "soft", True), (1.0, "t", None, None), (2.0, None, None, None), (5.0, None, None, None),
+    ]  # fmt: skip
+    assert compact(lake).files == 0
+    assert vacuum(lake, keep=timedelta(0), now=datetime.now(UTC) + timedelta(seconds=2)).files > 2
+    assert convert([FakeRecording("c2", data({"a": 1, "x y": "t"}, {"a": 5}, capture="c2"))], lake).files == 0
 
 
 def test_they_are_tables_of_a_query(invoke: Run, tmp_path: Path) -> None:

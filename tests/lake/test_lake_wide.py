@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from omptool.errors import UsageError
 from omptool.lake import wide
+from omptool.lake.compact import compact
 from omptool.lake.convert import convert
 from omptool.lake.vacuum import vacuum
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import Result
-from tests.lake.recordings import DAY_US, START_US, FakeRecording, telemetry
+from tests.lake.recordings import DAY_US, START_US, FakeRecording, gap, telemetry
 from tests.sources.captures import capture
 
 Run = Callable[..., Result]
@@ -29,12 +33,12 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 def row(at_us: int, tag: str, value: object, machine: str = "M1", **more: Any) -> dict[str, Any]:
     """A row `at_us` behind the beginning of 2026."""
     name = "value" if isinstance(value, float) else "value_text"
-    given = {"time": START_US + at_us, "receive_time": START_US + at_us, "machine": machine, "tag": tag}
-    return ROW | {"value": None, "node_id": f"i={machine}{tag}", name: value} | given | more
+    columns = {"time": START_US + at_us, "receive_time": START_US + at_us, "machine": machine, "tag": tag}
+    return ROW | {"value": None, "node_id": f"i={machine}{tag}", name: value} | columns | more
 
 
 def grid(tmp_path: Path, *rows: dict[str, Any], every: timedelta = timedelta(seconds=1)) -> list[dict[str, Any]]:
-    data = [given | {"seq": seq} for seq, given in enumerate(rows, 1)]
+    data = [each | {"seq": seq} for seq, each in enumerate(rows, 1)]
     convert([FakeRecording("c1", pa.Table.from_pylist(data, schema=TELEMETRY))], tmp_path / "lake")
     report = wide.make(tmp_path / "lake", every)
     table = deltalake.DeltaTable(str(tmp_path / "lake" / report.table)).to_pyarrow_table()
@@ -96,6 +100,94 @@ def test_it_is_made_anew_with_other_columns_and_can_be_vacuumed(tmp_path: Path) 
     assert names[:4] == ["time", "machine", "Tag0", "Tag1"]
     assert "Tag6" in names
     assert vacuum(lake, keep=timedelta(0), now=datetime.now(UTC) + timedelta(seconds=2)).files == 1
+
+
+def gap_row(start_s: float, end_s: float | None, node_id: str | None = None, **more: object) -> dict[str, object]:
+    end = None if end_s is None else START_US + int(end_s * SECOND)
+    return gap("c1", end) | {"start_time": START_US + int(start_s * SECOND), "node_id": node_id} | more
+
+
+@pytest.mark.parametrize(
+    ("gap_of", "expected"),
+    [
+        (gap_row(1.5, 3.5), [1.0, None, None, None, None, 2.0]),
+        (gap_row(1.5, 3.5, "i=M1T"), [1.0, None, None, None, None, 2.0]),
+        (gap_row(1.5, 3.5, "i=M1Other"), [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]),
+        (gap_row(1.5, 3.5, state="backfilled"), [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]),
+        (gap_row(1.5, 3.5, server="urn:other"), [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]),
+        (gap_row(0.2, 0.8), [1.0, 1.0, 1.0, 1.0, 1.0, 2.0]),
+        (gap_row(3, None), [1.0, 1.0, None, None, None, None]),
+    ],
+)
+def test_no_value_holds_into_a_window(tmp_path: Path, gap_of: dict[str, Any], expected: list[float | None]) -> None:
+    rows = [row(SECOND, "T", 1.0), row(6 * SECOND, "T", 2.0), row(6 * SECOND, "Other", 7.0)]
+    data = pa.Table.from_pylist([each | {"seq": n} for n, each in enumerate(rows, 1)], schema=TELEMETRY)
+    convert([FakeRecording("c1", data, gap_rows=[gap_of])], tmp_path / "lake")
+    report = wide.make(tmp_path / "lake", timedelta(seconds=1))
+    assert [found["T"] for found in cells(tmp_path / "lake", report.table)] == expected
+
+
+def test_what_a_server_sends_again_behind_a_window_held_before_too(tmp_path: Path) -> None:
+    """The first value of a new subscription bears its old time: since then nothing has changed."""
+    again = {"receive_time": START_US + 4 * SECOND, "origin": "initial"}
+    rows = [row(SECOND, "T", 1.0), row(SECOND, "T", 1.0, **again), row(6 * SECOND, "T", 2.0)]
+    data = pa.Table.from_pylist([each | {"seq": n} for n, each in enumerate(rows, 1)], schema=TELEMETRY)
+    convert([FakeRecording("c1", data, gap_rows=[gap_row(1.5, 3.5)])], tmp_path / "lake")
+    report = wide.make(tmp_path / "lake", timedelta(seconds=1))
+    assert [found["T"] for found in cells(tmp_path / "lake", report.table)] == [1.0, None, None, 1.0, 1.0, 2.0]
+
+
+def cells(lake: Path, name: str) -> list[dict[str, Any]]:
+    table = deltalake.DeltaTable(str(lake / name)).to_pyarrow_table()
+    return table.sort_by([("site", "ascending"), ("machine", "ascending"), ("time", "ascending")]).to_pylist()
+
+
+def same_but_order(lake: Path, name: str) -> list[tuple[object, ...]]:
+    return [tuple(sorted(found.items(), key=lambda item: item[0])) for found in cells(lake, name)]
+
+
+@given(st.lists(st.sampled_from(["day", "late", "gap", "tag", "text", "compact", "nothing"]), min_size=1, max_size=5))
+@settings(max_examples=12, deadline=None)
+def test_made_again_it_is_what_it_would_be_made_anew(steps: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        lake, other = Path(name, "lake"), Path(name, "other")
+        rows: list[dict[str, Any]] = [row(SECOND, "T", 1.0), row(DAY_US + SECOND, "T", 2.0), row(5, "Note", "a")]
+        gaps: list[dict[str, object]] = []
+        every = timedelta(hours=1)
+        for number, step in enumerate(["", *steps], 2):
+            if step == "day":
+                rows.append(row(number * DAY_US + 7, "T", float(number), machine="M1" if number % 2 else "M2"))
+            elif step == "late":
+                rows.append(row(12 * 3600 * SECOND + number, "T", float(number)))
+            elif step == "gap":
+                gaps.append(gap_row(86400 * (number % 3) + 7200, 86400 * (number % 3) + 9000))
+            elif step == "tag":
+                rows.append(row(DAY_US + number, f"New{number}", float(number)))
+            elif step == "text":  # the column of a text becomes a number
+                rows.append(row(DAY_US + number, "Note", 5.0))
+            data = pa.Table.from_pylist([each | {"seq": n} for n, each in enumerate(rows, 1)], schema=TELEMETRY)
+            for place in (lake, other):
+                convert([FakeRecording("c1", data, gap_rows=gaps)], place)
+            if step == "compact":
+                compact(lake)
+            wide.make(lake, every)
+        wide.make(other, every)
+        assert same_but_order(lake, "wide_1h") == same_but_order(other, "wide_1h")
+        assert wide.make(lake, every).files == 0
+
+
+def test_only_the_days_that_changed_are_made_again(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    rows = [row(day * DAY_US + 5, "T", float(day)) | {"seq": day + 1} for day in range(9)]
+    data = pa.Table.from_pylist(rows, schema=TELEMETRY)
+    convert([FakeRecording("c1", data.slice(0, 8))], lake)
+    assert wide.make(lake, timedelta(hours=1)).files == 8
+    convert([FakeRecording("c1", data)], lake)
+    report = wide.make(lake, timedelta(hours=1))
+    assert (report.files, report.kept) == (2, 7)
+    assert [found["T"] for found in cells(lake, "wide_1h")][-2:] == [7.0, 7.0]
+    again = wide.make(lake, timedelta(hours=1))
+    assert (again.files, again.rows, again.kept) == (0, 0, 9)
 
 
 def test_what_is_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

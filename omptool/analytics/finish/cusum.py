@@ -28,7 +28,8 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         UsageError: a parameter that says nothing.
     """
     _check(given)
-    chart = charts.charted(grouped(measured, given), given, given["target"])
+    target = measured.spec.target if given["target"] is None else given["target"]
+    chart = charts.charted(grouped(measured, given), given, target)
     points, k, h = chart.points, given["k"], given["h"]
     found = within(points, chart.among, chosen_method(given, points), Constants.of(given["constants"]))
     sigma = found.sigma if given["sigma"] is None else given["sigma"]

@@ -15,6 +15,7 @@ events = true
 order = ["g", "since", "m", "source", "p"]
 labels = ["rank", "source", "alarm"]
 chart = "share"
+picture = "pareto"
 
 [roles.alarm]
 about = "tags that say an alarm: a number or text, none while it is 0 or empty, or a Boolean; not needed where events were recorded"

@@ -10,6 +10,7 @@ formula = [
 source = "Montgomery and Runger 16-10; Lucas and Crosier 1982 for the head start; held against the values of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "cusum"
 series = true
@@ -47,14 +48,14 @@ about = "values in a row that are a subgroup, where nothing else says what belon
 default = 1
 [parameters.every]
 type = "interval"
-about = "values of this stretch of time are a subgroup: 30s, 10m, 1h"
+about = "values of this stretch of time, counted from midnight UTC, are a subgroup: 30s, 10m, 1h"
 [parameters.spread]
 type = "text"
 about = "where sigma comes from: R, S, pooled; MR between points; without subgroups always MR"
 default = "R"
 [parameters.target]
 type = "float"
-about = "what values should be; default: mean of the baseline"
+about = "what values should be; default: that of [[spec]] in plant.toml, else the mean of the baseline"
 [parameters.k]
 type = "float"
 about = "allowance, half of the shift to be seen"

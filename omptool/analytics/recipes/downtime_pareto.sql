@@ -9,6 +9,7 @@ source = "definition; Pareto order by time, ties by name"
 evidence = "definition + simulator truth"
 parts = ["window", "timeline", "elements", "stops"]
 chart = "share"
+picture = "pareto"
 labels = ["reason"]
 order = ["seconds DESC", "reason"]
 

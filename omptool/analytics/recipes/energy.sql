@@ -10,6 +10,7 @@ source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped
 evidence = "definition + simulator truth"
 parts = ["window", "timeline", "elements", "parts"]
 chart = "idle_share"
+picture = "stack"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"

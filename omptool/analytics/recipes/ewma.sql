@@ -11,6 +11,7 @@ formula = [
 source = "Montgomery; Steiner 1999 for the head start; held against the values of qcc"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "ewma"
 series = true
@@ -48,7 +49,7 @@ about = "values in a row that are a subgroup, where nothing else says what belon
 default = 1
 [parameters.every]
 type = "interval"
-about = "values of this stretch of time are a subgroup: 30s, 10m, 1h"
+about = "values of this stretch of time, counted from midnight UTC, are a subgroup: 30s, 10m, 1h"
 [parameters.spread]
 type = "text"
 about = "where sigma comes from: R, S, pooled; MR between points; without subgroups always MR"

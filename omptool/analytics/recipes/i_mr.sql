@@ -9,6 +9,7 @@ formula = [
 source = "Montgomery, Introduction to Statistical Quality Control; held against SAS/QC Example 9.4, qcc and NIST StRD"
 evidence = "published value"
 parts = ["values"]
+picture = "control"
 labels = ["tag", "point"]
 finish = "i_mr"
 series = true

@@ -16,8 +16,19 @@ from omptool.analytics.report.words import Clock
 from omptool.analytics.run import Analysis, Request, analyse, recorded_tags
 from omptool.sql.engine import Engine
 
-RECIPES = ("oee", "downtime_pareto", "state_timeline", "time_elements", "energy", "data_quality")
+RECIPES = (
+    "oee", "downtime_pareto", "state_timeline", "time_elements", "i_mr", "energy", "alarm_rate", "alarm_chatter",
+    "data_quality",
+)  # fmt: skip
 """The analyses of the page; `--map` and `--param` may name what any of them has."""
+
+
+_COUNTS = """
+SELECT site, line, machine, tag, count(*) AS "rows", count(*) FILTER (WHERE quality = 'Good') AS good,
+       count(*) FILTER (WHERE quality = 'Uncertain') AS uncertain, count(*) FILTER (WHERE quality = 'Bad') AS bad,
+       count(*) FILTER (WHERE overflow) AS overflows
+FROM telemetry WHERE time >= $start AND time < $end GROUP BY site, line, machine, tag ORDER BY site, line, machine, tag
+"""
 
 
 class _Remembering:
@@ -53,6 +64,8 @@ class Asker:
     clock: Clock
     source: str
     touched: dict[str, str] = field(default_factory=dict)
+    _known: dict[str, Analysis] = field(default_factory=dict)
+    _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         self.engine = _Remembering(self.engine)
@@ -86,6 +99,7 @@ class Asker:
         period: str | None = None,
         parameters: Mapping[str, object] | None = None,
         maps: Mapping[str, str] | None = None,
+        only: frozenset[tuple[str, str]] | None = None,
     ) -> Analysis:
         """The result of a recipe; of the user's roles and parameters it gets those it has.
 
@@ -99,13 +113,22 @@ class Asker:
             period=period,
             parameters=_known(self.request.parameters, recipe) | dict(parameters or {}),
             maps=_played(self.request.maps, recipe) | dict(maps or {}),
+            only=only,
         )
-        found = analyse(self.engine, recipe, asked)
-        if found.touched:
-            self.touched.setdefault(name, found.touched)
-        return found
+        key = repr((name, places, period, parameters, maps, only))
+        if key not in self._known:
+            self._known[key] = analyse(self.engine, recipe, asked)
+            if said := self._known[key].touched:
+                self.touched.setdefault(name, said)
+        return self._known[key]
 
-    def rows(self, statement: str, parameters: Mapping[str, object]) -> list[dict[str, Any]]:
+    def counts(self) -> list[dict[str, Any]]:
+        """Per tag its values in the window, and how many were Good, Uncertain, Bad; read in one pass, once."""
+        if self._counted is None:
+            self._counted = self.rows(_COUNTS, {"start": self.start, "end": self.end})
+        return self._counted
+
+    def rows(self, statement: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.engine.run(statement, parameters).read_all().to_pylist()
         return found
 
@@ -120,4 +143,6 @@ def _known(given: Mapping[str, object], recipe: Recipe) -> dict[str, object]:
 
 def _played(maps: Mapping[str, str], recipe: Recipe) -> dict[str, str]:
     names = {role.name for role in recipe.roles}
+    if recipe.name == "data_quality":
+        names.discard("value")  # the tags to chart; the quality is that of all tags
     return {name: glob for name, glob in maps.items() if name in names}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from omptool.analytics.report.alarms import alarms
 from omptool.analytics.report.asker import Asker
 from omptool.analytics.report.consumption import energy
 from omptool.analytics.report.content import Report, Section, Tile
+from omptool.analytics.report.control import control
 from omptool.analytics.report.production import oee, states, stops
 from omptool.analytics.report.proof import Statement
 from omptool.analytics.report.record import completeness, quality
@@ -20,7 +22,9 @@ _SECTIONS: Sequence[tuple[str, str, Callable[[Asker], Section]]] = (
     ("oee", "OEE", oee),
     ("stops", "Stops by reason", stops),
     ("states", "States in their order", states),
+    ("control", "Control charts", control),
     ("energy", "Energy", energy),
+    ("alarms", "Alarms", alarms),
     ("quality", "Data quality", quality),
 )
 

@@ -37,7 +37,7 @@ CONFIG: Spec = {
     "axis": {
         "labelColor": "var(--dim)", "titleColor": "var(--dim)", "gridColor": "var(--line)",
         "domainColor": "var(--line)", "tickColor": "var(--line)", "labelFontSize": 12, "titleFontSize": 12,
-        "titleFontWeight": "normal", "labelLimit": 130,
+        "titleFontWeight": "normal", "labelLimit": {"expr": "containerSize()[0] < 560 ? 110 : 220"},
     },
     "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
     "legend": {
@@ -119,7 +119,7 @@ def grid(rows: Sequence[Value], names: Sequence[str], label: str) -> Spec:
 def pareto(rows: Sequence[Value]) -> Spec:
     """A bar per `reason` for its `share`, and the `cumulative` share as a line."""
     tips = [
-        _tip("reason"), _tip("time", "Time"), _tip("stops", "Stops"), _tip("share", "Share", ".1%"),
+        _tip("reason"), _tip("number", "Number"), _tip("time", "Time"), _tip("share", "Share", ".1%"),
         _tip("cumulative", "Cumulative", ".1%"),
     ]  # fmt: skip
     y = _rows_of([row["reason"] for row in rows], "reason")
@@ -205,6 +205,43 @@ def columns(rows: Sequence[Value], kinds: Mapping[str, str], unit: str) -> Spec:
     }
     mark = {"type": "rect", "stroke": "var(--paper)", "strokeWidth": 1}
     return _spec(0, rows, height=220, mark=mark, encoding=encoding)
+
+
+def control(rows: Sequence[Value]) -> Spec:
+    """Values over time with center and limits, which may differ from point to point; what violates a rule is marked."""
+    tips = [
+        _tip("text", " "), _tip("from", "At"), _tip("number", "Point"), _tip("signal", "Violates"),
+    ]  # fmt: skip
+    limit = {"type": "line", "interpolate": "step-after", "strokeWidth": 1, "color": "var(--bad)", "strokeDash": [5, 3]}
+    solid = {"color": "var(--dim)", "strokeDash": [1, 0]}
+    lines = [
+        {"mark": limit | (solid if name == "center" else {}), "encoding": {"y": _level(name)}}
+        for name in ("center", "lcl", "ucl")
+    ]
+    values = {
+        "mark": {"type": "line", "color": "var(--accent)", "strokeWidth": 1, "clip": True},
+        "encoding": {"y": _level("value")},
+    }
+    dots = {
+        "params": [_ZOOM],
+        "mark": {"type": "point", "filled": True, "opacity": 1, "clip": True},
+        "encoding": {
+            "y": _level("value"),
+            "color": _either("var(--bad)", "var(--accent)"),
+            "size": _either(44, 10),
+            "shape": _either("diamond", "circle"),
+            "tooltip": tips,
+        },
+    }
+    return _spec(0, rows, height=190, encoding={"x": _time()}, layer=[*lines, values, dots])
+
+
+def _level(field: str) -> dict[str, Any]:
+    return {"field": field, "type": "quantitative", "scale": {"zero": False}, "axis": {"title": None, "tickCount": 5}}
+
+
+def _either(signal: object, other: object) -> Spec:
+    return {"condition": {"test": "datum.signal != ''", "value": signal}, "value": other}
 
 
 def _rows_of(names: Sequence[str], field: str = "name") -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from omptool.analytics.spc.sums import Floats, Mask, Numbers, total
 from omptool.errors import UsageError
+from omptool.model.specs import NO_SPEC, Spec
 from omptool.model.times import parse_duration
 
 Times = npt.NDArray[np.int64]
@@ -30,7 +31,8 @@ class Measured:
         first: whether a value belongs to the baseline; None: all do.
         coverage: share of the window that was seen.
         percent_good: share of time (of rows, in a table) with usable values, %.
-        left_over: values at the end that do not fill a subgroup, and are in none.
+        spec: what the plant model says the values should be.
+        notes: what was left out, and why.
     """
 
     name: str
@@ -41,7 +43,8 @@ class Measured:
     first: Mask | None
     coverage: float
     percent_good: float
-    left_over: int = 0
+    spec: Spec = NO_SPEC
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
     if size == 1:
         return measured
     kept = measured.value.size // size * size
+    left_over = (f"{measured.value.size - kept} values at the end fill no subgroup",)
     return replace(
         measured,
         value=measured.value[:kept],
@@ -95,7 +99,7 @@ def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
         group=np.arange(kept) // size,
         labels=None,
         first=None if measured.first is None else measured.first[:kept],
-        left_over=measured.value.size - kept,
+        notes=measured.notes + (left_over if kept < measured.value.size else ()),
     )
 
 

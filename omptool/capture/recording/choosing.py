@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from omptool.capture.nodetable import ServerIdentity
@@ -13,12 +14,13 @@ from omptool.capture.recording.prediction import refuse_too_many
 from omptool.capture.recording.terms import Selection, ServerProgress
 from omptool.capture.selecting.selection import Choice, choose, select
 from omptool.config import ServerConfig
-from omptool.errors import NotFound, OmptoolError, ServerRefused, UsageError
+from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable, UsageError
 from omptool.model import status
 from omptool.model.monitoring import AS_ALL, Monitoring
 from omptool.model.nodes import Node
 from omptool.opcua.exploring.alike import Alike
-from omptool.opcua.exploring.crawl import crawl
+from omptool.opcua.exploring.browsing import CUT_SHORT
+from omptool.opcua.exploring.crawl import GONE, crawl
 from omptool.opcua.exploring.metadata import enrich
 from omptool.opcua.exploring.relocate import relocate
 from omptool.opcua.session import Session
@@ -27,6 +29,9 @@ from omptool.opcua.subscribing.subscription_batch import Event
 
 LOOK_S = 5.0
 """Values wait for a look at all nodes of a server that began anew; no longer than this."""
+
+_LATE = CUT_SHORT | {status.code_of("BadTimeout"), GONE}
+"""StatusCodes of Browse that say nothing of the node."""
 
 _NAMED = 20
 """Nodes named in one journal entry."""
@@ -123,7 +128,8 @@ async def browse(
     if selection.events is not None and listed == () and not globs:
         choice = Choice([], {})
     elif is_alone:
-        choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
+        with _unless_unseen(refused):
+            choice = Choice(select(nodes, globs=globs, listed=listed, namespaces=session.namespaces), {})
     else:
         choice = choose(nodes, globs=globs, listed=listed, namespaces=session.namespaces)
     asked = settings(selection, choice.nodes, nodes, session.namespaces)
@@ -135,6 +141,26 @@ async def browse(
         known = {node.node_id for node in nodes}
         nodes += [node for node in notifiers if node.node_id not in known]
     return Found(nodes, choice.nodes, refused, asked), choice
+
+
+@contextlib.contextmanager
+def _unless_unseen(refused: Mapping[str, int]) -> Iterator[None]:
+    """Not to be there and not to have been seen are two things: a server too busy to answer is asked again.
+
+    Raises:
+        Unreachable: what is not found may lie below a node that was not looked below in time.
+    """
+    try:
+        yield
+    except NotFound as error:
+        if late := [node for node, code in refused.items() if code in _LATE]:
+            raise Unreachable(
+                f"{error.message}, but nobody could look below {late[0]}"
+                + (f" and {len(late) - 1:,} more" if len(late) > 1 else "")
+                + f": {status.name(refused[late[0]])}",
+                "try again, or give the server longer:  --timeout 30",
+            ) from None
+        raise
 
 
 def requests(chosen: Sequence[Node], asked: Mapping[str, Monitoring], sampling_ms: float) -> list[RequestedItem]:

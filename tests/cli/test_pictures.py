@@ -1,0 +1,154 @@
+"""`analyze --chart`: each picture as it is drawn, in 80 columns, in ASCII, and with nothing to draw."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from omptool.analytics import catalog
+from omptool.cli import terminal
+from omptool.cli.pictures.control import Series, control
+from omptool.cli.pictures.glyphs import ASCII, UNICODE, bar, choose
+from omptool.cli.pictures.histogram import histogram
+from omptool.cli.pictures.pareto import pareto
+from omptool.cli.pictures.plot import short
+from omptool.cli.pictures.stack import stack
+from omptool.cli.pictures.timeline import Piece, timeline
+from tests.conftest import ROOT, Result
+
+Run = Callable[..., Result]
+SAMPLE = ROOT / "sample_data" / "press-line" / "lake"
+GOLDEN = ROOT / "tests" / "golden"
+T0 = datetime(2026, 11, 16, 6, tzinfo=UTC)
+OPTIONS = {"i_mr": ["--map", "value=PeakForce"]}
+
+
+def _golden(name: str, text: str) -> None:
+    """`REGOLD=1 pytest` writes the file anew."""
+    path = GOLDEN / name
+    if os.environ.get("REGOLD"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["downtime_pareto", "state_timeline", "energy", "i_mr"])
+def test_pictures_of_the_sample(invoke: Run, name: str) -> None:
+    result = invoke("analyze", name, "--on", SAMPLE, "--chart", *OPTIONS.get(name, []))
+    assert result.code == 3
+    _golden(f"chart-{name}.txt", result.out)
+    assert max(map(terminal.width, result.out.splitlines())) <= 80
+
+
+def test_a_terminal_without_unicode_gets_ascii(invoke: Run) -> None:
+    result = invoke("analyze", "state_timeline", "--on", SAMPLE, "--chart", env={"LC_ALL": "C", "COLUMNS": "60"})
+    assert result.out.isascii()
+    assert "# production" in result.out
+    assert max(map(len, result.out.splitlines())) <= 60
+
+
+def test_the_locale_says_what_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    assert choose() is UNICODE, "in a container nothing is said, and Unicode is shown"
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    assert choose() is UNICODE
+    monkeypatch.setenv("LC_ALL", "de_DE.ISO-8859-1")
+    assert choose() is ASCII
+
+
+def test_every_analysis_says_whether_it_has_a_picture(invoke: Run) -> None:
+    listed = {row["name"]: row["picture"] for row in invoke("analyze", "--list").rows}
+    assert listed["oee"] == "bars" and listed["downtime_pareto"] == "pareto" and listed["cycle_time"] == ""
+    for name, picture in listed.items():
+        assert ("  --chart   " in invoke("analyze", name, "--explain").out) == bool(picture)
+        assert catalog.load(name).picture == picture
+
+
+def test_bars_end_to_an_eighth() -> None:
+    assert [bar(length, 2, UNICODE) for length in (0, 1 / 16, 0.5, 15 / 16, 1, 7)] == ["", "▏", "█", "█▉", "██", "██"]
+    assert [bar(length, 2, ASCII) for length in (0, 0.5, 1)] == ["", "#", "##"]
+
+
+def test_the_smallest_reasons_are_summed_up() -> None:
+    rows = [(f"reason {n}", 1 / 30, (n + 1) / 30) for n in range(30)]
+    lines = pareto(rows, cells=80, glyphs=ASCII)
+    assert len(lines) == 22
+    assert lines[-1].startswith("10 more") and "100.0 %" in lines[-1]
+
+
+def test_a_fault_that_is_shorter_than_a_cell_gives_way_to_the_rest() -> None:
+    def piece(element: str, since: float, till: float) -> Piece:
+        return Piece("M", element, T0 + timedelta(seconds=since), T0 + timedelta(seconds=till))
+
+    pieces = [piece("APT", 0, 60), piece("ADET", 60, 61), piece("APT", 61, 90), piece("ADOT", 90, 100)]
+    lines = timeline(pieces, UTC, "UTC", cells=13, glyphs=ASCII)
+    assert lines[0] == "M  #########-"
+    assert lines[1].strip() == "06:00 … 06:01 UTC"
+    assert timeline([], UTC, "UTC", cells=80, glyphs=ASCII) == []
+
+
+def test_parts_of_a_stack_have_one_scale() -> None:
+    lines = stack([("A", 30.0, 10.0), ("B", 10.0, 10.0), ("C", 0.0, 0.0)], ("on", "off"), "kWh", cells=60, glyphs=ASCII)
+    assert abs(lines[0].count("#") - 3 * lines[0].count(":")) <= 2, "30 to 10, to the next cell"
+    assert abs(lines[1].count("#") - lines[0].count(":")) <= 1, "10 of both, to one scale"
+    assert lines[2] == "C   0.0 kWh"
+    assert lines[-1] == "# on   : off"
+
+
+def _series(values: list[float], signals: dict[int, str]) -> Series:
+    flat = [0.0] * len(values)
+    return Series(
+        "M  Tag", values, flat, [-3.0] * len(values), [3.0] * len(values),
+        [signals.get(at, "") for at in range(len(values))], [f"#{at + 1}" for at in range(len(values))],
+    )  # fmt: skip
+
+
+def test_a_control_chart_marks_what_violates() -> None:
+    values = [math.sin(at) for at in range(20)]
+    values[7] = 4.0
+    lines = control(_series(values, {7: "WER1"}), cells=80, glyphs=ASCII)
+    _golden("chart-control.txt", "\n".join(lines) + "\n")
+    assert "1 of 20 points violate a rule" in lines
+    assert lines[-1] == "  X #8  4  WER1"
+
+
+def test_no_violation_is_lost_in_a_narrow_chart() -> None:
+    lines = control(_series([0.5] * 5000, {1234: "WER1", 4999: "NEL3"}), cells=40, glyphs=ASCII)
+    assert sum("X" in line for line in lines[1:-4]) == 1
+    assert "".join(lines[1:14]).count("X") == 2
+    assert max(map(len, lines[1:15])) <= 40
+
+
+@pytest.mark.parametrize("values", [[math.nan], [5.0], [5.0, 5.0, 5.0]])
+def test_charts_of_hardly_anything(values: list[float]) -> None:
+    nan = [math.nan] * len(values)
+    series = Series("T", values, nan, nan, nan, [""] * len(values), ["#1"] * len(values))
+    assert control(series, cells=80, glyphs=ASCII)[0] == "T"
+    assert histogram("T", values, {}, cells=80, glyphs=ASCII)[0] == "T"
+
+
+def test_a_histogram_shows_its_limits_where_they_lie() -> None:
+    lines = histogram("T", [at / 10 for at in range(100)] * 3, {"LSL": -2.0, "USL": 5.0}, cells=80, glyphs=ASCII)
+    assert lines[1].startswith("LSL -2 ---")
+    at = next(at for at, line in enumerate(lines) if line.startswith("USL 5 "))
+    assert 2 < at < len(lines) - 2
+    assert sum(int(line.rsplit(" ", 1)[1]) for line in lines[1:] if "…" in line) == 300
+    assert max(map(len, lines)) <= 80
+
+
+def test_numbers_of_a_scale_are_short() -> None:
+    for value in (0.0, 1.0, 1 / 3, -123456.789, 1e-9, 1e20, 74.00118, -0.000123456):
+        assert len(short(value)) <= 10
+        assert float(short(value)) == pytest.approx(value, rel=1e-3)
+
+
+def test_pictures_do_not_depend_on_the_folder(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "values.csv").write_text("order,value\n" + "".join(f"{at},{at % 7}\n" for at in range(40)))
+    result = invoke("analyze", "i_mr", "--on", "values.csv", "--chart")
+    assert result.code == 0, result.err
+    assert "of 40 points violate a rule" in result.out
