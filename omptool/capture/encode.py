@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.capture.format import NO_TICKS, NS, RAW_TIME, SEGMENT, Flag
+from omptool.capture.format import NO_TICKS, NS, OLD, RAW_TIME, SEGMENT
 from omptool.model.times import EPOCH_TICKS, MAX_NS, MIN_NS
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def span(batch: pa.RecordBatch) -> tuple[int | None, int | None]:
 
     Rows flagged initial or polled may be as old as the machine and do not count.
     """
-    counted = trusted_times(batch)[(batch.column("flags").to_numpy() & int(Flag.INITIAL | Flag.POLLED)) == 0]
+    counted = trusted_times(batch)[(batch.column("flags").to_numpy() & OLD) == 0]
     return (int(counted.min()), int(counted.max())) if len(counted) else (None, None)
 
 

@@ -97,6 +97,9 @@ class Flag(IntFlag):
 UNSENT: Final = int(Flag.HISTORY | Flag.POLLED | Flag.HEARTBEAT)
 """Rows that came with no message of the subscription."""
 
+OLD: Final = int(Flag.INITIAL | Flag.POLLED)
+"""Rows whose stamp may be as old as the machine: they say what holds, not what just happened."""
+
 
 TELEMETRY_KIND: Final = "telemetry"
 EVENTS_KIND: Final = "events"

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from omptool.capture.encode import trusted_times
 from omptool.capture.entries import GapEntry, JournalEntry
-from omptool.capture.format import KEY_RETIRED, SCHEMAS, TELEMETRY_KIND
+from omptool.capture.format import KEY_RETIRED, OLD, SCHEMAS, TELEMETRY_KIND, UNSENT
 from omptool.model import bounded_json
 from omptool.protocol.ledger import LAST, distance
 
@@ -28,6 +30,9 @@ KIND = "retention"
 
 COUNTS = "retired"
 """Of the journal entries that say what was counted of a subscription in segments that are gone; the newest holds."""
+
+_NEVER = -(2**62)
+"""Nanoseconds ahead of a clock that no row shows."""
 
 _STEPS = 64
 """Deletions that a window tells apart, so that a lake that already has the older rows knows what it lacks."""
@@ -131,13 +136,61 @@ def counts(entries: Sequence[JournalEntry]) -> dict[int, Counted]:
     return found
 
 
-def count(first_row: int, subs: Array, numbers: Array, times: Array) -> Iterator[tuple[int, Counted]]:
-    """What of each subscription is in rows that follow each other.
+class Columns(NamedTuple):
+    """What is counted of rows that follow each other.
 
-    Args:
-        first_row: `seq` of the first of them.
-        subs, numbers, times: of each row; times in Unix nanoseconds. Thousands of subscriptions are sorted once.
+    Attributes:
+        rows: `seq` of each.
+        times, received: when it happened, and when it came, Unix nanoseconds.
+        is_sent: whether it came with a message; `is_old` whether its time may be from long before.
     """
+
+    subs: Array
+    numbers: Array
+    rows: Array
+    times: Array
+    received: Array
+    is_sent: npt.NDArray[np.bool_]
+    is_old: npt.NDArray[np.bool_]
+
+    def sent(self) -> Columns:
+        return Columns(*(column[self.is_sent] for column in self))
+
+    def placed(self) -> Columns:
+        """With times at which the row came, for values that may be as old as the machine.
+
+        On the clock of the rows: that of their subscription, as its other rows show it.
+        """
+        if not self.is_old.any():
+            return self
+        known, place = np.unique(self.subs, return_inverse=True)
+        live = self.is_sent & ~self.is_old
+        ahead = np.full(len(known), _NEVER)
+        np.maximum.at(ahead, place[live], (self.times - self.received)[live])
+        ahead[ahead == _NEVER] = 0
+        return self._replace(times=np.where(self.is_old, self.received + ahead[place], self.times))
+
+
+def columns(first: int, batch: pa.RecordBatch) -> Columns:
+    """What is counted of these rows, values or events; `first` is the `seq` of the first."""
+    received = batch.column("receive_time").cast("int64").to_numpy()
+    is_values = "event_time" not in batch.schema.names
+    flags = batch.column("flags").to_numpy()
+    nothing = np.zeros(batch.num_rows, np.bool_)
+    return Columns(
+        batch.column("sub").to_numpy(),
+        batch.column("sequence").to_numpy(),
+        np.arange(first, first + batch.num_rows),
+        trusted_times(batch) if is_values else received,
+        received,
+        (flags & UNSENT) == 0,
+        (flags & OLD) != 0 if is_values else nothing,
+    )
+
+
+def count(found: Columns) -> Iterator[tuple[int, Counted]]:
+    """What of each subscription is in these rows. Thousands of subscriptions are sorted once."""
+    subs, numbers, times = found.subs, found.numbers, found.times
     if not len(subs):
         return
     order = np.argsort(subs, kind="stable")
@@ -148,7 +201,7 @@ def count(first_row: int, subs: Array, numbers: Array, times: Array) -> Iterator
     steps = (numbers[order].astype(np.int64) - np.repeat(firsts, sizes)) % LAST
     ahead = np.maximum.reduceat(np.where(steps < LAST // 2, steps, 0), starts)
     lasts = (firsts - 1 + ahead) % LAST + 1
-    rows = first_row + order[starts + sizes - 1]
+    rows = found.rows[order[starts + sizes - 1]]
     earliest, latest = np.minimum.reduceat(times[order], starts), np.maximum.reduceat(times[order], starts)
     columns = sizes, rows, firsts, lasts, earliest, latest
     for sub, *told in zip(ordered[starts].tolist(), *(column.tolist() for column in columns), strict=True):
@@ -220,6 +273,7 @@ class Going:
         files: names, oldest first, of every kind.
         starts: by kind, where what is kept begins.
         subs: by `sub` handle, what was counted of values in these files; `events` likewise.
+        sent: of `subs`, what came with messages, as the accounts count.
         cause: for people, why they go.
     """
 
@@ -227,6 +281,7 @@ class Going:
     bytes: int
     starts: Mapping[str, Start]
     subs: Mapping[int, Counted]
+    sent: Mapping[int, Counted]
     events: Mapping[int, Counted]
     cause: str
 
@@ -259,9 +314,9 @@ class Going:
         )  # fmt: skip
 
     def totals(self, story: Story) -> dict[int, Counted]:
-        """By `sub` handle, what was counted in these files and in those that went before."""
+        """By `sub` handle, what came with messages in these files and in those that went before."""
         known = story.counted()
-        return {sub: known[sub].joined(now) if sub in known else now for sub, now in self.subs.items()}
+        return {sub: known[sub].joined(now) if sub in known else now for sub, now in self.sent.items()}
 
 
 def lacking_since(detail: str | None, done: int) -> int | None:

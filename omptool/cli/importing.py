@@ -42,8 +42,11 @@ RejectsOption = Annotated[
 ]  # fmt: skip
 
 
-def options(maps: Sequence[str], server: str | None, zone: tzinfo | None) -> Options:
+def options(maps: Sequence[str], server: str | None, zone: tzinfo | None, *, wants_telemetry: bool = True) -> Options:
     """What the command line says about files of other tools.
+
+    Args:
+        wants_telemetry: whether a table with a column per tag shall be taken as telemetry.
 
     Raises:
         UsageError: a `--map` that is no ROLE=COLUMN, or one role twice.
@@ -58,7 +61,7 @@ def options(maps: Sequence[str], server: str | None, zone: tzinfo | None) -> Opt
         if role in columns:
             raise UsageError(f"--map {role} is given twice", "one column plays a role")
         columns[role] = column
-    return Options(columns, server, zone, wants_telemetry=True)
+    return Options(columns, server, zone, wants_telemetry=wants_telemetry)
 
 
 def zone_of(tz: str | None, plant_zone: str | None) -> tzinfo | None:

@@ -20,10 +20,11 @@ SUFFIXES = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".lp": "line-protocol", ".influx": "line-protocol",
     ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb",
+    ".mcap": "mcap",
 }  # fmt: skip
 FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
 FOREIGN = (
-    "opc-publisher", "line-protocol", "telegraf", "uaexpert", "sqlite", "duckdb",
+    "opc-publisher", "line-protocol", "telegraf", "uaexpert", "sqlite", "duckdb", "mcap",
 )  # fmt: skip
 """Formats of other tools that are telemetry or nothing."""
 

@@ -226,6 +226,10 @@ def _by_suffix(text: str, paths: Sequence[Path]) -> str:
     contents = {kind_by_content(path) for path in paths}
     if len(contents) == 1 and (found := contents.pop()):
         return found
+    if any(path.suffix.lower() == ".uadp" for path in paths):
+        raise UsageError(
+            f"{text}: binary PubSub messages (UADP) are not read", "have JSON published; OPC Publisher: --me=Json"
+        )
     raise UsageError(f"{text}: cannot tell the format from the name", f"add --input-format {'|'.join(files.FORMATS)}")
 
 

@@ -21,7 +21,7 @@ from omptool.capture.reader import Capture
 from omptool.capture.recording.retention import Chosen, Closed, Keep, choose, going, retire, story_of
 from omptool.capture.recover import recover
 from omptool.capture.resume import take_up
-from omptool.capture.retired import Counted, Story, count
+from omptool.capture.retired import Columns, Counted, Story, count
 from omptool.capture.writer import CaptureWriter
 from omptool.lake.convert import convert
 from omptool.lake.discharge import discharge
@@ -98,7 +98,8 @@ def test_what_is_gone_is_a_window_and_the_rest_is_whole(tmp_path: Path) -> None:
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 6) | st.just(LAST), st.integers(-5, 5)), max_size=40))
 def test_rows_of_many_subscriptions_are_counted_at_once(rows: list[tuple[int, int, int]]) -> None:
     subs, numbers, times = (np.array([row[place] for row in rows], kind) for place, kind in enumerate("IIq"))
-    found = dict(count(100, subs, numbers, times))
+    every = np.ones(len(rows), np.bool_)
+    found = dict(count(Columns(subs, numbers, np.arange(100, 100 + len(rows)), times, times, every, ~every)))
     assert set(found) == {sub for sub, _, _ in rows}
     for sub, told in found.items():
         own = [(100 + at, number, time) for at, (each, number, time) in enumerate(rows) if each == sub]

@@ -1,8 +1,9 @@
 """Reads nodes in cycles instead of subscribing to them: for servers and nodes whose subscriptions are of no use.
 
 Runs beside the subscription of the same session, which tells whether the server lives. A cycle that is not over when
-the next one is due makes that one a missed cycle: counted, and a window of its nodes. Values are rows like any others,
-with the origin `polled`; nobody can say what lay between two of them.
+the next one is due makes that one a missed cycle: counted, and a window of its nodes; so are cycles that passed while
+the connection was gone, where the subscription came through without a window. Values are rows like any others, with
+the origin `polled`; nobody can say what lay between two of them.
 """
 
 from __future__ import annotations
@@ -48,13 +49,20 @@ class Polling:
         self._recording = recording
         self._tasks: list[asyncio.Task[None]] = []
         self._streaks = 0
+        self._session: Session | None = None
+        self._sub: int | None = None
+        self._known_ns: dict[int, int] = {}
 
     async def start(self, session: Session, store: RecordingStore, groups: Groups) -> None:
         """Begin; does not wait. What ran before ends."""
         await self.stop()
         self.nodes = sum(map(len, groups.values()))
+        cause = "the nodes that are read became others" if session is self._session else "the connection was gone"
+        if store.sub != self._sub:
+            self._known_ns.clear()  # the window of the subscription that ended is theirs too
+        self._session, self._sub = session, store.sub
         self._tasks = [
-            asyncio.create_task(self._run(session, store, interval_ms / 1000, nodes))
+            asyncio.create_task(self._run(session, store, interval_ms / 1000, nodes, cause))
             for interval_ms, nodes in groups.items()
         ]
 
@@ -65,8 +73,12 @@ class Polling:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, session: Session, store: RecordingStore, interval_s: float, nodes: Mapping[int, str]) -> None:
+    async def _run(
+        self, session: Session, store: RecordingStore, interval_s: float, nodes: Mapping[int, str], before: str
+    ) -> None:
+        """`before`: why cycles may be missing up to now."""
         handles, node_ids = np.array(list(nodes), np.uint32), list(nodes.values())
+        await self._recording.in_thread(partial(self._tell_unread, store, handles, interval_s, before))
         due, since_ns, streak = time.monotonic(), 0, 0
         while not session.closed.is_set():
             begun_ns, cause = time.time_ns(), ""
@@ -87,7 +99,7 @@ class Polling:
                 cause = cause or f"reading {len(node_ids):,} nodes took {interval_s + late_s:.1f} s"
                 self.missed += max(missed, 1)
                 await self._recording.in_thread(
-                    partial(self._tell, store, handles, interval_s, since_ns, streak, cause)
+                    partial(self._tell, store, dict.fromkeys(nodes, since_ns), interval_s, streak, cause)
                 )
             else:
                 since_ns = 0
@@ -116,22 +128,33 @@ class Polling:
             store.books.writer.append(rows)
             quota.take(rows.num_rows)
             self.rows += rows.num_rows
+        self._known_ns.update(dict.fromkeys(handles.tolist(), time.time_ns()))
+
+    def _tell_unread(self, store: RecordingStore, handles: Handles, interval_s: float, cause: str) -> None:
+        """A window for each node that was read before, and not when it should have been: the last session went."""
+        now_ns, known = time.time_ns(), self._known_ns
+        late_ns = {node: now_ns - known.get(node, now_ns) for node in handles.tolist()}
+        late_ns = {node: late for node, late in late_ns.items() if late > 1.5e9 * interval_s}
+        if late_ns:
+            self.missed += max(int(max(late_ns.values()) / 1e9 / interval_s) - 1, 1)
+            since_ns = {node: now_ns - late for node, late in late_ns.items()}
+            self._tell(store, since_ns, interval_s, self._next_streak(), cause)
 
     def _tell(
         self,
         store: RecordingStore,
-        handles: Handles,
+        since_ns: Mapping[int, int],
         interval_s: float,
-        since_ns: int,
         streak: int,
         cause: str,
     ) -> None:
-        """A window per node, written again for as long as cycle after cycle is missed."""
+        """A window per node, from `since_ns` on; written again for as long as cycle after cycle is missed."""
         now_ns = time.time_ns()
         store.note("cycle_missed", {"cycles": self.missed, "interval_ms": interval_s * 1000, "cause": cause})
-        for handle in handles.tolist():
-            key = f"missed {store.name} {streak} {handle}"
-            _window(store, GapReason.STALE, handle, (since_ns, now_ns), cause, key)
+        for handle, since in since_ns.items():
+            key = f"missed {store.name} {since} {handle}"
+            _window(store, GapReason.STALE, handle, (since, now_ns), cause, key)
+            self._known_ns[handle] = now_ns
         store.gaps[str(GapReason.STALE)] = max(store.gaps[str(GapReason.STALE)], streak)
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from omptool.capture import oplog, retired
-from omptool.capture.encode import trusted_times
 from omptool.capture.format import EVENTS_KIND, TELEMETRY_KIND
 from omptool.capture.index import index_segment
 from omptool.capture.reader import Capture, segment_rows
@@ -63,7 +62,7 @@ def choose(closed: Sequence[Closed], keep: Keep, *, now_s: float, size: int, fre
     """
     going: list[Closed] = []
     causes: dict[str, None] = {}
-    for segment in sorted(closed):
+    for segment in _by_age(closed):
         cause = _broken(keep, now_s - segment.closed_s, size, free)
         if not cause:
             return Chosen(tuple(going), " and ".join(causes), is_short=False)
@@ -71,6 +70,19 @@ def choose(closed: Sequence[Closed], keep: Keep, *, now_s: float, size: int, fre
         going.append(segment)
         size, free = size - segment.bytes, free + segment.bytes
     return Chosen(tuple(going), " and ".join(causes), bool(_broken(keep, 0.0, size, free)))
+
+
+def _by_age(closed: Sequence[Closed]) -> list[Closed]:
+    """Oldest first; those of a kind in the order of their numbers, since what is kept begins with one of them.
+
+    A file may be younger than the one after it (mended, copied, a clock set back): it counts as old as that one.
+    """
+    youngest: dict[str, float] = {}
+    found = []
+    for segment in sorted(closed, key=lambda each: -each.number):
+        youngest[segment.kind] = min(segment.closed_s, youngest.get(segment.kind, segment.closed_s))
+        found.append(segment._replace(closed_s=youngest[segment.kind]))
+    return sorted(found)
 
 
 def _broken(keep: Keep, age_s: float, size: int, free: int) -> str:
@@ -82,11 +94,16 @@ def _broken(keep: Keep, age_s: float, size: int, free: int) -> str:
 
 
 class Looked(NamedTuple):
-    """What is in a segment: the next `seq` and commit of its kind, and what was counted of each subscription."""
+    """What is in a segment: the next `seq` and commit of its kind, and what was counted of each subscription.
+
+    Attributes:
+        sent: of `subs`, what came with messages; an account counts nothing else.
+    """
 
     row: int
     sequence: int
     subs: dict[int, Counted]
+    sent: dict[int, Counted]
 
 
 def scan(folder: Path, capture_id: str, segment: Closed) -> Looked | None:
@@ -95,37 +112,36 @@ def scan(folder: Path, capture_id: str, segment: Closed) -> Looked | None:
     if not index.good:
         return None
     last = index.good[-1]
-    subs: dict[int, Counted] = {}
-    held: list[tuple[Any, ...]] = []
-    begin = rows = 0
-
-    def take() -> None:
-        columns = [np.concatenate(parts) for parts in zip(*held, strict=True)]
-        for sub, counted in retired.count(begin, *columns):
-            subs[sub] = subs[sub].joined(counted) if sub in subs else counted
-
+    looked = Looked(last.end_row, last.sequence + 1, {}, {})
+    held: list[retired.Columns] = []
+    rows = 0
     for first, batch in segment_rows(index):
-        if held and (rows > _AT_ONCE or first != begin + rows):
-            take()
-            held, rows = [], 0
-        begin = begin if held else first
-        held.append(_counted_by(batch, segment.kind))
+        held.append(retired.columns(first, batch))
         rows += batch.num_rows
+        if rows > _AT_ONCE:
+            _take(looked, held)
+            held, rows = [], 0
     if held:
-        take()
-    return Looked(last.end_row, last.sequence + 1, subs)
+        _take(looked, held)
+    return looked
 
 
-def _counted_by(batch: Any, kind: str) -> tuple[Any, ...]:
-    """Subscription, sequence number and time of each row."""
-    times = trusted_times(batch) if kind == TELEMETRY_KIND else batch.column("receive_time").cast("int64")
-    return batch.column("sub").to_numpy(), batch.column("sequence").to_numpy(), np.asarray(times)
+def _take(looked: Looked, held: Sequence[retired.Columns]) -> None:
+    whole = retired.Columns(*(np.concatenate(parts) for parts in zip(*held, strict=True))).placed()
+    _join(looked.subs, dict(retired.count(whole)))
+    _join(looked.sent, dict(retired.count(whole.sent())))
+
+
+def _join(known: dict[int, Counted], later: Mapping[int, Counted]) -> None:
+    for sub, counted in later.items():
+        known[sub] = known[sub].joined(counted) if sub in known else counted
 
 
 def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start]) -> Going | None:
     """What is in the chosen segments, up to the first that cannot be read; None when there is nothing to delete."""
     files, size = [], 0
     counts: dict[str, dict[int, Counted]] = {kind: {} for kind in starts}
+    sent: dict[int, Counted] = {}
     starts = dict(starts)
     for segment in chosen.segments:
         looked = scan(folder, capture_id, segment)
@@ -134,12 +150,12 @@ def going(folder: Path, capture_id: str, chosen: Chosen, starts: dict[str, Start
         files.append(segment.file)
         size += segment.bytes
         starts[segment.kind] = Start(segment.number + 1, looked.row, looked.sequence)
-        subs = counts[segment.kind]
-        for sub, counted in looked.subs.items():
-            subs[sub] = subs[sub].joined(counted) if sub in subs else counted
+        _join(counts[segment.kind], looked.subs)
+        if segment.kind == TELEMETRY_KIND:
+            _join(sent, looked.sent)
     if not files:
         return None
-    return Going(tuple(files), size, starts, counts[TELEMETRY_KIND], counts[EVENTS_KIND], chosen.cause)
+    return Going(tuple(files), size, starts, counts[TELEMETRY_KIND], sent, counts[EVENTS_KIND], chosen.cause)
 
 
 def retire(writer: CaptureWriter, story: Story, gone: Going) -> None:
