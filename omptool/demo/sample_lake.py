@@ -33,7 +33,7 @@ def write(recording: Recording, capture: Path, lake: Path, plant: PlantModel) ->
     convert([CaptureSource(capture, plant=plant)], lake, plant=plant, run=recording.run)
     (lake / layout.LOCK).unlink()
     for view in layout.SCHEMAS:
-        for commit in (layout.table_path(lake, view) / "_delta_log").glob("*.json"):
+        for commit in (lake / view / "_delta_log").glob("*.json"):
             stamp = _converted_ms(recording) + 1000 * int(commit.stem)
             actions = [json.loads(line) for line in commit.read_text("utf-8").splitlines()]
             lines = [json.dumps(_fixed(action, view, stamp, recording), sort_keys=True) + "\n" for action in actions]

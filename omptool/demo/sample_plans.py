@@ -195,7 +195,7 @@ PRESS_LINE = Recording(
 
 CNC_CELL = Recording(
     name="cnc-cell",
-    title="a night and a morning of two CNC machines, one with a worn tool that is changed at 06:00",
+    title="two CNC machines, a worn tool",
     line=LINES[1], machines=LINES[1].machines[:2], start=_MONDAY + 16 * HOUR, end=_MONDAY + 32 * HOUR,
     host="line2.riverside.example", server="line2", token="3b91d0f6e2c8", run="c40e7715ba9d2f63",
     plant_toml=_SITE + _SHIFTS + _ROLES,
@@ -205,7 +205,7 @@ CNC_CELL = Recording(
 
 PACKAGING_LINE = Recording(
     name="packaging-line",
-    title="one shift of two packers that say the states of PackML",
+    title="two packers that say PackML",
     line=LINES[0], machines=(LINES[0].machines[2], LINES[1].machines[2]), start=_MONDAY + 24 * HOUR,
     end=_MONDAY + 24 * HOUR + SHIFT, host="packaging.riverside.example", server="packaging", token="e58a41c7093f",
     run="91b3d5f07a2c4e68", plant_toml=_PACKML, packml=True,
@@ -215,7 +215,7 @@ PACKAGING_LINE = Recording(
 _WEDNESDAY = _MONDAY + 48 * HOUR
 FAULT_DAY = Recording(
     name="fault-day",
-    title="a day on which the connection, the server, a sensor and a clock fail",
+    title="a day of gaps and faults",
     line=LINES[0], machines=LINES[0].machines, start=_WEDNESDAY, end=_WEDNESDAY + 3 * SHIFT,
     host="line1.riverside.example", server="line1", token="a2f4679c1d30", run="2d86f1c95b07ea34",
     plant_toml=_SITE + _SHIFTS + _ROLES,
