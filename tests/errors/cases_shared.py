@@ -19,6 +19,7 @@ BASES = {
     "verify": "verify shift.omcap",
     "recover": "recover shift.omcap",
     "cat": "cat shift.omcap",
+    "report": "report shift.omcap -o new.html",
     "replay": "replay shift.omcap --to stdout --rate max",
     "convert": "convert shift.omcap -o new-lake",
     "query": 'query "from telemetry" --on shift.omcap',
@@ -39,7 +40,7 @@ BASES = {
 }
 """A command line of every command that would do its work."""
 
-_ROWS = tuple(name for name in BASES if name not in ("capture", "replay", "convert"))
+_ROWS = tuple(name for name in BASES if name not in ("capture", "replay", "convert", "report"))
 """Commands whose `-o` is a file of rows."""
 
 SHARED = (
