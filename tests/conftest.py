@@ -44,7 +44,8 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
     kept = {
         k: v
         for k, v in os.environ.items()
-        if not k.startswith(("OMPTOOL_", "COV_")) and k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TZ"}
+        if not k.startswith(("OMPTOOL_", "COV_", "AWS_", "AZURE_"))
+        and k not in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "TZ"}
     }
     own = {"XDG_CONFIG_HOME": str(home / "config"), "XDG_STATE_HOME": str(home / "state")}
     return kept | own | {"TZ": "UTC", "PYTHONUTF8": "1"} | dict(extra or {})
@@ -53,7 +54,7 @@ def clean_environment(home: Path, extra: Mapping[str, str] | None = None) -> dic
 @pytest.fixture(autouse=True)
 def _isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith("OMPTOOL_") or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}:
+        if name.startswith(("OMPTOOL_", "AWS_", "AZURE_")) or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS"}:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))

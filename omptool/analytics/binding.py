@@ -187,8 +187,11 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     wanted = glob or role.name
     close = nearest(wanted, tags, 3)
     say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
-    example = close[0] if close else "TAG"
+    example = close[0] if close and (glob or role.globs) else "TAG"
     hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
+    if not glob and not role.globs:  # any tag may be meant
+        known = sorted(set(tags))
+        hint += f"\ntags are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
     if role.parameter:
         hint += f"\nor give a value: --param {role.parameter}=VALUE"
     return NotFound(f"{say}; {recipe.name} needs it", hint)

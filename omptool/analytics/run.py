@@ -273,7 +273,8 @@ def _charted(
 
     window = _stream_window(engine, request, {"interval": 0}, _SPAN)
     found = variables.of_telemetry(engine, recipe, request, parameters, tags, binding, window, partial(_ask, engine))
-    return Analysis(found.rows, binding.notes, _touched(found.seen, "no values", "charts"))
+    notes = (*binding.notes, *found.notes)
+    return Analysis(found.rows, notes, _touched(found.seen, "no values", "charts"))
 
 
 def _place(tag: Tag) -> tuple[str, ...]:

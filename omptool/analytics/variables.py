@@ -6,6 +6,7 @@ Unlike `streams`, a Variable is there as a whole: what these analyses compute lo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,10 +34,11 @@ _YES = ("true", "t", "1", "1.0", "yes", "y")
 
 
 class Charts(NamedTuple):
-    """Rows of all charts, and per chart how much of its window was seen."""
+    """Rows of all charts, per chart how much of its window was seen, and what a person should know."""
 
     rows: pa.Table
     seen: pa.Table
+    notes: tuple[str, ...] = ()
 
 
 def of_telemetry(
@@ -72,11 +74,16 @@ def of_telemetry(
     values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask)
     places_of = list(splitters)
     cuts = dict(values.of(range(len(charted), len(wanted)))) if splitters else {}
-    tables, seen_by = [], []
+    tables, seen_by, empty = [], [], []
     for number, raw in values.of(range(len(charted))):
         tag = charted[number]
         cut = cuts[len(charted) + places_of.index(tag[2:6])] if tag[2:6] in splitters else None
         measured = _measured(tag, raw, cut, given, spec_of(specs, tag.machine, tag.tag))
+        if splitters and cut is None:
+            alone = "no tag of this machine has the role subgroup"
+            measured = replace(measured, notes=(*measured.notes, alone))
+        if not measured.value.size:
+            empty.append(measured.name)
         table = _finished(recipe, measured, given)
         seen_by.append((measured.coverage, measured.percent_good))
         shown = {
@@ -84,7 +91,7 @@ def of_telemetry(
             for name in (*request.places, "tag")
         }
         tables.append(pa.table(_put(shown, table, recipe)))
-    return Charts(pa.concat_tables(tables), _seen_table(seen_by))
+    return Charts(pa.concat_tables(tables), _seen_table(seen_by), _nothing(empty))
 
 
 def of_table(
@@ -103,7 +110,8 @@ def of_table(
     table, cut = request.table or "", (request.start, request.end)
     spec = spec_of(request.plant.specs if request.plant else (), table, column)
     ctes = ",\n".join([source, *catalog.ctes(recipe, "table")])
-    rows = ask(f"WITH {ctes}\nSELECT * FROM result\nORDER BY sorted NULLS LAST, time NULLS LAST, omp_row", given)
+    order = "sorted NULLS LAST, time NULLS LAST, omp_row"
+    rows = ask(f"WITH {ctes}\nSELECT value, ordered, time, subgroup, baseline FROM result\nORDER BY {order}", given)
     time = _times(rows, table, needed=cut != (None, None))
     if time is not None and cut != (None, None):
         early = -(2**63) if cut[0] is None else unix_us(cut[0]) * 1000
@@ -112,7 +120,11 @@ def of_table(
         rows, time = rows.filter(pa.array(inside)), time[inside]
     number = pc.fill_null(rows["value"], np.nan).to_numpy()
     grouped = rows["subgroup"].null_count < rows.num_rows
-    usable = np.isfinite(number) & (rows["subgroup"].is_valid().to_numpy() if grouped else True)
+    usable = np.isfinite(number)
+    if grouped:
+        usable &= rows["subgroup"].is_valid().to_numpy()
+    if time is not None:
+        usable &= rows["time"].is_valid().to_numpy()
     kept = rows.filter(pa.array(usable))
     group = None
     if grouped:
@@ -151,6 +163,12 @@ def _put(shown: Mapping[str, pa.Array], table: pa.Table, recipe: Recipe) -> dict
 def _seen_table(pairs: Sequence[tuple[float, float]]) -> pa.Table:
     coverage, good = zip(*pairs, strict=True) if pairs else ((), ())
     return pa.table({"coverage": pa.array(coverage, pa.float64()), "percent_good": pa.array(good, pa.float64())})
+
+
+def _nothing(names: Sequence[str]) -> tuple[str, ...]:
+    """Charts without a point have no row that could say so."""
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return (f"no number in the window: {listed}",) if names else ()
 
 
 class _Raw(NamedTuple):
@@ -205,28 +223,29 @@ class _Values:
         time = table["time"].cast(pa.int64()).to_numpy() * 1000 + table["time_ns"].cast(pa.int64()).to_numpy()
         value = pc.fill_null(table["value"], np.nan).to_numpy()
         good = table["good"].to_numpy()
-        usable = good & (np.isfinite(value) | table["value_text"].is_valid().to_numpy())
+        usable = good & np.isfinite(value)
         covered, share = seen(time, usable, self._gaps.get(number, ()), self._whole)
-        inside = (time >= self._whole.early[0]) & ~_twice(time, value, table["value_text"], good)
+        inside = (time >= self._whole.early[0]) & ~_twice(time, value, good)
         return _Raw(time, value, table["value_text"], good, inside, float(covered[0]), float(share[0]))
 
 
-def _twice(time: Times, value: Floats, text: pa.ChunkedArray, good: Mask) -> Mask:
-    """Values that two recordings have, or that came again when a connection did."""
+def _twice(time: Times, value: Floats, good: Mask) -> Mask:
+    """Values that two recordings have, or that came again when a connection did: all but the first of each moment."""
     found = np.zeros(time.size, np.bool_)
-    if time.size > 1:
-        same = (np.diff(time) == 0) & ((value[1:] == value[:-1]) | np.isnan(value[1:]) & np.isnan(value[:-1]))
-        words = text.to_pylist() if text.null_count < len(text) else None
-        if words is not None:
-            same &= np.array([one == other for one, other in zip(words[1:], words[:-1], strict=True)])
-        found[1:] = same & (good[1:] == good[:-1])
+    if (np.diff(time) == 0).any():
+        order = np.lexsort((good, value, time))  # stable: of equal ones the first stays first
+        when, what, how = time[order], value[order], good[order]
+        found[order[1:]] = (np.diff(when) == 0) & (what[1:] == what[:-1]) & (how[1:] == how[:-1])
     return found
 
 
 def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], spec: Spec) -> Measured:
     usable = raw.inside & raw.good & np.isfinite(raw.number)
     group, labels = (None, None) if cut is None else _stretches(raw.time, cut)
+    notes: tuple[str, ...] = ()
     if group is not None:
+        if lost := int((usable & (group < 0)).sum()):
+            notes = (f"{lost} values are in no subgroup, because nothing was known of it",)
         usable &= group >= 0
     time = raw.time[usable]
     name = f"{tag.tag} of {tag.machine}"
@@ -240,11 +259,15 @@ def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], s
         coverage=raw.coverage,
         percent_good=raw.percent_good,
         spec=spec,
+        notes=notes,
     )
 
 
 def _stretches(time: Times, cut: _Raw) -> tuple[Numbers, list[str | None]]:
-    """Number of the stretch between two changes of a tag that each moment lies in, and what the tag said in it."""
+    """Number of the stretch between two changes of a tag that each moment lies in, and what the tag said in it.
+
+    The moment of a change belongs to what begins with it; before the first one, and where nothing is known, it is -1.
+    """
     words = cut.text.to_pylist()
     said = [
         (word if word is not None else None if np.isnan(number) else f"{number:.15g}") if good else None

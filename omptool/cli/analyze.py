@@ -11,6 +11,7 @@ import typer
 from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
+from omptool.cli.importing import RejectsOption
 from omptool.cli.options import (
     CloudOption,
     ConfigOption,
@@ -74,6 +75,7 @@ def analyze(
     tz: TzOption = None,
     plant: PlantOption = None,
     input_format: InputFormatOption = None,
+    rejects: RejectsOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
     """Answer a shop-floor question: OEE, time in each state, data quality.
@@ -131,7 +133,7 @@ def analyze(
         emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
-    lost = importing.tell(asked.sources)
+    lost = importing.tell(asked.sources, keep=rejects)
     return ExitCode.PARTIAL if analysis.touched or lost else ExitCode.OK
 
 

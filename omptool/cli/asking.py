@@ -68,6 +68,7 @@ class Asking:
     Attributes:
         tz: `--tz` as typed.
         session_tz: zone of the SQL session; None is UTC.
+        maps, server: what is said about files of other tools.
     """
 
     on: Sequence[str]
@@ -77,6 +78,8 @@ class Asking:
     tz: str | None
     session_tz: str | None = None
     repeatable: bool = False
+    maps: Sequence[str] = ()
+    server: str | None = None
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -97,6 +100,8 @@ class Asking:
             )
         if self.input_format is not None:
             raise UsageError("--input-format and --cloud are given", "a cloud has tables, not files")
+        if self.maps or self.server is not None:
+            raise UsageError(f"{'--map' if self.maps else '--server'} and --cloud are given", "that is for files")
 
     @contextlib.contextmanager
     def opened(self, loaded: Config) -> Iterator[Asked]:
@@ -120,7 +125,6 @@ class Asking:
 
     @contextlib.contextmanager
     def _local(self, loaded: Config) -> Iterator[Asked]:
-        from omptool.sources.foreign.context import Options
         from omptool.sources.resolve import plant_of_lakes, resolve_all
         from omptool.sql.engine import LocalEngine
 
@@ -128,7 +132,8 @@ class Asking:
         model = nearby if self.plant else (plant_of_lakes(self.on) or nearby)
         name = settings.zone_name(self.tz, model)
         zone = settings.zone(name)[0]
-        foreign = Options(zone=importing.zone_of(self.tz, model.zone if model else None))
+        given = importing.zone_of(self.tz, model.zone if model else None)
+        foreign = importing.options(self.maps, self.server, given, wants_telemetry=bool(self.maps))
         sources = resolve_all(
             list(self.on), input_format=self.input_format, plant=model, servers=loaded.servers, zone=zone,
             foreign=foreign,

@@ -17,6 +17,7 @@ from omptool.cli.exits import ExitCode
 from omptool.cli.grouping import grouped
 from omptool.cli.locking import locked
 from omptool.cli.narrow import timed
+from omptool.cli.opening import on_this_computer
 from omptool.cli.operating import Operating, Operations
 from omptool.cli.options import (
     ConfigOption,
@@ -104,6 +105,8 @@ def capture(
         raise UsageError(
             "capture needs a place to record to", f"omptool capture {' '.join(servers or ())} -o shift.omcap"
         )
+    if output is not None:
+        on_this_computer(output, "captures are recorded")
     if resume and force:
         raise UsageError("--resume goes on with a capture, --force replaces it", "leave one of them out")
     order = operating.read(loaded)

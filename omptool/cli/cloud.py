@@ -104,8 +104,10 @@ def serve(
 
 
 def _check_lake(lake: Path) -> None:
+    from omptool.cli.opening import on_this_computer
     from omptool.lake.layout import is_lake
 
+    on_this_computer(lake, "a cloud answers from a lake")
     if is_lake(lake):
         return
     from omptool.cli.diagnostics import typed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,11 +27,14 @@ from omptool.cli.options import (
     TzOption,
 )
 from omptool.errors import UsageError
+from omptool.store.location import location
+from omptool.store.remote import Remote
 
 if TYPE_CHECKING:
     from omptool.lake.convert import ConvertReport, Recording
     from omptool.model.plant import PlantModel
     from omptool.sources.source import Named
+    from omptool.store.location import Location
 
 
 _EXAMPLE = "example:  omptool convert shift.omcap -o lake"
@@ -144,7 +148,7 @@ def convert(
                     say(report, named, target, is_live=live)
                 elif exporting.export(named, target, chosen, force, display):
                     code = ExitCode.PARTIAL
-                if importing.tell(named, keep=rejects, beside=target.parent):
+                if importing.tell(named, keep=rejects, beside=target.parent if isinstance(target, Path) else Path()):
                     code = ExitCode.PARTIAL
             if delete_after:
                 code = delete(captures, target, display, dry_run=dry_run) or code
@@ -156,14 +160,15 @@ def convert(
     return code
 
 
-def _target(sources: list[str], output: Path | None, upkeep: Upkeep) -> tuple[list[str], Path]:
+def _target(sources: list[str], typed: Path | None, upkeep: Upkeep) -> tuple[list[str], Location]:
     """What to read and where to write.
 
     Raises:
         UsageError: one of them is missing, or a file shall be maintained.
     """
+    output = None if typed is None else location(typed)
     if output is None and upkeep.is_asked and len(sources) == 1:
-        return [], Path(sources[0])
+        return [], location(sources[0])
     if output is None:
         raise UsageError("convert needs to know where to: -o LAKE, or -o FILE", _EXAMPLE)
     if upkeep.is_asked and exporting.format_of(None, output) is not None:
@@ -174,7 +179,7 @@ def _target(sources: list[str], output: Path | None, upkeep: Upkeep) -> tuple[li
 
 
 def _model(
-    sources: Sequence[str], target: Path, plant: Path | None, *, is_file: bool, is_new: bool
+    sources: Sequence[str], target: Location, plant: Path | None, *, is_file: bool, is_new: bool
 ) -> PlantModel | None:
     """The plant model in use: what the lake was made with, unless a new one is asked for."""
     from omptool.lake.table import stored_plant
@@ -187,7 +192,7 @@ def _model(
 
 
 def _to_lake(
-    captures: Sequence[Recording], lake: Path, plant: PlantModel | None, display: diagnostics.Progress, compat: bool
+    captures: Sequence[Recording], lake: Location, plant: PlantModel | None, display: diagnostics.Progress, compat: bool
 ) -> ConvertReport:
     from omptool.lake.convert import Progress
     from omptool.lake.convert import convert as to_lake
@@ -202,8 +207,9 @@ def _to_lake(
 
 
 def _to_file(
-    named: Sequence[Named], target: Path, force: bool, display: diagnostics.Progress, compat: bool
+    named: Sequence[Named], target: Location, force: bool, display: diagnostics.Progress, compat: bool
 ) -> ConvertReport:
+    from omptool.cli.output import uploading
     from omptool.lake.export import write_file
     from omptool.sql.engine import LocalEngine
 
@@ -212,5 +218,7 @@ def _to_file(
     def show(rows: int) -> None:
         display.update([f"converting → {target}   {rows:,} rows"], {"rows": rows})
 
-    with LocalEngine(named) as engine:
-        return write_file(engine.run("FROM telemetry"), target, force=force, on_progress=show, compat=compat)
+    with contextlib.ExitStack() as stack:
+        aside = stack.enter_context(uploading(target, force=force)) if isinstance(target, Remote) else target
+        engine = stack.enter_context(LocalEngine(named))
+        return write_file(engine.run("FROM telemetry"), aside, force=force, on_progress=show, compat=compat)

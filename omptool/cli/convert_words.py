@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, terminal
@@ -13,9 +12,10 @@ from omptool.cli import diagnostics, terminal
 if TYPE_CHECKING:
     from omptool.lake.convert import ConvertReport, Recording
     from omptool.sources.source import Named
+    from omptool.store.location import Location
 
 
-def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Path) -> None:
+def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Location) -> None:
     if not captures:
         diagnostics.note(f"would write the telemetry of {', '.join(entry.source.label for entry in named)} to {output}")
         return
@@ -26,7 +26,7 @@ def say_plan(named: Sequence[Named], captures: Sequence[Recording], output: Path
         diagnostics.note(f"would add {plural(waiting[capture.id], 'row')} of {capture.label} to {output}")
 
 
-def say(report: ConvertReport, named: Sequence[Named], output: Path, *, is_live: bool) -> None:
+def say(report: ConvertReport, named: Sequence[Named], output: Location, *, is_live: bool) -> None:
     """Notes, the one JSON line of a pipe, and the last word.
 
     Args:

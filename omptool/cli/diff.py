@@ -104,6 +104,8 @@ def diff(
         ]
         is_nodeset = any(side.is_nodeset for side in sides)  # which leaves namespace 0 to the standard
         old, new = [_kept(side, globs, with_server=all_, own_only=is_nodeset) for side in sides]
+        if globs and not old.nodes and not new.nodes:
+            raise _nothing(globs[0].pattern, sides)
         changes = compare(old.nodes, new.nodes, ignore=ignore or ())
         if format is None and output is None and choose_format(None, None) == "table":
             print_text(_tree(old, new, changes))
@@ -171,11 +173,7 @@ def _captured(path: Path) -> Side:
 
 
 def _kept(side: Side, globs: Sequence[Glob], *, with_server: bool, own_only: bool) -> Side:
-    """The nodes to compare.
-
-    Raises:
-        NotFound: no glob matches any.
-    """
+    """The nodes to compare; none where everything that is meant was added or removed."""
     from dataclasses import replace
 
     nodes = [
@@ -186,15 +184,17 @@ def _kept(side: Side, globs: Sequence[Glob], *, with_server: bool, own_only: boo
         and (node.node_id.startswith("nsu=") or not own_only)
         and (not globs or any(glob.matches(node.path) for glob in globs))
     ]
-    if globs and not nodes:
-        from omptool.model.nearest import glob_hint
-
-        pattern = globs[0].pattern
-        paths = [node.path for node in side.nodes]
-        raise NotFound(
-            f"--select {pattern!r} matches none of {len(paths):,} nodes of {side.label}", glob_hint(pattern, paths)
-        )
     return replace(side, nodes=nodes)
+
+
+def _nothing(pattern: str, sides: Sequence[Side]) -> NotFound:
+    from omptool.model.nearest import glob_hint
+
+    counted = " and ".join(
+        f"{len(side.nodes):,} {'node' if len(side.nodes) == 1 else 'nodes'} of {side.label}" for side in sides
+    )
+    paths = list(dict.fromkeys(node.path for side in sides for node in side.nodes))
+    return NotFound(f"--select {pattern!r} matches none of {counted}", glob_hint(pattern, paths))
 
 
 def _verdict(old: Side, new: Side, changes: Sequence[Change]) -> ExitCode:

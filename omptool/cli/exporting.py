@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics, importing, terminal
@@ -15,9 +14,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from omptool.sources.source import Named
+    from omptool.store.location import Location
 
 
-def format_of(format: str | None, output: Path) -> str | None:
+def format_of(format: str | None, output: Location) -> str | None:
     """The format of the file that `-o` names; None when it is the folder of a lake."""
     from omptool.cli.output import SUFFIXES
 
@@ -26,7 +26,7 @@ def format_of(format: str | None, output: Path) -> str | None:
     return None if output.is_dir() else SUFFIXES.get(output.suffix.lower())
 
 
-def export(named: Sequence[Named], output: Path, format: str, force: bool, display: diagnostics.Progress) -> int:
+def export(named: Sequence[Named], output: Location, format: str, force: bool, display: diagnostics.Progress) -> int:
     """Write the telemetry of the sources; returns how many rows have no place in the format."""
     check_telemetry(named)
     from omptool.cli.convert_words import plural

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from omptool.sources.foreign.rejects import Rejects
     from omptool.sources.foreign.source import ForeignFile
     from omptool.sources.source import Named, Source
+    from omptool.store.location import Location
 
 MapOption = Annotated[
     list[str] | None,
@@ -42,8 +43,11 @@ RejectsOption = Annotated[
 ]  # fmt: skip
 
 
-def options(maps: Sequence[str], server: str | None, zone: tzinfo | None) -> Options:
+def options(maps: Sequence[str], server: str | None, zone: tzinfo | None, *, wants_telemetry: bool = True) -> Options:
     """What the command line says about files of other tools.
+
+    Args:
+        wants_telemetry: whether a table with a column per tag shall be taken as telemetry.
 
     Raises:
         UsageError: a `--map` that is no ROLE=COLUMN, or one role twice.
@@ -58,7 +62,7 @@ def options(maps: Sequence[str], server: str | None, zone: tzinfo | None) -> Opt
         if role in columns:
             raise UsageError(f"--map {role} is given twice", "one column plays a role")
         columns[role] = column
-    return Options(columns, server, zone, wants_telemetry=True)
+    return Options(columns, server, zone, wants_telemetry=wants_telemetry)
 
 
 def zone_of(tz: str | None, plant_zone: str | None) -> tzinfo | None:
@@ -89,11 +93,12 @@ def recordings(source: Source) -> Sequence[Recording]:
     from omptool.sources.foreign.recognise import open_foreign
     from omptool.sources.foreign.source import ForeignSource
     from omptool.sources.source import Files, FileSource
+    from omptool.sources.stored import on_disk
 
     if isinstance(source, CaptureSource):
         return [source]
     if isinstance(source, FileSource) and isinstance(source.table, Files) and not source.table.partitions:
-        source = open_foreign(source.label, source.table.paths, source.kind, Options(), None) or source
+        source = open_foreign(source.label, on_disk(source.table.paths), source.kind, Options(), None) or source
     if isinstance(source, ForeignSource):
         return source.files
     if source.has_telemetry:
@@ -113,7 +118,7 @@ def no_telemetry(source: Source) -> UsageError:
     )
 
 
-def show_progress(named: Sequence[Named], display: diagnostics.Progress, output: Path) -> None:
+def show_progress(named: Sequence[Named], display: diagnostics.Progress, output: Location) -> None:
     """Tell how much of each file has been read."""
 
     def tell(file: ForeignFile, done: int, size: int) -> None:
@@ -126,7 +131,7 @@ def show_progress(named: Sequence[Named], display: diagnostics.Progress, output:
         file.on_bytes = tell
 
 
-def fresh(recordings: Sequence[Recording], lake: Path) -> list[Recording]:
+def fresh(recordings: Sequence[Recording], lake: Location) -> list[Recording]:
     """The recordings without the imports that the lake has: those are taken whole, so they need not be read again."""
     from omptool.lake.table import Table
     from omptool.sources.foreign.source import ForeignFile

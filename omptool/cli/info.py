@@ -48,11 +48,14 @@ def info(
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
     from omptool.sources.resolve import lake_at
+    from omptool.store import remote
+    from omptool.store.location import location
 
     if output is not None:
         refuse_existing(output, force=force)
     is_screen = format is None and output is None and choose_format(None, None) == "table"
-    if (lake := lake_at(str(source), settings.zone(tz)[0])) is not None:
+    text = str(remote.spelled(str(source)) if remote.is_remote(str(source)) else source)
+    if (lake := lake_at(text, settings.zone(tz)[0])) is not None:
         if is_screen:
             from omptool.cli.lake_screen import draw as draw_lake
 
@@ -60,13 +63,13 @@ def info(
         else:
             emit(Rows(LAKE_COLUMNS, _lake(lake)), format=format, output=output, force=force, tz=tz)
         return
-    capture = open_capture(source)
+    capture = open_capture(location(text))
     if is_screen:
         from omptool.cli.info_screen import draw
 
-        print_text(draw(capture, str(source), tz))
+        print_text(draw(capture, text, tz))
     else:
-        emit(Rows(COLUMNS, [_row(capture, str(source))]), format=format, output=output, force=force, tz=tz)
+        emit(Rows(COLUMNS, [_row(capture, text)]), format=format, output=output, force=force, tz=tz)
 
 
 def _row(capture: Capture, source: str) -> tuple[Any, ...]:

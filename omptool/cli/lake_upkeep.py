@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics
@@ -11,12 +10,14 @@ from omptool.cli.convert_words import plural, print_facts, size_text
 from omptool.cli.exits import ExitCode
 from omptool.cli.narrow import timed
 from omptool.errors import NotFound, UsageError
+from omptool.store import remote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omptool.lake.convert import Recording
     from omptool.model.plant import PlantModel
+    from omptool.store.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ class Upkeep:
         return " ".join(f"--{name}" for name in ("remodel", "compact", "wide", "vacuum") if getattr(self, name))
 
 
-def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnostics.Progress, *, dry_run: bool) -> None:
+def run(
+    upkeep: Upkeep, lake: Location, plant: PlantModel | None, display: diagnostics.Progress, *, dry_run: bool
+) -> None:
     """Do it and say what was done.
 
     Raises:
@@ -65,7 +68,9 @@ def run(upkeep: Upkeep, lake: Path, plant: PlantModel | None, display: diagnosti
         _vacuum(upkeep.keep, lake, dry_run)
 
 
-def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Progress, *, dry_run: bool) -> ExitCode:
+def delete(
+    recordings: Sequence[Recording], lake: Location, display: diagnostics.Progress, *, dry_run: bool
+) -> ExitCode:
     """Delete the captures that are in the lake whole, and say of every other one why it stays.
 
     Returns:
@@ -79,6 +84,10 @@ def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Pro
         name = capture.label
         if not isinstance(capture, CaptureSource):
             diagnostics.note(f"kept {name}: it is no capture")
+            code = ExitCode.PARTIAL
+            continue
+        if remote.is_remote(name):
+            diagnostics.note(f"kept {name}: only captures on this computer are deleted")
             code = ExitCode.PARTIAL
             continue
         if dry_run:
@@ -96,7 +105,7 @@ def delete(recordings: Sequence[Recording], lake: Path, display: diagnostics.Pro
     return code
 
 
-def _remodel(lake: Path, plant: PlantModel | None, display: diagnostics.Progress, dry_run: bool) -> None:
+def _remodel(lake: Location, plant: PlantModel | None, display: diagnostics.Progress, dry_run: bool) -> None:
     if plant is None:
         raise UsageError("--remodel needs a plant model", "name it: --plant plant.toml")
     if dry_run:
@@ -119,7 +128,7 @@ def _remodel(lake: Path, plant: PlantModel | None, display: diagnostics.Progress
     )
 
 
-def _compact(lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
+def _compact(lake: Location, display: diagnostics.Progress, dry_run: bool) -> None:
     from omptool.lake.compact import Progress, compact, plan
 
     if dry_run:
@@ -145,7 +154,7 @@ def _compact(lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
     )
 
 
-def _wide(every: str, lake: Path, display: diagnostics.Progress, dry_run: bool) -> None:
+def _wide(every: str, lake: Location, display: diagnostics.Progress, dry_run: bool) -> None:
     from omptool.lake import wide
     from omptool.model.times import parse_duration
 
@@ -175,7 +184,7 @@ def _wide(every: str, lake: Path, display: diagnostics.Progress, dry_run: bool) 
 KEEP_TEXT = "7d"
 
 
-def _vacuum(keep: str | None, lake: Path, dry_run: bool) -> None:
+def _vacuum(keep: str | None, lake: Location, dry_run: bool) -> None:
     from datetime import UTC, datetime, timedelta
 
     from omptool.lake.vacuum import KEEP, vacuum

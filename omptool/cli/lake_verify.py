@@ -14,12 +14,13 @@ from omptool.errors import NotFound
 if TYPE_CHECKING:
     from omptool.lake.verify import Account, Checked, Verified
     from omptool.sources.capture import CaptureSource
+    from omptool.store.location import Location
 
 LAKE_COLUMNS = ("kind", "name", "files", "rows", "bytes", "removed", "verdict", "detail")
 
 
 def verify_lake(
-    lake: Path, against: Sequence[Path], display: diagnostics.Progress
+    lake: Location, against: Sequence[Path], display: diagnostics.Progress
 ) -> tuple[list[tuple[Any, ...]], ExitCode]:
     """Rows of `LAKE_COLUMNS`, and what it comes to; the last word is said.
 
@@ -41,13 +42,14 @@ def verify_lake(
     return rows, _last_word(found, lake, bool(captures))
 
 
-def _capture(path: Path, lake: Path) -> CaptureSource:
-    from omptool.cli.opening import refuse_others
+def _capture(path: Path, lake: Location) -> CaptureSource:
+    from omptool.cli.opening import here, refuse_others
     from omptool.lake.table import Table, stored_plant
     from omptool.sources.capture import CaptureSource
 
+    label, path = str(path), here(path)
     refuse_others(path)
-    capture = CaptureSource(path, plant=stored_plant(lake))
+    capture = CaptureSource(path, plant=stored_plant(lake), label=label)
     if not Table(lake, "telemetry").done(capture.id):
         command = f"omptool convert {diagnostics.typed(path)} -o {diagnostics.typed(lake)}"
         raise NotFound(f"{lake} has nothing of {path}", f"to take it in:  {command}")
@@ -74,7 +76,7 @@ def _account(mine: Account) -> tuple[Any, ...]:
     return ("capture", mine.capture, None, mine.rows, None, mine.removed, verdict, detail)
 
 
-def _last_word(found: Verified, lake: Path, was_compared: bool) -> ExitCode:
+def _last_word(found: Verified, lake: Location, was_compared: bool) -> ExitCode:
     """What it comes to, on stderr."""
     name = diagnostics.typed(lake)
     files = sum(table.files for table in found.tables)

@@ -8,23 +8,51 @@ from typing import TYPE_CHECKING
 
 from omptool.cli.diagnostics import typed
 from omptool.cli.output import SUFFIXES
-from omptool.errors import NotACapture, NotFound
+from omptool.errors import NotACapture, NotFound, UsageError
+from omptool.store.location import location
+from omptool.store.remote import Remote
 
 if TYPE_CHECKING:
     from omptool.capture.reader import Capture
+    from omptool.store.location import Location
 
 
-def open_capture(path: Path) -> Capture:
-    """The capture at `path`.
+def open_capture(path: Location) -> Capture:
+    """The capture at `path`; one in a store is fetched first.
 
     Raises:
         NotACapture: a lake or a file of rows, with what to type instead; or something else.
         CaptureError, NotFound: see `Capture.open`.
     """
+    path = here(path)
     refuse_others(path)
     from omptool.capture.reader import Capture
 
     return Capture.open(path)
+
+
+def on_this_computer(path: Path, what: str) -> None:
+    """Refuse a name in a store where only a disk will do; `what` it is for, as the beginning of a sentence."""
+    if isinstance(where := location(path), Remote):
+        raise UsageError(
+            f"{what} on this computer, not in a store: {where}",
+            "name a folder here; lakes, and files of rows, may lie in a store:  omptool convert x.omcap -o s3://BUCKET/LAKE",
+        )
+
+
+def here(path: Location) -> Path:
+    """The capture as a folder on this computer; one in a store is fetched."""
+    where = location(path) if isinstance(path, Path) else path
+    if isinstance(where, Path):
+        return where
+    from omptool.sources import stored
+
+    found = stored.find(str(where))
+    if not isinstance(found, Path):
+        raise NotACapture(
+            f"{where} is a file, not a capture", f'query reads it:  omptool query "show tables" --on {typed(where)}'
+        )
+    return found
 
 
 def refuse_others(path: Path) -> None:

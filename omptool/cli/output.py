@@ -17,9 +17,13 @@ from typing import IO, TYPE_CHECKING, Any
 from omptool.cli import diagnostics, settings, terminal
 from omptool.cli.stdout import ClosedPipe, Stdout, failed
 from omptool.errors import NotFound, OutputExists, OutputFailed, UsageError
+from omptool.store.location import location
+from omptool.store.remote import Remote
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from omptool.store.location import Location
 
 SUFFIXES = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "tsv",
@@ -47,7 +51,7 @@ def emit(
     rows: pa.Table | pa.RecordBatchReader | Rows,
     *,
     format: str | None = None,
-    output: Path | None = None,
+    output: Location | None = None,
     force: bool = False,
     columns: Sequence[str] | None = None,
     tz: str | None = None,
@@ -84,7 +88,7 @@ def emit(
     return left
 
 
-def choose_format(format: str | None, output: Path | None) -> str:
+def choose_format(format: str | None, output: Location | None) -> str:
     """The format that `emit` will use."""
     if format is not None:
         return str(format)
@@ -155,18 +159,24 @@ def _to_stdout(write: Callable[[IO[bytes]], object], *, binary: bool, escape: bo
     stream.flush()
 
 
-def refuse_existing(path: Path, *, force: bool) -> None:
+def refuse_existing(path: Location, *, force: bool) -> None:
     """Raise OutputExists when `path` would be overwritten without --force."""
-    if not force and os.path.lexists(path):
+    path = location(path) if isinstance(path, Path) else path
+    if not force and (path.is_file() if isinstance(path, Remote) else os.path.lexists(path)):
         raise OutputExists(f"{path} already exists", "add --force to replace it, or choose another name")
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
+def replacing(path: Location, *, force: bool) -> Iterator[IO[bytes]]:
     """A binary stream that becomes `path` when the block ends well, and nothing otherwise.
 
     A device or a pipe is written in place.
     """
+    path = location(path) if isinstance(path, Path) else path
+    if isinstance(path, Remote):
+        with uploading(path, force=force) as aside, aside.open("wb") as stream:
+            yield stream
+        return
     if path.exists() and not path.is_file() and not path.is_dir():
         with _said(path), path.open("wb") as device:
             yield device
@@ -183,6 +193,20 @@ def replacing(path: Path, *, force: bool) -> Iterator[IO[bytes]]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def uploading(target: Remote, *, force: bool) -> Iterator[Path]:
+    """A name on this computer for a file that becomes `target` when the block ends well."""
+    from omptool.store import objects
+    from omptool.store.location import working_folder
+
+    refuse_existing(target, force=force)
+    with working_folder() as folder:
+        aside = folder / target.name
+        with _said(aside):
+            yield aside
+        objects.upload(aside, target, is_new=not force)
 
 
 @contextlib.contextmanager

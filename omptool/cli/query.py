@@ -12,6 +12,7 @@ import typer
 from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asking
 from omptool.cli.exits import ExitCode
+from omptool.cli.importing import ImportServerOption, MapOption, RejectsOption
 from omptool.cli.options import (
     CloudOption,
     ConfigOption,
@@ -57,6 +58,9 @@ def query(
     tz: TzOption = None,
     plant: PlantOption = None,
     input_format: InputFormatOption = None,
+    map: MapOption = None,
+    server: ImportServerOption = None,
+    rejects: RejectsOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
     """Ask SQL of captures, lakes and files, or of a cloud.
@@ -71,6 +75,7 @@ def query(
       omptool query "select machine, avg(value) from telemetry group by all" --on lake
       omptool query "from telemetry where machine = \\$m" --param m=Press7 --on lake -o press7.csv
       omptool query --file kpi.sql --on lake --on orders=orders.csv
+      omptool query "from telemetry" --on old.csv --map time=Zeit --map tag=Ort --map value=Wert
       omptool query "select count(*) from telemetry" --cloud plant
     """
     from datetime import UTC, datetime
@@ -80,7 +85,7 @@ def query(
 
     loaded = settings.load(config)
     statement = _statement(sql, file)
-    asking = Asking(on or [], cloud, plant, input_format, tz, tz, repeatable)
+    asking = Asking(on or [], cloud, plant, input_format, tz, tz, repeatable, map or [], server)
     asking.check()
     if not on and cloud is None:
         raise UsageError("query needs a source", _suggest_source(sql, sorted(loaded.clouds)))
@@ -93,7 +98,7 @@ def query(
         _say_twice(asked.sources)
         left = emit(asked.engine.run(statement, bound), format=format, output=output, force=force, tz=asked.zone_name)
         _say_kept(asked.sources)
-        return ExitCode.PARTIAL if importing.tell(asked.sources) or left else ExitCode.OK
+        return ExitCode.PARTIAL if importing.tell(asked.sources, keep=rejects) or left else ExitCode.OK
 
 
 def _statement(sql: str | None, file: Path | None) -> str:

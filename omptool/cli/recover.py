@@ -39,11 +39,12 @@ def recover(
     """
     settings.load(config)
     from omptool.capture.recover import recover as repair
-    from omptool.cli.opening import refuse_others
+    from omptool.cli.opening import on_this_computer, refuse_others
     from omptool.cli.output import Rows, emit, refuse_existing
 
     if output is not None:
         refuse_existing(output, force=force)
+    on_this_computer(capture, "captures are repaired")
     refuse_others(capture)
     report = repair(capture, dry_run=dry_run)
     rows = [(a.file, a.what, a.bytes, a.rows, a.kept or None, a.reason) for a in report.actions]

@@ -41,6 +41,8 @@ def list_(
 ) -> None:
     """List the samples that come with omptool.
 
+    Recorded shifts of a simulated plant, each as a capture and as a lake, with the known answers.
+
     \b
     Examples:
       omptool samples list
@@ -72,7 +74,7 @@ def copy(
 ) -> None:
     """Copy samples to DIR/NAME: a capture, the lake made of it, a README, plant.toml and the known answers.
 
-    A copy is complete or not there at all. The README beside it has ten commands to try.
+    A copy is complete or not there at all. The README beside it has commands to try.
 
     \b
     Examples:
@@ -95,18 +97,18 @@ def copy(
         rows = [(one.name, str(place), len(one.files), one.size) for one, place in zip(wanted, folders, strict=True)]
         emit(Rows(COPY_COLUMNS, rows), format=format)
     for one, place in zip(wanted, folders, strict=True):
-        _say(one, place)
+        said = f"{one.name}: {one.about} → {place}, {one.size / 1e6:.1f} MB"
+        diagnostics.note(said, _next(one, place) if one is wanted[-1] else "")
 
 
-def _say(sample: Sample, place: Path) -> None:
-    """What lies where, and what to type next."""
+def _next(sample: Sample, place: Path) -> str:
+    """What to type."""
     window = f"--start {_time(sample.start)} --end {_time(sample.end)}"
-    diagnostics.note(
-        f"{sample.name}: {sample.about} → {place}, {sample.size / 1e6:.1f} MB",
+    return (
         f"next: cd {diagnostics.typed(place)}\n"
         f"      omptool info {sample.name}.omcap\n"
         f"      omptool analyze oee --on lake {window}\n"
-        "      README.md has more to try",
+        "      README.md has more to try"
     )
 
 

@@ -25,7 +25,21 @@ def load(path: Path | None = None, flags: Mapping[str, str | None] | None = None
     """Read the settings for this run; `flags` are those of the command line by key, None = not given."""
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     _current[:] = [config.read(path, given)]
+    _use_stores(_current[0])
     return _current[0]
+
+
+def _use_stores(loaded: Config) -> None:
+    """Let the stores be where the settings say."""
+    import os
+
+    from omptool.config.stores import STORE_SETTINGS, Stores
+    from omptool.store import access
+
+    values = {setting.key.rpartition(".")[2]: loaded[setting.key] for setting in STORE_SETTINGS}
+    origin = loaded.values["stores.azure_endpoint"].origin
+    is_own = origin.startswith(("$", f"{config.user_file(os.environ)}:"))
+    access.use(Stores(**values, is_own=is_own))
 
 
 def current() -> Config:

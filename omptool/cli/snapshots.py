@@ -57,6 +57,7 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
     import time
 
     from omptool.cli.output import replacing
+    from omptool.model import status
     from omptool.model.nodeset import Beyond, is_written, nodeset
 
     written = sum(map(is_written, explored.shown))
@@ -65,7 +66,8 @@ def _save_nodeset(path: Path, explored: Explored, server: ServerIdentity, *, for
             "none of the nodes is of the server's own namespaces: a NodeSet2 file would be empty",
             "save them as .parquet, .json, .jsonl or .csv",
         )
-    about = {"endpoint": server.url, "namespaces": namespaces_of(server)}
+    missing = {node_id: status.name(code) for node_id, code in explored.refused.items()}
+    about = {"endpoint": server.url, "namespaces": namespaces_of(server), "missing": missing}
     beyond = Beyond(explored.links, server.data_types)
     text = nodeset(
         explored.shown, explored.types, server=server.server, saved_ns=time.time_ns(), about=about, beyond=beyond
@@ -85,17 +87,23 @@ def namespaces_of(server: ServerIdentity) -> dict[str, int]:
 def rows(
     explored: Explored, server: ServerIdentity, plant: PlantModel | None, values: pa.RecordBatch | None
 ) -> pa.Table:
-    """The table of a snapshot: the rows of `browse` for every node shown, then its types, and what `OWN` adds."""
+    """The table of a snapshot: the rows of `browse` for every node shown, then its types, and what `OWN` adds.
+
+    Nodes that were refused and are not among these have rows too, with nothing but the reason.
+    """
     import time
 
     import pyarrow as pa
 
     from omptool.model import status
     from omptool.model.nodeid import NodeId
-    from omptool.sources.snapshot import OWN
+    from omptool.model.nodes import Node
+    from omptool.sources.snapshot import OWN, UNKNOWN_CLASS
 
     indexes = namespaces_of(server)
     nodes, refused = [*explored.shown, *explored.types], explored.refused
+    have_rows = {node.node_id for node in nodes}  # not Objects, and not what --root named
+    nodes += [Node(one, "", "", node_class=UNKNOWN_CLASS) for one in refused if one not in have_rows]
     table = noderows.table(replace(explored, shown=nodes), server, plant, values)
     columns = {
         "equipment": [node.equipment for node in nodes],
@@ -124,8 +132,7 @@ def find(snapshot: Snapshot, *, root: str | None, depth: int | None, wanted: Wan
     nodes = [node for node in in_tree_order(snapshot.nodes) if node.path or root is None]
     known, above = _below(nodes, root, depth)
     shown = narrow(known, wanted, names_of_types(snapshot.types))
-    inside = {node.node_id for node in (*known, *above)} | {"i=85"}
-    refused = {node_id: status.code_of(name) for node_id, name in snapshot.missing.items() if node_id in inside}
+    refused = {node_id: status.code_of(name) for node_id, name in snapshot.missing.items()}
     return Explored(shown, known, above, refused, snapshot.types)
 
 

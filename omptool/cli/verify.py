@@ -71,17 +71,19 @@ def verify(
     from omptool.cli.opening import open_capture
     from omptool.cli.output import Rows, choose_format, emit, print_text, refuse_existing
     from omptool.lake.layout import is_lake
+    from omptool.store.location import location
 
     if output is not None:
         refuse_existing(output, force=force)
-    if is_lake(capture):
+    where = location(capture)
+    if is_lake(where):
         with diagnostics.Progress(progress) as display:
-            rows, code = verify_lake(capture, against or [], display)
+            rows, code = verify_lake(where, against or [], display)
         emit(Rows(LAKE_COLUMNS, rows), format=format, output=output, force=force, tz=tz)
         return code
     if against:
         raise UsageError("--against is for lakes", f"to prove the capture itself:  omptool verify {typed(capture)}")
-    opened = open_capture(capture)
+    opened = open_capture(where)
     result = proof.verify(opened)
     if format is None and output is None and choose_format(None, None) == "table":
         from omptool.cli.verify_screen import draw

@@ -23,7 +23,7 @@ from omptool.model import bounded_toml
 from omptool.model.path import Glob
 
 FILE_NAME = "omptool.toml"
-_SECRETS = {"password", "token", "secret", "passphrase", "key"}
+_SECRETS = {"password", "token", "secret", "passphrase", "key", "account_key", "azure_key", "s3_key", "s3_secret"}
 _FIELDS = {
     "publishing_interval": "publishing_ms",
     "sampling_interval": "sampling_ms",

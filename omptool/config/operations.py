@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from omptool.config.events import EVENT_SETTINGS
 from omptool.config.schema import CAPTURE_SETTINGS, GENERAL_SETTINGS, Setting, as_path, seconds, text
+from omptool.config.stores import STORE_SETTINGS
 from omptool.errors import UsageError
 from omptool.model.sizes import parse_size
 
@@ -75,5 +76,5 @@ OPERATING_SETTINGS = (
 )
 """In the order of the reference."""
 
-SETTINGS = (*CAPTURE_SETTINGS, *EVENT_SETTINGS, *OPERATING_SETTINGS, *GENERAL_SETTINGS)
+SETTINGS = (*CAPTURE_SETTINGS, *EVENT_SETTINGS, *OPERATING_SETTINGS, *STORE_SETTINGS, *GENERAL_SETTINGS)
 """Every key of a table without a name of its own."""

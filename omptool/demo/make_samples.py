@@ -1,7 +1,7 @@
 """Makes `sample_data/` anew, byte for byte: `python -m omptool.demo.make_samples [DIR]`.
 
-Everything but the README comes from here. The same versions of pyarrow and zstd give the same bytes on every computer;
-tests/constraints.txt says which. Takes some ten seconds.
+Everything but the READMEs comes from here. The same versions of pyarrow and zstd give the same bytes on every computer;
+tests/constraints.txt says which. Takes some twenty seconds.
 """
 
 from __future__ import annotations
@@ -13,49 +13,36 @@ from pathlib import Path
 
 from omptool.capture.reader import Capture
 from omptool.demo import sample_answers, sample_capture, sample_lake
-from omptool.demo.sample_shift import END, SEED, START
+from omptool.demo.sample_plans import RECORDINGS, SEED, Recording
 from omptool.demo.samples import ABOUT, folder
 from omptool.demo.schedule import Plant
 from omptool.demo.truth import time_text
 from omptool.model.plant import PlantModel
 
-NAME = "press-line"
-
-PLANT_TOML = """\
-# Where the machines stand, the server of the line says itself (ISA-95 and Machinery).
-# What it does not say is the time zone of the site.
-site = "Riverside"
-time_zone = "Europe/London"
-
-# Which tags the analyses read. These are the names of OPC 40001-1 (Machinery), which omptool knows without being told.
-[roles]
-mode = "MachineryOperationMode/CurrentState"
-good = "GoodCount"
-scrap = "ScrapCount"
-rework = "ReworkCount"
-ideal = "IdealCycleTime"
-"""
-
 
 def make(samples: Path) -> None:
     """Write every sample below the folder `samples`; what it made before is replaced, anything else stays."""
-    target = samples / NAME
+    plant = Plant(SEED)
+    for recording in RECORDINGS:
+        _make(plant, recording, samples / recording.name)
+
+
+def _make(plant: Plant, recording: Recording, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    capture, lake, answers = target / f"{NAME}.omcap", target / "lake", target / "answers"
+    capture, lake, answers = target / f"{recording.name}.omcap", target / "lake", target / "answers"
     for made in (capture, lake, answers):
         shutil.rmtree(made, ignore_errors=True)
-    plant = Plant(SEED)
-    (target / "plant.toml").write_text(PLANT_TOML, "utf-8", newline="\n")
-    sample_capture.write(plant, capture)
-    sample_lake.write(capture, lake, PlantModel.parse(PLANT_TOML))
-    sample_answers.write(plant, answers)
+    (target / "plant.toml").write_text(recording.plant_toml, "utf-8", newline="\n")
+    sample_capture.write(plant, recording, capture)
+    sample_lake.write(recording, capture, lake, PlantModel.parse(recording.plant_toml))
+    sample_answers.write(plant, recording, answers)
     recorded = Capture.open(capture)
     about = {
-        "title": "one shift of a press line: two presses and a packer",
+        "title": recording.title,
         "tags": sum(1 for node in recorded.nodes() if node.handle),
         "rows": recorded.rows,
-        "start": time_text(START),
-        "end": time_text(END),
+        "start": time_text(recording.start),
+        "end": time_text(recording.end),
     }
     (target / ABOUT).write_text(json.dumps(about, indent=1) + "\n", "utf-8", newline="\n")
 

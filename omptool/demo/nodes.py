@@ -67,13 +67,13 @@ def build() -> list[Node]:
     """The whole table: types first, then the plant from the site down."""
     nodes = [*_types(), Node(_MACHINES, "Machines", f"nsu={MACHINERY};Machines", "Machines", node_class="Object",
                              type_definition=_FOLDER_TYPE, parents=(_OBJECTS,))]  # fmt: skip
-    nodes.extend(_equipment(SITE, SITE, "site", _OBJECTS))
+    nodes.extend(equipment(SITE, SITE, "site", _OBJECTS))
     for line in LINES:
         area, place = f"{SITE}/{line.area}", f"{SITE}/{line.area}/{line.name}"
-        nodes.extend(_equipment(line.area, area, "area", _plant(SITE)))
-        nodes.extend(_equipment(line.name, place, "line", _plant(line.area)))
+        nodes.extend(equipment(line.area, area, "area", _plant(SITE)))
+        nodes.extend(equipment(line.name, place, "line", _plant(line.area)))
         for machine in line.machines:
-            nodes.extend(_machine(line, machine, f"{place}/{machine.name}"))
+            nodes.extend(machine_nodes(line, machine, f"{place}/{machine.name}"))
     return nodes
 
 
@@ -84,11 +84,16 @@ def constants() -> Iterator[ServedValue]:
         *((line.area, "area") for line in LINES),
         *((line.name, "line") for line in LINES),
     ):
-        yield _constant(f"{_plant(name)}.EquipmentLevel", BuiltinType.Int32, _LEVELS[level])
+        yield level_of(name, level)
     for line in LINES:
         for machine in line.machines:
             for name, kind, value in _identification(line, machine):
                 yield _constant(_plant(f"{line.name}.{machine.name}.Identification.{name}"), kind, value)
+
+
+def level_of(name: str, level: str) -> ServedValue:
+    """EquipmentLevel of a site, an area or a line."""
+    return _constant(f"{_plant(name)}.EquipmentLevel", BuiltinType.Int32, _LEVELS[level])
 
 
 def variant_of(signal: Signal, value: Value) -> bytes:
@@ -140,7 +145,8 @@ def _enumeration(type_id: str, browse_name: str, names: dict[int, str]) -> Node:
     return Node(type_id, "", browse_name, node_class="DataType", enum_names=names, parents=(_ENUMERATION,))
 
 
-def _equipment(name: str, path: str, level: str, parent: str) -> Iterator[Node]:
+def equipment(name: str, path: str, level: str, parent: str) -> Iterator[Node]:
+    """A site, an area or a line, and its level."""
     yield Node(_plant(name), path, _named(name), name, node_class="Object", type_definition=_EQUIPMENT_TYPE,
                parents=(parent,), equipment=level)  # fmt: skip
     yield Node(
@@ -150,7 +156,8 @@ def _equipment(name: str, path: str, level: str, parent: str) -> Iterator[Node]:
     )  # fmt: skip
 
 
-def _machine(line: Line, machine: Machine, path: str) -> Iterator[Node]:
+def machine_nodes(line: Line, machine: Machine, path: str) -> Iterator[Node]:
+    """A machine and all below it."""
     own = f"{line.name}.{machine.name}"
     yield Node(_plant(own), path, _named(machine.name), machine.name, f"{machine.kind.name} {machine.kind.model}",
                node_class="Object", type_definition=_plant(f"{machine.kind.name}Type"),

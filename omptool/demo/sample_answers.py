@@ -1,38 +1,48 @@
-"""What the analyses must say about the sample shift, counted from the schedule of the simulated plant.
+"""What the analyses must say about a sample, counted from the schedule of the simulated plant.
 
-No measurement and no analysis takes part: times come from the intervals that the simulator planned, parts from its
-lists, and only the minutes in which nobody listened are taken out. Times are summed as whole nanoseconds.
+No measurement and no analysis takes part: times come from what the simulator planned, as the server stamped it, parts
+from its lists, and only the time in which nobody listened is taken out. Times are summed as whole nanoseconds.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from omptool.demo import sample_packml
 from omptool.demo.line import ideal_cycle
-from omptool.demo.plant import ITEM_STATES, OPERATION_MODES, SECOND, Machine, State
-from omptool.demo.sample_shift import END, GAP, LINE, MACHINES, START, channels, received
+from omptool.demo.plant import (
+    ITEM_STATES,
+    LINES,
+    OPERATION_MODES,
+    SECOND,
+    Line,
+    Machine,
+    State,
+    shift_of,
+    shift_start,
+    wear,
+)
+from omptool.demo.sample_plans import CNC_CELL, FAULT_DAY, Recording
+from omptool.demo.sample_shift import Tag, received, tags
 from omptool.demo.schedule import Change, Plant, Stretch
 from omptool.demo.truth import time_text
 
 UNSEEN = "UNASSIGNED"
 """State of a machine while nobody listens, as the analyses call it."""
 
-COVERAGE = (END - START - (GAP[1] - GAP[0])) / (END - START)
-"""Part of the shift in which somebody listened."""
-
 Row = Mapping[str, object]
 
 
 class _Piece(NamedTuple):
-    """A machine in one state, or unseen, in [start, end)."""
+    """A machine in one state, or unseen (None), in [start, end)."""
 
-    state: str
+    state: State | None
     start: int
     end: int
 
@@ -41,46 +51,58 @@ class _Piece(NamedTuple):
         return self.end - self.start
 
 
-def write(plant: Plant, folder: Path) -> None:
+def write(plant: Plant, recording: Recording, folder: Path) -> None:
     """Write one CSV file per question into the new folder."""
     folder.mkdir()
-    for name, rows in {
-        "oee": oee(plant), "time_in_state": time_in_state(plant), "data_quality": data_quality(plant),
-        "parts": parts(plant), "stops": stops(plant),
-    }.items():  # fmt: skip
+    asked: dict[str, Callable[[Plant, Recording], list[Row]]] = {
+        "oee": oee, "time_in_state": time_in_state, "data_quality": data_quality, "parts": parts, "stops": stops,
+    }  # fmt: skip
+    if recording == FAULT_DAY:  # with a clock that is set and counters seen once a minute, parts have no exact time
+        asked = {"time_in_state": time_in_state, "data_quality": data_quality, "gaps": gaps}
+    if recording == CNC_CELL:
+        asked["tools"] = tools
+    asked["alarms"] = alarms
+    for name, answer in asked.items():
+        rows = answer(plant, recording)
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 
 
-def time_in_state(plant: Plant) -> list[Row]:
-    """Per machine and state, the longest first: seconds, share of the shift, visits, longest visit."""
+def coverage(recording: Recording, first_ns: int) -> float:
+    """Part of the window in which somebody listened, from the first value on."""
+    return _seen(recording, first_ns, recording.end) / (recording.end - recording.start)
+
+
+def time_in_state(plant: Plant, recording: Recording) -> list[Row]:
+    """Per machine and state, the longest first: seconds, share of the window, visits, longest visit."""
     found: list[Row] = []
-    for machine in _by_name():
+    for machine in _by_name(recording):
         by_state: dict[str, list[int]] = defaultdict(list)
-        for piece in _visits(plant, machine):
-            by_state[piece.state].append(piece.ns)
+        seen = coverage(recording, _states(plant, recording, machine)[0].time_ns)
+        for label, ns in _visits(plant, recording, machine):
+            by_state[label].append(ns)
         for state, visits in sorted(by_state.items(), key=lambda entry: (-sum(entry[1]), entry[0])):
             found.append({
                 "machine": machine.name, "state": state, "seconds": sum(visits) / SECOND,
-                "share": sum(visits) / (END - START), "visits": len(visits), "longest_s": max(visits) / SECOND,
-                "coverage": COVERAGE,
+                "share": sum(visits) / (recording.end - recording.start), "visits": len(visits),
+                "longest_s": max(visits) / SECOND, "coverage": seen,
             })  # fmt: skip
     return found
 
 
-def oee(plant: Plant) -> list[Row]:
+def oee(plant: Plant, recording: Recording) -> list[Row]:
     """Per machine: OEE, its factors and the time elements, as OPC 40501-1 C.2.3 reads the states.
 
-    Parts are those of the whole shift, because a counter goes on while nobody listens; times are those that were seen.
+    Parts are those of the whole window, because a counter goes on while nobody listens; times are those that were seen.
     """
     found: list[Row] = []
-    for machine in _by_name():
+    for machine in _by_name(recording):
         times: dict[str, int] = defaultdict(int)
-        for piece in _pieces(plant, machine):
+        for piece in _pieces(plant, recording, machine):
             times[_element(piece.state)] += piece.ns
-        made = _stretches(plant, machine)
+        made = _stretches(plant, recording, machine)
         good, scrap, rework = (sum(getattr(one, kind) for one in made) for kind in ("good", "scrap", "rework"))
         ideal = sum((_parts(one) * _ideal(machine, one.product) for one in made), Fraction(0))
         planned = sum(times[name] for name in ("apt", "aust", "adet", "adot"))
@@ -92,17 +114,17 @@ def oee(plant: Plant) -> list[Row]:
             "pbt": planned / SECOND,
             **{name: times[name] / SECOND for name in ("apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s")},
             "ideal_s": float(ideal), "pq": good + scrap + rework, "gq": good, "sq": scrap, "rq": rework,
-            "coverage": COVERAGE,
+            "coverage": coverage(recording, recording.start),
         })  # fmt: skip
     return found
 
 
-def parts(plant: Plant) -> list[Row]:
+def parts(plant: Plant, recording: Recording) -> list[Row]:
     """Per machine and product: parts by outcome, and the ideal cycle time."""
     found: list[Row] = []
-    for machine in _by_name():
+    for machine in _by_name(recording):
         made: dict[str, list[Stretch]] = defaultdict(list)
-        for stretch in _stretches(plant, machine):
+        for stretch in _stretches(plant, recording, machine):
             made[stretch.product].append(stretch)
         for product, stretches in made.items():
             counts = {kind: sum(getattr(one, kind) for one in stretches) for kind in ("good", "scrap", "rework")}
@@ -113,77 +135,151 @@ def parts(plant: Plant) -> list[Row]:
     return found
 
 
-def stops(plant: Plant) -> list[Row]:
+def stops(plant: Plant, recording: Recording) -> list[Row]:
     """Every breakdown, changeover and planned stop, whether somebody listened or not."""
-    kinds = {State.Breakdown.name, State.Changeover.name, State.PlannedStop.name}
+    kinds = {State.Breakdown, State.Changeover, State.PlannedStop}
     return [
         {
-            "machine": machine.name, "state": one.state, "reason": one.reason, "start": time_text(one.start),
-            "end": time_text(one.end), "seconds": (one.end - one.start) / SECOND,
+            "machine": machine.name, "state": _label(recording, State[one.state]), "reason": one.reason,
+            "start": time_text(one.start), "end": time_text(one.end), "seconds": (one.end - one.start) / SECOND,
         }
-        for machine in _by_name()
-        for one in _stretches(plant, machine)
-        if one.state in kinds
+        for machine in _by_name(recording)
+        for one in _stretches(plant, recording, machine)
+        if State[one.state] in kinds
     ]  # fmt: skip
 
 
-def data_quality(plant: Plant) -> list[Row]:
-    """Per recorded tag: values that arrived with a time in the shift, by quality, and how long the value was Good."""
+def alarms(plant: Plant, recording: Recording) -> list[Row]:
+    """Per machine and alarm number, the most frequent first: how often it came, and how long it stood."""
     found: list[Row] = []
-    for machine in _by_name():
-        mine = [channel for channel in channels(plant) if channel.machine == machine]
-        for channel in sorted(mine, key=lambda one: one.signal.name):
-            values = received(plant, channel)
-            kinds = [change.status >> 30 for change in values if START <= change.time_ns < END]
-            good_ns = sum(_overlap(*span, START, GAP[0]) + _overlap(*span, GAP[1], END) for span in _good(values))
+    for tag in _of_signal(plant, recording, "AlarmCode"):
+        stood: dict[int, list[int]] = defaultdict(list)
+        changes = _by_stamp(received(plant, recording, tag))
+        for change, end in zip(changes, [*(after.time_ns for after in changes[1:]), None], strict=True):
+            if change.value and recording.start <= change.time_ns < recording.end:
+                stood[int(str(change.value))] += [] if end is None else [end - change.time_ns]
+        for code, times in sorted(stood.items(), key=lambda entry: (-len(entry[1]), -max(entry[1]), entry[0])):
             found.append({
-                "machine": machine.name, "tag": channel.signal.name, "rows": len(kinds), "good": kinds.count(0),
-                "uncertain": kinds.count(1), "bad": kinds.count(2), "coverage": COVERAGE,
-                "percent_good": float(Fraction(100 * good_ns, END - START)),
+                "machine": tag.channel.machine.name, "alarm": f"{tag.name} {code}", "alarms": len(times),
+                "mean_s": sum(times) / len(times) / SECOND, "longest_s": max(times) / SECOND,
             })  # fmt: skip
     return found
 
 
-def _good(values: Sequence[Change]) -> Iterator[tuple[int, int]]:
+def gaps(plant: Plant, recording: Recording) -> list[Row]:
+    """When nobody listened, and why."""
+    return [
+        {
+            "reason": str(outage.reason), "start": time_text(outage.gap[0]), "end": time_text(outage.gap[1]),
+            "seconds": (outage.gap[1] - outage.gap[0]) / SECOND,
+        }
+        for outage in recording.outages
+    ]  # fmt: skip
+
+
+def tools(plant: Plant, recording: Recording) -> list[Row]:
+    """Machines whose tool wears: when it is changed, and how fast it wears."""
+    first = shift_of(recording.start)
+    starts = [shift_start(shift) for shift in range(first, first + 4)]
+    changed = next(at for at in starts if at > recording.start and wear(at) == 0)
+    return [
+        {"machine": each.name, "changed": time_text(changed), "grows_mm_per_h": each.kind.part_drift / 24}
+        for each in _by_name(recording)
+        if each.wears
+    ]
+
+
+def data_quality(plant: Plant, recording: Recording) -> list[Row]:
+    """Per recorded tag: values that arrived with a time in the window, by quality, and how long the value was Good."""
+    found: list[Row] = []
+    for machine in _by_name(recording):
+        mine = [tag for tag in tags(plant, recording) if tag.channel.machine == machine]
+        for tag in sorted(mine, key=lambda one: one.name):
+            values = received(plant, recording, tag)
+            kinds = [change.status >> 30 for change in values if recording.start <= change.time_ns < recording.end]
+            good_ns = sum(_seen(recording, *span) for span in _good(_by_stamp(values), recording.end))
+            found.append({
+                "machine": machine.name, "tag": tag.name, "rows": len(kinds), "good": kinds.count(0),
+                "uncertain": kinds.count(1), "bad": kinds.count(2),
+                "coverage": coverage(recording, min(change.time_ns for change in values)),
+                "percent_good": float(Fraction(100 * good_ns, recording.end - recording.start)),
+            })  # fmt: skip
+    return found
+
+
+def _by_stamp(changes: Iterable[Change]) -> list[Change]:
+    """In the order of the server's clock; the sort keeps what has one time as it came."""
+    return sorted(changes, key=lambda change: change.time_ns)
+
+
+def _good(values: Sequence[Change], end_ns: int) -> Iterator[tuple[int, int]]:
     """When the last value that arrived was Good: it holds until the next one, and the newest to the end."""
-    ends = [*(change.time_ns for change in values[1:]), END]
+    ends = [*(change.time_ns for change in values[1:]), end_ns]
     for change, end in zip(values, ends, strict=True):
         if not change.status >> 30:
             yield change.time_ns, end
 
 
-def _overlap(start: int, end: int, low: int, high: int) -> int:
-    return max(0, min(end, high) - max(start, low))
+def _seen(recording: Recording, start: int, end: int) -> int:
+    """How much of a stretch lies in the window and in no gap."""
+    low, high = max(start, recording.start), min(end, recording.end)
+    lost = sum(max(0, min(high, until) - max(low, since)) for since, until in recording.gaps)
+    return max(0, high - low) - lost if low < high else 0
 
 
-def _by_name() -> list[Machine]:
-    return sorted(MACHINES, key=lambda machine: machine.name)
+def _by_name(recording: Recording) -> list[Machine]:
+    return sorted(recording.machines, key=lambda machine: machine.name)
 
 
-def _stretches(plant: Plant, machine: Machine) -> list[Stretch]:
-    return [stretch for stretch in plant.stretches(START, END) if stretch.machine == machine.name]
+def _of_signal(plant: Plant, recording: Recording, signal: str) -> list[Tag]:
+    """The tags of a signal, by machine."""
+    mine = [tag for tag in tags(plant, recording) if tag.channel.signal.name == signal]
+    return sorted(mine, key=lambda tag: tag.channel.machine.name)
 
 
-def _pieces(plant: Plant, machine: Machine) -> Iterator[_Piece]:
-    """What was seen of a machine, without gaps and in order."""
-    for one in _stretches(plant, machine):
-        cuts = [one.start, *(cut for cut in GAP if one.start < cut < one.end), one.end]
-        for start, end in pairwise(cuts):
-            is_unseen = GAP[0] <= start < GAP[1]
-            yield _Piece(UNSEEN if is_unseen else one.state, start, end)
+def _stretches(plant: Plant, recording: Recording, machine: Machine) -> list[Stretch]:
+    return [one for one in plant.stretches(recording.start, recording.end) if one.machine == machine.name]
 
 
-def _visits(plant: Plant, machine: Machine) -> Iterator[_Piece]:
-    """The same, with pieces of one state that follow each other as one."""
-    for state, group in groupby(_pieces(plant, machine), key=lambda piece: piece.state):
-        pieces: Iterable[_Piece] = list(group)
-        yield _Piece(state, min(piece.start for piece in pieces), max(piece.end for piece in pieces))
+def _states(plant: Plant, recording: Recording, machine: Machine) -> list[Change]:
+    """Values of the machine's state."""
+    channel = next(tag for tag in _of_signal(plant, recording, "State") if tag.channel.machine == machine)
+    return _by_stamp(received(plant, recording, channel))
 
 
-def _element(state: str) -> str:
-    if state == UNSEEN:
+def _pieces(plant: Plant, recording: Recording, machine: Machine) -> Iterator[_Piece]:
+    """What was seen of a machine, without holes and in order."""
+    plain = {number: state for state, number in sample_packml.STATES.items()} if recording.packml else {}
+    changes = _states(plant, recording, machine)
+    if changes[0].time_ns > recording.start:
+        yield _Piece(None, recording.start, changes[0].time_ns)
+    for change, end in zip(changes, [*(after.time_ns for after in changes[1:]), recording.end], strict=True):
+        number = int(str(change.value))
+        state = plain[number] if recording.packml else State(number)
+        low, high = max(change.time_ns, recording.start), min(end, recording.end)
+        cuts = sorted({low, high, *(cut for gap in recording.gaps for cut in gap if low < cut < high)})
+        for start, until in pairwise(cuts):
+            is_unseen = any(since <= start < till for since, till in recording.gaps)
+            yield _Piece(None if is_unseen else state, start, until)
+
+
+def _visits(plant: Plant, recording: Recording, machine: Machine) -> Iterator[tuple[str, int]]:
+    """Name of the state and length, with pieces of one name that follow each other as one."""
+    pieces = _pieces(plant, recording, machine)
+    for label, group in groupby(pieces, key=lambda piece: _label(recording, piece.state)):
+        yield label, sum(piece.ns for piece in group)
+
+
+def _label(recording: Recording, state: State | None) -> str:
+    if state is None:
+        return UNSEEN
+    return sample_packml.state_name(state) if recording.packml else state.name
+
+
+def _element(state: State | None) -> str:
+    if state is None:
         return "unassigned_s"
-    item, mode = ITEM_STATES[State[state]], OPERATION_MODES[State[state]]
+    item, mode = ITEM_STATES[state], OPERATION_MODES[state]
     if item == "Executing":
         return "aust" if mode == "Setup" else "apt"
     return {"OutOfService": "adet", "NotExecuting": "adot", "NotAvailable": "unplanned_s"}[item]
@@ -195,4 +291,8 @@ def _parts(stretch: Stretch) -> int:
 
 def _ideal(machine: Machine, product: str) -> Fraction:
     """Seconds, as the machine's control says them."""
-    return Fraction(str(ideal_cycle(LINE, machine, product)))
+    return Fraction(str(ideal_cycle(_line(machine), machine, product)))
+
+
+def _line(machine: Machine) -> Line:
+    return next(line for line in LINES if line.name == machine.line)

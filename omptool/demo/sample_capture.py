@@ -1,4 +1,4 @@
-"""The sample shift as a capture: the messages of a server through the decoder, encoder and writer of a recording.
+"""A sample as a capture: the messages of a server through the decoder, encoder and writer of a recording.
 
 Clocks, ids and names are given, so the same bytes come out every time. Two things differ from what somebody recorded:
 commits are a quarter of an hour apart instead of a second, which makes it small, and nothing tells of the computer it
@@ -15,115 +15,105 @@ from omptool.capture.format import LOCK_FILE
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.rows import Block, RowEncoder
 from omptool.capture.writer import CaptureWriter
-from omptool.demo import nodes
+from omptool.demo import nodes, sample_packml
 from omptool.demo.plant import MINUTE, SECOND, SITE
-from omptool.demo.sample_shift import (
-    BACK,
-    CAPTURE_END,
-    CAPTURE_START,
-    LAST_MESSAGE,
-    LINE,
-    PUBLISHING,
-    SESSIONS,
-    SLOWED,
-    Message,
-    Session,
-    channels,
-    messages,
-    server_time,
-)
-from omptool.demo.schedule import Change, Channel, Plant
+from omptool.demo.sample_plans import PUBLISHING, Outage, Recording, Session
+from omptool.demo.sample_shift import Message, messages, server_time, tags
+from omptool.demo.schedule import Change, Plant
 from omptool.model.nodes import MonitoredNode, Node
-from omptool.model.times import unix_ns_to_ticks
-from omptool.model.vocabulary import GapReason, GapState
+from omptool.model.times import datetime_of, unix_ns_to_ticks
+from omptool.model.vocabulary import GapState
 from omptool.opcua.serving.served import ServedValue
 from omptool.opcua.serving.values import EncodedValue
 
-CAPTURE_ID = "20261116T055950Z-7d0c2e91ab54"
 MADE_WITH = "0.1.0"
 """Version in the session record: the first that made the sample, or every release would change its bytes."""
 
-_HOST = "line1.riverside.example"
-_URI = f"urn:{_HOST}:LineServer"
-SERVER = ServerIdentity(
-    server=_URI,
-    application_uri=_URI,
-    url=f"opc.tcp://{_HOST}:4840",
-    name="line1",
-    namespaces=nodes.NAMESPACES,
-    build_info={
-        "product_uri": "urn:omptool:demo", "manufacturer_name": "Example Controls", "product_name": "Line server",
-        "software_version": "4.2.1", "build_number": "1177",
-    },
-)  # fmt: skip
+_BUILD = {
+    "product_uri": "urn:omptool:demo", "manufacturer_name": "Example Controls", "product_name": "Line server",
+    "software_version": "4.2.1", "build_number": "1177",
+}  # fmt: skip
 
 _SESSION = {"omptool": MADE_WITH, "host": "collector.riverside.example", "pid": 2817}
 _COMMIT = 15 * MINUTE
 _SEGMENT_S = 7200.0
 _QUEUE = 4000
-_SWITCHED_ON = CAPTURE_START - 1440 * MINUTE
-"""When the monotonic clock of the collector was 0."""
+_UP = 1440 * MINUTE
+"""How long the collector's monotonic clock has been running when the recording starts."""
 
 _HANDLE = struct.Struct("<I")
-_CAUSE = "connection reset by peer"
 
 
-def write(plant: Plant, path: Path) -> None:
+def write(plant: Plant, recording: Recording, path: Path) -> None:
     """Write the capture to the new folder `path`.
 
     Raises:
         OutputExists, DiskFull, OutputFailed: as `CaptureWriter`.
     """
-    clock = _Clock()
+    clock = _Clock(recording)
     writer = CaptureWriter.create(
-        path, capture_id=CAPTURE_ID, session=_SESSION, rotate_seconds=_SEGMENT_S, clock=clock, mono=clock.mono
-    )
-    recordings: list[_Recording] = []
-    for now in _moments():
+        path, capture_id=capture_id(recording), session=_SESSION, rotate_seconds=_SEGMENT_S, clock=clock,
+        mono=clock.mono,
+    )  # fmt: skip
+    connections: list[_Connection] = []
+    outages = {outage.back: outage for outage in recording.outages}
+    for now in _moments(recording):
         clock.now = now
-        if recordings:
-            recordings[-1].bring(now)
-        for session in SESSIONS:
+        if connections:
+            connections[-1].bring(now)
+        for session in recording.sessions:
             if session.start == now:
-                if recordings:
-                    recordings[-1].lost(now)
-                recordings.append(_Recording(plant, session, writer))
+                if connections:
+                    connections[-1].lost(outages[now])
+                connections.append(_Connection(plant, recording, session, writer))
         writer.commit()
     writer.close(detail={"reason": "until"})
     (path / LOCK_FILE).unlink()  # names the process that wrote, and nobody writes any more
 
 
-def _moments() -> list[int]:
+def capture_id(recording: Recording) -> str:
+    """When it started, and a random part."""
+    started = datetime_of(recording.capture_start // 1000)
+    return f"{started:%Y%m%dT%H%M%SZ}-{recording.token}"
+
+
+def _moments(recording: Recording) -> list[int]:
     """When the recording commits, in order."""
-    return sorted({*range(CAPTURE_START, CAPTURE_END, _COMMIT), BACK, CAPTURE_END + SECOND})
+    start, end = recording.capture_start, recording.capture_end
+    step = {recording.clock_ahead[1]} & set(range(start, end, SECOND)) if recording.clock_ahead[0] else set()
+    return sorted({*range(start, end, _COMMIT), *(outage.back for outage in recording.outages), *step, end + SECOND})
 
 
 class _Clock:
     """What the writer takes for the time."""
 
-    def __init__(self) -> None:
-        self.now = CAPTURE_START
+    def __init__(self, recording: Recording) -> None:
+        self.now = recording.capture_start
+        self._on = recording.capture_start - _UP
 
     def __call__(self) -> int:
         return self.now
 
     def mono(self) -> int:
-        return self.now - _SWITCHED_ON
+        return self.now - self._on
 
 
-class _Recording:
+class _Connection:
     """One session: its subscription, and its messages on their way into the capture."""
 
-    def __init__(self, plant: Plant, session: Session, writer: CaptureWriter) -> None:
+    def __init__(self, plant: Plant, recording: Recording, session: Session, writer: CaptureWriter) -> None:
+        self._recording = recording
         self._session = session
         self._writer = writer
-        self._channels = channels(plant)
-        names = [*(channel.node_id for channel in self._channels), *(level.node_id for level in _levels())]
+        self._tags = tags(plant, recording)
+        self._server = _identity(recording)
+        names = [*(tag.node_id for tag in self._tags), *(level.node_id for level in _levels(recording))]
         self._handles = {name: handle for handle, name in enumerate(names, 1)}
-        self._signals = {channel.node_id: channel.signal for channel in self._channels}
-        self._messages = list(messages(plant, session))
+        self._signals = {tag.node_id: tag.channel.signal for tag in self._tags}
+        self._messages = list(messages(plant, recording, session))
         self._sub = self._open()
-        self._encoder = RowEncoder(len(self._handles), sub=self._sub, started_ns=session.start, slack_ns=PUBLISHING)
+        started = recording.stamp(session.start)
+        self._encoder = RowEncoder(len(self._handles), sub=self._sub, started_ns=started, slack_ns=PUBLISHING)
 
     def bring(self, until: int) -> None:
         """Append the messages that have arrived by now."""
@@ -132,67 +122,76 @@ class _Recording:
         rows = self._encoder.encode([self._block(message) for message in arrived]).rows
         if rows is not None:
             self._writer.append(rows)
+        ahead, set_ns = self._recording.clock_ahead
+        if ahead and set_ns == until:
+            detail = {"clock": "server", "seconds": -ahead / SECOND}
+            self._writer.journal("clock_step", server=self._server.server, sub=self._sub, detail=detail, time_ns=until)
 
-    def lost(self, back_ns: int) -> None:
+    def lost(self, outage: Outage) -> None:
         """The connection broke, and is there again."""
-        name, detail = SERVER.server, {"cause": _CAUSE}
-        self._writer.journal("lost", server=name, sub=self._sub, detail=detail, time_ns=LAST_MESSAGE + SECOND // 2)
+        name, detail = self._server.server, {"cause": outage.cause}
+        self._writer.journal("lost", server=name, sub=self._sub, detail=detail, time_ns=outage.last + SECOND // 2)
+        start, end = outage.gap
         self._writer.gap(
-            GapReason.CONNECTION_LOST, server=name, start_ns=self._encoder.clock.since(LAST_MESSAGE), end_ns=back_ns,
-            state=GapState.EXPLAINED, sub=self._sub, detail=detail,
+            outage.reason, server=name, start_ns=start, end_ns=end, state=GapState.EXPLAINED, sub=self._sub,
+            detail=detail,
         )  # fmt: skip
 
     def _open(self) -> int:
         """Write what a recording knows once its items are created; returns the subscription's handle."""
-        writer, name, epoch = self._writer, SERVER.server, self._session.epoch
-        writer.journal("connect", server=name, detail={"url": SERVER.url, "application_uri": name})
-        writer.put_nodes(SERVER, self._node_table())
+        writer, name, epoch = self._writer, self._server.server, self._session.epoch
+        writer.journal("connect", server=name, detail={"url": self._server.url, "application_uri": name})
+        writer.put_nodes(self._server, self._node_table())
         interval_ms = PUBLISHING / 1e6
         facts = {
             "publishing_ms": interval_ms, "asked_publishing_ms": interval_ms, "asked_sampling_ms": 0.0,
             "keep_alive_count": 10, "lifetime_count": 100, "items": len(self._handles), "failed": 0,
         }  # fmt: skip
         sub = writer.subscription(name, epoch=epoch, subscription_id=40 + 7 * epoch, detail=facts)
-        revised = [self._revision(channel) for channel in self._channels if channel.signal.name in SLOWED]
+        revised = [
+            self._revision(tag.node_id, slow)
+            for tag in self._tags
+            if (slow := self._recording.slowed.get(tag.channel.signal.name))
+        ]
         writer.journal("revised", server=name, sub=sub, detail={"items": revised})
         return sub
 
     def _node_table(self) -> Sequence[MonitoredNode]:
         """All nodes of the server below Objects, monitored or not."""
         found = []
-        for node in _nodes():
+        name, since = self._server.server, self._recording.capture_start
+        for node in _nodes(self._recording):
             handle = self._handles.get(node.node_id, 0)
-            entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START)
+            entry = MonitoredNode(node, handle, name, since)
             if handle:
                 signal = self._signals.get(node.node_id)
-                sampling_ms = SLOWED.get(signal.name, 0) / 1e6 if signal else 0.0
-                entry = MonitoredNode(node, handle, SERVER.server, CAPTURE_START, sampling_ms, PUBLISHING / 1e6, _QUEUE)
+                sampling_ms = self._recording.slowed.get(signal.name, 0) / 1e6 if signal else 0.0
+                entry = MonitoredNode(node, handle, name, since, sampling_ms, PUBLISHING / 1e6, _QUEUE)
             found.append(entry)
         return found
 
-    def _revision(self, channel: Channel) -> dict[str, object]:
+    def _revision(self, node_id: str, interval: int) -> dict[str, object]:
         return {
-            "handle": self._handles[channel.node_id], "node_id": channel.node_id, "asked_sampling_ms": 0.0,
-            "sampling_ms": SLOWED[channel.signal.name] / 1e6, "asked_queue_size": _QUEUE, "queue_size": _QUEUE,
-            "sampled": True,
+            "handle": self._handles[node_id], "node_id": node_id, "asked_sampling_ms": 0.0,
+            "sampling_ms": interval / 1e6, "asked_queue_size": _QUEUE, "queue_size": _QUEUE, "sampled": True,
         }  # fmt: skip
 
     def _block(self, message: Message) -> Block:
         """A message as the network brings it."""
         items = [self._item(change) for change in message.changes]
         if message.sequence == 1:
-            items += [self._first_of(level) for level in _levels()]
-        mono = message.receive_ns - _SWITCHED_ON
+            items += [self._first_of(level) for level in _levels(self._recording)]
+        mono = message.receive_ns - self._recording.capture_start + _UP
         return Block(len(items), b"".join(items), message.receive_ns, mono, message.sequence, message.publish_ns)
 
     def _item(self, change: Change) -> bytes:
         variant = nodes.variant_of(self._signals[change.node_id], change.value)
-        ticks = unix_ns_to_ticks(change.time_ns), unix_ns_to_ticks(server_time(change, self._session))
+        ticks = unix_ns_to_ticks(change.time_ns), unix_ns_to_ticks(server_time(self._recording, change, self._session))
         return self._notification(change.node_id, EncodedValue(variant, change.status, ticks[0], 0, ticks[1]))
 
     def _first_of(self, level: ServedValue) -> bytes:
         """A value that never changes; many servers stamp it with the time at which they were asked."""
-        asked = unix_ns_to_ticks(self._session.start)
+        asked = unix_ns_to_ticks(self._recording.stamp(self._session.start))
         return self._notification(level.node_id, EncodedValue(level.variant, 0, asked, 0, asked))
 
     def _notification(self, node_id: str, value: EncodedValue) -> bytes:
@@ -200,17 +199,32 @@ class _Recording:
         return _HANDLE.pack(self._handles[node_id]) + value.data
 
 
-def _nodes() -> Iterator[Node]:
-    """The plant's nodes as the server of the line has them: the line's machines, and the equipment they stand in."""
-    line = f"{SITE}/{LINE.area}/{LINE.name}"
-    above = {SITE, f"{SITE}/{LINE.area}", line}
+def _identity(recording: Recording) -> ServerIdentity:
+    return ServerIdentity(
+        server=recording.uri, application_uri=recording.uri, url=f"opc.tcp://{recording.host}:4840",
+        name=recording.server, namespaces=nodes.NAMESPACES, build_info=_BUILD,
+    )  # fmt: skip
+
+
+def _nodes(recording: Recording) -> Iterator[Node]:
+    """The plant's nodes as the server of the line has them: its machines, and the equipment they stand in."""
+    if recording.packml:
+        yield from sample_packml.build(recording.line, recording.machines)
+        return
+    line = f"{SITE}/{recording.line.area}/{recording.line.name}"
+    above = {SITE, f"{SITE}/{recording.line.area}", line}
     levels = {f"{path}/EquipmentLevel" for path in above}
+    others = [f"{line}/{machine.name}" for machine in recording.line.machines if machine not in recording.machines]
     for node in nodes.build():
+        if any(f"{node.path}/".startswith(f"{other}/") for other in others):
+            continue
         if node.path in above | levels | {"Machines"} or node.path.startswith(f"{line}/"):
             yield node
 
 
-def _levels() -> list[ServedValue]:
+def _levels(recording: Recording) -> list[ServedValue]:
     """What site, area and line are, in the terms of ISA-95: recorded too, or a replay would not know it."""
-    wanted = {node.node_id for node in _nodes() if node.path.endswith("/EquipmentLevel")}
+    if recording.packml:
+        return sample_packml.levels()
+    wanted = {node.node_id for node in _nodes(recording) if node.path.endswith("/EquipmentLevel")}
     return [value for value in nodes.constants() if value.node_id in wanted]

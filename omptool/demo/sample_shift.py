@@ -1,7 +1,6 @@
-"""The press line's sample shift: which signals are recorded how, and the messages in which they arrive. Pure.
+"""A sample's messages: what one OPC UA server sends of the signals that are recorded, and when it arrives. Pure.
 
-Three machines behind one OPC UA server, so that the sample can be replayed as that server; what happens comes from the
-schedule of the simulated plant. The connection is lost for some minutes, so that a sample shows what a gap looks like.
+What happens comes from the schedule of the simulated plant, how it is recorded and what goes wrong from `sample_plans`.
 """
 
 from __future__ import annotations
@@ -13,47 +12,25 @@ from itertools import groupby
 
 import numpy as np
 
+from omptool.demo import sample_packml
 from omptool.demo.noise import key, uniforms
-from omptool.demo.plant import LINES, MINUTE, SECOND, SHIFT
+from omptool.demo.plant import SECOND
+from omptool.demo.sample_plans import PUBLISHING, Recording, Session
 from omptool.demo.schedule import Change, Channel, Plant
-
-SEED = 1
-"""The plant that `omptool demo` serves without options."""
-
-START = 1_794_808_800 * SECOND
-"""Monday 2026-11-16 06:00 UTC, when the shift begins; Unix nanoseconds."""
-
-END = START + SHIFT
-CAPTURE_START, CAPTURE_END = START - 10 * SECOND, END + 10 * SECOND
-"""Somebody starts a recording a little before the shift and ends it a little after."""
-
-LINE = LINES[0]
-MACHINES = LINE.machines
-
-PUBLISHING = SECOND
-"""Publishing interval; messages carry what happened since the one before."""
-
-LAST_MESSAGE = START + 208 * MINUTE + 13 * SECOND
-BACK = LAST_MESSAGE + 6 * MINUTE + 23 * SECOND
-"""The connection breaks after 09:28:13; at 09:34:36 it is there again."""
-
-GAP = (LAST_MESSAGE - PUBLISHING, BACK)
-"""[start, end) in which values may be missing: from one publishing interval before the last message."""
-
-LEFT_OUT = frozenset({"PressForce", "HydraulicPressure", "BeltSpeed", "AirPressure"})
-"""Signals that nobody selected; with them a shift would be twenty times as large."""
-
-SLOWED = {"Power": 5 * SECOND, "Vibration": 10 * SECOND, "VibrationSpectrum": MINUTE}
-"""Sampling intervals that the servers grant for these; all else they report with every change."""
 
 
 @dataclass(frozen=True)
-class Session:
-    """One connection to the server: messages from `start` to `end`, both included."""
+class Tag:
+    """A recorded signal as the server shows it: NodeId, path below the machine."""
 
-    epoch: int
-    start: int
-    end: int
+    channel: Channel
+    node_id: str
+    name: str
+
+    def shown(self, recording: Recording, change: Change) -> Change:
+        """A change with the server's name, value and time."""
+        value = sample_packml.value(self.channel.signal, change.value) if recording.packml else change.value
+        return Change(recording.stamp(change.time_ns), self.node_id, value, change.status)
 
 
 @dataclass(frozen=True)
@@ -74,54 +51,59 @@ class Message:
     changes: tuple[Change, ...]
 
 
-SESSIONS = (Session(1, CAPTURE_START, LAST_MESSAGE), Session(2, BACK, CAPTURE_END))
-
-
-def channels(plant: Plant) -> list[Channel]:
+def tags(plant: Plant, recording: Recording) -> list[Tag]:
     """The recorded signals; their handles count from 1 in this order."""
-    return [
-        channel
-        for channel in plant.channels.values()
-        if channel.machine in MACHINES and channel.signal.name not in LEFT_OUT
-    ]
+    found = []
+    for channel in plant.channels.values():
+        if channel.machine not in recording.machines or channel.signal.name in recording.left_out:
+            continue
+        if not recording.packml:
+            found.append(Tag(channel, channel.node_id, channel.signal.name))
+        elif name := sample_packml.tag(channel.signal):
+            found.append(Tag(channel, sample_packml.node_id(channel), name))
+    return found
 
 
-def received(plant: Plant, channel: Channel) -> list[Change]:
+def received(plant: Plant, recording: Recording, tag: Tag) -> list[Change]:
     """Every value of a signal that arrives, in the order of arrival: first values of each session, then changes."""
     return [
-        change for session in SESSIONS for change in (_first(plant, channel, session), *_later(plant, channel, session))
+        tag.shown(recording, change)
+        for session in recording.sessions
+        for change in (_first(plant, tag, session), *_later(plant, recording, tag, session))
     ]
 
 
-def messages(plant: Plant, session: Session) -> Iterator[Message]:
+def messages(plant: Plant, recording: Recording, session: Session) -> Iterator[Message]:
     """What arrives in a session. Nothing to tell, no message."""
-    due: dict[int, list[Change]] = defaultdict(list)
-    for channel in channels(plant):
-        due[session.start].append(_first(plant, channel, session))
-        for change in _later(plant, channel, session):
-            due[_published(change.time_ns)].append(change)
+    due: dict[int, list[tuple[int, Change]]] = defaultdict(list)
+    for tag in tags(plant, recording):
+        first = _first(plant, tag, session)
+        due[session.start].append((first.time_ns, tag.shown(recording, first)))
+        for change in _later(plant, recording, tag, session):
+            due[_published(change.time_ns)].append((change.time_ns, tag.shown(recording, change)))
     times = sorted(due)
     delays = uniforms(key("sample", session.epoch, "delay"), np.arange(len(times), dtype=np.int64))
     for number, (publish, delay) in enumerate(zip(times, delays.tolist(), strict=True)):
-        changes = due[publish] if publish == session.start else sorted(due[publish], key=lambda change: change.time_ns)
+        happened = due[publish] if publish == session.start else sorted(due[publish], key=lambda pair: pair[0])
         arrival = publish + (2_000 + int(6_000 * delay * delay)) * 1000
-        yield Message(session, number + 1, publish, arrival, tuple(changes))
+        told = tuple(change for _, change in happened)
+        yield Message(session, number + 1, recording.stamp(publish), arrival, told)
 
 
-def server_time(change: Change, session: Session) -> int:
+def server_time(recording: Recording, change: Change, session: Session) -> int:
     """ServerTimestamp: the end of the control's cycle of 100 ms, or when monitoring began for a first value."""
-    return max(-(-change.time_ns // (SECOND // 10)) * (SECOND // 10), session.start)
+    return max(-(-change.time_ns // (SECOND // 10)) * (SECOND // 10), recording.stamp(session.start))
 
 
-def _first(plant: Plant, channel: Channel, session: Session) -> Change:
+def _first(plant: Plant, tag: Tag, session: Session) -> Change:
     """The value that the server sends because it is asked for the first time; its time is that of the last change."""
-    return plant.value_at(channel.node_id, session.start)
+    return plant.value_at(tag.channel.node_id, session.start)
 
 
-def _later(plant: Plant, channel: Channel, session: Session) -> Iterable[Change]:
-    changes = plant.changes_of(channel.node_id, session.start + 1, session.end + 1)
-    interval = SLOWED.get(channel.signal.name)
-    return changes if interval is None else _sampled(changes, interval, _first(plant, channel, session))
+def _later(plant: Plant, recording: Recording, tag: Tag, session: Session) -> Iterable[Change]:
+    changes = plant.changes_of(tag.channel.node_id, session.start + 1, session.end + 1)
+    interval = recording.slowed.get(tag.channel.signal.name)
+    return changes if interval is None else _sampled(changes, interval, _first(plant, tag, session))
 
 
 def _sampled(changes: list[Change], interval: int, held: Change) -> Iterator[Change]:

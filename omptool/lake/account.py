@@ -21,9 +21,8 @@ from omptool.lake.compact import read
 from omptool.lake.table import Table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from omptool.lake.convert import Recording
+    from omptool.store.location import Location
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -82,7 +81,7 @@ class Compared:
         return self.is_equal and self.is_counted
 
 
-def compare(lake: Path, recording: Recording) -> Compared:
+def compare(lake: Location, recording: Recording) -> Compared:
     """Hold a capture against a lake, row by row.
 
     Raises:

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +22,8 @@ from omptool.lake.parquet import conform, stored_schema
 from omptool.lake.runs import Sorter
 from omptool.lake.staging import Staging, exclusive
 from omptool.lake.table import DataFile, Entry, Table
+from omptool.store.location import Location, readable
+from omptool.store.remote import Remote
 
 COMMIT_ROWS = 20_000_000
 """Rows that are rewritten before they are committed: what a killed run has to do again, and the disk it needs."""
@@ -63,7 +64,7 @@ class Progress:
     total: int
 
 
-def plan(lake: Path) -> dict[str, int]:
+def plan(lake: Location) -> dict[str, int]:
     """How many files of each table would be rewritten; reads the log and the ends of files only."""
     found = {}
     for view in _views(lake):
@@ -71,7 +72,7 @@ def plan(lake: Path) -> dict[str, int]:
     return {view: count for view, count in found.items() if count}
 
 
-def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
+def compact(lake: Location, *, on_progress: Callable[[Progress], None] = lambda _: None) -> CompactReport:
     """Rewrite what consists of several files, or repeats rows.
 
     Raises:
@@ -98,7 +99,7 @@ def compact(lake: Path, *, on_progress: Callable[[Progress], None] = lambda _: N
     return report
 
 
-def _views(lake: Path) -> list[str]:
+def _views(lake: Location) -> list[str]:
     """The tables that are compacted; a grid has one file per site and date anyway."""
     return [*layout.PARTITIONS, *(name for name in layout.derived(lake) if layout.is_struct(name))]
 
@@ -120,14 +121,14 @@ def _may_repeat(entry: Entry) -> bool:
     return (metadata(entry.path).get(layout.DUPLICATES_KEY.encode())) != b"0"
 
 
-def metadata(path: Path) -> Mapping[bytes, bytes]:
+def metadata(path: Location) -> Mapping[bytes, bytes]:
     """What a data file says of itself.
 
     Raises:
         LakeError: it is no Parquet file.
     """
     try:
-        return pq.read_metadata(path).metadata or {}
+        return pq.read_metadata(readable(path)).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, error) from error
 
@@ -204,7 +205,7 @@ class _Rewriting:
         self._report.size += sum(entry.size for entry in self._old)
 
 
-def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read(path: Location, view: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a data file in pieces, repeated texts as dictionaries; only `columns` where they are named.
 
     Raises:
@@ -215,13 +216,14 @@ def read(path: Path, view: str, columns: Sequence[str] | None = None) -> Iterato
         stored = pa.schema([stored.field(name) for name in columns])
     repeated = [field.name for field in stored if pa.types.is_dictionary(field.type)]
     try:
-        for batch in pq.ParquetFile(path, read_dictionary=repeated).iter_batches(_READ_ROWS, columns=columns):
+        file = pq.ParquetFile(readable(path), read_dictionary=repeated, pre_buffer=isinstance(path, Remote))
+        for batch in file.iter_batches(_READ_ROWS, columns=columns):
             yield order.compact(conform(pa.Table.from_batches([batch]), stored))
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> LakeError:
+def unreadable(path: Location, error: Exception) -> LakeError:
     """A data file that cannot be read."""
     why = str(error).partition("\n")[0]
     return LakeError(f"cannot read {path}: {why}", "which files are damaged:  omptool verify LAKE")

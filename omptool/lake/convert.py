@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -22,11 +21,11 @@ from omptool.lake.ahead import ahead
 from omptool.lake.irregular import Irregular, Watched
 from omptool.lake.runs import Sorter
 from omptool.lake.small import changed_gaps, new_rows
-from omptool.lake.staging import Staging
+from omptool.lake.staging import Staging, exclusive
 from omptool.lake.structures import Structures
 from omptool.lake.table import Table
 from omptool.model.plant import PlantModel
-from omptool.store import local
+from omptool.store.location import Location
 
 
 class Recording(Protocol):
@@ -78,13 +77,13 @@ class ConvertReport:
     plant_changed: bool
 
 
-def pending(recordings: Sequence[Recording], lake: Path) -> dict[str, int]:
+def pending(recordings: Sequence[Recording], lake: Location) -> dict[str, int]:
     """How many telemetry rows of each recording (by id) the lake does not have yet; reads the log only."""
     table = Table(lake, "telemetry")
     return {recording.id: max(0, recording.last_seq - table.done(recording.id)) for recording in recordings}
 
 
-def check_target(lake: Path) -> None:
+def check_target(lake: Location) -> None:
     """Refuse a folder that holds something else.
 
     Raises:
@@ -93,7 +92,8 @@ def check_target(lake: Path) -> None:
     if not lake.exists() or layout.is_lake(lake):
         return
     ours = {layout.LOCK, layout.STAGING, *layout.PARTITIONS}
-    if not lake.is_dir() or any(entry.name not in ours for entry in lake.iterdir()):
+    entries: Iterable[Location] = lake.iterdir() if lake.is_dir() else ()
+    if not lake.is_dir() or any(entry.name not in ours for entry in entries):
         raise OutputExists(
             f"{lake} exists and is not a lake",
             "choose another folder for -o, or a name that ends in .parquet for a single file",
@@ -102,7 +102,7 @@ def check_target(lake: Path) -> None:
 
 def convert(
     recordings: Sequence[Recording],
-    lake: Path,
+    lake: Location,
     *,
     plant: PlantModel | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
@@ -126,17 +126,15 @@ def convert(
     """
     started = time.monotonic()
     check_target(lake)
-    with local.writing(lake):
-        local.make_folder(lake)
-        with local.lock(lake / layout.LOCK, str(lake)), Staging(lake, run) as staging:
-            if compat:
-                table = Table(lake, "telemetry")
-                table.create()
-                table.set_properties({layout.COMPAT_KEY: "true"})
-                staging.compat = True
-            conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
-            conversion.write()
-            conversion.commit()
+    with exclusive(lake), Staging(lake, run) as staging:
+        if compat:
+            table = Table(lake, "telemetry")
+            table.create()
+            table.set_properties({layout.COMPAT_KEY: "true"})
+            staging.compat = True
+        conversion = _Conversion(_unique(recordings), lake, plant, staging, on_progress)
+        conversion.write()
+        conversion.commit()
     return conversion.report(time.monotonic() - started)
 
 
@@ -152,7 +150,7 @@ class _Conversion:
     def __init__(
         self,
         recordings: Sequence[Recording],
-        lake: Path,
+        lake: Location,
         plant: PlantModel | None,
         staging: Staging,
         on_progress: Callable[[Progress], None],

@@ -20,11 +20,12 @@ from omptool.lake import account
 from omptool.lake.convert import Recording
 from omptool.lake.small import changed_gaps
 from omptool.lake.table import Table
+from omptool.store.location import Location
 
 RUNNING = "it is still being written"
 
 
-def discharge(path: Path, recording: Recording, lake: Path) -> str:
+def discharge(path: Path, recording: Recording, lake: Location) -> str:
     """Delete the capture at `path` if the lake has all of it.
 
     Returns:
@@ -53,7 +54,7 @@ def discharge(path: Path, recording: Recording, lake: Path) -> str:
     return ""
 
 
-def _kept(capture: Capture, recording: Recording, lake: Path) -> str:
+def _kept(capture: Capture, recording: Recording, lake: Location) -> str:
     if capture.id != recording.id:
         return "another capture has taken its place"
     if capture.damage:

@@ -6,15 +6,14 @@ only, no file is opened here.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
 from omptool.model.contracts import TIME, VIEWS, columns
 from omptool.model.plant import PlantModel
+from omptool.store.location import Location, is_folder
 
 FORMAT = 1
 """Raised only when the meaning of existing files changes."""
@@ -113,9 +112,9 @@ def is_table(name: str) -> bool:
     return name in PARTITIONS or _DERIVED.fullmatch(name) is not None
 
 
-def derived(lake: Path) -> list[str]:
+def derived(lake: Location) -> list[str]:
     """The tables that are made from others, by name."""
-    found = lake.iterdir() if lake.is_dir() else ()
+    found: Iterable[Location] = lake.iterdir() if lake.is_dir() else ()
     return sorted(path.name for path in found if _DERIVED.fullmatch(path.name) and (path / "_delta_log").is_dir())
 
 
@@ -135,7 +134,7 @@ def checksum_in(name: str) -> int | None:
     return None if match is None else int(match[1], 16)
 
 
-def table_path(lake: Path, view: str) -> Path:
+def table_path(lake: Location, view: str) -> Location:
     """Where the Delta table of a view lies."""
     return lake / view
 
@@ -145,15 +144,14 @@ def plant_properties(plant: PlantModel) -> dict[str, str]:
     return {PLANT_KEY: plant.text, PLANT_DIGEST_KEY: plant.digest}
 
 
-def tables(lake: Path) -> list[str]:
+def tables(lake: Location) -> list[str]:
     """The tables that a lake has."""
     return [view for view in PARTITIONS if (table_path(lake, view) / "_delta_log").is_dir()]
 
 
-def is_lake(path: Path) -> bool:
-    """Whether a folder holds a lake."""
-    # not Path.is_dir, which raises where one may not look: whoever opens it says that better
-    return os.path.isdir(path / "telemetry" / "_delta_log")  # noqa: PTH112
+def is_lake(path: Location) -> bool:
+    """Whether a folder, or what a store has below a name, is a lake."""
+    return is_folder(path / "telemetry" / "_delta_log")
 
 
 def table_schema(view: str) -> pa.Schema:

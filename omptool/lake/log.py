@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from omptool.errors import LakeError
 from omptool.model import bounded_json
+from omptool.store.location import Location
 
 
-def commits(table: Path) -> dict[int, Path]:
+def commits(table: Location) -> dict[int, Location]:
     """Version → its commit, of those that still lie in the log of the table in this folder."""
-    found = (table / "_delta_log").glob("*.json")
-    return {int(path.stem): path for path in found if re.fullmatch("[0-9]{1,20}", path.stem)}
+    folder: Location = table / "_delta_log"
+    found: Iterable[Location] = folder.iterdir() if folder.is_dir() else ()
+    return {int(path.stem): path for path in found if re.fullmatch("[0-9]{1,20}[.]json", path.name)}
 
 
-def committed_at(commit: Path) -> datetime:
+def committed_at(commit: Location) -> datetime:
     """When a commit was made, as it says itself; else when its file was written."""
     for action in _actions(commit):
         info = action.get("commitInfo")
@@ -35,7 +36,7 @@ def committed_at(commit: Path) -> datetime:
     return datetime.fromtimestamp(commit.stat().st_mtime, UTC)
 
 
-def removed_since(table: Path, moment: datetime) -> set[str]:
+def removed_since(table: Location, moment: datetime) -> set[str]:
     """Names, relative to the table's folder, of files that a version at or after `moment` had and newer ones lack.
 
     Raises:
@@ -52,7 +53,7 @@ def removed_since(table: Path, moment: datetime) -> set[str]:
     return found
 
 
-def _whole(commit: Path) -> list[dict[str, Any]]:
+def _whole(commit: Location) -> list[dict[str, Any]]:
     """The lines of a commit, every one of which must be what it should be."""
     try:
         actions = [bounded_json.loads(line) for line in commit.read_bytes().splitlines() if line.strip()]
@@ -63,7 +64,7 @@ def _whole(commit: Path) -> list[dict[str, Any]]:
     return actions
 
 
-def _actions(commit: Path) -> Iterator[dict[str, Any]]:
+def _actions(commit: Location) -> Iterator[dict[str, Any]]:
     """The lines of a commit that are what they should be."""
     with contextlib.suppress(OSError), commit.open("rb") as lines:
         for line in lines:

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from omptool.errors import LakeError
+from omptool.store.location import Location, on_disk
 
 MEMORY = "200MB"
 _ROWS = 65_536
@@ -22,7 +23,7 @@ _OWN = ("capture", "seq")
 _ORDER = ("server", "node_id", "time", "time_ns", *_OWN, "element")
 
 
-def merged(files: Sequence[Path], schema: pa.Schema, folder: Path) -> Iterator[pa.Table]:
+def merged(files: Sequence[Location], schema: pa.Schema, folder: Path) -> Iterator[pa.Table]:
     """The rows of files that have columns of `schema`; missing ones are null.
 
     Of rows that are equal but for how they came the first one stays.
@@ -43,7 +44,7 @@ def merged(files: Sequence[Path], schema: pa.Schema, folder: Path) -> Iterator[p
     try:
         with duckdb.connect(config=settings) as database:
             database.execute("SET TimeZone = 'UTC'")
-            found = database.sql(statement, params={"files": [str(file) for file in files]})
+            found = database.sql(statement, params={"files": [str(file) for file in on_disk(files, folder)]})
             batches: Iterator[pa.RecordBatch] = found.to_arrow_reader(_ROWS)
             for batch in batches:
                 yield pa.Table.from_batches([batch]).cast(schema)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +27,7 @@ from omptool.lake.words import whole
 from omptool.model.nodes import Node
 from omptool.model.path import split
 from omptool.model.plant import Place, PlantModel, ServerPlace, places
+from omptool.store.location import Location
 
 _NAMES = ("site", "area", "line", "machine", "tag")
 _LEVELS = ("site", "area", "line", "machine")
@@ -49,7 +49,7 @@ class RemodelReport:
 
 
 def remodel(
-    lake: Path, plant: PlantModel, *, on_progress: Callable[[str, int, int], None] = lambda *_: None
+    lake: Location, plant: PlantModel, *, on_progress: Callable[[str, int, int], None] = lambda *_: None
 ) -> RemodelReport:
     """Place every row of the lake by `plant`.
 
@@ -84,7 +84,7 @@ class _Known(NamedTuple):
 class Placing:
     """Where the nodes of a lake stand by a model."""
 
-    def __init__(self, lake: Path, plant: PlantModel) -> None:
+    def __init__(self, lake: Location, plant: PlantModel) -> None:
         self._plant = plant
         self._known = _servers(lake)
         self._paths = {(row["server"], row["node_id"]): row["path"] for row in all_rows(Table(lake, "nodes"))}
@@ -126,7 +126,7 @@ class Placing:
         return any(rule.server in (None, server) and rule.path.find(names) for rule in self._plant.rules)
 
 
-def _servers(lake: Path) -> dict[str, _Known]:
+def _servers(lake: Location) -> dict[str, _Known]:
     """By server, the newest that the lake has of its settings and of each piece of equipment."""
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(all_rows(Table(lake, "servers")), key=lambda row: row["valid_from"]):
@@ -144,7 +144,7 @@ def _servers(lake: Path) -> dict[str, _Known]:
     return found
 
 
-def _nodes(lake: Path, placing: Placing, report: RemodelReport) -> None:
+def _nodes(lake: Location, placing: Placing, report: RemodelReport) -> None:
     table = Table(lake, "nodes")
     rows, moved = [], 0
     for row in all_rows(table):
@@ -162,7 +162,7 @@ def _nodes(lake: Path, placing: Placing, report: RemodelReport) -> None:
 
 
 def _timed(
-    lake: Path, view: str, placing: Placing, report: RemodelReport, on_progress: Callable[[str, int, int], None]
+    lake: Location, view: str, placing: Placing, report: RemodelReport, on_progress: Callable[[str, int, int], None]
 ) -> None:
     assert view in TIMED
     table = Table(lake, view)

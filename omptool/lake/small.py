@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from omptool.lake.table import Table
 from omptool.model.contracts import VIEWS
 from omptool.model.times import datetime_of
 from omptool.model.vocabulary import GapReason
+from omptool.store.location import Location, readable
 
 _ROW = {"nodes": ["server", "node_id", "valid_from"], "servers": ["server", "path", "valid_from"]}
 """What names a row: these tables have one per thing and change."""
@@ -91,14 +91,14 @@ def gap_states(table: Table) -> Iterator[pa.RecordBatch]:
         yield from _parts(path, ["reason", "state"])
 
 
-def _parts(path: Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def _parts(path: Location, columns: list[str]) -> Iterator[pa.RecordBatch]:
     """Rows in pieces: a small file may state more rows than memory holds.
 
     Raises:
         LakeError: no Parquet file of these columns.
     """
     try:
-        yield from pq.ParquetFile(path).iter_batches(65_536, columns=columns)
+        yield from pq.ParquetFile(readable(path)).iter_batches(65_536, columns=columns)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise LakeError(f"cannot read {path}: {str(error).partition(chr(10))[0]}") from error
 

@@ -8,42 +8,52 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import secrets
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
 from omptool.errors import LakeError
-from omptool.lake import layout, parquet
+from omptool.lake import layout, log, parquet
 from omptool.lake.table import DataFile, Table
 from omptool.model import bounded_json
-from omptool.store import local
+from omptool.store import lease, local, location
+from omptool.store.location import Location
+from omptool.store.remote import Remote
 
 _MOVES = "moves.json"
 
 
 @contextlib.contextmanager
-def exclusive(lake: Path) -> Iterator[None]:
-    """Be the only omptool that writes to a lake that is there.
+def exclusive(lake: Location) -> Iterator[None]:
+    """Be the only omptool that writes to a lake; its folder is made where there is none.
 
     Raises:
         Busy: another one does.
         DiskFull, OutputFailed: what the operating system refuses while the block runs.
     """
-    with local.writing(lake), local.lock(lake / layout.LOCK, str(lake)):
-        yield
+    if isinstance(lake, Remote):
+        with lease.hold(lake / layout.LOCK, lake):
+            yield
+        return
+    with local.writing(lake):
+        local.make_folder(lake)
+        with local.lock(lake / layout.LOCK, str(lake)):
+            yield
 
 
 class Staging:
     """The staging folder of one run, whose name its files carry; `run` must never have been used in this lake."""
 
-    def __init__(self, lake: Path, run: str | None = None) -> None:
+    def __init__(self, lake: Location, run: str | None = None) -> None:
         self._lake = lake
         self._run = run or secrets.token_hex(8)
-        self.folder = lake / layout.STAGING / self._run
+        self._marks = lake / layout.STAGING / self._run
+        """Where the names that files are about to get are written."""
+        self._aside = contextlib.ExitStack()
+        self.folder = self._marks if isinstance(self._marks, Path) else Path()
+        """On this computer: files that are being made, and runs of rows."""
         self._count = 0
         self.compat = Table(lake, "telemetry").properties().get(layout.COMPAT_KEY) == "true"
         """Whether files are written for old readers."""
@@ -51,11 +61,15 @@ class Staging:
 
     def __enter__(self) -> Staging:
         clean(self._lake)
+        if isinstance(self._lake, Remote):
+            self.folder = self._aside.enter_context(location.working_folder())
         local.make_folder(self.folder)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        clean(self._lake)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._aside.close()
+        if kind is None or isinstance(self._lake, Path):  # in a store an upload may still be under way
+            clean(self._lake)
 
     def write(
         self,
@@ -86,62 +100,60 @@ class Staging:
             view: {"version": tables[view].version, "files": [file.path for _, file in files]}
             for view, files in self._files.items()
         }
-        local.write_atomic(self.folder / _MOVES, json.dumps(moves).encode())
+        location.write(self._marks / _MOVES, json.dumps(moves).encode())
 
     def move(self, view: str) -> Sequence[DataFile]:
         """Give the files of a table their final names; the commit must follow."""
         files = self._files.get(view, [])
-        folders = set()
+        folders: set[Location] = set()
         for aside, file in files:
-            target = local.inside(layout.table_path(self._lake, view), file.path)
+            target = location.inside(layout.table_path(self._lake, view), file.path)
             if target is None:
                 raise LakeError(f"{layout.table_path(self._lake, view)}: a folder in it is a link to somewhere else")
-            local.make_folder(target.parent)
-            aside.replace(target)
+            location.put(aside, target)
             folders.add(target.parent)
-        for folder in folders:
-            local.sync_folder(folder)
+        location.settle(folders)
         return [file for _, file in files]
 
 
-def clean(lake: Path) -> None:
+def clean(lake: Location) -> None:
     """Remove what earlier runs left aside, and the files they moved but did not commit."""
     root = lake / layout.STAGING
     if root.is_symlink():
         raise LakeError(f"{root} is a link to somewhere else", "remove it; a lake keeps what it works on in itself")
     if not root.is_dir():
         return
-    for folder in root.iterdir():
+    folders: Iterable[Location] = root.iterdir()
+    for folder in folders:
         if folder.is_symlink():
             continue
-        moves = folder / _MOVES
+        moves: Location = folder / _MOVES
         if moves.is_file() and not moves.is_symlink():
             with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # then nothing was announced
                 _remove_uncommitted(lake, folder.name, bounded_json.loads(moves.read_bytes()))
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.rmtree(root, ignore_errors=True)
+        location.remove_tree(folder)
+    location.remove_tree(root)
 
 
-def _remove_uncommitted(lake: Path, run: str, moves: Mapping[str, Mapping[str, object]]) -> None:
+def _remove_uncommitted(lake: Location, run: str, moves: Mapping[str, Mapping[str, object]]) -> None:
     """Remove what a run moved and did not commit; of names that it cannot have given, nothing."""
     for view, entry in moves.items():
         version, files = entry["version"], entry["files"]
         if not layout.is_table(view) or not isinstance(version, int) or not isinstance(files, list):
             continue
         table = layout.table_path(lake, view)
-        paths = [path for name in files if isinstance(name, str) and (path := local.inside(table, name)) is not None]
+        names = (name for name in files if isinstance(name, str))
+        paths = [path for name in names if (path := location.inside(table, name)) is not None]
         present = [path for path in paths if path.name.startswith(f"part-{run}-") and path.is_file()]
-        if present and (log := _log_since(table, version)) is not None:
+        if present and (text := _log_since(table, version)) is not None:
             for path in present:
-                if path.name not in log:
+                if path.name not in text:
                     path.unlink()
 
 
-def _log_since(table: Path, version: int) -> str | None:
+def _log_since(table: Location, version: int) -> str | None:
     """The text of all commits after `version`; None when some are gone, then nothing can be said."""
-    commits = {
-        int(path.stem): path for path in (table / "_delta_log").glob("*.json") if re.fullmatch("[0-9]{1,20}", path.stem)
-    }
+    commits = log.commits(table)
     newest = max(commits, default=version)
     try:
         return "".join(commits[number].read_text("utf-8") for number in range(version + 1, newest + 1))

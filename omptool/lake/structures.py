@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +23,7 @@ from omptool.lake.words import whole
 from omptool.model import bounded_json
 from omptool.model.builtin import BuiltinType
 from omptool.model.contracts import TIME
+from omptool.store.location import Location
 
 FLUSH_ROWS = 200_000
 """Rows of a type that wait for their file."""
@@ -58,7 +58,7 @@ class _Waiting:
 class Structures:
     """The structures of one conversion on their way into their tables."""
 
-    def __init__(self, lake: Path, staging: Staging) -> None:
+    def __init__(self, lake: Location, staging: Staging) -> None:
         self._lake = lake
         self._staging = staging
         self._tables: dict[str, Table] = {}

@@ -1,7 +1,7 @@
 """One Delta table of a lake: open a version, list its files, commit new ones.
 
-The only module that talks to `deltalake`. It never writes data files and never reads rows: a commit names files that
-are already complete and synced, so whatever happens a version is whole.
+The only module that talks to `deltalake`, with `connection`, which opens tables. It never writes data files and never
+reads rows: a commit names files that are already complete and synced, so whatever happens a version is whole.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,11 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from omptool.errors import LakeError
-from omptool.lake import layout, log
+from omptool.lake import connection, layout, log
 from omptool.model.plant import PlantModel
 from omptool.model.times import format_time, unix_us
 from omptool.store import local
+from omptool.store.location import Location, inside
 
 _AGAIN = "get the lake again from a copy, or convert the captures into a new one"
 
@@ -37,7 +38,7 @@ class DataFile:
     """A finished data file that waits for its commit.
 
     Attributes:
-        path: relative to the table's folder, as on disk.
+        path: relative to the table's folder, as it is called there.
         values: partition column → value.
         stats: minimum and maximum per column, for readers that skip files by them.
     """
@@ -68,7 +69,7 @@ class Entry:
     """
 
     name: str
-    path: Path
+    path: Location
     size: int
     rows: int | None
     values: Mapping[str, str]
@@ -78,7 +79,7 @@ class Table:
     """A Delta table at one version; `None` inside when it does not exist yet."""
 
     def __init__(
-        self, lake: Path, view: str, *, version: int | datetime | None = None, schema: pa.Schema | None = None
+        self, lake: Location, view: str, *, version: int | datetime | None = None, schema: pa.Schema | None = None
     ) -> None:
         """Open the table of `view`.
 
@@ -107,7 +108,7 @@ class Table:
         try:
             if isinstance(version, datetime):
                 version = self._version_at(version)
-            return DeltaTable(str(self.path), version=version)
+            return connection.open_table(self.path, version)
         except TableNotFoundError:
             return None if version is None else self._no_version(version)
         except (DeltaError, ValueError, OSError) as error:
@@ -128,7 +129,7 @@ class Table:
 
     def _no_version(self, version: object) -> DeltaTable | None:
         try:
-            newest = DeltaTable(str(self.path)).version()
+            newest = connection.open_table(self.path).version()
         except (DeltaError, ValueError, OSError) as error:
             raise LakeError(f"cannot read the log of {self.path}: {_first_line(error)}", _AGAIN) from error
         raise LakeError(f"{self.path} has no version {version}", f"versions are 0 to {newest}")
@@ -162,7 +163,7 @@ class Table:
     def properties(self) -> dict[str, str]:
         return {} if self._delta is None else dict(self._delta.metadata().configuration)
 
-    def files(self) -> list[Path]:
+    def files(self) -> list[Location]:
         """The data files of this version, absolute, in no particular order."""
         if self._delta is None:
             return []
@@ -189,8 +190,8 @@ class Table:
         ]
         return sorted(found, key=lambda entry: entry.name)
 
-    def _inside(self, root: Path, name: str) -> Path:
-        found = local.inside(root, name)
+    def _inside(self, root: Location, name: str) -> Location:
+        found = inside(root, name)
         if found is None:
             raise LakeError(
                 f"the log of {self.path} names {name}, which does not lie in the table's folder",
@@ -226,14 +227,12 @@ class Table:
             return
         configuration = {layout.FORMAT_KEY: str(layout.FORMAT), **(properties or {})}
         try:
-            self._delta = DeltaTable.create(
-                str(self.path),
+            self._delta = connection.create_table(
+                self.path,
                 Schema.from_arrow(self.schema),
-                mode="ignore",
                 partition_by=list(layout.partitions(self.view)),
                 name=self.view,
                 configuration=configuration,
-                raise_if_key_not_exists=False,
             )
         except DeltaError as error:  # a path with control characters, for one
             raise LakeError(f"cannot make a table in {self.path}: {_first_line(error)}") from error
@@ -243,8 +242,7 @@ class Table:
         """Store properties in the table's metadata; one commit, none when they already stand there."""
         if self._delta is None or properties.items() <= self.properties().items():
             return
-        self._delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False)
-        self._sync()
+        self._change(lambda delta: delta.alter.set_table_properties(dict(properties), raise_if_not_exists=False))
 
     def append(self, files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Add files and note how far each application got, in one commit.
@@ -270,8 +268,8 @@ class Table:
             return
         known = self.columns()
         if lacking := [field for field in schema if field.name not in known]:
-            self._delta.alter.add_columns(list(Schema.from_arrow(pa.schema(lacking)).fields))
-            self._sync()
+            fields = list(Schema.from_arrow(pa.schema(lacking)).fields)
+            self._change(lambda delta: delta.alter.add_columns(fields))
 
     def rewrite(self, files: Sequence[DataFile], done: Mapping[str, int]) -> None:
         """Put `files` in the place of everything, with the columns of `schema`."""
@@ -297,15 +295,14 @@ class Table:
             custom_metadata={"omptool.rows": sum(file.rows for file in files)},
             app_transactions=[Transaction(application, version) for application, version in done.items()],
         )
+        actions: list[AddAction | RemoveAction] = [*removed, *(file.action() for file in files)]
+        schema, columns = Schema.from_arrow(self.schema), list(layout.partitions(self.view))
+
+        def write(delta: DeltaTable) -> None:
+            delta.create_write_transaction(actions, mode, schema, columns, partition, commit_properties=properties)
+
         try:
-            self._delta.create_write_transaction(
-                [*removed, *(file.action() for file in files)],
-                mode,
-                Schema.from_arrow(self.schema),
-                list(layout.partitions(self.view)),
-                partition,
-                commit_properties=properties,
-            )
+            self._change(write)
         except (DeltaError, OSError) as error:
             if local.is_no_space(error):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from error
@@ -313,15 +310,21 @@ class Table:
                 f"cannot commit to {self.path}: {_first_line(error)}",
                 "run the same command again: it goes on where it was",
             ) from error
+
+    def _change(self, work: Callable[[DeltaTable], object]) -> None:
+        assert self._delta is not None
+        self._delta = connection.change(self.path, self._delta, work)
         self._sync()
 
     def _sync(self) -> None:
         """Force the newest commit to the disk; the library leaves that to the system."""
-        local.sync_file(max(log.commits(self.path).values()))
-        local.sync_folder(self.path / "_delta_log")
+        if isinstance(self.path, Path):
+            newest = log.commits(self.path)
+            local.sync_file(Path(str(newest[max(newest)])))
+            local.sync_folder(self.path / "_delta_log")
 
 
-def stored_plant(lake: Path) -> PlantModel | None:
+def stored_plant(lake: Location) -> PlantModel | None:
     """The plant model that `convert` keeps in the lake's metadata; None without a lake or a model."""
     text = Table(lake, "telemetry").properties().get(layout.PLANT_KEY)
     return PlantModel.parse(text, f"plant model of {lake}") if text else None

@@ -7,17 +7,15 @@ it is older than `keep`; links are not followed, and nothing else is touched.
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from omptool.errors import UsageError
 from omptool.lake import layout, log
 from omptool.lake.staging import clean, exclusive
 from omptool.lake.table import Table
+from omptool.store import location
+from omptool.store.location import Found, Location
 
 KEEP = timedelta(days=7)
 LONGEST = timedelta(days=30)
@@ -32,7 +30,7 @@ class VacuumReport:
     size: int
 
 
-def vacuum(lake: Path, *, keep: timedelta, now: datetime, dry_run: bool = False) -> VacuumReport:
+def vacuum(lake: Location, *, keep: timedelta, now: datetime, dry_run: bool = False) -> VacuumReport:
     """Remove what no version within `keep` needs.
 
     Raises:
@@ -43,45 +41,35 @@ def vacuum(lake: Path, *, keep: timedelta, now: datetime, dry_run: bool = False)
     if keep > LONGEST:
         raise UsageError(f"--keep is at most {LONGEST.days}d", "logs forget what was removed before that")
     if dry_run:
-        return _sum(path for view in _tables(lake) for path in _unneeded(lake, view, keep, now))
+        return _sum(_unneeded(lake, keep, now))
     with exclusive(lake):
         clean(lake)
-        found = [path for view in _tables(lake) for path in _unneeded(lake, view, keep, now)]
-        report = _sum(found)
-        for path in found:
-            path.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # others are in it
-                path.parent.rmdir()
-    return report
+        found = _unneeded(lake, keep, now)
+        location.remove(file.where for file in found)
+    return _sum(found)
 
 
-def _tables(lake: Path) -> list[str]:
+def _tables(lake: Location) -> list[str]:
     return [*layout.tables(lake), *layout.derived(lake)]
 
 
-def _sum(paths: Iterator[Path] | list[Path]) -> VacuumReport:
-    sizes = [path.stat().st_size for path in paths]
-    return VacuumReport(len(sizes), sum(sizes))
+def _sum(files: list[Found]) -> VacuumReport:
+    return VacuumReport(len(files), sum(file.size for file in files))
 
 
-def _unneeded(lake: Path, view: str, keep: timedelta, now: datetime) -> list[Path]:
+def _unneeded(lake: Location, keep: timedelta, now: datetime) -> list[Found]:
+    return [file for view in _tables(lake) for file in _unneeded_of(lake, view, keep, now)]
+
+
+def _unneeded_of(lake: Location, view: str, keep: timedelta, now: datetime) -> list[Found]:
     table = Table(lake, view)
     if not table.exists:
         return []
     root = layout.table_path(lake, view)
     since = now - keep
-    needed = {os.path.relpath(path, root.absolute()) for path in table.files()} | log.removed_since(root, since)
+    needed = {location.relative(path, root) for path in table.files()} | log.removed_since(root, since)
     return [
-        path
-        for path in _data_files(root)
-        if os.path.relpath(path, root) not in needed and path.lstat().st_mtime <= since.timestamp()
+        file
+        for file in location.walk(root)
+        if file.name.endswith(".parquet") and file.name not in needed and file.modified <= since.timestamp()
     ]
-
-
-def _data_files(root: Path) -> Iterator[Path]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(("_", "."))]
-        for name in files:
-            path = Path(folder, name)
-            if name.endswith(".parquet") and not path.is_symlink():
-                yield path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,7 +18,8 @@ from omptool.lake.account import Compared
 from omptool.lake.compact import read
 from omptool.lake.convert import Recording
 from omptool.lake.table import Entry, Table
-from omptool.store import local
+from omptool.store import location
+from omptool.store.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Verified:
 
 
 def verify(
-    lake: Path,
+    lake: Location,
     against: Sequence[Recording] = (),
     *,
     on_progress: Callable[[str, int, int], None] = lambda *_: None,
@@ -120,7 +120,7 @@ def verify(
     return Verified(tuple(checked), tuple(_accounts(lake, tables["telemetry"], tables["journal"], damaged, against)))
 
 
-def _check(entry: Entry, view: str, lake: Path, found: Checked) -> None:
+def _check(entry: Entry, view: str, lake: Location, found: Checked) -> None:
     """One data file: there, of its size, of its checksum, of its rows."""
     found.files += 1
     found.rows += entry.rows or 0
@@ -138,11 +138,11 @@ def _check(entry: Entry, view: str, lake: Path, found: Checked) -> None:
         if stated is None:
             found.unstated += 1
             rows = sum(part.num_rows for part in read(entry.path, view))
-        elif local.checksum(entry.path) != stated:
+        elif location.checksum(entry.path) != stated:
             wrong("its bytes are not those that were written (checksum)")
             return
         else:
-            rows = pq.read_metadata(entry.path).num_rows
+            rows = pq.read_metadata(location.readable(entry.path)).num_rows
         if entry.rows is not None and rows != entry.rows:
             wrong(f"has {rows:,} rows, the log says {entry.rows:,}", entry.rows - rows)
     except FileNotFoundError:
@@ -151,12 +151,12 @@ def _check(entry: Entry, view: str, lake: Path, found: Checked) -> None:
         wrong(str(error).partition("\n")[0])
 
 
-def _relative(entry: Entry, lake: Path) -> str:
-    return entry.path.relative_to(lake.absolute()).as_posix()
+def _relative(entry: Entry, lake: Location) -> str:
+    return location.relative(entry.path, lake)
 
 
 def _accounts(
-    lake: Path, table: Table, journal: Table, damaged: set[str], against: Sequence[Recording]
+    lake: Location, table: Table, journal: Table, damaged: set[str], against: Sequence[Recording]
 ) -> Iterable[Account]:
     """Of every capture, what is in the lake; where a file is damaged, its rows are missing here."""
     whole = [entry for entry in table.entries() if _relative(entry, lake) not in damaged]

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,9 +26,7 @@ from omptool.lake.staging import Staging, exclusive
 from omptool.lake.table import Entry, Table
 from omptool.lake.unseen import Unseen, Window, ended, read_windows
 from omptool.model.contracts import TIME
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from omptool.store.location import Location
 
 MOST_TAGS = 2_000
 MOST_STEPS = 864_000
@@ -64,7 +61,7 @@ class WideReport:
     seconds: float = 0.0
 
 
-def make(lake: Path, every: timedelta, *, on_progress: Callable[[int, int], None] = lambda *_: None) -> WideReport:
+def make(lake: Location, every: timedelta, *, on_progress: Callable[[int, int], None] = lambda *_: None) -> WideReport:
     """Make the table, or bring it to what telemetry is now.
 
     Args:
@@ -88,7 +85,7 @@ def make(lake: Path, every: timedelta, *, on_progress: Callable[[int, int], None
 class _Making:
     """One run, under the lake's lock."""
 
-    def __init__(self, lake: Path, step: int, staging: Staging, report: WideReport) -> None:
+    def __init__(self, lake: Location, step: int, staging: Staging, report: WideReport) -> None:
         self._lake, self._step, self._staging, self._report = lake, step, staging, report
         self._table = Table(lake, report.table)
         self._sources = {view: Table(lake, view) for view in _MADE_OF}

@@ -25,6 +25,8 @@ _HIERARCHICAL = frozenset(
 )
 """Reference types of namespace 0 that lead down a tree."""
 _KNOWN_ABOVE = {OBJECTS: (), "i=2253": ("Server",)}
+_MOST_LEVELS = 200
+"""Below Objects. A path is as long as it is deep: a chain of 20,000 nodes would have gigabytes of paths."""
 _TRUE_TEXTS = ("browse_name", "display_name", "description", "path", "equipment", "equipment_name")
 
 
@@ -38,6 +40,8 @@ class Found:
     endpoint: str = ""
     namespaces: Mapping[str, int] = field(default_factory=dict)
     """URI → index in the server's NamespaceArray; empty where the file does not say."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """NodeId → StatusCode that says why what is below is not here."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,8 @@ def parse(data: bytes) -> Found:
         ValueError: it is none, or names what it does not define.
         UsageError: a NodeId that is none.
     """
+    if b"\0" in data:  # a byte that no other encoding has: in UTF-16 the next line finds nothing
+        raise ValueError("it is no XML in UTF-8")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise ValueError("a NodeSet2 file has no document type")
     try:
@@ -108,7 +114,9 @@ class _File:
         server = str(self._about.get("server") or (self._uris[1] if len(self._uris) > 1 else ""))
         indexes = self._about.get("namespaces")
         namespaces = {str(uri): int(index) for uri, index in indexes.items()} if isinstance(indexes, dict) else {}
-        return Found(server, nodes, [*types, *standard], str(self._about.get("endpoint") or ""), namespaces)
+        endpoint, missing = str(self._about.get("endpoint") or ""), self._about.get("missing")
+        why = {str(node_id): str(name) for node_id, name in missing.items()} if isinstance(missing, dict) else {}
+        return Found(server, nodes, [*types, *standard], endpoint, namespaces, why)
 
     def _truth(self, element: ET.Element) -> Mapping[str, Any]:
         text = element.findtext("n:Extensions/n:Extension/o:Truth", "", self._space)
@@ -195,21 +203,24 @@ class _File:
     def _placed(self) -> Iterator[Node]:
         """Nodes that a way leads to from Objects: by their first parents, then the rest by any; breadth first."""
         placed: dict[str, tuple[str, ...]] = dict(_KNOWN_ABOVE)
+        placing: dict[str, str] = {}
         for node_id, raw in self._raw.items():
             if raw.node.path:
                 placed[node_id] = paths.split(raw.node.path)
-        self._spread(placed, {node_id: list(raw.parents)[:1] for node_id, raw in self._raw.items()})
-        self._spread(placed, {node_id: list(raw.parents) for node_id, raw in self._raw.items()})
+        self._spread(placed, placing, {node_id: list(raw.parents)[:1] for node_id, raw in self._raw.items()})
+        self._spread(placed, placing, {node_id: list(raw.parents) for node_id, raw in self._raw.items()})
         for node_id, names in placed.items():
             if node_id in self._raw:
                 raw = self._raw[node_id]
-                kinds = list(raw.parents.values())
-                is_property = bool(kinds) and kinds[0] == HAS_PROPERTY
-                path = paths.join(names)
-                yield replace(raw.node, path=path, parents=tuple(raw.parents), is_property=is_property)
+                first = placing.get(node_id) or next(iter(raw.parents), "")
+                parents = (first, *(one for one in raw.parents if one != first)) if first else ()
+                is_property = raw.parents.get(first) == HAS_PROPERTY
+                yield replace(raw.node, path=paths.join(names), parents=parents, is_property=is_property)
 
-    def _spread(self, placed: dict[str, tuple[str, ...]], parents: Mapping[str, list[str]]) -> None:
-        """Give a place to everything below what has one."""
+    def _spread(
+        self, placed: dict[str, tuple[str, ...]], placing: dict[str, str], parents: Mapping[str, list[str]]
+    ) -> None:
+        """Give a place to everything below what has one, and remember the parent that gave it."""
         children: dict[str, list[str]] = {}
         for node_id, above in parents.items():
             if node_id not in placed and self._raw[node_id].node.node_class not in TYPE_CLASSES:
@@ -221,6 +232,9 @@ class _File:
             level = []
             for parent, child in below:
                 if child not in placed:
+                    if len(placed[parent]) >= _MOST_LEVELS:
+                        raise ValueError(f"its nodes are more than {_MOST_LEVELS} levels deep")
+                    placing[child] = parent
                     placed[child] = (*placed[parent], QualifiedName.parse(self._raw[child].node.browse_name).name)
                     level.append(child)
 

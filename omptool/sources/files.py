@@ -12,6 +12,7 @@ import pyarrow as pa
 from omptool.errors import Damaged, NotFound, UsageError
 from omptool.model.contracts import TELEMETRY
 from omptool.sources.source import Files, FileSource, Stream
+from omptool.store.location import Location, readable
 
 if TYPE_CHECKING:
     from pyarrow import ipc
@@ -20,10 +21,11 @@ SUFFIXES = {
     ".parquet": "parquet", ".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl",
     ".arrow": "arrow", ".arrows": "arrow", ".feather": "arrow", ".lp": "line-protocol", ".influx": "line-protocol",
     ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb",
+    ".mcap": "mcap",
 }  # fmt: skip
 FORMATS = ("parquet", "csv", "tsv", "json", "jsonl", "arrow")
 FOREIGN = (
-    "opc-publisher", "line-protocol", "telegraf", "uaexpert", "sqlite", "duckdb",
+    "opc-publisher", "line-protocol", "telegraf", "uaexpert", "sqlite", "duckdb", "mcap",
 )  # fmt: skip
 """Formats of other tools that are telemetry or nothing."""
 
@@ -33,7 +35,7 @@ _HIVE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=[^/\\]*")
 _REQUIRED = frozenset(field.name for field in TELEMETRY if not field.nullable)
 
 
-def open_files(text: str, paths: Sequence[Path], kind: str) -> FileSource:
+def open_files(text: str, paths: Sequence[Location], kind: str) -> FileSource:
     """The files as one table, columns united by name.
 
     Raises:
@@ -44,11 +46,11 @@ def open_files(text: str, paths: Sequence[Path], kind: str) -> FileSource:
     if kind == "parquet":
         return _parquet(text, paths, name)
     if kind == "arrow":
-        return FileSource(text, kind, name, arrow(text, paths))
+        return FileSource(text, kind, name, arrow(text, [path for path in paths if isinstance(path, Path)]))
     return FileSource(text, kind, name, Files(tuple(paths), "json" if kind == "jsonl" else kind))
 
 
-def _table_name(text: str, paths: Sequence[Path]) -> str:
+def _table_name(text: str, paths: Sequence[Location]) -> str:
     """The stem of the file; for a pattern the first part of it that is fixed."""
     if len(paths) == 1:
         return paths[0].stem
@@ -56,19 +58,19 @@ def _table_name(text: str, paths: Sequence[Path]) -> str:
     return fixed[-1] if fixed else paths[0].stem
 
 
-def _parquet(text: str, paths: Sequence[Path], name: str) -> FileSource:
+def _parquet(text: str, paths: Sequence[Location], name: str) -> FileSource:
     import pyarrow.parquet as pq
 
     partitions = _partitions(text, paths)
     try:
-        columns = tuple(pq.read_schema(paths[0]).names)
+        columns = tuple(pq.read_schema(readable(paths[0])).names)
     except (pa.ArrowInvalid, OSError) as error:
         raise NotFound(f"{paths[0]} is not a Parquet file: {str(error).splitlines()[0]}", _OTHER_KIND) from error
     shaped = set(columns).union(partitions) >= _REQUIRED
     return FileSource(text, "parquet", name, Files(tuple(paths), "parquet", partitions, columns), has_telemetry=shaped)
 
 
-def _partitions(text: str, paths: Sequence[Path]) -> tuple[str, ...]:
+def _partitions(text: str, paths: Sequence[Location]) -> tuple[str, ...]:
     """Columns in folder names (`site=007`) that the pattern covers, the same for all files."""
     if len(paths) == 1 and Path(text) == paths[0]:
         return ()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 
 from omptool.errors import LakeError
 from omptool.lake import layout
@@ -14,6 +12,7 @@ from omptool.lake.table import Table, stored_plant
 from omptool.model.contracts import VIEWS
 from omptool.model.plant import PlantModel
 from omptool.sources.source import Files, Scannable, open_reasons
+from omptool.store.location import Location, missing
 
 
 class LakeSource:
@@ -24,7 +23,7 @@ class LakeSource:
     id = None
 
     def __init__(
-        self, path: Path, *, version: int | datetime | None = None, label: str = "", with_derived: bool = True
+        self, path: Location, *, version: int | datetime | None = None, label: str = "", with_derived: bool = True
     ) -> None:
         """Open the five tables.
 
@@ -44,6 +43,7 @@ class LakeSource:
         moment = version if isinstance(version, datetime) else None if version is None else telemetry.committed_at()
         if version is not None:
             _check_whole(telemetry, self.label)
+        self._views: Mapping[str, Scannable] | None = None
         self._has_derived = with_derived and version is None
         self._tables = {"telemetry": telemetry}
         for view in VIEWS:
@@ -66,6 +66,11 @@ class LakeSource:
         return self._tables
 
     def views(self) -> Mapping[str, Scannable]:
+        if self._views is None:
+            self._views = self._opened()
+        return self._views
+
+    def _opened(self) -> Mapping[str, Scannable]:
         found: dict[str, Scannable] = {
             view: Files(
                 tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
@@ -98,7 +103,7 @@ class LakeSource:
 def _check_whole(table: Table, label: str) -> None:
     """Refuse an old version whose files have been vacuumed."""
     paths = table.files()
-    lost = sum(not os.path.exists(path) for path in paths)  # noqa: PTH110  a lake may have very many files
+    lost = missing(table.path, paths)
     if lost:
         raise LakeError(
             f"version {table.version} of {label} has lost {lost:,} of its {len(paths):,} files to --vacuum",
@@ -106,7 +111,7 @@ def _check_whole(table: Table, label: str) -> None:
         )
 
 
-def _as_of(path: Path, view: str, moment: datetime | None) -> Table | None:
+def _as_of(path: Location, view: str, moment: datetime | None) -> Table | None:
     try:
         table = Table(path, view, version=moment)
     except LakeError:

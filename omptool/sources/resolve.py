@@ -1,7 +1,7 @@
 """What a user types → a source (C6). The one resolver for `query` and `convert`; opens captures, lakes and files.
 
-Kind by form first (`opc.tcp://…`, `az://…`, a share: all refused here), then by what lies at the path, then by suffix
-or `--input-format`. What reads a capture or a lake is loaded when one is there: a CSV file needs neither.
+Kind by form first (`opc.tcp://…`, a share: refused here; `az://…`, `s3://…`), then by what lies at the path, then by
+suffix or `--input-format`. What reads a capture or a lake is loaded when one is there: a CSV file needs neither.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from omptool.config.schema import redacted
 from omptool.errors import NotACapture, NotFound, OmptoolError, UsageError
 from omptool.lake import layout
 from omptool.model.plant import PlantModel
@@ -22,6 +23,8 @@ from omptool.model.times import parse_time
 from omptool.sources import files
 from omptool.sources.foreign.context import Options
 from omptool.sources.source import Named, Source
+from omptool.store import remote
+from omptool.store.location import Location, location
 
 if TYPE_CHECKING:
     from omptool.sources.lake import LakeSource
@@ -30,7 +33,7 @@ FORMATS = ("capture", "lake", *files.FORMATS, *files.FOREIGN)
 
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
-_STORES = frozenset({"az", "azure", "abfs", "abfss", "s3", "s3a", "gs", "gcs", "http", "https", "hf"})
+_STORES = frozenset({"azure", "abfs", "abfss", "s3a", "gs", "gcs", "http", "https", "hf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def resolve(
     if input_format is not None and input_format not in FORMATS:
         raise UsageError(f"unknown --input-format {input_format}", f"known are {', '.join(FORMATS)}")
     _refuse_elsewhere(text, servers)
+    if remote.is_remote(text):
+        return _stored(text, input_format, plant, zone, foreign or Options())
     path = Path(text)
     if input_format == "lake" or (input_format is None and layout.is_lake(path)):
         return _lake(path, None, text)
@@ -110,7 +115,7 @@ def lake_at(text: str, zone: tzinfo = UTC) -> LakeSource | None:
     Raises:
         UsageError, LakeError: as `resolve`.
     """
-    if not layout.is_lake(Path(text)) and _lake_version(text, zone) is None:
+    if not layout.is_lake(location(text)) and _lake_version(text, zone) is None:
         return None
     from omptool.sources.lake import LakeSource
 
@@ -121,7 +126,9 @@ def lake_at(text: str, zone: tzinfo = UTC) -> LakeSource | None:
 
 def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:
     """The plant model kept in the first lake among `[NAME=]SOURCE` that has one: captures beside it are named alike."""
-    lakes = [path for text in texts if layout.is_lake(path := Path(split_name(text).text))]
+    typed = (split_name(text).text for text in texts)
+    # wildcards in a store are for files
+    lakes = [path for text in typed if not remote.is_pattern(text) and layout.is_lake(path := location(text))]
     if not lakes:
         return None
     from omptool.lake.table import stored_plant
@@ -129,7 +136,29 @@ def plant_of_lakes(texts: Sequence[str]) -> PlantModel | None:
     return next(filter(None, map(stored_plant, lakes)), None)
 
 
-def _lake(path: Path, version: int | datetime | None, text: str) -> Source:
+def _stored(text: str, input_format: str | None, plant: PlantModel | None, zone: tzinfo, foreign: Options) -> Source:
+    """A source in an object store: lakes and telemetry in Parquet are read there, everything else is fetched first."""
+    if not remote.is_pattern(text):
+        where = remote.parse(text)
+        if input_format == "lake" or (input_format is None and layout.is_lake(where)):
+            return _lake(where, None, text)
+        if input_format is None and (at := _lake_version(text, zone)) is not None:
+            return _lake(at[0], at[1], text)
+    from omptool.sources import stored
+
+    found = stored.find(text)
+    if isinstance(found, Path):
+        return _capture(found, plant, text)
+    if input_format == "capture":
+        raise NotACapture(f"{text} is no capture", "a capture is the folder that `omptool capture -o` made")
+    if input_format in (None, "parquet") and all(where.suffix.lower() == ".parquet" for where in found):
+        source = files.open_files(text, found, "parquet")
+        if source.has_telemetry:
+            return source
+    return _files_of(text, stored.fetch(found), input_format, foreign, plant)
+
+
+def _lake(path: Location, version: int | datetime | None, text: str) -> Source:
     from omptool.sources.lake import LakeSource
 
     return LakeSource(path, version=version, label=text)
@@ -147,23 +176,24 @@ def _refuse_elsewhere(text: str, servers: Collection[str]) -> None:
         raise UsageError(f"{text} is a server, not a recording", f"capture it first: omptool capture {text} -o x.omcap")
     if scheme and scheme[1].lower() in _STORES:
         raise UsageError(
-            f"{text}: this version reads local files only", "copy it to a local folder and name that folder"
+            f"{redacted(text)}: this is no store that omptool reads",
+            "stores are az://CONTAINER/PATH and s3://BUCKET/PATH; or copy it to a local folder and name that folder",
         )
-    if scheme:
+    if scheme and not remote.is_remote(text):
         raise UsageError(f"{text}: unknown kind of source {scheme[1]}://", "name a capture, a lake or a file")
     if ".share#" in text:
         raise UsageError(f"{text}: this version does not read shares", "name a capture, a lake or a file")
 
 
-def _lake_version(text: str, zone: tzinfo) -> tuple[Path, int | datetime] | None:
+def _lake_version(text: str, zone: tzinfo) -> tuple[Location, int | datetime] | None:
     """`LAKE@N` and `LAKE@TIME`, when LAKE is a lake."""
     head, sign, tail = text.rpartition("@")
-    if not sign or not layout.is_lake(Path(head)):
+    if not sign or not layout.is_lake(lake := location(head)):
         return None
     if re.fullmatch("[0-9]{1,18}", tail):
-        return Path(head), int(tail)
+        return lake, int(tail)
     try:
-        return Path(head), parse_time(tail, now=datetime.now(UTC), zone=zone)
+        return lake, parse_time(tail, now=datetime.now(UTC), zone=zone)
     except OmptoolError as error:
         raise UsageError(
             f"{text}: {tail} is neither a version nor a time", "example: lake@3 or lake@2026-11-22T10:00:00Z"
@@ -204,6 +234,12 @@ def _files(text: str, input_format: str | None, foreign: Options, plant: PlantMo
     if not paths:
         elsewhere = f"check the name; the folder is {Path(text).parent.absolute()}"
         raise NotFound(f"no such file or folder: {text}", nearest(Path(text)) or elsewhere)
+    return _files_of(text, paths, input_format, foreign, plant)
+
+
+def _files_of(
+    text: str, paths: Sequence[Path], input_format: str | None, foreign: Options, plant: PlantModel | None
+) -> Source:
     kind = input_format or _by_suffix(text, paths)
     plain = files.open_files(text, paths, kind) if kind in ("parquet", "arrow") else None
     if plain is not None and plain.has_telemetry:
@@ -226,6 +262,10 @@ def _by_suffix(text: str, paths: Sequence[Path]) -> str:
     contents = {kind_by_content(path) for path in paths}
     if len(contents) == 1 and (found := contents.pop()):
         return found
+    if any(path.suffix.lower() == ".uadp" for path in paths):
+        raise UsageError(
+            f"{text}: binary PubSub messages (UADP) are not read", "have JSON published; OPC Publisher: --me=Json"
+        )
     raise UsageError(f"{text}: cannot tell the format from the name", f"add --input-format {'|'.join(files.FORMATS)}")
 
 

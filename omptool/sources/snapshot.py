@@ -6,11 +6,10 @@ with an empty path. Files come from anybody: what does not fit is refused, never
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -19,7 +18,12 @@ from omptool.model import bounded_json
 from omptool.model.contracts import NODES, TIME
 from omptool.model.nodeid import NodeId
 from omptool.model.nodes import Node
+from omptool.model.rooted import rooted
+from omptool.model.status import code_of
 from omptool.model.typetree import TYPE_CLASSES
+
+if TYPE_CHECKING:
+    from omptool.model.nodeset_read import Found
 
 SUFFIXES = (".parquet", ".json", ".jsonl", ".csv", ".xml")
 MAX_BYTES = 2 << 30
@@ -35,6 +39,9 @@ OWN = {
     "namespace_index": pa.int32(),
 }
 """What a snapshot keeps besides the columns of `nodes`."""
+
+UNKNOWN_CLASS = ""
+"""NodeClass of a row that stands only for what is missing below its node, of which nothing else is known."""
 
 _NEEDED = ("node_id", "path", "browse_name", "node_class")
 _TEXTS = (
@@ -91,10 +98,7 @@ def read(path: Path) -> Snapshot:
         if path.suffix.lower() == ".xml":
             from omptool.model.nodeset_read import parse
 
-            found = parse(path.read_bytes())
-            return Snapshot(
-                found.server, found.nodes, found.types, endpoint=found.endpoint, namespaces=found.namespaces
-            )
+            return _of_file(parse(path.read_bytes()))
         return _of_table(_READERS[path.suffix.lower()](path))
     except (pa.ArrowException, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -187,10 +191,62 @@ def _plain(value: Any, kind: pa.DataType) -> Any:
     return base64.b64decode(value, validate=True) if pa.types.is_binary(kind) else value
 
 
+def _fitting(table: pa.Table) -> pa.Table:
+    """The table with the columns that are known in their types, so that nothing fails where they are shown.
+
+    Raises:
+        ValueError: one holds something else.
+    """
+    for name, kind in _types().items():
+        for index in table.schema.get_all_field_indices(name):
+            column = table.column(index)
+            if column.type != kind:
+                table = table.set_column(index, name, _cast(name, column, kind))
+    return table
+
+
+def _cast(name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    types = pa.types
+    of = column.type.value_type if types.is_dictionary(column.type) else column.type
+    is_text = types.is_string(of) or types.is_large_string(of) or types.is_string_view(of)
+    if is_text != types.is_string(kind) and not types.is_null(of):
+        raise ValueError(f"the column {name} is {of}, not {kind}")
+    try:
+        return column.cast(kind)
+    except pa.ArrowException as error:
+        raise ValueError(f"the column {name} is not {kind}: {str(error).splitlines()[0]}") from None
+
+
+def _of_file(found: Found) -> Snapshot:
+    for name in _INTEGERS:
+        try:
+            pa.array([getattr(node, name) for node in found.nodes], NODES.field(name).type)
+        except (pa.ArrowException, OverflowError):
+            raise ValueError(f"a number of {name} is out of range") from None
+    pa.array([node.array_dimensions for node in found.nodes], NODES.field("array_dimensions").type)
+    return Snapshot(
+        found.server,
+        rooted(found.nodes),
+        found.types,
+        _checked(found.missing),
+        endpoint=found.endpoint,
+        namespaces=found.namespaces,
+    )
+
+
+def _checked(missing: Mapping[str, str]) -> Mapping[str, str]:
+    for name in missing.values():
+        code_of(name)  # whatever is no StatusCode would fail where it is told
+    return missing
+
+
 def _of_table(table: pa.Table) -> Snapshot:
+    if not len(table):
+        raise ValueError("it has no nodes")
     lacking = [name for name in _NEEDED if name not in table.schema.names]
     if lacking:
         raise ValueError(f"the column {lacking[0]} is missing")
+    table = _fitting(table)
     rows = table.to_pylist()
     nodes: list[Node] = []
     types: list[Node] = []
@@ -198,13 +254,14 @@ def _of_table(table: pa.Table) -> Snapshot:
     namespaces: dict[str, int] = {}
     for row in rows:
         node = _node(row)
-        (types if node.node_class in TYPE_CLASSES and not node.path else nodes).append(node)
+        if node.node_class != UNKNOWN_CLASS:
+            (types if node.node_class in TYPE_CLASSES and not node.path else nodes).append(node)
         if error := row.get("browse_error"):
             missing[node.node_id] = str(error)
         if (index := row.get("namespace_index")) is not None:
             namespaces[NodeId.parse(node.node_id).namespace] = int(index)
     server, endpoint = (next((row[name] for row in rows if row.get(name)), "") for name in ("server", "endpoint"))
-    return Snapshot(str(server), nodes, types, missing, table, str(endpoint), namespaces)
+    return Snapshot(str(server), rooted(nodes), types, _checked(missing), table, str(endpoint), namespaces)
 
 
 def _node(row: Mapping[str, Any]) -> Node:
@@ -213,7 +270,7 @@ def _node(row: Mapping[str, Any]) -> Node:
     facts |= {name: None if row.get(name) is None else float(row[name]) for name in _FLOATS}
     for name in ("node_id", "path", "browse_name", "display_name", "node_class"):
         facts[name] = facts[name] or ""
-    names = json.loads(row.get("enum_names") or "null")
+    names = bounded_json.loads(row.get("enum_names") or "null")
     dimensions = row.get("array_dimensions")
     return Node(
         **facts,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from omptool.model.vocabulary import GapState
+from omptool.store.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Files:
         columns: names in the files, where they are known without reading rows.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[Location, ...]
     format: str
     partitions: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 
 from omptool.sources.source import Files, Named
 from omptool.sql.views import exact, literal
+from omptool.store.location import Location
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ def shut(connection: duckdb.DuckDBPyConnection, sources: Sequence[Named], confin
     connection.execute("SET lock_configuration = true")
 
 
-def _files(sources: Sequence[Named]) -> Iterable[Path]:
+def _files(sources: Sequence[Named]) -> Iterable[Location]:
     for named in sources:
         for table in named.source.views().values():
             if isinstance(table, Files):
                 yield from table.paths
 
 
-def _names(paths: Iterable[Path]) -> list[str]:
+def _names(paths: Iterable[Location]) -> list[str]:
     """Each path as it is, and as the pattern the views name it by: DuckDB compares both with this list."""
     return [name for path in paths for name in dict.fromkeys((str(path), exact(str(path))))]

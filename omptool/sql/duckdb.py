@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 import duckdb
 
-from omptool.errors import UsageError
+from omptool.errors import OmptoolError, UsageError
 
 _MEMORY_SHARE = 0.6
 """Of the memory DuckDB would take (80 % of the machine's or container's): a capture may be running beside the query."""
@@ -61,6 +61,20 @@ def connect(
     finally:
         connection.close()  # an open one prints leak messages at the end of the interpreter
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def open_stores(
+    connection: duckdb.DuckDBPyConnection, schemes: Iterable[str], on_failure: Callable[[OmptoolError], object]
+) -> None:
+    """Let statements read objects of these kinds of stores, by names such as `s3://bucket/x.parquet`.
+
+    Args:
+        on_failure: told what went wrong; the engine's own error hides it.
+    """
+    for scheme in schemes:
+        from omptool.store.ranges import FILES  # loads asyncio, which nobody else needs
+
+        connection.register_filesystem(FILES[scheme](on_failure))
 
 
 def make_repeatable(connection: duckdb.DuckDBPyConnection) -> None:

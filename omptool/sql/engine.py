@@ -20,7 +20,7 @@ from duckdb import sqltypes
 from omptool.errors import OmptoolError, QueryError
 from omptool.sources.source import Named
 from omptool.sql import confine, faults, gate, views
-from omptool.sql.duckdb import connect, make_repeatable
+from omptool.sql.duckdb import connect, make_repeatable, open_stores
 
 BATCH_ROWS = 16_384
 
@@ -83,6 +83,7 @@ class LocalEngine:
         with contextlib.ExitStack() as opening:
             self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):
+                open_stores(self._connection, views.schemes(sources), self._failures.append)
                 views.register(self._connection, sources, self._failures.append)
                 if confinement is not None and confinement.threads is not None:
                     self._connection.execute(f"SET threads = {confinement.threads}")

@@ -14,6 +14,7 @@ import pyarrow as pa
 from omptool.errors import OmptoolError, UsageError
 from omptool.model.contracts import TIME, VIEWS
 from omptool.sources.source import Files, Named, Scannable, Stream
+from omptool.store.remote import Remote
 
 HIDDEN = "_omp_"
 """Prefix of names that belong to omptool and are no answer to a question."""
@@ -59,6 +60,14 @@ def register(
         _derived(connection, named, selects)
     for view, selects_of_view in united.items():
         connection.execute(f"CREATE VIEW {view} AS {_union(view, selects_of_view)}")
+
+
+def schemes(sources: Sequence[Named]) -> set[str]:
+    """The kinds of stores that files of the sources lie in."""
+    tables = [table for named in sources for table in named.source.views().values()]
+    return {
+        path.scheme for table in tables if isinstance(table, Files) for path in table.paths if isinstance(path, Remote)
+    }
 
 
 def names(sources: Sequence[Named]) -> list[str]:

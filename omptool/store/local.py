@@ -134,15 +134,20 @@ def inside(root: Path, name: str) -> Path | None:
 
     Absolute names, URLs, `..` and links lead elsewhere; `root` itself may be reached by a link.
     """
-    path = PurePosixPath(name)
-    if not path.parts or path.is_absolute() or ".." in path.parts or _ELSEWHERE.search(name):
+    if not is_below(name):
         return None
     found = str(root)
-    for part in path.parts:
+    for part in PurePosixPath(name).parts:
         found = os.path.join(found, part)  # noqa: PTH118  a lake may have very many files
         if os.path.islink(found):  # noqa: PTH114
             return None
     return Path(found)
+
+
+def is_below(name: str) -> bool:
+    """Whether a name that somebody else wrote means a file below where it is looked for."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and not _ELSEWHERE.search(name)
 
 
 def temporary_beside(target: Path) -> Path:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import resource
 import statistics
 import sys
 import tempfile
@@ -137,7 +138,8 @@ def main() -> None:
         if not lake.exists():
             start = time.process_time()
             convert([Plant(chosen.seconds)], lake)
-            say(f"converted in {time.process_time() - start:.1f} s of CPU")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+            say(f"converted in {time.process_time() - start:.1f} s of CPU, peak {peak:.0f} MB")
         table = Table(lake, "telemetry")
         parts = {tuple(entry.values.values()) for entry in table.entries()}
         size = sum(entry.size for entry in table.entries())

@@ -92,6 +92,22 @@ def test_tags_of_a_lake_with_a_gap(invoke: Run, lake: Path) -> None:
     assert by_line.rows[0]["time"] > "2026-11-16T07:00:00Z"
 
 
+def test_a_row_without_a_time_is_left_out_where_others_have_one(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n,2\n2026-11-16T07:00:01Z,3\n")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert (result.code, [row["value"] for row in result.rows]) == (3, [1, 3])
+    assert result.rows[0]["percent_good"] == pytest.approx(200 / 3)
+
+
+def test_a_tag_of_texts_has_no_chart_and_is_told(invoke: Run, tmp_path: Path) -> None:
+    rows = telemetry(Plant(1), ns(START), ns(END), ("Product", "PeakForce"))
+    convert([Recorded(rows)], tmp_path / "texts")  # type: ignore[list-item]
+    result = invoke("analyze", "i_mr", "--on", "texts", "--map", "value=Product", "--start", START, "--end", END)
+    assert (result.code, result.out) == (3, "")
+    assert "note: no number in the window: Product of " in result.err and " and 2 more\n" in result.err
+    assert "percent_good down to 0.0" in result.err
+
+
 def test_values_between_changes_of_a_tag_belong_together(invoke: Run, lake: Path) -> None:
     asked = ("--start", START, "--end", END, "--map", "value=PeakForce", "--map", "subgroup=GoodCount")
     result = invoke("analyze", "i_mr", "--on", lake, *asked)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from line_protocol_parser import parse_line
 from mcap.reader import make_reader
+from mcap.writer import Writer
 
 from omptool.model.contracts import TELEMETRY
 from tests.conftest import Result
@@ -75,6 +76,7 @@ def asked(invoke: Run, source: str) -> list[dict[str, Any]]:
     ("name", "options"),
     [
         ("y.csv", []), ("y.jsonl", []), ("y.arrow", []), ("y.lp", []), ("y.json", ["--format", "pubsub"]),
+        ("y.mcap", []),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("recorded")
@@ -120,6 +122,25 @@ def test_mcap_is_read_by_its_own_library(invoke: Run, tmp_path: Path) -> None:
     bodies = [json.loads(message.data) for _, _, message in found]
     assert [body["value"] for body in bodies[:5]] == [41.5, "NaN", "-Infinity", 1.0, -7.0]
     assert bodies[5]["value_exact"] == 2**64 - 1
+
+
+@pytest.mark.usefixtures("recorded")
+def test_mcap_that_is_cut_off_or_of_somebody_else(invoke: Run, tmp_path: Path) -> None:
+    assert invoke("convert", "x.parquet", "-o", "y.mcap").code == 0
+    whole = (tmp_path / "y.mcap").read_bytes()
+    (tmp_path / "cut.mcap").write_bytes(whole[:900])
+    cut = invoke("query", "from telemetry", "--on", "cut.mcap")
+    assert (cut.code, "cut.mcap is no whole MCAP file" in cut.err, "Traceback" in cut.err) == (1, True, False)
+    with (tmp_path / "other.mcap").open("wb") as stream:
+        writer: Any = Writer(stream)
+        writer.start()
+        schema = writer.register_schema("imu", "jsonschema", b"{}")
+        channel = writer.register_channel("robot/imu", "json", schema)
+        writer.add_message(channel, log_time=1, data=b"{}", publish_time=1)
+        writer.finish()
+    other = invoke("query", "select count(*) as n from telemetry", "--on", "other.mcap")
+    assert (other.code, other.rows) == (0, [{"n": 0}])
+    assert "1 messages of robot/imu, which are not of the schema omptool.telemetry" in other.err
 
 
 @pytest.mark.usefixtures("recorded")

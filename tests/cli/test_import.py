@@ -123,3 +123,23 @@ def test_rejects_of_another_file_are_not_overwritten(invoke: Run, tmp_path: Path
     ]
     assert invoke("convert", "log.csv", "-o", "3.parquet", "--rejects", "mine.jsonl").code == 3
     assert (tmp_path / "mine.jsonl").read_bytes() == (tmp_path / "log.csv.rejects-2.jsonl").read_bytes()
+
+
+OLD = "Zeit;Ort;Wert\n2026-11-22T10:00:00Z;Halle;41,5\n2026-11-22T10:00:01Z;Halle;42,5\nmittags;Halle;1\n"
+MAPPED = ["--map", "time=Zeit", "--map", "tag=Ort", "--map", "value=Wert"]
+
+
+def test_query_takes_the_same_words_about_columns_as_convert(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_text(OLD, encoding="utf-8")
+    statement = "select server, tag, value from telemetry"
+    asked = invoke("query", statement, "--on", "old.csv", *MAPPED, "--server", "line3", "--rejects", "w.jsonl")
+    assert asked.code == 3
+    assert asked.rows == [{"server": "line3", "tag": "Halle", "value": value} for value in (41.5, 42.5)]
+    assert json.loads((tmp_path / "w.jsonl").read_text(encoding="utf-8"))["line"] == 4
+    assert invoke("query", "select count(*) as n from old", "--on", "old.csv").rows == [{"n": 3}]
+    assert invoke("query", statement, "--on", "old.csv", "--map", "time").code == 2
+    (tmp_path / "log.csv").write_text(CSV, encoding="utf-8")
+    assert invoke("analyze", "data_quality", "--on", "log.csv", "--rejects", "a.jsonl").code == 3
+    assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8"))["line"] == 4
+    wrong = invoke("query", statement, "--cloud", "plant", *MAPPED)
+    assert (wrong.code, "--map and --cloud are given" in wrong.err) == (2, True)

@@ -26,9 +26,11 @@ SOURCE = _tree(samples.folder() / "press-line")
 
 
 def test_list_says_what_there_is(invoke: Run) -> None:
-    (row,) = invoke("samples", "list").rows
+    rows = {row["name"]: row for row in invoke("samples", "list").rows}
+    assert list(rows) == ["cnc-cell", "fault-day", "packaging-line", "press-line"]
+    row = rows["press-line"]
     assert tuple(row) == LIST_COLUMNS
-    assert (row["name"], row["tags"], row["rows"]) == ("press-line", 63, 145_463)
+    assert (row["tags"], row["rows"]) == (63, 145_463)
     assert (row["start"], row["end"]) == ("2026-11-16T06:00:00Z", "2026-11-16T14:00:00Z")
     assert row["bytes"] == sum(map(len, SOURCE.values()))
     assert row["about"]
@@ -47,17 +49,20 @@ def test_list_on_a_terminal_leads_on(invoke: Run, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("words", [["here"], ["press-line", "here"]])
 def test_copy_puts_everything_below_the_name_of_the_sample(invoke: Run, tmp_path: Path, words: list[str]) -> None:
     result = invoke("samples", "copy", *words)
-    (row,) = result.rows
+    copied = [row["name"] for row in result.rows]
+    assert copied == (["press-line"] if len(words) == 2 else [one.name for one in samples.samples()])
+    row = result.rows[-1]
     assert tuple(row) == COPY_COLUMNS
     place = tmp_path / "here" / "press-line"
     assert row["folder"] == str(Path("here") / "press-line")
     assert _tree(place) == SOURCE
     assert {"press-line.omcap", "lake", "README.md", "plant.toml"} <= {path.name for path in place.iterdir()}
-    assert [path.name for path in (tmp_path / "here").iterdir()] == ["press-line"]
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == copied
 
 
-def test_copy_says_what_to_type_next_and_that_works(invoke: Run, tmp_path: Path) -> None:
-    said = invoke("samples", "copy", "a b").err
+@pytest.mark.parametrize("words", [[], ["press-line"]])
+def test_copy_says_what_to_type_next_and_that_works(invoke: Run, tmp_path: Path, words: list[str]) -> None:
+    said = invoke("samples", "copy", *words, "a b").err
     commands = [line.removeprefix("next:").strip() for line in said.splitlines()]
     assert "cd 'a b/press-line'" in " ".join(commands)
     place = tmp_path / "a b" / "press-line"
@@ -68,19 +73,19 @@ def test_copy_says_what_to_type_next_and_that_works(invoke: Run, tmp_path: Path)
 
 def test_copies_can_be_written_to(invoke: Run, tmp_path: Path) -> None:
     """Even where those of the installation may not."""
-    invoke("samples", "copy", ".")
+    invoke("samples", "copy", "press-line", ".")
     assert all(path.stat().st_mode & stat.S_IWUSR for path in (tmp_path / "press-line").rglob("*"))
     assert invoke("convert", "press-line/press-line.omcap", "-o", "press-line/lake").rows[-1]["rows"] == 0
 
 
 def test_nothing_is_overwritten_without_force(invoke: Run, tmp_path: Path) -> None:
-    invoke("samples", "copy", ".")
+    invoke("samples", "copy", "press-line", ".")
     note = tmp_path / "press-line" / "mine.sql"
     note.write_text("from telemetry")
-    again = invoke("samples", "copy", ".")
+    again = invoke("samples", "copy", "press-line", ".")
     assert again.code == 1 and "--force" in again.err
     assert note.exists() and again.out == ""
-    forced = invoke("samples", "copy", ".", "--force")
+    forced = invoke("samples", "copy", "press-line", ".", "--force")
     assert forced.code == 0 and _tree(tmp_path / "press-line") == SOURCE
 
 
@@ -88,23 +93,23 @@ def test_what_is_no_copy_is_never_replaced(invoke: Run, tmp_path: Path) -> None:
     place = tmp_path / "press-line"
     place.mkdir()
     (place / "report.xlsx").write_text("a year of work")
-    result = invoke("samples", "copy", ".", "--force")
+    result = invoke("samples", "copy", "press-line", ".", "--force")
     assert result.code == 1 and "no copy of a sample" in result.err
     assert _tree(place) == {"report.xlsx": b"a year of work"}
 
 
 def test_a_copy_does_not_go_into_a_copy(invoke: Run, tmp_path: Path) -> None:
     """`samples copy press-line`, typed for `samples copy press-line .`, twice."""
-    invoke("samples", "copy", ".")
+    invoke("samples", "copy", "press-line", ".")
     result = invoke("samples", "copy", "press-line")
     assert result.code == 1 and "itself a copy" in result.err
     assert _tree(tmp_path / "press-line") == SOURCE
 
 
 def test_a_link_is_not_followed(invoke: Run, tmp_path: Path) -> None:
-    invoke("samples", "copy", "first")
+    invoke("samples", "copy", "press-line", "first")
     (tmp_path / "press-line").symlink_to(tmp_path / "first" / "press-line")
-    result = invoke("samples", "copy", ".", "--force")
+    result = invoke("samples", "copy", "press-line", ".", "--force")
     assert result.code == 1
     assert _tree(tmp_path / "first" / "press-line") == SOURCE
 
@@ -118,7 +123,7 @@ def test_a_dry_run_writes_nothing(invoke: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["nope", "."], 1, "samples: press-line"),
+        (["nope", "."], 1, "samples: cnc-cell, fault-day, packaging-line, press-line"),
         (["press-line", ".", "more"], 2, "samples copy [NAME] DIR"),
         ([], 2, "samples copy --help"),
     ],
@@ -174,13 +179,13 @@ def test_a_full_disk_leaves_nothing_and_an_earlier_copy_whole(invoke: Run, tmp_p
             encoding="utf-8", timeout=100, check=False,
         )  # fmt: skip
 
-    failed = run("here")
+    failed = run("press-line", "here")
     assert failed.returncode == 1 and "no space left" in failed.stderr and failed.stdout == ""
     assert list((tmp_path / "here").iterdir()) == []
-    invoke("samples", "copy", "here")
-    assert run("here", "--force").returncode == 1
+    invoke("samples", "copy", "press-line", "here")
+    assert run("press-line", "here", "--force").returncode == 1
     assert _tree(tmp_path / "here" / "press-line") == SOURCE
-    assert [path.name for path in (tmp_path / "here").iterdir()] == ["press-line"]
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["press-line"]
 
 
 def test_an_installation_without_samples_says_so(invoke: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from omptool.capture.reader import Capture
 from omptool.capture.verify import verify
 from omptool.demo import sample_shift
 from omptool.demo.plant import SECOND
+from omptool.demo.sample_plans import PRESS_LINE as RECORDED
+from omptool.demo.sample_plans import SEED
 from omptool.demo.samples import folder
 from omptool.demo.schedule import Plant
 from omptool.demo.truth import time_text
@@ -36,7 +38,7 @@ from tests.conftest import ROOT, Result, clean_environment
 
 PRESS_LINE = folder() / "press-line"
 CAPTURE, LAKE = PRESS_LINE / "press-line.omcap", PRESS_LINE / "lake"
-SHIFT = tuple(datetime.fromisoformat(time_text(ns)) for ns in (sample_shift.START, sample_shift.END))
+SHIFT = tuple(datetime.fromisoformat(time_text(ns)) for ns in (RECORDED.start, RECORDED.end))
 
 
 def test_the_script_makes_the_same_bytes_again(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_nothing_in_it_tells_where_it_was_made() -> None:
 
 
 def test_it_is_small() -> None:
-    assert sum(map(len, _bytes(folder()).values())) < 5_000_000
+    assert sum(map(len, _bytes(folder()).values())) < 12_000_000
 
 
 def test_the_capture_proves_that_the_connection_was_lost_for_minutes() -> None:
@@ -74,14 +76,14 @@ def test_the_capture_proves_that_the_connection_was_lost_for_minutes() -> None:
     assert found.damage == () and found.has_windows and not found.has_unexplained
     windows = [window for verdict in found.verdicts for window in verdict.windows]
     assert [(w["reason"], w["start_time"], w["end_time"]) for w in windows] == [
-        ("connection_lost", *(datetime.fromisoformat(time_text(ns)) for ns in sample_shift.GAP))
+        ("connection_lost", *(datetime.fromisoformat(time_text(ns)) for ns in RECORDED.gaps[0]))
     ]
     journal = CaptureSource(CAPTURE).table("journal").to_pylist()
     kinds = [row["kind"] for row in journal]
     session = ["connect", "nodes", "subscribe", "revised"]
     assert kinds == ["start", *session, "lost", *session, "stop"]
     revised = json.loads(next(row["detail"] for row in journal if row["kind"] == "revised"))["items"]
-    assert {item["node_id"].rpartition(".")[2] for item in revised if item["sampled"]} == set(sample_shift.SLOWED)
+    assert {item["node_id"].rpartition(".")[2] for item in revised if item["sampled"]} == set(RECORDED.slowed)
 
 
 @pytest.fixture(scope="module")
@@ -95,14 +97,15 @@ def rows() -> Any:
 
 def test_the_rows_are_the_schedule_and_nothing_else(rows: Any) -> None:
     """A change of a signal that is not sampled more slowly is there with its time and value, unless nobody listened."""
-    plant = Plant(sample_shift.SEED)
+    plant = Plant(SEED)
     tags = {"TemperatureOil", "TemperatureSeal", "GoodCount", "State", "DoorClosed"}
-    found = [channel.node_id for channel in sample_shift.channels(plant) if channel.signal.name in tags]
+    found = [tag.node_id for tag in sample_shift.tags(plant, RECORDED) if tag.name in tags]
+    (outage,) = RECORDED.outages
     assert len(found) == 3 * 4
     for name in found:
-        changes = plant.changes_of(name, sample_shift.CAPTURE_START + 1, sample_shift.CAPTURE_END + 1)
-        arrived = {c for c in changes if not sample_shift.LAST_MESSAGE < c.time_ns <= sample_shift.BACK}
-        arrived |= {plant.value_at(name, start) for start in (sample_shift.CAPTURE_START, sample_shift.BACK)}
+        changes = plant.changes_of(name, RECORDED.capture_start + 1, RECORDED.capture_end + 1)
+        arrived = {c for c in changes if not outage.last < c.time_ns <= outage.back}
+        arrived |= {plant.value_at(name, start) for start in (RECORDED.capture_start, outage.back)}
         planned = {(c.time_ns // 1000, c.time_ns % 1000): (c.value, c.status) for c in arrived}
         mine = rows.filter(f"node_id = '{name}'").select("epoch_us(time), time_ns, value, status").fetchall()
         assert {(at, ns): (value, status) for at, ns, value, status in mine} == planned, name

@@ -54,11 +54,12 @@ def test_what_the_wheel_holds_is_listed_and_copied(wheel: zipfile.ZipFile, tmp_p
         env=os.environ | {"PYTHONPATH": str(package)},
     ).stdout  # fmt: skip
     assert Path(told.strip()) == package / "omptool" / "sample_data"
-    assert [row["name"] for row in run("samples", "list")] == ["press-line"]
-    run("samples", "copy", "mine")
+    names = ["cnc-cell", "fault-day", "packaging-line", "press-line"]
+    assert [row["name"] for row in run("samples", "list")] == names
+    run("samples", "copy", "press-line", "mine")
     source, copied = folder() / "press-line", tmp_path / "mine" / "press-line"
-    names = {path.relative_to(source): path.read_bytes() for path in source.rglob("*") if path.is_file()}
-    assert {p.relative_to(copied): p.read_bytes() for p in copied.rglob("*") if p.is_file()} == names
+    kept = {path.relative_to(source): path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    assert {p.relative_to(copied): p.read_bytes() for p in copied.rglob("*") if p.is_file()} == kept
     (row,) = run("query", "select count(*) n from telemetry", "--on", str(copied / "lake"))
     assert row["n"] == run("info", str(copied / "press-line.omcap"))[0]["rows"]
 

@@ -43,6 +43,7 @@ DISCOVER = (
 _TELEGRAF = '[[inputs.opcua_listener]]\nendpoint = "opc.tcp://press7:4840"\n'
 _UMH = "input:\n  opcua:\n    endpoint: opc.tcp://press7:4840\n    nodeIDs: ns=2;s=x\n"
 _SNAPSHOT = '[{"node_id":"i=1","path":"Press","browse_name":"Press","node_class":"Object"}]'
+_ODD_SNAPSHOT = _SNAPSHOT.replace("}", ',"browse_error":"none"}')
 _PRESS = "browse opc.tcp://press7:4840"
 BROWSE = (
     Case("no SERVER", "browse", 2),
@@ -71,6 +72,8 @@ BROWSE = (
     Case("a snapshot that is not there", "browse plnt.json", 1, files={"plant.json": "[]"}),
     Case("a file that is no snapshot", "browse plant.json", 1, files={"plant.json": '{"a": 1}'}),
     Case("a table without nodes", "browse orders.csv", 1),
+    Case("a snapshot without a row", "browse plant.json", 1, files={"plant.json": "[]"}),
+    Case("a snapshot with a cell that does not fit", "browse plant.json", 1, files={"plant.json": _ODD_SNAPSHOT}),
     Case("a NodeSet2 file that is none", "browse plant.xml", 1, files={"plant.xml": "<plant/>"}),
     Case("`--save` of a snapshot", "browse plant.json --save plant.csv", 2, files={"plant.json": _SNAPSHOT}),
     Case("a snapshot: `--root` is not there", "browse plant.json --root Presss", 1, files={"plant.json": _SNAPSHOT}),

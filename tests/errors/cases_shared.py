@@ -24,6 +24,7 @@ BASES = {
     "convert": "convert shift.omcap -o new-lake",
     "query": 'query "from telemetry" --on shift.omcap',
     "analyze": "analyze data_quality --on shift.omcap",
+    "report": "report shift.omcap -o new.html",
     "model init": "model init shift.omcap",
     "model check": "model check shift.omcap",
     "cloud serve": "cloud serve --lake lake --port 0",

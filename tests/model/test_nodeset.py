@@ -15,6 +15,8 @@ from omptool.model.nodeid import NodeId, QualifiedName
 from omptool.model.nodes import Node
 from omptool.model.nodeset import Beyond, nodeset, visible
 from omptool.model.nodeset_read import parse
+from omptool.model.rooted import rooted
+from omptool.opcua.exploring.survey import in_tree_order
 
 SAVED = 1_700_000_000 * 10**9
 _text = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
@@ -192,3 +194,38 @@ def test_definitions_of_every_kind() -> None:
     assert '<Reference ReferenceType="i=38">ns=1;i=11</Reference>' in text
     assert '<Reference ReferenceType="i=35" IsForward="false">i=85</Reference>' in text
     assert [one.node_id for one in parse(text.encode()).nodes] == [node.node_id]
+
+
+def _file(*nodes: str) -> str:
+    head = FOREIGN.partition("<UAReferenceType")[0]
+    return head + "".join(nodes) + "</UANodeSet>"
+
+
+def _object(number: int, *above: str) -> str:
+    references = "".join(f'<Reference ReferenceType="i=35" IsForward="false">{one}</Reference>' for one in above)
+    return (
+        f'<UAObject NodeId="ns=1;i={number}" BrowseName="1:{number}"><References>{references}</References></UAObject>'
+    )
+
+
+def test_a_ring_of_first_parents_stands_where_another_parent_has_it() -> None:
+    text = _file(_object(1, "ns=1;i=2", "i=85"), _object(2, "ns=1;i=1"), _object(3, "ns=1;i=2"), _object(4, "i=85"))
+    found = parse(text.encode()).nodes
+    assert {node.path for node in found} == {"1", "1/2", "1/2/3", "4"}
+    assert [node.path for node in in_tree_order(found)] == [node.path for node in rooted(in_tree_order(found))]
+    assert len(in_tree_order(found)) == 4
+    assert _places(found)["nsu=urn:maker;i=1"].parents == ("i=85", "nsu=urn:maker;i=2")
+
+
+def test_a_chain_without_end_is_refused_before_its_paths_fill_the_memory() -> None:
+    chain = [_object(1, "i=85"), *(_object(number, f"ns=1;i={number - 1}") for number in range(2, 2000))]
+    with pytest.raises(ValueError, match="levels deep"):
+        parse(_file(*chain).encode())
+    assert len(parse(_file(*chain[:150]).encode()).nodes) == 150
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_document_type_is_refused_in_any_encoding(encoding: str) -> None:
+    text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "hello">]>{_file(_object(1, "i=85"))}'
+    with pytest.raises(ValueError, match=r"document type|UTF-8"):
+        parse(text.encode(encoding))

@@ -67,3 +67,12 @@ def test_captures_are_compared_by_their_nodes(invoke, tmp_path: Path) -> None:
     capture(tmp_path / "a.omcap", 12)
     result = invoke("diff", "a.omcap", "a.omcap")
     assert result.code == 0, result.err
+
+
+def test_what_was_wholly_added_or_removed_can_be_selected(two: Path, invoke) -> None:
+    added = invoke("diff", "old.json", "new.json", "--select", "**/New")
+    assert added.code == 6 and [row["change"] for row in added.rows] == ["added"], added.err
+    removed = invoke("diff", "new.json", "old.json", "--select", "**/New")
+    assert removed.code == 6 and [row["change"] for row in removed.rows] == ["removed"], removed.err
+    neither = invoke("diff", "old.json", "new.json", "--select", "**/Nwe")
+    assert neither.code == 1 and "New" in neither.err

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,6 +112,9 @@ def test_a_root_that_is_not_there_names_what_is_like_it() -> None:
         ("x.csv", b""),
         ("x.csv", b"\xff\xfe\n"),
         ("x.json", b'[{"node_id":"i=1","path":"","browse_name":"","node_class":"Object","enum_names":"[1]"}]'),
+        ("x.json", b'[{"node_id":"i=1","path":"","browse_name":"","node_class":"Object","browse_error":"foo"}]'),
+        ("x.json", b"[]"),
+        ("x.jsonl", b""),
     ],
 )
 def test_what_is_no_snapshot_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
@@ -123,3 +128,75 @@ def test_rows_of_a_snapshot_are_those_of_the_server() -> None:
     live = noderows.table(found, SERVER, None, None)
     saved = snapshot.Snapshot("urn:test:snapshot", TREE, [], {}, snapshots.rows(found, SERVER, None, None))
     assert snapshots.table(saved, found, None, with_values=False).equals(live)
+
+
+@pytest.mark.parametrize("suffix", [".xml", *TABLES])
+@pytest.mark.parametrize("refused", ["nsu=urn:x;s=a", "i=85", "nsu=urn:x;s=the root"])
+def test_what_was_missing_when_it_was_saved_is_still_missing(tmp_path: Path, suffix: str, refused: str) -> None:
+    nodes = [Node("nsu=urn:x;s=a", "a", "a", node_class="Object", type_definition="i=58", parents=("i=85",))]
+    path = tmp_path / f"plant{suffix}"
+    snapshots.save(path, Explored(nodes, nodes, [], {refused: BAD_INTERNAL}), SERVER, None, None, force=False)
+    found = snapshot.read(path)
+    assert found.missing == {refused: "BadInternalError"} and found.nodes == nodes
+    explored = snapshots.find(found, root=None, depth=None, wanted=Wanted())
+    assert explored.refused == {refused: BAD_INTERNAL} and explored.shown == nodes
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [
+        ("access_level", pa.array([10**12])),
+        ("value_rank", pa.array([10**12])),
+        ("site", pa.array([5])),
+        ("status", pa.array(["x"])),
+        ("enum_names", pa.array(["[" * 100_000])),
+        ("browse_error", pa.array(["foo"])),
+        ("parents", pa.array(["i=85"])),
+    ],
+)
+def test_a_column_that_does_not_fit_is_refused_where_it_is_read(tmp_path: Path, name: str, cells: pa.Array) -> None:
+    save(tmp_path / "plant.parquet", TREE[:1])
+    table = pq.read_table(tmp_path / "plant.parquet").slice(0, 1)
+    at = table.schema.get_field_index(name)
+    table = table.append_column(name, cells) if at < 0 else table.set_column(at, name, cells)
+    pq.write_table(table, tmp_path / "other.parquet")
+    with pytest.raises(Damaged, match=r"other\.parquet"):
+        snapshot.read(tmp_path / "other.parquet")
+
+
+def test_columns_as_other_tools_write_them_are_read(tmp_path: Path) -> None:
+    save(tmp_path / "plant.parquet", TREE)
+    table = pq.read_table(tmp_path / "plant.parquet")
+    wide = {pa.string(): pa.large_string(), pa.int32(): pa.int64(), pa.list_(pa.string()): pa.large_list(pa.string())}
+    fields = [field.with_type(wide.get(field.type, field.type)) for field in table.schema]
+    fields[0] = fields[0].with_type(pa.dictionary(pa.int32(), pa.string()))
+    pq.write_table(table.cast(pa.schema(fields)), tmp_path / "other.parquet")
+    assert snapshot.read(tmp_path / "other.parquet").nodes == TREE
+
+
+def test_a_snapshot_without_a_row_is_none(tmp_path: Path) -> None:
+    save(tmp_path / "plant.parquet", TREE)
+    pq.write_table(pq.read_table(tmp_path / "plant.parquet").slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(Damaged, match="no nodes"):
+        snapshot.read(tmp_path / "empty.parquet")
+
+
+def test_nodes_that_stand_below_each_other_are_not_lost(tmp_path: Path) -> None:
+    ring = [Node("s=a", "a", "a", node_class="Object", parents=("s=b",)),
+            Node("s=b", "a/b", "b", node_class="Object", parents=("s=a",))]  # fmt: skip
+    save(tmp_path / "plant.parquet", [*ring, *TREE[3:]])
+    found = snapshots.find(snapshot.read(tmp_path / "plant.parquet"), root=None, depth=None, wanted=Wanted())
+    assert {node.path for node in found.shown} == {"a", "a/b", "d"}
+
+
+@pytest.mark.parametrize(
+    ("written", "wrong"), [('AccessLevel="5"', "99999999999"), ('ArrayDimensions="2"', "2147483648")]
+)
+def test_a_number_of_a_nodeset_that_does_not_fit_is_refused(tmp_path: Path, written: str, wrong: str) -> None:
+    node = Node("nsu=urn:x;s=a", "a", "a", access_level=5, array_dimensions=(2,), parents=("i=85",))
+    snapshots.save(tmp_path / "plant.xml", Explored([node], [node]), SERVER, None, None, force=False)
+    text = (tmp_path / "plant.xml").read_text()
+    assert written in text
+    (tmp_path / "other.xml").write_text(text.replace(written, f'{written.partition("=")[0]}="{wrong}"'))
+    with pytest.raises(Damaged, match=r"other\.xml"):
+        snapshot.read(tmp_path / "other.xml")

@@ -17,14 +17,15 @@ from pyspark.sql import SparkSession
 VIEWS = ("telemetry", "nodes", "events", "gaps", "journal")
 
 
-def session(engine: str) -> Any:
+def session(engine: str) -> tuple[Any, Any]:
+    """A session, and the server that must outlive it."""
     if engine == "sail":
         from pysail.spark import SparkConnectServer
 
         server = SparkConnectServer("127.0.0.1", 0)
         server.start()
         _, port = server.listening_address
-        return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate()
+        return SparkSession.builder.remote(f"sc://127.0.0.1:{port}").getOrCreate(), server
     settings = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -35,7 +36,7 @@ def session(engine: str) -> Any:
     builder = SparkSession.builder.master("local[1]")
     for name, value in settings.items():
         builder = builder.config(name, value)
-    return builder.getOrCreate()
+    return builder.getOrCreate(), None
 
 
 def views(spark: Any, lake: Path) -> None:
@@ -87,11 +88,13 @@ def _is_view(spark: Any, name: str) -> bool:
 
 def main() -> None:
     engine, lake = sys.argv[1], Path(sys.argv[2])
-    spark = session(engine)
+    spark, server = session(engine)
     views(spark, lake)
     sys.stdout.write(json.dumps(facts(spark, lake)) + "\n")
     sys.stdout.flush()
     spark.stop()
+    if server is not None:
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ about = "values in a row that are a subgroup, where nothing else says what belon
 default = 1
 [parameters.every]
 type = "interval"
-about = "values of this stretch of time are a subgroup: 30s, 10m, 1h"
+about = "values of this stretch of time, counted from midnight UTC, are a subgroup: 30s, 10m, 1h"
 [parameters.spread]
 type = "text"
 about = "where sigma comes from: R, S, pooled; MR between points; without subgroups always MR"

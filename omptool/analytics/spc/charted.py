@@ -15,6 +15,7 @@ from omptool.analytics.spc.sums import Floats, Mask, mean, sd
 from omptool.errors import UsageError
 from omptool.model.contracts import TIME
 
+_CHUNK = 1 << 16
 SHOWN = ("points", "signals", "summary")
 
 
@@ -25,6 +26,7 @@ class Charted:
     Attributes:
         among: points of the baseline.
         center: given, or the mean of the baseline; None without a point.
+        level: mean of all values.
         notes: for the column note.
     """
 
@@ -32,6 +34,7 @@ class Charted:
     points: Points
     among: Mask
     center: float | None
+    level: float | None
     notes: tuple[str, ...]
 
 
@@ -45,10 +48,10 @@ def charted(measured: Measured, given: Mapping[str, Any], center: object = None)
     for name in ("nsigmas", "sigma"):
         if given.get(name) is not None and not 0 < given[name] < np.inf:
             raise UsageError(f"--param {name}={given[name]:g}: it is above 0", "leave it out to have it found")
-    offset = mean(measured.value) or 0.0
-    found = points(measured, offset)
+    level = mean(measured.value)
+    found = points(measured, level or 0.0)
     among = found.first.copy()
-    notes = [f"{measured.left_over} values at the end fill no subgroup"] if measured.left_over else []
+    notes = list(measured.notes)
     if (count := given.get("baseline")) is not None:
         if count < 1:
             raise UsageError(f"--param baseline={count}: it is a number of points", "the first 25: --param baseline=25")
@@ -56,7 +59,7 @@ def charted(measured: Measured, given: Mapping[str, Any], center: object = None)
     if not among.any() and len(found):
         notes.append("no point lies in the baseline")
     known = grand_mean(found, among) if center is None else float(str(center))
-    return Charted(measured, found, among, known, tuple(notes))
+    return Charted(measured, found, among, known, level, tuple(notes))
 
 
 def distances(values: Floats, center: float | None, error: Floats | float | None) -> Floats:
@@ -117,9 +120,11 @@ def words(found: Mapping[str, Mask], size: int) -> pa.Array:
     code = np.zeros(size, np.int64)
     for place, name in enumerate(names):
         code |= found[name].astype(np.int64) << place
-    kinds, inverse = np.unique(code, return_inverse=True)
+    kinds = np.flatnonzero(np.bincount(code, minlength=1))  # at most one per set of rules
+    places = np.zeros(int(kinds[-1]) + 1 if kinds.size else 1, np.int64)
+    places[kinds] = np.arange(kinds.size)
     texts = [" ".join(name for place, name in enumerate(names) if kind >> place & 1) or None for kind in kinds.tolist()]
-    return pa.array(texts, pa.string()).take(pa.array(inverse))
+    return pa.array(texts, pa.string()).take(pa.array(places[code]))
 
 
 def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, object], show: object) -> pa.Table:
@@ -159,7 +164,7 @@ def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, obj
         "signals": int(signal.sum()),
         "points": size,
         "n": int(chart.measured.value.size),
-        "mean": mean(chart.measured.value),
+        "mean": chart.level,
         "sd_overall": sd(chart.measured.value),
         "coverage": chart.measured.coverage,
         "percent_good": chart.measured.percent_good,
@@ -184,8 +189,15 @@ def with_constants(table: pa.Table, same: Mapping[str, object]) -> pa.Table:
     """Columns that say the same in every row; what is no text is a number."""
     for name, value in same.items():
         kind = pa.string() if name in ("constants", "note") else pa.int64() if isinstance(value, int) else pa.float64()
-        table = table.append_column(name, pa.repeat(pa.scalar(value, kind), table.num_rows))
+        table = table.append_column(name, _repeated(pa.scalar(value, kind), table.num_rows))
     return table
+
+
+def _repeated(value: pa.Scalar, size: int) -> pa.ChunkedArray:
+    """The same value many times, in memory few."""
+    chunk = pa.repeat(value, min(size, _CHUNK))
+    whole, rest = divmod(size, _CHUNK)
+    return pa.chunked_array([chunk] * whole + [chunk.slice(0, rest)] * (rest > 0), value.type)
 
 
 def _common(column: pa.ChunkedArray, name: str) -> pa.Array:

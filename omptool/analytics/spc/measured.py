@@ -32,7 +32,7 @@ class Measured:
         coverage: share of the window that was seen.
         percent_good: share of time (of rows, in a table) with usable values, %.
         spec: what the plant model says the values should be.
-        left_over: values at the end that do not fill a subgroup, and are in none.
+        notes: what was left out, and why.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Measured:
     coverage: float
     percent_good: float
     spec: Spec = NO_SPEC
-    left_over: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,7 @@ def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
     if size == 1:
         return measured
     kept = measured.value.size // size * size
+    left_over = (f"{measured.value.size - kept} values at the end fill no subgroup",)
     return replace(
         measured,
         value=measured.value[:kept],
@@ -98,7 +99,7 @@ def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
         group=np.arange(kept) // size,
         labels=None,
         first=None if measured.first is None else measured.first[:kept],
-        left_over=measured.value.size - kept,
+        notes=measured.notes + (left_over if kept < measured.value.size else ()),
     )
 
 

@@ -84,7 +84,9 @@ def spread_limits(
 def moving_ranges(value: Floats, span: int) -> Floats:
     """Range of each value and those before it; NaN for the first ones."""
     found = np.full(value.size, np.nan)
-    if value.size >= span:
+    if span == 2:
+        found[1:] = np.abs(np.diff(value))
+    elif value.size >= span:
         windows = np.lib.stride_tricks.sliding_window_view(value, span)
         found[span - 1 :] = windows.max(axis=1) - windows.min(axis=1)
     return found
@@ -92,9 +94,9 @@ def moving_ranges(value: Floats, span: int) -> Floats:
 
 def whole(among: Mask, span: int) -> Mask:
     """Moving ranges all of whose values are in the baseline."""
+    lacking = np.concatenate(([0], np.cumsum(~among)))
     found = np.zeros(among.size, np.bool_)
-    if among.size >= span:
-        found[span - 1 :] = np.lib.stride_tricks.sliding_window_view(among, span).all(axis=1)
+    found[span - 1 :] = lacking[span:] == lacking[: max(among.size - span + 1, 0)]
     return found
 
 

@@ -72,11 +72,11 @@ def in_tree_order(nodes: Sequence[Node]) -> list[Node]:
         parent = node.parents[0] if node.parents and node.parents[0] in known else ""
         children.setdefault(parent, []).append(node)
     ordered: list[Node] = []
-    waiting = children.get("", [])[::-1]
+    waiting = children.pop("", [])[::-1]
     while waiting:
         node = waiting.pop()
         ordered.append(node)
-        waiting += children.get(node.node_id, [])[::-1]
+        waiting += children.pop(node.node_id, [])[::-1]  # once, also where a NodeId comes twice
     return ordered
 
 

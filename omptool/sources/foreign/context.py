@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
+from omptool.sources.foreign.events import Events
 from omptool.sources.foreign.points import Nodes
 from omptool.sources.foreign.rejects import Rejects
 
@@ -43,6 +44,10 @@ class Context:
     on_bytes: Callable[[int], None] = lambda _: None
     bare_times: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+    events: Events = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.events = Events(self.nodes, self.zone)
 
     def note(self, what: str, count: int = 1) -> None:
         """Count something a user should know that is no wrong row."""

@@ -23,6 +23,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _MOST_QUOTED = 1 << 20
 """Bytes that a quoted cell may have, line ends included."""
 
+_NO_UTF8 = "bytes that are no UTF-8: save the file as UTF-8, one from Windows with iconv -f WINDOWS-1252 -t UTF-8"
 _NEVER_CLOSED = "a quote that is never closed"
 
 
@@ -41,6 +42,8 @@ class Header:
 def read(path: Path, how: Layout, header: Header, context: Context) -> Iterator[Points]:
     """The rows of the file behind its header."""
     names = _distinct(header.names)
+    for name in (given for given, name in zip(header.names, names, strict=True) if given != name):
+        context.note(f"column named {name[:60]} a second time, which was not looked at")
     quotes = Quotes(header.delimiter)
     for first, block in _balanced(path, quotes, context):
         if first == 1:
@@ -172,7 +175,7 @@ class _Records:
             return self._block, []
         for line, text in self.all():
             if not _is_utf8(text):
-                context.rejects.add("bytes that are no UTF-8: save the file as UTF-8", text, line=line)
+                context.rejects.add(_NO_UTF8, text, line=line)
         self._found = [(line, text) for line, text in self.all() if _is_utf8(text)]
         torn = [row for row, (_, text) in enumerate(self._found) if b"\n" in text and self.quotes.is_torn(text)]
         swallowed = self.drop(torn, "", context) if torn else []

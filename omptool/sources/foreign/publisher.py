@@ -33,6 +33,9 @@ _DATA_VALUE = frozenset(
 )  # fmt: skip
 _NO_DATA = ("ua-keepalive",)
 _EVENTS = ("ua-event", "ua-condition")
+_EVENT = frozenset(("EventId", "EventType"))
+"""Fields that are events in Samples messages, which do not say so."""
+
 _ENUMERATION = re.compile(r"(.*)_(-?\d{1,20})")
 _URI_FORM = re.compile(r"#(?=[isgb]=)")
 _INTEGERS = frozenset(kind.name for kind in BuiltinType if 2 <= kind <= 9)
@@ -103,6 +106,8 @@ class _Messages:
         inner = _inner(item) if isinstance(item, dict) and depth < 4 else None
         if inner is not None:
             self.message(inner, place, text, depth + 1)
+        elif isinstance(item, dict) and _is_binary(item):
+            self._context.rejects.add("a binary message (UADP): have JSON published, --me=Json", text, **place)
         elif not isinstance(item, dict):
             self._context.rejects.add("no message", text_of(item), **place)
         elif item.get("MessageType") == "ua-metadata":
@@ -140,7 +145,9 @@ class _Messages:
         name = _text(item.get("DisplayName"))
         named = Named(server=server, node_id=node_id, tag=escape_name(name) if name else None)
         value = item["Value"]
-        if isinstance(value, dict) and value.keys() <= _DATA_VALUE:
+        if isinstance(value, dict) and value.keys() >= _EVENT:
+            self._event(server, value, _text(item.get("Timestamp")), place)
+        elif isinstance(value, dict) and value.keys() <= _DATA_VALUE:
             self._value(named, value, _Around(time=_text(item.get("Timestamp"))), None, place, text)
         else:  # the oldest form: value, status and time beside each other
             flat = {"Value": value, "StatusCode": item.get("StatusCode"), "Status": item.get("Status")}
@@ -163,9 +170,6 @@ class _Messages:
         kind = item.get("MessageType")
         if kind in _NO_DATA:
             return
-        if kind in _EVENTS:
-            self._context.note("events and conditions, which are no telemetry")
-            return
         payload = item.get("Payload")
         if not isinstance(payload, dict):
             self._context.rejects.add("a data set message without fields", text_of(item), **place)
@@ -173,8 +177,22 @@ class _Messages:
         name, number = _text(item.get("DataSetWriterName")), _text(item.get("DataSetWriterId"))
         known = self._metadata.get((around.publisher, number)) or self._metadata.get((around.publisher, name)) or {}
         around = _Around(around.publisher, name or number, _text(item.get("Timestamp")) or around.time, known)
+        if kind in _EVENTS:
+            self._event(around.publisher, payload, around.time, place)
+            return
         status = item.get("Status")
         self._data_set(payload, around, place, 0 if status is None else status)
+
+    def _event(self, server: str | None, payload: Mapping[str, Any], sent: str | None, place: Place) -> None:
+        fields = {}
+        for name, value in payload.items():
+            is_wrapped = isinstance(value, dict) and bool(value) and value.keys() <= _DATA_VALUE
+            found, _, label = _variant(value if is_wrapped else {"Value": value}, None)
+            fields[name] = found if label is None else label
+        if isinstance(fields.get("SourceNode"), str):
+            fields["SourceNode"] = node_id_of(fields["SourceNode"])
+        if not self._context.events.add(server, fields, sent):
+            self._context.rejects.add("an event without a time", text_of(dict(payload)), **place)
 
     def _data_set(self, payload: Mapping[str, Any], around: _Around, place: Place, status: Any = 0) -> None:
         for name, value in payload.items():
@@ -243,6 +261,17 @@ def _inner(item: Mapping[str, Any]) -> Any:
         except (ValueError, binascii.Error):
             return None
     return inner if isinstance(inner, (dict, list)) else None
+
+
+def _is_binary(item: Mapping[str, Any]) -> bool:
+    """Whether an envelope holds a message of PubSub's binary encoding: version 1 (Part 14, 7.2.4.4.2), as base64."""
+    inner = item.get("body", item.get("Body"))
+    if not isinstance(inner, str) or item.keys() >= _SAMPLE:
+        return False
+    try:
+        return base64.b64decode(inner, validate=True)[:1].ljust(1)[0] & 0x0F == 1
+    except (ValueError, binascii.Error):
+        return False
 
 
 def _variant(found: Mapping[str, Any], kind: str | None) -> tuple[Any, str | None, str | None]:

@@ -10,7 +10,17 @@ import pyarrow as pa
 
 from omptool.errors import NotFound, UsageError
 from omptool.model.plant import PlantModel
-from omptool.sources.foreign import columnar, delimited, jsonlines, lineprotocol, lines, publisher, tables, telegraf
+from omptool.sources.foreign import (
+    columnar,
+    delimited,
+    jsonlines,
+    lineprotocol,
+    lines,
+    mcap_messages,
+    publisher,
+    tables,
+    telegraf,
+)
 from omptool.sources.foreign.context import Context, Options
 from omptool.sources.foreign.points import Points
 from omptool.sources.foreign.source import ForeignSource, Reader, files_of
@@ -55,6 +65,8 @@ def kind_by_content(path: Path) -> str | None:
         return "parquet"
     if magic[8:12] == b"DUCK":
         return "duckdb"
+    if magic.startswith(mcap_messages.MAGIC):
+        return "mcap"
     head = lines.head(path)
     if jsonlines.first_object(head) is not None:
         return "jsonl"
@@ -153,5 +165,6 @@ _READERS: dict[str, Recogniser] = {
     "arrow": _arrow,
     "sqlite": _sqlite,
     "duckdb": _duckdb,
+    "mcap": lambda *_: mcap_messages.read,
 }
 KINDS = tuple(_READERS)

@@ -34,6 +34,8 @@ OnBytes = Callable[["ForeignFile", int, int], None]
 
 _SCHEMA = stored_schema(TELEMETRY)
 BATCH_ROWS = 65_536
+_WITH_EVENTS = frozenset(("json", "jsonl", "opc-publisher"))
+"""Formats whose messages may hold events."""
 
 
 @dataclass(slots=True)
@@ -123,8 +125,12 @@ class ForeignFile:
         self._read_whole()
         if view == "nodes":
             return self._nodes()
+        events = self._pass.context.events
+        if view == "events":
+            return events.table(self.id)
         if view == "journal":
-            return pa.Table.from_pylist([self._entry()] if self._pass.rows else [], schema=VIEWS["journal"])
+            has_any = self._pass.rows or len(events)
+            return pa.Table.from_pylist([self._entry()] if has_any else [], schema=VIEWS["journal"])
         return layout.SCHEMAS[view].empty_table()
 
     def _new_pass(self) -> _Pass:
@@ -196,6 +202,8 @@ class ForeignFile:
             "rows": self._pass.rows,
             "rejected": self.rejects.count,
         }
+        if count := len(self._pass.context.events):
+            detail["events"] = count
         return {
             "time": datetime.now(UTC),
             "kind": "import",
@@ -229,7 +237,10 @@ class ForeignSource:
         return self.files[0].id if len(self.files) == 1 else None
 
     def views(self) -> Mapping[str, Scannable]:
-        return {"telemetry": Stream(_SCHEMA, self._batches)}
+        found = {"telemetry": Stream(_SCHEMA, self._batches)}
+        if self.kind in _WITH_EVENTS:
+            found["events"] = Stream(VIEWS["events"], self._events)
+        return found
 
     def gap_reasons(self) -> Mapping[str, int]:
         return {}
@@ -240,6 +251,10 @@ class ForeignSource:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for file in self.files:
             yield from file.batches()
+
+    def _events(self) -> Iterator[pa.RecordBatch]:
+        for file in self.files:
+            yield from file.table("events").to_batches()
 
 
 def files_of(

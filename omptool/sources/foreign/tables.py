@@ -72,6 +72,10 @@ class Layout:
     is_contract: bool = False
 
 
+_OF_ANALYSES = {"coverage", "percent_good"}
+"""Columns of everything that `analyze` answers."""
+
+
 def layout(names: Sequence[str], columns: Mapping[str, str], *, wants_telemetry: bool) -> Layout | None:
     """How a table with these columns is read; None when it is no telemetry.
 
@@ -81,6 +85,8 @@ def layout(names: Sequence[str], columns: Mapping[str, str], *, wants_telemetry:
     _check(names, columns)
     if not columns and _REQUIRED.issubset(names):
         return Layout(is_contract=True)
+    if not columns and not wants_telemetry and _OF_ANALYSES.issubset(names):
+        return None  # a control chart has times, tags and values too, and is no recording
     roles = dict(columns)
     mapped = set(columns.values())
     for name in names:

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.sources.foreign.imported import file, read
+from omptool.errors import UsageError
+from tests.conftest import Result
+from tests.sources.foreign.imported import file, read, rows_of, source
 
 SOURCE, SERVER, SENT = "2026-03-18T12:55:21.3313539Z", "2026-03-18T12:55:21.3313638Z", "2026-03-18T12:55:21.3424136Z"
 STAMPS = {"SourceTimestamp": SOURCE, "ServerTimestamp": SERVER}
@@ -165,7 +169,86 @@ def test_keep_alives_events_and_strangers_are_no_values(tmp_path: Path) -> None:
         SAMPLE | {"NodeId": "http://microsoft.com/Opc/OpcPlc/#s=Up"},
     )
     assert [row["node_id"] for row in rows] == ["nsu=http://microsoft.com/Opc/OpcPlc/;s=Up"]
-    assert [entry["line"] for entry in wrong] == [3, 4]
+    assert [(entry["line"], entry["reason"]) for entry in wrong] == [
+        (3, "the status is no StatusCode"), (4, "a data set message without fields"),
+    ]  # fmt: skip
+
+
+PUBLISHED = {
+    "body": [
+        {
+            "MessageId": "43",
+            "MessageType": "ua-data",
+            "PublisherId": "SIMPLE-EVENTS",
+            "Messages": [
+                {
+                    "DataSetWriterId": "SIMPLE-EVENTS",
+                    "MessageType": "ua-event",
+                    "Payload": {
+                        "EventId": "+6CQjN1eqkO6+yHJnxMz5w==",
+                        "EventType": "http://microsoft.com/Opc/OpcPlc/SimpleEvents#i=14",
+                        "Message": "The system cycle '59' has started.",
+                        "ReceiveTime": "2021-06-21T12:38:55.5814091Z",
+                        "Severity": 1,
+                        "SourceName": "System",
+                        "SourceNode": "i=2253",
+                        "http://opcfoundation.org/SimpleEvents#CurrentStep": {"Name": "Step 1", "Duration": 1000.0},
+                        "Time": "2021-06-21T12:38:55.5814078Z",
+                    },
+                }
+            ],
+        }
+    ]
+}
+"""The example of docs/opc-publisher/telemetry-events-format.md of github.com/Azure/Industrial-IoT."""
+
+
+def events_of(path: Path) -> list[dict[str, Any]]:
+    found = source(path)
+    return pa.RecordBatchReader.from_stream(found.views()["events"]).read_all().to_pylist()
+
+
+def test_events_go_into_the_view_of_events(tmp_path: Path) -> None:
+    alarm = {
+        "EventId": {"Value": "AA=="}, "EventType": {"Value": "i=2915"}, "Message": {"Value": {"Text": "hot"}},
+        "/ActiveState/Id": {"Value": True}, "AckedState/Id": {"Value": False}, "Retain": True, "Severity": 70000,
+        "SourceNode": {"Value": "nsu=urn:press;s=Temp"}, "ConditionName": "Hot", "ActiveState": None,
+    }  # fmt: skip
+    messages = [PUBLISHED, network(data_set_message("ua-condition", **alarm)), SAMPLE | {"Value": alarm}]
+    path = file(tmp_path, "messages.json", "\n".join(map(json.dumps, messages)))
+    first, second, third = events_of(path)
+    assert (first["event_id"], first["severity"], first["node_id"], first["server"], first["time_ns"]) == (
+        base64.b64decode("+6CQjN1eqkO6+yHJnxMz5w=="), 1, "i=2253", "SIMPLE-EVENTS", 800,
+    )  # fmt: skip
+    assert first["time"].isoformat() == "2021-06-21T12:38:55.581407+00:00"
+    assert json.loads(first["fields"]) == {
+        "ReceiveTime": "2021-06-21T12:38:55.5814091Z",
+        "http://opcfoundation.org/SimpleEvents#CurrentStep": {"Name": "Step 1", "Duration": 1000.0},
+    }
+    assert (second["active"], second["acked"], second["retain"], second["message"], second["condition_name"]) == (
+        True, False, True, "hot", "Hot",
+    )  # fmt: skip
+    assert (second["severity"], json.loads(second["fields"])) == (None, {"Severity": 70000})
+    assert (third["node_id"], third["server"], third["seq"]) == ("nsu=urn:press;s=Temp", "urn:press:7", 3)
+    assert rows_of(source(path)) == []
+
+
+def test_events_become_part_of_a_lake_once(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    sample = network(data_set_message("ua-deltaframe", Force={"Value": 1.5, **STAMPS}))
+    file(tmp_path, "messages.json", "\n".join(map(json.dumps, [PUBLISHED, sample])))
+    for _ in range(2):
+        assert invoke("convert", "messages.json", "-o", "lake").code == 0
+    asked = invoke("query", "select message, origin, site from events", "--on", "lake")
+    assert asked.rows == [{"message": "The system cycle '59' has started.", "origin": "imported", "site": "unassigned"}]
+    assert invoke("query", "select count(*) as n from telemetry", "--on", "lake").rows == [{"n": 1}]
+
+
+def test_a_binary_message_is_said_to_be_one(tmp_path: Path) -> None:
+    binary = {"body": base64.b64encode(bytes.fromhex("f101020304")).decode(), "systemProperties": {}}
+    _, wrong = imported(tmp_path, SAMPLE, binary)
+    assert [entry["reason"] for entry in wrong] == ["a binary message (UADP): have JSON published, --me=Json"]
+    with pytest.raises(UsageError, match=r"\(UADP\) are not read"):
+        source(file(tmp_path, "messages.uadp", b"\xf1\x01\x02"))
 
 
 _any = st.recursive(
