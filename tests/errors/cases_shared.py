@@ -19,7 +19,6 @@ BASES = {
     "verify": "verify shift.omcap",
     "recover": "recover shift.omcap",
     "cat": "cat shift.omcap",
-    "report": "report shift.omcap -o new.html",
     "replay": "replay shift.omcap --to stdout --rate max",
     "convert": "convert shift.omcap -o new-lake",
     "query": 'query "from telemetry" --on shift.omcap',
@@ -41,7 +40,7 @@ BASES = {
 }
 """A command line of every command that would do its work."""
 
-_ROWS = tuple(name for name in BASES if name not in ("capture", "replay", "convert", "report"))
+_ROWS = tuple(name for name in BASES if name not in ("capture", "replay", "convert"))
 """Commands whose `-o` is a file of rows."""
 
 SHARED = (
