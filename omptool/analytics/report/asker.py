@@ -23,6 +23,14 @@ RECIPES = (
 """The analyses of the page; `--map` and `--param` may name what any of them has."""
 
 
+_COUNTS = """
+SELECT site, line, machine, tag, count(*) AS "rows", count(*) FILTER (WHERE quality = 'Good') AS good,
+       count(*) FILTER (WHERE quality = 'Uncertain') AS uncertain, count(*) FILTER (WHERE quality = 'Bad') AS bad,
+       count(*) FILTER (WHERE overflow) AS overflows
+FROM telemetry WHERE time >= $start AND time < $end GROUP BY site, line, machine, tag ORDER BY site, line, machine, tag
+"""
+
+
 class _Remembering:
     """An engine that runs a statement without parameters once; such are small and asked by every recipe."""
 
@@ -57,6 +65,7 @@ class Asker:
     source: str
     touched: dict[str, str] = field(default_factory=dict)
     _known: dict[str, Analysis] = field(default_factory=dict)
+    _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         self.engine = _Remembering(self.engine)
@@ -112,6 +121,12 @@ class Asker:
             if said := self._known[key].touched:
                 self.touched.setdefault(name, said)
         return self._known[key]
+
+    def counts(self) -> list[dict[str, Any]]:
+        """Per tag its values in the window, and how many were Good, Uncertain, Bad; read in one pass, once."""
+        if self._counted is None:
+            self._counted = self.rows(_COUNTS, {"start": self.start, "end": self.end})
+        return self._counted
 
     def rows(self, statement: str, parameters: Mapping[str, object] | None) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.engine.run(statement, parameters).read_all().to_pylist()

@@ -16,8 +16,8 @@ _KINDS = {"Producing": "var(--good)", "Not producing": "var(--amber)"}
 
 def energy(asker: Asker) -> Section:
     """Energy of every machine, producing and not, and over time."""
-    analysis = asker.run("energy", places=PLACES)
-    rows = [row for row in named(analysis.rows.to_pylist()) if row["energy_kwh"] is not None]
+    pieces = named(asker.run("energy", places=PLACES, period=asker.period).rows.to_pylist())
+    rows = [row for row in _summed(pieces) if row["energy_kwh"] is not None]
     if not rows:
         return Section("energy", "Energy", empty="Nothing to show: power was not known at any time.",
                        hint=asker.command("data_quality"))  # fmt: skip
@@ -29,7 +29,7 @@ def energy(asker: Asker) -> Section:
     figures = [Figure("Energy by machine", f"Stacked bars of {count(len(names), 'machine')}.", charts.stack(
         [part for row in shown for part in _split(row, {"name": row["name"]})], names, _KINDS, "kWh"
     ))]  # fmt: skip
-    over_time = _over_time(asker)
+    over_time = _over_time(asker, pieces)
     if len({part["since"] for part in over_time}) > 1:
         title = f"Energy by {asker.period}"
         figures.append(Figure(title, f"{title}, all machines together.", charts.columns(over_time, _KINDS, "kWh")))
@@ -68,9 +68,29 @@ def _split(row: Row, where: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _over_time(asker: Asker) -> list[dict[str, Any]]:
+def _summed(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Per machine the sums over all periods, and what follows from them."""
+    found: dict[str, dict[str, Any]] = {}
+    for piece in pieces:
+        row = found.setdefault(
+            piece["name"], {"name": piece["name"], "energy_kwh": None, "idle_kwh": None, "known_s": 0}
+        )
+        row["pq"] = row.get("pq", 0) + piece["pq"]
+        row["known_s"] += piece["known_s"]
+        for key in ("energy_kwh", "idle_kwh"):
+            if piece[key] is not None:
+                row[key] = (row[key] or 0.0) + piece[key]
+    for row in found.values():
+        energy, idle = row["energy_kwh"], row["idle_kwh"]
+        row["idle_share"] = idle / energy if energy else None
+        row["mean_kw"] = energy * 3600 / row["known_s"] if energy is not None and row["known_s"] else None
+        row["per_part_kwh"] = energy / row["pq"] if energy is not None and row["pq"] else None
+    return list(found.values())
+
+
+def _over_time(asker: Asker, pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found: dict[tuple[Any, Any], dict[str, float]] = defaultdict(lambda: {"energy_kwh": 0.0, "idle_kwh": 0.0})
-    for row in asker.run("energy", places=(), period=asker.period).rows.to_pylist():
+    for row in pieces:
         for key in ("energy_kwh", "idle_kwh"):
             found[row["start"], row["end"]][key] += row[key] or 0
     return [

@@ -102,8 +102,7 @@ def _per_part(asker: Asker) -> list[Tag]:
         for tag in mine
     }
     counters = tags_of_roles(catalog.load("oee"), tags, plant)["good"]
-    rows = asker.run("data_quality", places=PLACES).rows.to_pylist()
-    counts = {(row["site"], row["line"], row["machine"], row["tag"]): row["rows"] for row in rows}
+    counts = {(row["site"], row["line"], row["machine"], row["tag"]): row["rows"] for row in asker.counts()}
     measured = {(row["server"], row["node_id"]) for row in asker.rows(_MEASURED, None)}
     return [tag for tag in tags if (tag.server, tag.node_id) in measured - played and _fits(tag, counters, counts)]
 

@@ -14,6 +14,8 @@ from omptool.analytics.report.words import count, duration, number, percent
 _SUMMED = ("pbt", "apt", "ideal_s", "pq", "gq", "sq", "rq")
 SLOTS = 600
 """Stretches of a state that are shorter than this part of the window are drawn as one: a screen has no more columns."""
+_FEWER = 300
+"""The same where there are so many machines that the page would grow."""
 
 
 def oee(asker: Asker) -> Section:
@@ -136,7 +138,8 @@ def stops(asker: Asker) -> Section:
 
 def states(asker: Asker) -> Section:
     """What each machine did, one after another."""
-    rows = named(asker.run("state_timeline", places=PLACES, parameters={"slots": SLOTS}).rows.to_pylist())
+    slots = SLOTS if asker.machines() <= 10 else _FEWER
+    rows = named(asker.run("state_timeline", places=PLACES, parameters={"slots": slots}).rows.to_pylist())
     if not rows:
         return nothing("states", "States in their order")
     shares = _element_times(rows)
@@ -146,7 +149,7 @@ def states(asker: Asker) -> Section:
     names = sorted(str(row["name"]) for row in shown)
     merged = sum(row["merged"] > 1 for row in rows)
     if merged:
-        slot = duration((asker.end - asker.start).total_seconds() / SLOTS)
+        slot = duration((asker.end - asker.start).total_seconds() / slots)
         notes.append(
             f"States shorter than {slot} that follow each other are drawn as the one that took most of their time: "
             f"{count(merged, 'piece')} of the picture. The table and all other figures are exact."
