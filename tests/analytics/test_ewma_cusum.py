@@ -94,6 +94,14 @@ def test_units_of_the_values() -> None:
     assert run("cusum", measured([10.0, 10.0])).to_pylist()[0]["cusum_pos"] is None
 
 
+def test_a_summary_has_what_all_points_share() -> None:
+    row = run("cusum", piston_rings(), target=74.0, show="summary").to_pylist()[0]
+    assert (row["target"], row["center"], row["lcl"], row["ucl"], row["points"]) == (74.0, 0, -5, 5, 25)
+    assert (row["point"], row["cusum_pos"], row["value"]) == (None, None, None)
+    ewma = run("ewma", piston_rings(), show="summary").to_pylist()[0]
+    assert ewma["center"] == pytest.approx(74.00118, abs=5e-6) and ewma["ucl"] is None  # limits widen
+
+
 def test_both_sums_begin_at_the_head_start() -> None:
     found = run("cusum", measured([0.5, 0.5]), target=0.0, sigma=1.0, h=5.0, head_start=0.5).to_pylist()
     assert [(row["cusum_pos"], row["cusum_neg"]) for row in found] == [(2.5, 1.5), (2.5, 0.5)]

@@ -140,6 +140,9 @@ PLANT = (
     _plant("a glob that is none", '[[machine]]\npath = "A/{B"\n'),
     _plant("a role that is neither text nor list", "[roles]\nstate = 1\n"),
     _plant("a state without a meaning", '[states]\nRunning = "Runing"\n'),
+    _plant("a specification without a tag", "[[spec]]\nusl = 25.02\n"),
+    _plant("specification limits the wrong way round", '[[spec]]\ntag = "Bore"\nlsl = 2\nusl = 1\n'),
+    _plant("a specification limit that is a text", '[[spec]]\ntag = "Bore"\nlsl = "2"\n'),
     Case("not UTF-8", _PLANT, 2, files={"plant.toml": b"# \xd6l\n"}),
 )
 

@@ -203,7 +203,7 @@ def _repeated(value: pa.Scalar, size: int) -> pa.ChunkedArray:
 def _common(column: pa.ChunkedArray, name: str) -> pa.Array:
     """Of lines and limits what all points have in common; null for what is a point's own."""
     values = column.unique().drop_null()
-    of_chart = name.removeprefix("spread_") in ("center", "lcl", "ucl") and len(values) == 1
+    of_chart = name.removeprefix("spread_") in ("target", "center", "lcl", "ucl") and len(values) == 1
     return pa.array([values[0].as_py() if of_chart else None], column.type)
 
 
