@@ -124,9 +124,9 @@ def read(
     async def work() -> ExitCode:
         from omptool.capture.nodetable import ServerIdentity
         from omptool.cli.read_nodes import choose
-        from omptool.opcua.session import connect
+        from omptool.opcua.reaching import reach
 
-        async with connect(chosen, timeout_s=timeout) as session:
+        async with reach(chosen, timeout_s=timeout) as session:
             found = await choose(session, nodes or (), select or ())
             identity = ServerIdentity.of(chosen, session)
             if wanted is None:
