@@ -30,6 +30,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+from collections.abc import Sequence
 
 
 class OmptoolError(Exception):
@@ -126,9 +128,27 @@ class Busy(OmptoolError):
     """Another process holds the lock or the port, or a server has its hands full."""
 
 
-def cannot_listen(error: OSError, host: str, port: int) -> OmptoolError:
-    """Why no server can listen here; the same words and the same class whichever server it is."""
+def cannot_listen(error: OSError, host: str, port: int, *, option: str = "--port") -> OmptoolError:
+    """Why no server can listen here; the same words and the same class whichever server it is.
+
+    Args:
+        option: of the command, which takes a port and finds a free one for 0.
+    """
     if error.errno == errno.EADDRINUSE:
-        return Busy(f"port {port} on {host} is in use", "take another one, or let a free one be found: --port 0")
-    reason = os.strerror(error.errno) if error.errno else str(error)
-    return OutputFailed(f"cannot listen on {host}:{port}: {reason.lower()}", "take a port above 1023, or --port 0")
+        return Busy(f"port {port} on {host} is in use", f"take another one, or let a free one be found: {option} 0")
+    what = f"cannot listen on {host}:{port}"
+    if isinstance(error, socket.gaierror):
+        return OutputFailed(f"{what}: nobody knows this name", "name an address of this computer, such as 127.0.0.1")
+    reason = (os.strerror(error.errno) if error.errno else str(error)).lower()
+    if error.errno == errno.EADDRNOTAVAIL:
+        return OutputFailed(f"{what}: {reason}", "name an address of this computer, such as 127.0.0.1")
+    return OutputFailed(f"{what}: {reason}", f"take a port above 1023, or {option} 0")
+
+
+def none_answers(label: str, errors: Sequence[BaseException]) -> BaseException:
+    """What to say when all addresses of a server were tried: what one of them said before that others are silent."""
+    said = [error for error in errors if not isinstance(error, Unreachable)]
+    if said or len(errors) == 1:
+        return (said or errors)[0]
+    lines = [error.message for error in errors if isinstance(error, Unreachable)]
+    return Unreachable(f"none of the {len(errors)} addresses of {label} answers", "\n".join(lines))

@@ -57,15 +57,17 @@ class FileLock(Lock):
     """
 
     def __init__(self, path: Path) -> None:
-        self._fd = _held(path, lambda holder: Busy(f"{path} is locked{holder}", "wait until it ends, and run it again"))
+        busy = "wait until it ends, and run it again"
+        hint = "name a file in a folder that is there, and that you may write to"
+        self._fd = _held(path, lambda holder: Busy(f"{path} is locked{holder}", busy), hint)
 
 
-def _held(path: Path, busy: Callable[[str], Busy]) -> int:
-    """The descriptor that holds the lock on `path`."""
+def _held(path: Path, busy: Callable[[str], Busy], hint: str = "choose a folder that you may write to") -> int:
+    """The descriptor that holds the lock on `path`; `hint` where there can be no such file."""
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | _CAREFUL, 0o644)
     except OSError as error:
-        raise OutputFailed(f"{path}: {error.strerror}") from None
+        raise OutputFailed(f"cannot lock {path}: {(error.strerror or str(error)).lower()}", hint) from None
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OutputFailed(f"{path} is no regular file", "remove it, or write to another folder")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from omptool.cli import terminal
@@ -68,15 +68,20 @@ class Access:
         Raises:
             UsageError: a user is named, who cannot be meant for all of them.
         """
-        self.check_for(len(servers))
+        if servers:
+            self.check_for(len(servers))
         return [self.applied(server) for server in servers]
 
     def check_for(self, servers: int) -> None:
         """Whether it can be meant for so many servers.
 
         Raises:
-            UsageError: a user is named for several.
+            UsageError: a user is named for several, or anything for none.
         """
+        typed = [one.name for one in fields(self) if getattr(self, one.name)]
+        if not servers and typed:
+            flag = "--" + typed[0].replace("_", "-")
+            raise UsageError(f"{flag} is about talking to a server, and none is named", f"leave out {flag}")
         if servers > 1 and (self.user is not None or self.user_certificate is not None):
             raise UsageError(
                 "a user on the command line is for one server, and these are several",

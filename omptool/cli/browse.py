@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omptool.capture.selecting.nodelist_write import Endpoint, ListFormat
-from omptool.cli import diagnostics, settings, terminal
+from omptool.cli import diagnostics, settings, terminal, wholeness
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.grouping import grouped
@@ -168,6 +168,7 @@ def browse(
     _check(asked, format)
     model = settings.plant(plant)
     if source not in loaded.servers and _is_snapshot(source):
+        access.check_for(0)
         return _show(_offline(Path(source), asked, model), asked, format, output)
     chosen = settings.server(loaded, source, access)
 
@@ -306,22 +307,12 @@ class Rate:
 
 def _say_refused(explored: Explored) -> ExitCode:
     """A part of the tree is never passed off as the whole."""
-    from omptool.model import status
-
     if explored.lost is not None:
         diagnostics.note(
             f"note: {explored.lost.message}: some or all types, units and values were not read", explored.lost.hint
         )
-    if not explored.refused:
-        return ExitCode.OK if explored.lost is None else ExitCode.PARTIAL
-    node_id, code = next(iter(explored.refused.items()))
-    count = len(explored.refused)
-    noun = "node" if count == 1 else "nodes"
-    diagnostics.note(
-        f"note: this is not the whole tree: what is below {count:,} {noun} is missing, first {node_id}"
-        f" ({status.name(code)})"
-    )
-    return ExitCode.PARTIAL
+    code = wholeness.say(explored.refused)
+    return code if explored.lost is None else ExitCode.PARTIAL
 
 
 def _tree(answer: Answer, asked: Asked) -> str:

@@ -88,15 +88,12 @@ def _shown(value: object) -> object:
 
 def _say(found: Discovery, url: str) -> None:
     """What the rows alone would hide."""
-    from omptool.opcua.channel import host_and_port
+    from omptool.opcua.discover import elsewhere
 
     for service, why in found.unanswered.items():
         if service != "FindServersOnNetwork":  # only discovery servers have that one
             diagnostics.note(f"note: {service} is not answered ({why})")
-    announced = {offer.url for offer in found.offers if offer.kind == "endpoint"}
-    here = host_and_port(url)[0]
-    others = sorted(other for other in announced if other.startswith("opc.tcp://") and _host(other) != here)
-    if others:
+    if others := elsewhere(found.offers, url):
         diagnostics.note(f"note: it announces itself as {others[0]}; omptool keeps the address you typed")
 
 
@@ -114,13 +111,3 @@ def _say_certificates(found: Discovery) -> None:
         ends = f"ended on {day}, {days:,} days ago" if left < dt.timedelta() else f"ends on {day}, in {days:,} days"
         soon = ": let the server make a new one" if left.days < SOON_DAYS else ""
         diagnostics.note(f"note: certificate {offer.certificate_subject}", f"{ends}{soon}\nSHA-1  {spaced(sha1)}")
-
-
-def _host(url: str) -> str:
-    from omptool.errors import UsageError
-    from omptool.opcua.channel import host_and_port
-
-    try:
-        return host_and_port(url)[0]
-    except UsageError:
-        return url

@@ -57,7 +57,7 @@ class Metrics:
         try:
             self._server = await asyncio.start_server(self._answer, host, port, limit=_MAX_REQUEST)
         except OSError as error:
-            raise cannot_listen(error, host, port) from None
+            raise cannot_listen(error, host, port, option="--metrics") from None
         bound = self._server.sockets[0].getsockname()
         others = "" if _is_loopback(host) else ", for everybody who reaches this computer"
         diagnostics.note(f"metrics: http://{f'[{host}]' if ':' in host else host}:{bound[1]}/metrics{others}")
@@ -70,12 +70,15 @@ class Metrics:
             self._server.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
-            async with asyncio.timeout(_PATIENCE_S):
-                request = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._response(request))
-                await writer.drain()
-        writer.close()
+        ends = OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        try:
+            with contextlib.suppress(*ends):
+                async with asyncio.timeout(_PATIENCE_S):
+                    request = await reader.readuntil(b"\r\n\r\n")
+                    writer.write(self._response(request))
+                    await writer.drain()
+        finally:
+            writer.close()
 
     def _response(self, request: bytes) -> bytes:
         method, target, *_ = [*request.split(b"\r\n", 1)[0].split(b" "), b"", b""]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omptool.cli import diagnostics, settings, terminal
+from omptool.cli import diagnostics, settings, terminal, wholeness
 from omptool.cli.access import NOTHING, Access
 from omptool.cli.exits import ExitCode
 from omptool.cli.grouping import grouped
@@ -124,18 +124,19 @@ def read(
     async def work() -> ExitCode:
         from omptool.capture.nodetable import ServerIdentity
         from omptool.cli.read_nodes import choose
-        from omptool.opcua.session import connect
+        from omptool.opcua.reaching import reach
 
-        async with connect(chosen, timeout_s=timeout) as session:
+        async with reach(chosen, timeout_s=timeout) as session:
             found = await choose(session, nodes or (), select or ())
             identity = ServerIdentity.of(chosen, session)
             if wanted is None:
                 return await _now(session, identity, found, model, form)
             with diagnostics.Progress(form.beside(progress)) as bar:
                 code = await read_history.read(session, identity, found, wanted, model, form.history, bar)
+        partial = wholeness.say(found.refused)
         for problem in found.problems:
             diagnostics.error(problem.message, problem.hint)
-        return ExitCode.FAILED if found.problems else code
+        return ExitCode.FAILED if found.problems else code or partial
 
     return run_async(work)
 
@@ -167,9 +168,10 @@ async def _now(
     table = noderows.with_status_name(rows.filter(present))
     if len(table):
         form.current(table)
+    partial = wholeness.say(found.refused)
     for problem in problems:
         diagnostics.error(problem.message, problem.hint)
-    return ExitCode.FAILED if problems else ExitCode.OK
+    return ExitCode.FAILED if problems else partial
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,12 +23,14 @@ class Chosen:
         named: those of the arguments; `selected` the Variables that a glob matches, the others left out.
         context: nodes above and beside, which say where they stand.
         problems: arguments that lead nowhere.
+        refused: NodeId → StatusCode of nodes below which a glob may match more.
     """
 
     named: list[Node] = field(default_factory=list)
     selected: list[Node] = field(default_factory=list)
     context: list[Node] = field(default_factory=list)
     problems: list[OmptoolError] = field(default_factory=list)
+    refused: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def nodes(self) -> list[Node]:
@@ -62,7 +64,7 @@ async def choose(session: Session, texts: Sequence[str], globs: Sequence[str]) -
         )
     selected = [node for node in variables if node.node_id not in named]
     context = {node.node_id: node for node in (*explored.known, *around.context)}
-    return Chosen(around.nodes, selected, list(context.values()), problems)
+    return Chosen(around.nodes, selected, list(context.values()), problems, explored.refused)
 
 
 async def _resolve(session: Session, texts: Sequence[str]) -> tuple[list[WireNodeId], list[OmptoolError]]:

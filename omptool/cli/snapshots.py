@@ -129,11 +129,33 @@ def find(snapshot: Snapshot, *, root: str | None, depth: int | None, wanted: Wan
     from omptool.opcua.exploring.explore import Explored
     from omptool.opcua.exploring.survey import in_tree_order, narrow
 
+    if root is not None:
+        root = _root(snapshot, root)
     nodes = [node for node in in_tree_order(snapshot.nodes) if node.path or root is None]
     known, above = _below(nodes, root, depth)
     shown = narrow(known, wanted, names_of_types(snapshot.types))
     refused = {node_id: status.code_of(name) for node_id, name in snapshot.missing.items()}
     return Explored(shown, known, above, refused, snapshot.types)
+
+
+def _root(snapshot: Snapshot, text: str) -> str | None:
+    """What a NodeId is in the snapshot's terms, indexes of then too, as a server takes it; None for Objects."""
+    from omptool.model.nodeid import NodeId
+    from omptool.opcua.exploring.locate import is_node_id
+
+    if not is_node_id(text):
+        return text
+    number, sign, rest = text.removeprefix("ns=").partition(";")
+    if sign and text.startswith("ns="):
+        uris = {str(index): uri for uri, index in snapshot.namespaces.items()} | {"0": ""}
+        uri = uris.get(number.lstrip("0") or "0")
+        if uri is None:
+            known = ", ".join(sorted(uris, key=lambda one: (len(one), one)))
+            raise NotFound(f"{text}: the snapshot knows no namespace {number}", f"it knows {known}, or write nsu=URI;…")
+        found = replace(NodeId.parse(rest), namespace=uri)
+    else:
+        found = NodeId.parse(text)
+    return None if found == NodeId("", "i", 85) else str(found)
 
 
 def _below(nodes: list[Node], root: str | None, depth: int | None) -> tuple[list[Node], list[Node]]:

@@ -186,10 +186,10 @@ async def _of_session(
     from omptool.capture.recording.choosing import browse
     from omptool.capture.recording.terms import Selection, ServerProgress
     from omptool.cli import noderows
-    from omptool.opcua.session import connect
+    from omptool.opcua.reaching import reach
 
     board.state = lambda: "connecting"
-    async with connect(server) as session:
+    async with reach(server) as session:
         progress = ServerProgress(server.name or server.url)
         board.state = lambda: f"{progress.phase} {progress.nodes:,} nodes"
         found, _ = await browse(session, Selection(globs), progress, is_alone=True)

@@ -182,8 +182,7 @@ class _Walk:
         if not self.offers:
             raise ServerRefused(f"{self.server.url} offers no endpoint", "look into the server's own configuration")
         policies = dict.fromkeys(f"{offer.security_policy} {offer.security_mode}" for offer in self.offers)
-        here = channel.host_and_port(self.server.url)[0]
-        others = sorted({offer.url for offer in self.offers if f"//{here}" not in offer.url})
+        others = discover.elsewhere(self.offers, self.server.url)
         if others:
             return NOTE, f"{', '.join(policies)}; it announces itself as {others[0]}", "the address you typed is used"
         return OK, ", ".join(policies), ""

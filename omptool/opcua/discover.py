@@ -6,12 +6,12 @@ FindServers; that leaves rows out and is said, it is no error.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from omptool.errors import OmptoolError
+from omptool.errors import OmptoolError, UsageError
 from omptool.model import status
 from omptool.opcua import channel, faults
 from omptool.opcua.security import certificate, endpoints
@@ -167,3 +167,17 @@ def _certificate(chain: bytes | None) -> certificate.Certificate | None:
         return certificate.parse(chain) if chain else None
     except ValueError:
         return None
+
+
+def elsewhere(offers: Iterable[Offer], url: str) -> list[str]:
+    """Endpoints of OPC UA TCP that are announced for another host than that of `url`."""
+    here = channel.host_and_port(url)[0]
+    announced = {offer.url for offer in offers if offer.kind == "endpoint" and offer.url.startswith("opc.tcp://")}
+    return sorted(other for other in announced if _host(other) != here)
+
+
+def _host(url: str) -> str:
+    try:
+        return channel.host_and_port(url)[0]
+    except UsageError:
+        return url

@@ -98,8 +98,11 @@ class Raw:
         return min(self.most or VALUES_PER_NODE, MOST_NEWEST if self.start_ns is None else VALUES_PER_NODE)
 
     def encoded(self, nodes: int) -> bytes:
-        start = requests.NO_TIME if self.start_ns is None else unix_ns_to_ticks(self.start_ns)
-        return requests.raw_details(start, unix_ns_to_ticks(self.end_ns), values=self.page, bounds=self.bounds)
+        end = unix_ns_to_ticks(self.end_ns)
+        if self.start_ns is not None:
+            return requests.raw_details(unix_ns_to_ticks(self.start_ns), end, values=self.page, bounds=self.bounds)
+        last = end if self.bounds else end - 1  # backwards a server begins with the value at the very end
+        return requests.raw_details(requests.NO_TIME, last, values=self.page, bounds=self.bounds)
 
     def after(self, ticks: int) -> Raw | None:
         return None if self.start_ns is None else replace(self, start_ns=ticks_to_unix_ns(ticks))

@@ -130,3 +130,19 @@ def test_a_certificate_chain_is_read_by_its_first() -> None:
 @pytest.mark.parametrize("broken", [None, b"", b"\x30\x82", b"\x30\x82\x00\x04abcd", b"no certificate at all"])
 def test_a_broken_certificate_is_left_out(broken: bytes | None) -> None:
     assert module._certificate(broken) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "announced", "is_elsewhere"),
+    [
+        ("opc.tcp://10.1.4.7:4840", "opc.tcp://10.1.4.70:4840", True),
+        ("opc.tcp://10.1.4.7:4840", "opc.tcp://10.1.4.7:4841/x", False),
+        ("opc.tcp://[::1]:4840", "opc.tcp://[::1]:4840", False),
+        ("opc.tcp://Press7:4840", "opc.tcp://press7:4840", False),
+        ("opc.tcp://press7:4840", "opc.tcp://", True),
+        ("opc.tcp://press7:4840", "https://other/x", False),
+    ],
+)
+def test_which_announced_address_is_another_host(typed: str, announced: str, is_elsewhere: bool) -> None:
+    offers = [module.Offer("endpoint", announced), module.Offer("server", "opc.tcp://another:4840")]
+    assert module.elsewhere(offers, typed) == ([announced] if is_elsewhere else [])

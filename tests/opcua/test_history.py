@@ -14,6 +14,8 @@ from asyncua.ua.ua_binary import struct_to_binary
 
 from omptool.model import status
 from omptool.model.limits import ServerLimits
+from omptool.model.times import unix_ns_to_ticks
+from omptool.opcua import requests
 from omptool.opcua.history import ENDLESS, History, Processed, Raw, read_raw
 from omptool.protocol.columns import ItemColumns
 
@@ -141,3 +143,12 @@ def test_nodes_that_lack_a_continuation_point_are_asked_alone() -> None:
     history = History(server, ["i=1", "i=2"], Raw(0, 10**18))  # type: ignore[arg-type]  # stands in
     assert asyncio.run(values_of(history)) == [1.0, 2.0]
     assert history.endings == ["", ""]
+
+
+def test_the_newest_are_asked_for_from_just_before_the_end() -> None:
+    end_ns = 1_700_000_000 * 10**9
+    ticks = unix_ns_to_ticks(end_ns)
+    newest = requests.raw_details(requests.NO_TIME, ticks - 1, values=3, bounds=False)
+    assert Raw(None, end_ns, most=3).encoded(1) == newest  # else a value at the end would take the place of one before
+    beside = requests.raw_details(requests.NO_TIME, ticks, values=3, bounds=True)
+    assert Raw(None, end_ns, bounds=True, most=3).encoded(1) == beside

@@ -277,13 +277,15 @@ class Participant:
     async def failed(self, error: BaseException) -> None:
         self._away = self.link.cause
         self.progress.disconnected(self.link.cause)
-        await self._startup.failed(self.number, error)
+        has_more = self.link.route.has_more and not self._recording.is_open
+        await self._startup.failed(self.number, error, has_more=has_more)
         if self._recording.is_open:
             await self._recording.in_thread(lambda: self._opened.away(self._recording.begun_ns, self._away))
             self._show()
         else:
             oplog.entry("unreachable", self.wanted.label, {"cause": self._away})
-            self._recording.check_hope(self._startup)
+            if not has_more:
+                self._recording.check_hope(self._startup)
 
     def event(self, event: Event) -> None:
         self.progress.slow += event.kind == "client_slow"
@@ -312,6 +314,8 @@ class Participant:
             self.store.stopped_early(reason, cause)
 
     def _open(self, session: Session, subscription: Subscription, now_ns: tuple[int, int]) -> None:
+        if not self._recording.is_open:
+            self._away = ""  # whoever begins it is there, whatever other addresses or earlier attempts came to
         self._recording.open(now_ns[0])
         self._write_events()
         store, found = self._opened, self._found

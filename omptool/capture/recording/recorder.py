@@ -22,7 +22,7 @@ from omptool.capture.recording.commitline import CommitLine
 from omptool.capture.recording.descriptors import make_room
 from omptool.capture.recording.participant import Participant
 from omptool.capture.recording.rejoining import keep, offer, purpose_of
-from omptool.capture.recording.retention import Keeper
+from omptool.capture.recording.retention import Keeper, explained
 from omptool.capture.recording.sessions import Sessions
 from omptool.capture.recording.startup import Startup
 from omptool.capture.recording.store import RecordingStore
@@ -165,6 +165,8 @@ class Recording:
         except BaseException as error:
             await self._end_links(links, suppress=True)
             await self._give_up(error)
+            if isinstance(error, DiskFull):
+                raise explained(error, self._upkeep.keep) from error
             raise
         finally:
             stopper.cancel()

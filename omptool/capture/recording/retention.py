@@ -23,7 +23,7 @@ from omptool.capture.recording.terms import Keep
 from omptool.capture.retired import Counted, Going, Start, Story
 from omptool.capture.segment import remove
 from omptool.capture.writer import CaptureWriter
-from omptool.errors import OutputFailed
+from omptool.errors import DiskFull, OutputFailed
 from omptool.model.vocabulary import GapReason, GapState
 
 EVERY_S = 1.0
@@ -179,6 +179,14 @@ def retire(writer: CaptureWriter, story: Story, gone: Going) -> None:
     writer.commit()
     remove([writer.path / name for name in gone.files])
     writer.forget_before(gone.starts)
+
+
+def explained(error: DiskFull, keep: Keep) -> DiskFull:
+    """The same, and why the bounds of the capture did not help."""
+    if not keep.is_bounded:
+        return error
+    hint = "everything acknowledged is on disk; free some space and go on with --resume: old segments\n"
+    return DiskFull(error.message, f"{hint}can be deleted as soon as there is room to note which")
 
 
 def story_of(capture: Capture) -> Story:

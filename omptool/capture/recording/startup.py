@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from omptool.capture.recording.naming import Introduced, Names, Shared
 from omptool.capture.recording.terms import Wanted
 from omptool.capture.selecting.selection import Choice, nowhere
-from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable, UsageError
+from omptool.errors import NotFound, OmptoolError, ServerRefused, Unreachable, UsageError, none_answers
 
 PATIENCE_S = 5.0
 """A server that is ready waits so long for those that are not: they come later, the capture begins without them."""
@@ -37,6 +37,7 @@ class Startup:
         self._introduced: dict[int, Introduced] = {}
         self._choices: dict[int, Choice] = {}
         self._errors: dict[int, BaseException] = {}
+        self._tried: dict[int, list[BaseException]] = {}
         self._changed, self._over = asyncio.Event(), asyncio.Event()
 
     def introduced(self, number: int, application_uri: str) -> None:
@@ -56,6 +57,7 @@ class Startup:
         """A server is ready."""
         self._choices[number] = choice
         self._errors.pop(number, None)  # each is in one of the two
+        self._tried.pop(number, None)
 
     async def chosen(self, number: int, choice: Choice) -> None:
         """A server is ready; returns when it may subscribe."""
@@ -63,10 +65,14 @@ class Startup:
         self._changed.set()
         await self.begun.wait()
 
-    async def failed(self, number: int, error: BaseException) -> None:
-        """An attempt failed; returns when another one makes sense."""
+    async def failed(self, number: int, error: BaseException, *, has_more: bool = False) -> None:
+        """An attempt failed; returns when another one makes sense: at once where its server has more addresses."""
         self._choices.pop(number, None)
-        self._errors[number] = error
+        tried = self._tried.setdefault(number, [])
+        tried.append(error)
+        if has_more and not _is_wrong_input(error):
+            return
+        self._errors[number] = none_answers(self._wanted[number].label, self._tried.pop(number))
         self._changed.set()
         waits = [asyncio.ensure_future(event.wait()) for event in (self.begun, self._over)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

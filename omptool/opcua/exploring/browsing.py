@@ -5,10 +5,11 @@ Knows nothing of trees: which nodes to ask about is for `crawl`, `around`, `type
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from omptool.errors import MalformedMessage
+from omptool.errors import MalformedMessage, OmptoolError
 from omptool.model import status
 from omptool.opcua import batch, requests
 from omptool.protocol.browse import BrowseResult, Reference, parse_browse_response
@@ -24,6 +25,10 @@ HIERARCHICAL_REFERENCES = requests.encode_node_id(0, 33)
 
 CUT_SHORT = frozenset(status.code_of(name) for name in ("BadNoContinuationPoints", "BadContinuationPointInvalid"))
 """A server with few continuation points refuses more, or drops the oldest."""
+TOO_MANY = status.code_of("BadTooManyMatches")
+"""StatusCode of nodes below which nobody looks on, because a server that makes up nodes for ever would never end."""
+MOST_REFERENCES = 2_000_000
+"""Of one node."""
 _TIMEOUT = status.code_of("BadTimeout")
 
 _EMPTY_ANSWERS = 20
@@ -115,10 +120,19 @@ async def _continue(session: Session, results: list[BrowseResult], size: int, *,
         following = []
         for (index, _), answer in zip(waiting, answers, strict=True):
             whole[index] += answer.references
-            if answer.continuation:
+            if answer.continuation and len(whole[index]) >= MOST_REFERENCES:
+                results[index] = results[index]._replace(status=TOO_MANY)
+                await _release(session, answer.continuation)
+            elif answer.continuation:
                 following.append((index, answer.continuation))
             elif answer.status >> 31:
                 results[index] = results[index]._replace(status=answer.status)
         waiting = following
     for index, references in whole.items():
         results[index] = results[index]._replace(references=references)
+
+
+async def _release(session: Session, point: bytes) -> None:
+    """Give a continuation point back; a server that does not listen frees it with the session."""
+    with contextlib.suppress(OmptoolError):
+        await session.checked(requests.browse_next([point], release=True))

@@ -13,7 +13,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from sys import maxsize
 from typing import TYPE_CHECKING
 
 from omptool.errors import NotFound, OmptoolError, Unreachable
@@ -21,7 +20,7 @@ from omptool.model import path as paths
 from omptool.model import status
 from omptool.model.nodes import Node
 from omptool.opcua import batch, requests
-from omptool.opcua.exploring.browsing import CUT_SHORT, browse_encoded
+from omptool.opcua.exploring.browsing import CUT_SHORT, TOO_MANY, browse_encoded
 from omptool.opcua.exploring.landmarks import BEYOND, OBJECTS, indexes
 from omptool.opcua.exploring.nodemaker import NodeMaker
 from omptool.protocol.browse import BrowseResult, Reference
@@ -35,6 +34,11 @@ REFERENCES_WANTED = 5_000
 """An answer should have about so many: some 400 kB, and less than a tenth of a second's work for either side."""
 _GROWTH = 8
 """A request names at most so many times as many nodes as the one before: what the next nodes have is unknown."""
+
+MOST_NODES = 2_000_000
+MOST_LEVELS = 200
+"""Below the start. A server that makes up nodes as it is asked would fill the memory else: what is beyond is missing,
+and said. No plant that is known has a tenth of it."""
 
 GONE = status.code_of("BadConnectionClosed")
 """StatusCode of nodes that nobody could ask about any more."""
@@ -87,7 +91,7 @@ async def crawl(
         if on_loss is None or not crawler.found:
             raise
         on_loss(error)
-        crawler.give_up()
+        crawler.give_up(GONE)
     return list(crawler.found.values())
 
 
@@ -129,7 +133,9 @@ class _Crawler:
         self._waiting: deque[_Place] = deque([(first, self._make.text(first), path, len(names))])
         self._later: list[_Place] = []
         self._under_way: deque[tuple[list[_Place], asyncio.Task[list[BrowseResult]]]] = deque()
-        self._deepest = maxsize if depth is None else len(names) + depth
+        self._is_bound = depth is None or depth > MOST_LEVELS
+        self._deepest = len(names) + (MOST_LEVELS if depth is None else min(depth, MOST_LEVELS))
+        self._is_full = False
         self._outside = {requests.encode_node_id(node.namespace, node.identifier) for node in BEYOND | {start}}
         self._portion = 1
         self._pace = batch.Pace(session.limits.chunk(session.limits.max_nodes_per_browse))
@@ -146,16 +152,19 @@ class _Crawler:
                 self._under_way.popleft()
                 self._take(places, results)
                 self._on_progress(len(self.found))
+                if self._is_full:
+                    self.give_up(TOO_MANY)
+                    break
         finally:
             for _, answer in self._under_way:
                 answer.cancel()
             await asyncio.gather(*(answer for _, answer in self._under_way), return_exceptions=True)
 
-    def give_up(self) -> None:
+    def give_up(self, why: int) -> None:
         """Report every node whose references are not known."""
         for places in (*(places for places, _ in self._under_way), self._waiting, self._later):
             for _, text, _, _ in places:
-                self._on_problem(text, GONE)
+                self._on_problem(text, why)
 
     def _ask(self) -> bool:
         """Send as many requests as may be under way; False when everything is known."""
@@ -204,9 +213,15 @@ class _Crawler:
                     key = make.local(key) or b""
                     known = found.get(key)
                 if known is None and key and key not in self._outside:
+                    if len(found) >= MOST_NODES:
+                        self._is_full = True
+                        self._on_problem(above, TOO_MANY)
+                        return
                     found[key] = node = make(key, reference, prefix, parents)
                     if next_places is not None:
                         following = self._later if key in self._indexes else next_places
                         following.append((key, node.node_id, node.path, depth + 1))
+                    elif self._is_bound:
+                        self._on_problem(node.node_id, TOO_MANY)
             if known is not None and above not in known.parents:
                 found[key] = replace(known, parents=(*known.parents, above))

@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from omptool.errors import OmptoolError, Unreachable
 from omptool.model import status
 from omptool.opcua import faults
 from omptool.opcua.hooks_session import SessionKey
+from omptool.opcua.reaching import reach
 from omptool.opcua.session import Session, connect
 from omptool.opcua.subscribing.backoff import Backoff
 
@@ -59,13 +61,13 @@ async def lasting(
         Unreachable, ServerRefused: as `connect`; later, when the server does not come back in time.
     """
     async with contextlib.AsyncExitStack() as stack:
+        first = await stack.enter_async_context(reach(server, timeout_s=timeout_s))
+        taken = replace(server, url=first.url)  # what was learned there holds for no other address
 
         async def opened(key: SessionKey | None, opening_s: float | None) -> Session:
-            return await stack.enter_async_context(
-                connect(server, timeout_s=timeout_s, opening_s=opening_s, resume=key)
-            )
+            return await stack.enter_async_context(connect(taken, timeout_s=timeout_s, opening_s=opening_s, resume=key))
 
-        yield LastingSession(await opened(None, None), opened, on_loss)
+        yield LastingSession(first, opened, on_loss)
 
 
 class LastingSession(Session):

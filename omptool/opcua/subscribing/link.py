@@ -136,7 +136,7 @@ class Link:
     Attributes:
         state: see `LinkState`.
         cause: why the last life or attempt ended; empty while all is well.
-        retry_at: monotonic seconds when the next attempt is due, while waiting; `subscriber` of the newest life.
+        retry_at: monotonic seconds when the next attempt is due, while waiting; `subscriber` of this life; `route`.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Link:
         publishing_ms: float,
         backoff: Backoff | None = None,
     ) -> None:
-        self._route = Route(server)
+        self.route = Route(server)
         self.state = LinkState.CONNECTING
         self.cause = ""
         self.retry_at = 0.0
@@ -204,7 +204,7 @@ class Link:
         if self._has_stopped:  # all is stored; how the server took the goodbye is no loss
             return None
         if isinstance(outcome, asyncio.CancelledError):  # not ours: something below gave its own wait up
-            outcome = Unreachable(f"{self._route.server.url}: the attempt was given up")
+            outcome = Unreachable(f"{self.route.server.url}: the attempt was given up")
         return await self._gone(outcome) if isinstance(outcome, BaseException) else outcome
 
     async def _session(self, stop: asyncio.Event) -> float | None:
@@ -233,7 +233,7 @@ class Link:
     async def _connected(self, key: SessionKey | None) -> AsyncIterator[Session]:
         place = await self._gate.enter()
         try:
-            server = self._route.server
+            server = self.route.server
             patience_s, opening_s = self._backoff.limits(server.timeout_s, is_back=self._was_there)
             async with connect(server, timeout_s=patience_s, opening_s=opening_s, resume=key) as session:
                 place.leave()
@@ -246,7 +246,7 @@ class Link:
         intake = left.subscription.intake
         is_same = session.resumed or session.application_uri == left.key.application_uri
         if session.server_start_time != left.start_time and None not in (session.server_start_time, left.start_time):
-            is_elsewhere = session.url != self._route.taken and not left.is_inherited
+            is_elsewhere = session.url != self.route.taken and not left.is_inherited
             refusal, kind = "the server began anew", EndKind.RESTARTED
             if is_elsewhere:
                 refusal, kind = "another one answers at the other address", left.ending.kind
@@ -274,7 +274,7 @@ class Link:
 
     def _stands(self, session: Session) -> None:
         self.state, self.cause, self._created = LinkState.RECEIVING, "", time.monotonic()
-        before = self._route.stands()
+        before = self.route.stands()
         if before:
             found = {"url": session.url, "from": before, "application_uri": session.application_uri}
             self._owner.event(Event("failover", None, found))
@@ -364,7 +364,7 @@ class Link:
         # a server that took us before and refuses now is most likely starting: no reason yet to stay away for long
         is_starting = self._was_there and self._backoff.attempts < STARTING
         pause = self._backoff.failed(refused=not is_starting and not isinstance(error, Unreachable))
-        pause = self._route.failed(pause)
+        pause = self.route.failed(pause)
         self.state, self.retry_at = LinkState.WAITING, time.monotonic() + pause
         if self._left is not None and self._left.is_over:
             await self._owned_at_last(self._settle())

@@ -41,6 +41,11 @@ class Route:
             return min(pause_s, AT_ONCE_S)
         return pause_s
 
+    @property
+    def has_more(self) -> bool:
+        """Whether the failed address was not the last of its round: another is tried at once."""
+        return self._tried % len(self._servers) != 0
+
     def stands(self) -> str:
         """The address is connected; what it took the place of, empty when that is the one of before."""
         before, self.taken, self._tried = self.taken, self.server.url, 0
