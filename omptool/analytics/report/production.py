@@ -20,9 +20,10 @@ _FEWER = 300
 
 def oee(asker: Asker) -> Section:
     """OEE of every machine, and over time."""
-    rows = named(asker.run("oee", places=PLACES).rows.to_pylist())
-    if not rows:
+    pieces = named(asker.run("oee", places=PLACES, period=asker.period).rows.to_pylist())
+    if not pieces:
         return nothing("oee", "OEE")
+    rows = _by_machine(pieces)
     rows.sort(key=lambda row: (row["oee_index"] is None, row["oee_index"], row["name"]))
     whole = overall(rows)
     command = asker.command("oee")
@@ -31,7 +32,7 @@ def oee(asker: Asker) -> Section:
         Figure("OEE by machine", f"Bars of OEE for {count(len(shown), 'machine')}, lowest first.", charts.oee(shown))
     ]
     names = [row["name"] for row in shown]
-    cells = _cells(asker, set(names))
+    cells = _cells(asker, pieces, set(names))
     if len({cell["since"] for cell in cells}) > 1:
         title = f"OEE by {asker.period}"
         figures.append(Figure(title, f"{title} and machine, darker is better.", charts.grid(cells, names, "OEE")))
@@ -74,6 +75,7 @@ def overall(rows: list[dict[str, Any]]) -> dict[str, float | None]:
     return {
         "availability": availability, "effectiveness": effectiveness, "quality_ratio": quality,
         "oee_index": 0.0 if sums["pbt"] and not sums["pq"] else product, **sums,
+        "ideal_s": sums["ideal_s"] if priced else None,
     }  # fmt: skip
 
 
@@ -89,8 +91,28 @@ def _sentence(whole: dict[str, float | None], machines: int) -> str:
     )
 
 
-def _cells(asker: Asker, names: set[str]) -> list[dict[str, Any]]:
-    rows = named(asker.run("oee", places=PLACES, period=asker.period).rows.to_pylist())
+def _by_machine(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per machine from those of its periods: times and parts add up, and OEE is of the sums."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for piece in pieces:
+        found[piece["name"]].append(piece)
+    return [
+        {"name": name, "coverage": _coverage(mine), "note": next((row["note"] for row in mine if row["note"]), None)}
+        | overall(mine)
+        for name, mine in found.items()
+    ]
+
+
+def _coverage(pieces: list[dict[str, Any]]) -> float:
+    lengths = [(piece["end"] - piece["start"]).total_seconds() for piece in pieces]
+    if all(piece["coverage"] == 1 for piece in pieces):
+        return 1.0
+    seen: float = sum(piece["coverage"] * length for piece, length in zip(pieces, lengths, strict=True))
+    whole: float = sum(lengths)
+    return seen / whole
+
+
+def _cells(asker: Asker, rows: list[dict[str, Any]], names: set[str]) -> list[dict[str, Any]]:
     return [
         {"name": row["name"], "share": row["oee_index"]} | between(asker.clock, row["start"], row["end"])
         for row in rows
