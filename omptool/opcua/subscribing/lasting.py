@@ -80,6 +80,7 @@ class LastingSession(Session):
     def __init__(self, first: Session, opened: _Open, on_loss: OnLoss | None) -> None:
         super().__init__(first._client, first.url, first.timeout_s, first.security)
         self.describe(first.info)
+        self.capacity = first.capacity
         self.losses = 0
         self._opened = opened
         self._on_loss = on_loss or (lambda error: None)
