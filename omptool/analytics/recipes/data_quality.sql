@@ -49,106 +49,102 @@ unit = "%"
 about = "time in which the value was Good"
 */
 -- telemetry
-samples AS (
-  SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, t.time, t.time_ns, t.capture, t.seq, t.quality,
+picked AS (
+  SELECT b.node, b.m, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.status,
+         CASE t.quality WHEN 'Good' THEN 0 WHEN 'Uncertain' THEN 1 ELSE 2 END AS grade,
          CASE WHEN t.overflow THEN 1 ELSE 0 END AS overflow,
-         CASE WHEN t.origin = 'initial' THEN NULL
-              WHEN t.server_time >= t.time THEN date_diff('microsecond', t.time, t.server_time)
-              ELSE date_diff('microsecond', t.server_time, t.time) END AS skew,
-         CASE WHEN lag(t.time) OVER received > t.time THEN 1 ELSE 0 END AS backward,
-         CASE WHEN lag(t.time) OVER stamped = t.time AND lag(t.time_ns) OVER stamped = t.time_ns
-               AND lag(t.status) OVER stamped = t.status AND lag(t.value) OVER stamped IS NOT DISTINCT FROM t.value
-               AND lag(t.value_exact) OVER stamped IS NOT DISTINCT FROM t.value_exact
-               AND lag(t.value_text) OVER stamped IS NOT DISTINCT FROM t.value_text
-               AND lag(t.value_list) OVER stamped IS NOT DISTINCT FROM t.value_list
-               AND lag(t.raw) OVER stamped IS NOT DISTINCT FROM t.raw THEN 1 ELSE 0 END AS duplicate
-  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
+         CASE WHEN t.origin <> 'initial' THEN abs(epoch_us(t.server_time) - epoch_us(t.time)) END AS skew,
+         t.value, t.value_exact, t.value_text, t.value_list, t.raw
+  FROM telemetry t JOIN bound b
+    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
   WHERE t.time < $end
-  WINDOW received AS (PARTITION BY t.server, t.node_id, t.capture ORDER BY t.seq),
-         stamped AS (PARTITION BY t.server, t.node_id ORDER BY t.time, t.time_ns, t.capture, t.seq)
 ),
-tags AS (SELECT DISTINCT site, area, line, machine, tag, server, node_id FROM samples),
+-- captures and tags as numbers, so that rows are sorted by numbers alone: `tie` orders those of one moment
+captures AS (
+  SELECT capture, row_number() OVER (ORDER BY capture) * 1099511627776 AS base FROM (SELECT DISTINCT capture FROM picked) one
+),
+tags AS (
+  SELECT node, m, tag, CAST(row_number() OVER (ORDER BY node, tag) AS INTEGER) AS k
+  FROM (SELECT DISTINCT node, m, tag FROM picked) one
+),
+samples AS (
+  SELECT t.k, p.nanos, c.base + p.seq AS tie, p.grade, p.overflow, p.skew,
+         CASE WHEN lag(p.nanos) OVER (PARTITION BY p.node, c.base ORDER BY p.seq) > p.nanos THEN 1 ELSE 0 END AS backward
+  FROM picked p JOIN captures c ON c.capture = p.capture JOIN tags t ON t.node = p.node AND t.tag = p.tag
+),
+-- only rows of one moment can repeat each other
+crowded AS (SELECT node, nanos FROM picked GROUP BY node, nanos HAVING count(*) > 1),
+repeats AS (
+  SELECT p.node, p.tag, p.nanos,
+         CASE WHEN lag(p.status) OVER same = p.status AND lag(p.value) OVER same IS NOT DISTINCT FROM p.value
+               AND lag(p.value_exact) OVER same IS NOT DISTINCT FROM p.value_exact
+               AND lag(p.value_text) OVER same IS NOT DISTINCT FROM p.value_text
+               AND lag(p.value_list) OVER same IS NOT DISTINCT FROM p.value_list
+               AND lag(p.raw) OVER same IS NOT DISTINCT FROM p.raw THEN 1 ELSE 0 END AS duplicate
+  FROM picked p JOIN crowded w ON w.node = p.node AND w.nanos = p.nanos
+  WINDOW same AS (PARTITION BY p.node, p.nanos ORDER BY p.capture, p.seq)
+),
+losses AS (
+  SELECT DISTINCT server, node_id, capture, epoch_us(start_time) * 1000 AS since,
+         CASE WHEN end_time IS NOT NULL THEN epoch_us(end_time) * 1000 END AS till
+  FROM gaps WHERE state <> 'backfilled' AND start_time < $end
+),
 -- a gap without an end lasts until another capture has a value of this server
+resumed AS (
+  SELECT l.server, l.capture, l.since, min(p.nanos) AS till
+  FROM losses l JOIN bound b ON b.server = l.server
+  JOIN picked p ON p.node = b.node AND p.capture <> l.capture AND p.nanos >= l.since
+  WHERE l.till IS NULL
+  GROUP BY l.server, l.capture, l.since
+),
 lost AS (
-  SELECT g.server, g.node_id, g.start_time, coalesce(g.end_time, min(s.time), $end) AS end_time
-  FROM gaps g LEFT JOIN samples s
-    ON g.end_time IS NULL AND s.server = g.server AND s.capture <> g.capture AND s.time >= g.start_time
-  WHERE g.state <> 'backfilled' AND g.start_time < $end
-  GROUP BY g.server, g.node_id, g.capture, g.sub, g.start_time, g.end_time
+  SELECT t.k, l.since, coalesce(l.till, r.till, CAST($end_nanos AS BIGINT)) AS till
+  FROM losses l JOIN bound b ON b.server = l.server AND (l.node_id IS NULL OR l.node_id = b.node_id)
+  JOIN tags t ON t.node = b.node
+  LEFT JOIN resumed r ON r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
-lost_tags AS (
-  SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, l.start_time, l.end_time
-  FROM lost l JOIN tags t ON l.server = t.server AND (l.node_id IS NULL OR l.node_id = t.node_id)
-),
+-- one line of time per tag: periods begin (0), gaps begin and end (1), values come (2)
 events AS (
-  SELECT site, area, line, machine, tag, server, node_id, time, time_ns, 'sample' AS kind, capture, seq, quality,
-         0 AS lost_change, CAST(NULL AS TIMESTAMPTZ) AS period
-  FROM samples
-  UNION ALL
-  SELECT site, area, line, machine, tag, server, node_id, start_time, 0, 'gap', '', 0, NULL, 1, NULL FROM lost_tags
-  UNION ALL
-  SELECT site, area, line, machine, tag, server, node_id, end_time, 0, 'gap', '', 0, NULL, -1, NULL FROM lost_tags
-  WHERE end_time < $end
-  UNION ALL
-  SELECT t.site, t.area, t.line, t.machine, t.tag, t.server, t.node_id, p.start, 0, 'cut', '', 0, NULL, 0, p.start
-  FROM tags t CROSS JOIN periods p
+  SELECT k, nanos, 2 AS kind, tie, grade, overflow, skew, backward, 0 AS gaps, CAST(NULL AS INTEGER) AS p FROM samples
+  UNION ALL SELECT k, since, 1, 0, NULL, 0, NULL, 0, 1, NULL FROM lost
+  UNION ALL SELECT k, till, 1, 0, NULL, 0, NULL, 0, -1, NULL FROM lost WHERE till < $end_nanos
+  UNION ALL SELECT t.k, w.since, 0, 0, NULL, 0, NULL, 0, 0, w.p FROM tags t CROSS JOIN periods w
 ),
 counted_off AS (
-  SELECT *, lead(time, 1, CAST($end AS TIMESTAMPTZ)) OVER ahead AS next_time, lead(time_ns, 1, 0) OVER ahead AS next_ns,
-         max(period) OVER so_far AS current_period, sum(lost_change) OVER so_far AS lost,
-         sum(CASE WHEN kind = 'sample' THEN 1 ELSE 0 END) OVER so_far AS sample_no
+  SELECT k, kind, grade, overflow, skew, backward, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER ahead - nanos AS ns,
+         max(p) OVER so_far AS p, sum(gaps) OVER so_far AS gaps, last_value(grade IGNORE NULLS) OVER so_far AS lasting,
+         sum(CASE WHEN kind = 2 THEN 1 ELSE 0 END) OVER so_far AS sample_no
   FROM events
-  WINDOW ahead AS (PARTITION BY site, area, line, machine, tag, server, node_id
-                   ORDER BY time, time_ns, kind, capture, seq),
-         so_far AS (PARTITION BY site, area, line, machine, tag, server, node_id
-                    ORDER BY time, time_ns, kind, capture, seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  WINDOW ahead AS (PARTITION BY k ORDER BY nanos, kind, tie),
+         so_far AS (PARTITION BY k ORDER BY nanos, kind, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 silences AS (
-  SELECT site, area, line, machine, tag, server, node_id, sample_no, current_period AS period,
-         sum(date_diff('microsecond', time, next_time) * 1000 + next_ns - time_ns) AS ns,
-         sum(CASE WHEN lost = 0 AND sample_no > 0
-             THEN date_diff('microsecond', time, next_time) * 1000 + next_ns - time_ns ELSE 0 END) AS covered
-  FROM counted_off WHERE current_period IS NOT NULL
-  GROUP BY site, area, line, machine, tag, server, node_id, sample_no, current_period
+  SELECT k, p, sample_no, sum(ns) AS ns, sum(CASE WHEN gaps = 0 AND lasting IS NOT NULL THEN ns ELSE 0 END) AS covered,
+         sum(CASE WHEN gaps = 0 AND lasting = 0 THEN ns ELSE 0 END) AS good_ns, count(CASE WHEN kind = 2 THEN 1 END) AS all_rows,
+         count(CASE WHEN grade = 0 THEN 1 END) AS good, count(CASE WHEN grade = 1 THEN 1 END) AS uncertain,
+         count(CASE WHEN grade = 2 THEN 1 END) AS bad, sum(overflow) AS overflows, sum(backward) AS backward, max(skew) AS skew
+  FROM counted_off WHERE p IS NOT NULL
+  GROUP BY k, p, sample_no
 ),
-qualities AS (
-  SELECT site, area, line, machine, tag, server, node_id, sample_no, max(quality) AS quality
-  FROM counted_off GROUP BY site, area, line, machine, tag, server, node_id, sample_no
-),
-times AS (
-  SELECT CASE WHEN $by_site THEN s.site END AS site, CASE WHEN $by_area THEN s.area END AS area,
-         CASE WHEN $by_line THEN s.line END AS line, CASE WHEN $by_machine THEN s.machine END AS machine,
-         s.tag, s.period, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence,
-         sum(CASE WHEN q.quality = 'Good' THEN s.covered ELSE 0 END) AS good
-  FROM silences s JOIN qualities q
-    ON q.server = s.server AND q.node_id = s.node_id AND q.tag = s.tag AND q.machine = s.machine AND q.site = s.site
-   AND coalesce(q.area, '') = coalesce(s.area, '') AND coalesce(q.line, '') = coalesce(s.line, '')
-   AND q.sample_no = s.sample_no
-  GROUP BY 1, 2, 3, 4, 5, 6
-),
-counts AS (
-  SELECT CASE WHEN $by_site THEN s.site END AS site, CASE WHEN $by_area THEN s.area END AS area,
-         CASE WHEN $by_line THEN s.line END AS line, CASE WHEN $by_machine THEN s.machine END AS machine,
-         s.tag, p.start AS period, count(*) AS all_rows, sum(CASE WHEN s.quality = 'Good' THEN 1 ELSE 0 END) AS good,
-         sum(CASE WHEN s.quality = 'Uncertain' THEN 1 ELSE 0 END) AS uncertain,
-         sum(CASE WHEN s.quality = 'Bad' THEN 1 ELSE 0 END) AS bad, sum(s.overflow) AS overflows,
-         sum(s.duplicate) AS duplicates, sum(s.backward) AS backward, max(s.skew) AS skew
-  FROM samples s JOIN periods p ON s.time >= p.start AND s.time < p."end"
-  GROUP BY 1, 2, 3, 4, 5, 6
+repeated AS (
+  SELECT l.g, r.tag, w.p, sum(r.duplicate) AS duplicates
+  FROM repeats r JOIN tags t ON t.node = r.node AND t.tag = r.tag JOIN places l ON l.m = t.m
+  JOIN periods w ON r.nanos >= w.since AND r.nanos < w.till
+  GROUP BY l.g, r.tag, w.p
 ),
 elements AS (
-  SELECT t.site, t.area, t.line, t.machine, t.period AS start, p."end", t.tag, t.ns, t.covered, t.silence,
-         t.good AS good_ns, c.all_rows, c.good, c.uncertain, c.bad, c.overflows, c.duplicates, c.backward, c.skew
-  FROM times t JOIN periods p ON p.start = t.period
-  LEFT JOIN counts c ON c.period = t.period AND c.tag = t.tag AND coalesce(c.site, '') = coalesce(t.site, '')
-    AND coalesce(c.area, '') = coalesce(t.area, '') AND coalesce(c.line, '') = coalesce(t.line, '')
-    AND coalesce(c.machine, '') = coalesce(t.machine, '')
+  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence, sum(s.good_ns) AS good_ns,
+         sum(s.all_rows) AS all_rows, sum(s.good) AS good, sum(s.uncertain) AS uncertain, sum(s.bad) AS bad,
+         sum(s.overflows) AS overflows, sum(s.backward) AS backward, max(s.skew) AS skew
+  FROM silences s JOIN tags t ON t.k = s.k JOIN places l ON l.m = t.m
+  GROUP BY l.g, t.tag, s.p
 )
 -- result
-SELECT site, area, line, machine, start, "end", tag, CAST(coalesce(all_rows, 0) AS BIGINT) AS "rows",
-       CAST(coalesce(good, 0) AS BIGINT) AS good, CAST(coalesce(uncertain, 0) AS BIGINT) AS uncertain,
-       CAST(coalesce(bad, 0) AS BIGINT) AS bad, CAST(coalesce(overflows, 0) AS BIGINT) AS overflows,
-       CAST(coalesce(duplicates, 0) AS BIGINT) AS duplicates, CAST(coalesce(backward, 0) AS BIGINT) AS backward,
-       CAST(silence AS DOUBLE) / 1000000000 AS longest_silence_s, CAST(skew AS DOUBLE) / 1000000 AS max_skew_s,
-       CAST(covered AS DOUBLE) / ns AS coverage, 100.0 * CAST(good_ns AS DOUBLE) / ns AS percent_good
-FROM elements
+SELECT o.site, o.area, o.line, o.machine, w.start, w."end", e.tag, CAST(e.all_rows AS BIGINT) AS "rows",
+       CAST(e.good AS BIGINT) AS good, CAST(e.uncertain AS BIGINT) AS uncertain, CAST(e.bad AS BIGINT) AS bad,
+       CAST(e.overflows AS BIGINT) AS overflows, CAST(coalesce(r.duplicates, 0) AS BIGINT) AS duplicates,
+       CAST(e.backward AS BIGINT) AS backward, CAST(e.silence AS DOUBLE) / 1000000000 AS longest_silence_s,
+       CAST(e.skew AS DOUBLE) / 1000000 AS max_skew_s, CAST(e.covered AS DOUBLE) / e.ns AS coverage,
+       100.0 * CAST(e.good_ns AS DOUBLE) / e.ns AS percent_good
+FROM elements e JOIN groups o ON o.g = e.g JOIN periods w ON w.p = e.p
+LEFT JOIN repeated r ON r.g = e.g AND r.tag = e.tag AND r.p = e.p
