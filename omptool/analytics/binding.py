@@ -58,25 +58,28 @@ class Binding:
 
 
 def parse_maps(texts: Sequence[str], roles: Sequence[Role]) -> dict[str, str]:
-    """`ROLE=X` → role and glob or column.
+    """`ROLE=X` → role and glob or column; a role may be spelled in any case, and as ISO 22400 or its recipe spells it.
 
     Raises:
         UsageError: a wrong spelling, a role that the analysis does not have, a role given twice.
     """
     known = [role.name for role in roles]
+    spelled = {each.casefold(): role.name for role in roles for each in role.globs}
+    spelled |= {name.casefold(): name for name in known}
     found: dict[str, str] = {}
     for text in texts:
         match = _MAP.fullmatch(text)
         if match is None:
             raise UsageError(f"cannot read --map {text}: it is ROLE=TAG or ROLE=COLUMN", f"example: --map {known[0]}=X")
-        if match[1] not in known:
+        name = spelled.get(match[1].casefold())
+        if name is None:
             close = nearest(match[1], known, 1)
             raise UsageError(
                 f"no role {match[1]}", f"did you mean {close[0]}?" if close else f"roles are {', '.join(known)}"
             )
-        if match[1] in found:
-            raise UsageError(f"--map {match[1]} is given twice", "write several tags as one glob: {A,B}")
-        found[match[1]] = match[2]
+        if name in found:
+            raise UsageError(f"--map {name} is given twice", "write several tags as one glob: {A,B}")
+        found[name] = match[2]
     return found
 
 

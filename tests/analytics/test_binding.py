@@ -87,6 +87,10 @@ def test_wrong_maps(texts: list[str], says: str) -> None:
         parse_maps(texts, OEE.roles)
 
 
+def test_a_role_may_be_spelled_as_the_standard_spells_it() -> None:
+    assert parse_maps(["PBT=planned", "Apt=ran"], OEE.table) == {"pbt": "planned", "apt": "ran"}
+
+
 def test_columns_are_found_in_any_case_or_mapped() -> None:
     columns = ["PBT", "run_s", "pri", "PQ", "gq"]
     assert bind_columns(OEE, columns, "shifts", {"apt": "run_s"}) == {
