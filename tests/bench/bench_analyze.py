@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,8 +32,19 @@ END = START + timedelta(days=1)
 FLOOR = "SELECT node_id, avg(value) AS mean FROM telemetry GROUP BY 1"
 ANALYSES = (
     "oee", "teep", "kpi22400", "time_elements", "time_in_state", "mtbf_mttr", "downtime_pareto", "micro_stops",
-    "cycle_time", "changeover", "bottleneck", "energy", "data_quality", "genealogy", "aggregate",
+    "cycle_time", "changeover", "bottleneck", "energy", "data_quality", "genealogy", "aggregate", "state_timeline",
+    "i_mr", "xbar_r", "ewma", "cusum", "spc_rules", "capability", "drift", "tool_wear", "alarm_rate", "alarm_chatter",
 )  # fmt: skip
+_POWER = {"value": "Power"}
+GIVEN: dict[str, tuple[Mapping[str, object], Mapping[str, str]]] = {
+    "aggregate": ({"aggregate": "TimeAverage", "interval": "1h"}, {}),
+    "capability": ({"lsl": 0.0, "usl": 100.0}, _POWER),
+    "xbar_r": ({"size": 5}, _POWER),
+    "tool_wear": ({}, {"value": "GoodCount"}),
+    "alarm_rate": ({}, {"alarm": "StateReason"}),
+    "alarm_chatter": ({}, {"alarm": "StateReason"}),
+} | {name: ({}, _POWER) for name in ("i_mr", "ewma", "cusum", "spc_rules", "drift")}
+"""Parameters and maps of what does not run without. Power is 70,000 values of each machine."""
 HAND = """
 WITH states AS (
   SELECT machine, value_text AS state,
@@ -66,8 +78,8 @@ def work(engine: LocalEngine, name: str) -> list[float]:
     if name == "hand":
         return [float(value) for value in engine.run(HAND, {"end": END}).read_all()["oee_index"].to_pylist()]
     recipe = catalog.load(name)
-    given = {"aggregate": "TimeAverage", "interval": "1h"} if name == "aggregate" else {}
-    rows = analyse(engine, recipe, Request(START, END, places=(recipe.by,), parameters=given)).rows
+    given, maps = GIVEN.get(name, ({}, {}))
+    rows = analyse(engine, recipe, Request(START, END, places=(recipe.by,), parameters=given, maps=maps)).rows
     return [float(value) for value in rows["oee_index"].to_pylist()] if name == "oee" else []
 
 
