@@ -88,16 +88,23 @@ def topmost(changes: Sequence[Change]) -> list[tuple[Change, int]]:
     below: Counter[int] = Counter()
     shown = []
     for change in changes:
-        top = change
-        seen = {top.node.node_id}
-        while (above := _above(top, found)) is not None and above.node.node_id not in seen:
-            top = above
-            seen.add(top.node.node_id)
+        top = _top(change, found)
         if top is change:
             shown.append(change)
         else:
             below[id(top)] += 1
     return [(change, below[id(change)]) for change in shown]
+
+
+def _top(change: Change, found: dict[tuple[str, str], Change]) -> Change:
+    """The change that this one follows from in the end; of nodes that are each other's parents, always the same one."""
+    way = {change.node.node_id: change}
+    while (above := _above(change, found)) is not None:
+        if above.node.node_id in way:
+            ids = list(way)
+            return way[min(ids[ids.index(above.node.node_id) :])]
+        change = way[above.node.node_id] = above
+    return change
 
 
 def _above(change: Change, found: dict[tuple[str, str], Change]) -> Change | None:

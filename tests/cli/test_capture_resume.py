@@ -140,7 +140,7 @@ def test_a_lock_file_keeps_what_somebody_else_wrote_in_it(run_cli: Run, server: 
     assert (tmp_path / "orders.csv").read_text() == "a,b\n1,2\n"
 
 
-@pytest.mark.parametrize(("lock", "said"), [("missing/press.lock", "No such file"), (".", "directory")])
+@pytest.mark.parametrize(("lock", "said"), [("missing/press.lock", "no such file"), (".", "directory")])
 def test_a_lock_that_cannot_be_had_is_said(invoke: Run, lock: str, said: str) -> None:
     result = invoke("capture", "opc.tcp://127.0.0.1:9", "-o", "x.omcap", "--lock", lock)
     assert (result.code, result.out) == (1, "")

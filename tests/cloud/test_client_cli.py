@@ -57,7 +57,7 @@ def test_a_query_and_an_analysis(invoke: Run, configured: Cloud) -> None:
     )
     assert (rows.code, rows.rows) == (0, [{"n": 216}])
     analysis = invoke("analyze", "oee", "--cloud", "plant", "--chart")
-    assert (analysis.code, analysis.out.count("\n")) == (3, 7)  # the gap touches it
+    assert (analysis.code, analysis.out.count("\n")) == (3, 8)  # the gap touches it
 
 
 @pytest.mark.parametrize(

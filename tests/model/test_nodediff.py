@@ -75,5 +75,11 @@ def test_what_follows_from_the_node_above_is_one_line() -> None:
     assert (change.kind, below) == ("added", 1)
 
 
+def test_nodes_that_are_each_others_parents_are_shown_once() -> None:
+    ring = [Node("s=a", "a", "a", parents=("s=b",)), Node("s=b", "b", "b", parents=("s=a",))]
+    ((change, below),) = topmost(compare([], [*ring, Node("s=c", "c", "c", parents=("s=b",))]))
+    assert (change.node.node_id, below) == ("s=a", 2)
+
+
 def test_a_kind_can_be_left_out() -> None:
     assert compare([TEMP], [replace(TEMP, node_id="s=t2")], ignore={"renumbered"}) == []
