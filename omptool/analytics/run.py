@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -12,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog
+from omptool.analytics import catalog, held
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns, roles_of
 from omptool.analytics.numbering import finished, numbered, windowed
@@ -30,8 +29,10 @@ from omptool.sql.views import identifier
 _SEEING = frozenset({"timeline", "alarmed"})
 """Parts that say how much of a window was seen."""
 
+_BELOW = frozenset({"window", "captures", "picked"})
+"""Parts that these stand on."""
+
 _MICROSECOND = timedelta(microseconds=1)
-_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
 _RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
@@ -121,23 +122,30 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
     values["priced_by_product"] = by_product
     keys = [*request.places, "start", "end"]
-    if recipe.finish:
-        ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
-        rows = _ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
-        rows = finished(recipe, rows, values, keys)
-    else:
-        rows = _ask(engine, _statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
+    with held.parts(engine, recipe, values) as (parts, more):
+        rows = _rows(engine, recipe, {**values, **more}, keys, parts)
+        # hours without a stop have no row, and none may mean that nobody looked
+        sparse = bool(_SEEING & set(recipe.parts)) and _sparse(rows, request.places, values)
+        seen = _ask(engine, _seen(recipe, parts), values) if sparse else rows
     if periods.names:
         names = dict(zip(periods.starts, periods.names, strict=True))
         named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
         rows = rows.add_column(len(request.places), "shift", named)
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     nothing = f"no values of these machines before the end of {asked}"
-    if _SEEING & set(recipe.parts) and _sparse(rows, request.places, values):
-        # hours without a stop have no row, and none may mean that nobody looked
-        seen = _ask(engine, _seen(recipe), values)
-        return Analysis(rows, binding.notes, _touched(seen, nothing, "windows, with and without rows,"))
-    return Analysis(rows, binding.notes, _touched(rows, nothing))
+    counted = "windows, with and without rows," if sparse else "rows"
+    return Analysis(rows, binding.notes, _touched(seen, nothing, counted))
+
+
+def _rows(
+    engine: Engine, recipe: Recipe, values: Mapping[str, object], keys: Sequence[str], parts: Mapping[str, str]
+) -> pa.Table:
+    if not recipe.finish:
+        order = [*keys[:-1], *recipe.order]
+        return _ask(engine, _statement(recipe, "telemetry", keys, order, parts=parts), values)
+    ctes = ",\n".join(catalog.ctes(recipe, "telemetry", parts))
+    rows = _ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
+    return finished(recipe, rows, values, keys)
 
 
 def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
@@ -147,9 +155,10 @@ def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) ->
     return there < whole
 
 
-def _seen(recipe: Recipe) -> str:
-    parts = [name for name in recipe.parts if name == "window" or name in _SEEING]
-    return "WITH " + ",\n".join(map(catalog.part, parts)) + "\nSELECT coverage, percent_good FROM seen"
+def _seen(recipe: Recipe, parts: Mapping[str, str]) -> str:
+    names = [name for name in recipe.parts if name in _BELOW or name in _SEEING]
+    ctes = [parts.get(name) or catalog.part(name) for name in names]
+    return "WITH " + ",\n".join(ctes) + "\nSELECT coverage, percent_good FROM seen"
 
 
 def _periods(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
@@ -353,17 +362,21 @@ def _streamed_table(
 
 
 def _statement(
-    recipe: Recipe, section: str, keys: Sequence[str], order: Sequence[str], source: str | None = None
+    recipe: Recipe,
+    section: str,
+    keys: Sequence[str],
+    order: Sequence[str],
+    source: str | None = None,
+    parts: Mapping[str, str] | None = None,
 ) -> str:
-    ctes = [*([source] if source else []), *catalog.ctes(recipe, section)]
+    ctes = [*([source] if source else []), *catalog.ctes(recipe, section, parts)]
     columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
     ordered = ", ".join(identifier(name) if name in keys else name for name in order)
     return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
 
 
 def _ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:
-    wanted = set(_NAMED.findall(statement))
-    return engine.run(statement, {name: value for name, value in values.items() if name in wanted}).read_all()
+    return engine.run(statement, held.given(statement, values)).read_all()
 
 
 def _touched(rows: pa.Table, nothing: str, counted: str = "rows") -> str:

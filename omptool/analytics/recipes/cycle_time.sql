@@ -8,7 +8,7 @@ formula = [
 ]
 source = "definition; ActualCycleTime of the DTC manufacturing ontologies"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 finish = "cycle_time"
 order = ["g", "p", "m", "nanos"]
 
@@ -77,7 +77,8 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 cycles AS (
-  SELECT m, nanos, pri, parts, nanos - lag(nanos) OVER (PARTITION BY m ORDER BY nanos, role) AS ns FROM made
+  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, b.role) AS ns
+  FROM made c JOIN bound b ON b.node = c.node
 ),
 placed AS (
   SELECT g.g, w.p, c.m, c.nanos, c.ns / c.parts AS cycle_ns, c.pri
