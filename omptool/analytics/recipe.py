@@ -126,6 +126,16 @@ class Recipe:
     events: bool = False
     picture: str = ""
 
+    def role(self, name: str) -> Role | None:
+        """The role of telemetry with this name."""
+        return next((role for role in self.roles if role.name == name), None)
+
+    @property
+    def by_product(self) -> bool:
+        """Whether its rows can be split by product: it needs no tag that says one, and knows what to do with it."""
+        role = self.role("product")
+        return role is not None and not role.required
+
     @property
     def timed(self) -> bool:
         """Whether a plain table has times that --start and --end can cut."""

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog
+from omptool.analytics import catalog, products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, bind_columns, roles_of
 from omptool.analytics.numbering import finished, numbered, windowed
@@ -54,7 +54,7 @@ class Request:
 
     Attributes:
         start, end: the window [start, end); None is where the recording begins and ends.
-        places, period: how rows are grouped; see `periods.parse_by`.
+        places, period, product: how rows are grouped; see `periods.parse_by`.
         zone: of days and hours.
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
@@ -66,6 +66,7 @@ class Request:
     end: datetime | None = None
     places: tuple[str, ...] = ("machine",)
     period: str | None = None
+    product: bool = False
     zone: tzinfo = UTC
     maps: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -99,6 +100,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         QueryError: the engine refuses.
     """
     parameters = _parameters(recipe, request.parameters)
+    if request.product:
+        products.check(recipe)
     if request.table is not None:
         return _of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
@@ -111,16 +114,21 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
-        binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
+        binding = bind(
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product
+        )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request)
     periods = _periods(request, calendar, start, end)
-    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
+    told = products.labels(engine, binding.bound, end) if request.product else None
+    notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
+    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
     values["priced_by_product"] = by_product
-    keys = [*request.places, "start", "end"]
+    shown = [*request.places, *(["product"] if request.product else [])]
+    keys = [*shown, "start", "end"]
     if recipe.finish:
         ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
         rows = _ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
@@ -130,14 +138,14 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if periods.names:
         names = dict(zip(periods.starts, periods.names, strict=True))
         named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
-        rows = rows.add_column(len(request.places), "shift", named)
+        rows = rows.add_column(len(shown), "shift", named)
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     nothing = f"no values of these machines before the end of {asked}"
     if _SEEING & set(recipe.parts) and _sparse(rows, request.places, values):
         # hours without a stop have no row, and none may mean that nobody looked
         seen = _ask(engine, _seen(recipe), values)
-        return Analysis(rows, binding.notes, _touched(seen, nothing, "windows, with and without rows,"))
-    return Analysis(rows, binding.notes, _touched(rows, nothing))
+        return Analysis(rows, notes, _touched(seen, nothing, "windows, with and without rows,"))
+    return Analysis(rows, notes, _touched(rows, nothing))
 
 
 def _sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
@@ -158,14 +166,16 @@ def _periods(request: Request, calendar: Calendar, start: datetime, end: datetim
     return Cuts(cuts(start, end, request.period, request.zone), [])
 
 
-def _values(recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime) -> dict[str, object]:
+def _values(
+    recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime, told: Sequence[str] | None
+) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
     codes = {state.value: state.value for state in MachineState} | {word: str(each) for word, each in PACKML.items()}
     codes |= request.plant.states if request.plant else {}
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     return {
-        **numbered(binding.bound, request.places),
+        **numbered(binding.bound, request.places, told),
         **windowed(periods.starts, end),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],

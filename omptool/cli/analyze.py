@@ -54,7 +54,7 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour, day or shift, or several: line,day."
+            help="A row per site, area, line, machine, product, hour, day or shift, or several: line,day."
             " Default: machine; of bottleneck line.",
             metavar="LIST",
         ),
@@ -207,12 +207,13 @@ def _request(
     for parameter in recipe.parameters:
         if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
             given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
-    places, period = parse_by(by or recipe.by)
+    split = parse_by(by or recipe.by)
     return Request(
         start=moments[0],
         end=moments[1],
-        places=places,
-        period=period,
+        places=split.places,
+        period=split.period,
+        product=split.product,
         zone=zone,
         maps=parse_maps(maps, recipe.roles if table is None else recipe.table or recipe.roles),
         parameters=given,
@@ -240,7 +241,7 @@ def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, be
     from omptool.cli import chart
     from omptool.cli.output import print_text
 
-    keys = [*request.places, *(["start"] if request.period else [])]
+    keys = [*request.places, *(["product"] if request.product else []), *(["start"] if request.period else [])]
     zone, name = settings.zone(asked.zone_name)
     shown = chart.Asked(recipe, keys, request.places, zone, name, chart.values_of(behind))
     print_text(chart.draw(analysis.rows, shown))
