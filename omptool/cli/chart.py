@@ -45,7 +45,7 @@ class Asked:
     places: Sequence[str]
     zone: dt.tzinfo
     zone_name: str
-    lines: chart_course.Lines = chart_course.lines_of(None)
+    lines: chart_course.Lines = chart_course.no_lines
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -37,10 +37,15 @@ Lines = Callable[[Row], Line]
 """From a row of a result to the points that it is about."""
 
 
+def no_lines(_: Row) -> Line:
+    """Where a picture needs none."""
+    return _EMPTY
+
+
 def lines_of(points: pa.Table | None) -> Lines:
     """The points by Variable, from the rows of `analytics.behind`."""
     if points is None:
-        return lambda _: _EMPTY
+        return no_lines
     import pyarrow as pa
 
     microseconds = points["time"].cast(pa.int64())
@@ -131,7 +136,7 @@ def wear(title: str, rows: Sequence[Row], shown: Shown) -> Iterator[str]:
     slants = [
         (place, row["first"], end, row["last"])
         for place, end, row in zip(begins, [*begins[1:], line.at[-1] if line.at else None], rows, strict=True)
-        if None not in (place, end, row["wear_low"]) and row["wear_low"] * row["wear_high"] > 0
+        if place is not None and end is not None and _wears(row)
     ]
     names = [(place, f"^{row['tool']}") for place, row in zip(begins, rows, strict=True) if place is not None]
     yield from course(Course(title, line.at, line.values, _axis(line, shown), levels=limits, cuts=cuts, marks=names,
@@ -145,11 +150,17 @@ def wear(title: str, rows: Sequence[Row], shown: Shown) -> Iterator[str]:
         yield f"! {terminal.escape(note)}"
 
 
+def _wears(row: Row) -> bool:
+    """Whether the line through a tool's values is no level one."""
+    low, high = row["wear_low"], row["wear_high"]
+    return low is not None and high is not None and low * high > 0
+
+
 def _begin(row: Row, before: Sequence[Row], line: Line) -> float | None:
     """Where a tool begins: its time, else behind all values of those before it."""
     if line.is_timed:
         return None if row["began_at"] is None else float(row["began_at"].timestamp())
-    return 1.0 + sum(each["values"] for each in before)
+    return 1.0 + float(sum(each["values"] for each in before))
 
 
 def _tool(row: Row) -> str:

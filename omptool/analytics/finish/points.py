@@ -17,7 +17,7 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     """A row per point: means of `every` where the analysis has that parameter, else single values.
 
     Args:
-        given: `every` of `drift`; `pieces`: a longer line keeps the least and the greatest of so many stretches, 0: all.
+        given: `every` of `drift`; `pieces`: of a longer line the least and the greatest of so many stretches, 0: all.
     """
     if "every" in given:
         found = pointed(measured, given)
