@@ -34,7 +34,7 @@ EVIDENCE = ("published value", "published formula", "definition + simulator trut
 """What the numbers were held against, strongest first."""
 
 TYPES = ("float", "int", "text", "bool", "interval", "time")
-PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "")
+PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "drift", "wear", "")
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
