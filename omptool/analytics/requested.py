@@ -35,7 +35,7 @@ class Request:
 
     Attributes:
         start, end: the window [start, end); None is where the recording begins and ends.
-        places, period: how rows are grouped; see `periods.parse_by`.
+        places, period, product: how rows are grouped; see `periods.parse_by`.
         zone: of days and hours.
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
@@ -47,6 +47,7 @@ class Request:
     end: datetime | None = None
     places: tuple[str, ...] = ("machine",)
     period: str | None = None
+    product: bool = False
     zone: tzinfo = UTC
     maps: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -184,7 +185,8 @@ def framed(
         values: what the SQL is given: parameters, and the CTEs of parts/window.sql.
         said: notes, and what to say where nothing was seen.
     """
-    keys = [*request.places, "start", "end"]
+    shown = [*request.places, *(["product"] if request.product else [])]
+    keys = [*shown, "start", "end"]
     notes, nothing = said
     if recipe.finish:
         ctes = ",\n".join([*([source] if source else []), *catalog.ctes(recipe, section)])
@@ -192,7 +194,7 @@ def framed(
         rows = finished(recipe, rows, values, keys)
     else:
         rows = ask(engine, statement(recipe, section, keys, [*keys[:-1], *recipe.order], source), values)
-    rows = with_shifts(rows, periods, len(request.places))
+    rows = with_shifts(rows, periods, len(shown))
     parts = recipe.parts if section == "telemetry" else recipe.table_parts
     seeing = [place for place, name in enumerate(parts) if name in _SEEING]
     if seeing and _is_sparse(rows, request.places, values):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, roles_of
 from omptool.analytics.numbering import numbered, windowed
@@ -56,6 +57,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         QueryError: the engine refuses.
     """
     parameters = _parameters(recipe, request.parameters)
+    if request.product:
+        products.check(recipe)
     if request.table is not None:
         from omptool.analytics import tabled
 
@@ -70,28 +73,34 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
-        binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
+        binding = bind(
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product
+        )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request)
     periods = periods_of(request, calendar, start, end)
-    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
+    told = products.labels(engine, binding.bound, end) if request.product else None
+    notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
+    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
     values["priced_by_product"] = by_product
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    said = (binding.notes, f"no values of these machines before the end of {asked}")
+    said = (notes, f"no values of these machines before the end of {asked}")
     return framed(engine, recipe, "telemetry", request, values, periods, said)
 
 
-def _values(recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime) -> dict[str, object]:
+def _values(
+    recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime, told: Sequence[str] | None
+) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
     codes = {state.value: state.value for state in MachineState} | {word: str(each) for word, each in PACKML.items()}
     codes |= request.plant.states if request.plant else {}
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     return {
-        **numbered(binding.bound, request.places),
+        **numbered(binding.bound, request.places, told),
         **windowed(periods.starts, end),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
