@@ -2,7 +2,7 @@
 usable AS (
   SELECT g, 100.0 * sum(CASE WHEN time IS NULL OR (NOT $by_row AND word IS NULL) OR coalesce(till < time, false)
                              THEN 0 ELSE 1 END) / count(*) AS percent_good
-  FROM rows_of JOIN places USING (m) GROUP BY g
+  FROM rows_of JOIN stands USING (m) GROUP BY g
 ),
 seen AS (
   SELECT u.g, w.p, w.till - w.since AS ns, w.till - w.since AS covered_ns, CAST(1 AS DOUBLE) AS coverage, u.percent_good
