@@ -45,6 +45,7 @@ def ctes(recipe: Recipe, section: str, instead: Mapping[str, str] | None = None)
     Args:
         instead: what stands for shared parts.
     """
-    shared: Sequence[str] = recipe.parts if section == "telemetry" else ()
     known = instead or {}
-    return [*(known.get(name) or part(name) for name in shared), recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
+    shared: Sequence[str] = recipe.parts if section == "telemetry" else recipe.table_parts
+    own = [recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
+    return [*(known.get(name) or part(name) for name in shared), *own]

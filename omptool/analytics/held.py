@@ -1,7 +1,7 @@
 """The rows that a recipe reads, taken out of the source once and held by the engine, where it can do that.
 
-A lake stores the values of a node in order of time, so they come in a few runs, and in a run the value before is that of
-the row before: the rise of a counter needs no sorting. An engine that holds nothing, and rows in disorder, get the
+A lake stores the values of a node in order of time, so they come in a few runs, and in a run the value before is that
+of the row before: the rise of a counter needs no sorting. An engine that holds nothing, and rows in disorder, get the
 recipe's statement as it is.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,18 +22,21 @@ from omptool.sql.engine import Engine, Holding
 MOST_RUNS = 200_000
 """With more, rows are sorted."""
 
+Column = np.ndarray[Any, np.dtype[Any]]
+
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _HELD = ("captures", "picked")
 """Parts that can be held."""
 
-_LINED = """lined AS (
+_COUNTS = "kind = 1 AND grade < 2 AND abs(value) < 9007199254740992"
+_LINED = f"""lined AS (
   SELECT node, m, nanos, tie, value, lag(node) OVER () AS node_before, lag(nanos) OVER () AS nanos_before,
          lag(tie) OVER () AS tie_before, lag(value) OVER () AS value_before
-  FROM {} WHERE kind = 1 AND grade < 2 AND abs(value) < 9007199254740992
+  FROM {{}} WHERE {_COUNTS}
 )"""
 _BEHIND = "node = node_before AND (nanos > nanos_before OR (nanos = nanos_before AND tie >= tie_before))"
 _HEADS = f"SELECT * FROM lined WHERE NOT coalesce({_BEHIND}, false) LIMIT {MOST_RUNS + 1}"
-_LAST = "SELECT node, nanos, tie, value FROM {} WHERE kind = 1 AND grade < 2 AND abs(value) < 9007199254740992 ORDER BY rowid DESC LIMIT 1"
+_LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
 _COUNTERS = f"""{_LINED},
 counters AS (
   SELECT node, m, nanos, value, value - value_before AS step FROM lined WHERE {_BEHIND}
@@ -53,10 +57,10 @@ def given(statement: str, values: Mapping[str, object]) -> dict[str, object]:
 
 @contextlib.contextmanager
 def parts(
-    engine: Engine, recipe: Recipe, values: Mapping[str, object]
+    engine: Engine, recipe: Recipe, section: str, values: Mapping[str, object]
 ) -> Iterator[tuple[Mapping[str, str], Mapping[str, object]]]:
     """What stands for shared parts of the recipe as long as the block lasts, and the values that it names."""
-    if "picked" not in recipe.parts or not isinstance(engine, Holding):
+    if section != "telemetry" or "picked" not in recipe.parts or not isinstance(engine, Holding):
         yield {}, {}
         return
     with contextlib.ExitStack() as stack:
@@ -103,6 +107,6 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
 _KEYS = ("nanos", "tie", "value")
 
 
-def _numbers(table: pa.Table, name: str) -> np.ndarray:
-    column = table[name].combine_chunks()
-    return column.fill_null(0).to_numpy()
+def _numbers(table: pa.Table, name: str) -> Column:
+    found: Column = table[name].combine_chunks().fill_null(0).to_numpy()
+    return found

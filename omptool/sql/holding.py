@@ -7,12 +7,10 @@ from collections.abc import Mapping
 import duckdb
 
 _AS_WRITTEN = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
-"""Nothing is known of lists of parameters: the engine would take millions of rows for a few and build tables of them."""
+"""Nothing is known of lists of parameters: the engine would take millions of rows for few and build tables of them."""
 
 
-def hold(
-    connection: duckdb.DuckDBPyConnection, name: str, statement: str, parameters: Mapping[str, object]
-) -> None:
+def hold(connection: duckdb.DuckDBPyConnection, name: str, statement: str, parameters: Mapping[str, object]) -> None:
     """Store the rows of a statement.
 
     As long as the table is there, statements join as they are written: what is small stands on the right.

@@ -5,11 +5,11 @@ product_ideals AS (
 -- [ideal_cycle] of plant.toml by product, where a tag says the product: such a machine has no node of the role ideal
 told_ideals AS (
   SELECT p.m, p.nanos, p.tie, p.value FROM picked p JOIN bound b ON b.node = p.node
-  WHERE b.role = 'ideal' AND p.grade < 2 AND abs(p.value) < 9007199254740992
+  WHERE p.kind = 3 AND b.role = 'ideal' AND p.grade < 2 AND abs(p.value) < 9007199254740992
   UNION ALL
-  SELECT p.m, p.nanos, p.tie, i.seconds
-  FROM picked p JOIN bound b ON b.node = p.node LEFT JOIN product_ideals i ON i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))
-  WHERE b.role = 'product' AND p.grade < 2 AND $priced_by_product
+  SELECT p.m, p.nanos, p.tie, i.seconds FROM picked p JOIN bound b ON b.node = p.node
+  LEFT JOIN product_ideals i ON i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))
+  WHERE p.kind = 3 AND b.role = 'product' AND p.grade < 2 AND $priced_by_product
 ),
 ideals AS (
   SELECT m, nanos, tie, value, lag(value) OVER told AS before, row_number() OVER told AS place
@@ -22,25 +22,26 @@ ideal AS (
   FROM ideals WHERE place = 1 OR value IS DISTINCT FROM before
 ),
 made AS (
-  SELECT c.node, c.m, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
+  SELECT c.node, coalesce(x.run, c.m) AS m, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
   FROM (
     SELECT node, m, nanos, CASE WHEN step > 0 THEN step ELSE value END AS parts
     FROM counters WHERE step > 0 OR (step < 0 AND value > 0)
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
+  LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (
-  SELECT t.node, p.p, sum(CAST(round(t.parts * 1000000) AS DECIMAL(38, 0))) AS millionths,
+  SELECT t.node, t.m, p.p, sum(CAST(round(t.parts * 1000000) AS DECIMAL(38, 0))) AS millionths,
          sum(CASE WHEN t.pri IS NULL THEN 1 ELSE 0 END) AS unpriced,
          sum(CAST(round(t.parts * t.pri * 1000000) AS DECIMAL(38, 0))) AS ideal_us
   FROM made t JOIN periods p ON t.nanos >= p.since AND t.nanos < p.till
-  GROUP BY t.node, p.p
+  GROUP BY t.node, t.m, p.p
 ),
 parts AS (
   SELECT g.g, t.p, sum(t.millionths) AS pq, sum(CASE WHEN b.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
          sum(CASE WHEN b.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
          sum(CASE WHEN b.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
          sum(t.unpriced) AS unpriced, sum(t.ideal_us) AS ideal_us
-  FROM made_by_node t JOIN bound b ON b.node = t.node JOIN places g ON g.m = b.m
+  FROM made_by_node t JOIN bound b ON b.node = t.node JOIN places g ON g.m = t.m
   GROUP BY g.g, t.p
 )
