@@ -39,12 +39,12 @@ _HEADS = f"SELECT * FROM lined WHERE NOT coalesce({_BEHIND}, false) LIMIT {MOST_
 _LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
 _COUNTERS = f"""{_LINED},
 counters AS (
-  SELECT node, m, nanos, value, value - value_before AS step FROM lined WHERE {_BEHIND}
+  SELECT node, m, nanos, tie, value, value - value_before AS step FROM lined WHERE {_BEHIND}
   UNION ALL
-  SELECT node, m, nanos, value, value - value_before AS step
+  SELECT node, m, nanos, tie, value, value - value_before AS step
   FROM (SELECT unnest(CAST($head_nodes AS INTEGER[])) AS node, unnest(CAST($head_machines AS INTEGER[])) AS m,
-               unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_values AS DOUBLE[])) AS value,
-               unnest(CAST($head_befores AS DOUBLE[])) AS value_before) heads
+               unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_ties AS BIGINT[])) AS tie,
+               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before) heads
 )"""
 """As parts/counters.sql; the first values of runs come from outside."""
 
@@ -99,6 +99,7 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
         "head_nodes": node.tolist(),
         "head_machines": _numbers(found, "m").tolist(),
         "head_nanos": nanos.tolist(),
+        "head_ties": tie.tolist(),
         "head_values": value.tolist(),
         "head_befores": [None if np.isnan(each) else each for each in before.tolist()],
     }

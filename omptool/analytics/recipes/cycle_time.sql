@@ -77,7 +77,7 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 cycles AS (
-  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, b.role) AS ns
+  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, b.role, c.tie) AS ns
   FROM made c JOIN bound b ON b.node = c.node
 ),
 placed AS (
