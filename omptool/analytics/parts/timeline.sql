@@ -55,7 +55,8 @@ said AS (
          CASE WHEN l.role IN ('reason', 'product') THEN CASE WHEN l.known THEN l.label ELSE '' END END AS other
   FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.number = l.number
 ),
-machines AS (SELECT DISTINCT m FROM picked),
+-- a machine that said nothing yet is there beside others, as one of which nothing is known
+machines AS (SELECT DISTINCT m FROM bound WHERE EXISTS (SELECT 1 FROM picked)),
 -- what begins or ends for a machine as a whole: `poor` counts nodes that are not Good, `gaps` gaps, `begun` roles that
 -- had a value, `stops` planned stops; `p` is the period that begins
 marks AS (
