@@ -14,6 +14,8 @@ _PICTURES = {
     "bars": "bars of the shares", "pareto": "a Pareto chart with the cumulative share",
     "timeline": "a line of time per machine", "stack": "bars in two parts",
     "control": "a control chart with its limits", "histogram": "a histogram with the limits",
+    "drift": "the points with the mean they had, their slope, and where they left it",
+    "wear": "the values with a line at every change of the tool, and the limit",
 }  # fmt: skip
 
 LIST_COLUMNS = ("name", "title", "roles", "table_roles", "evidence", "picture")

@@ -34,7 +34,7 @@ EVIDENCE = ("published value", "published formula", "definition + simulator trut
 """What the numbers were held against, strongest first."""
 
 TYPES = ("float", "int", "text", "bool", "interval", "time")
-PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "")
+PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "drift", "wear", "")
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
@@ -125,6 +125,16 @@ class Recipe:
     by: str = "machine"
     events: bool = False
     picture: str = ""
+
+    def role(self, name: str) -> Role | None:
+        """The role of telemetry with this name."""
+        return next((role for role in self.roles if role.name == name), None)
+
+    @property
+    def by_product(self) -> bool:
+        """Whether its rows can be split by product: it needs no tag that says one, and knows what to do with it."""
+        role = self.role("product")
+        return role is not None and not role.required
 
     @property
     def timed(self) -> bool:

@@ -28,7 +28,7 @@ from omptool.model.times import unix_us
 from omptool.sql.engine import Engine
 
 if TYPE_CHECKING:
-    from omptool.analytics.run import Request
+    from omptool.analytics.requested import Request
 
 _YES = ("true", "t", "1", "1.0", "yes", "y")
 

@@ -54,7 +54,7 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour, day or shift, or several: line,day."
+            help="A row per site, area, line, machine, product, hour, day or shift, or several: line,day."
             " Default: machine; of bottleneck line.",
             metavar="LIST",
         ),
@@ -124,11 +124,11 @@ def analyze(
             analysis = analyse(asked.engine, recipe, request)
             if asked.moved():
                 diagnostics.note("note: the lake grew while it was asked; the same command again may find more")
-        behind = _behind(recipe, request, asked) if chart else None
+        points = _points(recipe, request, asked) if chart else None
     for note in analysis.notes:
         diagnostics.note(f"note: {note}")
     if chart:
-        _draw(recipe, request, analysis, asked, behind)
+        _draw(recipe, request, analysis, asked, points)
     else:
         emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
@@ -207,12 +207,13 @@ def _request(
     for parameter in recipe.parameters:
         if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
             given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
-    places, period = parse_by(by or recipe.by)
+    split = parse_by(by or recipe.by)
     return Request(
         start=moments[0],
         end=moments[1],
-        places=places,
-        period=period,
+        places=split.places,
+        period=split.period,
+        product=split.product,
         zone=zone,
         maps=parse_maps(maps, recipe.roles if table is None else recipe.table or recipe.roles),
         parameters=given,
@@ -236,28 +237,28 @@ def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
     return found[-1].start if start else found[-1].end
 
 
-def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, behind: pa.Table | None) -> None:
-    from omptool.cli import chart
+def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, points: pa.Table | None) -> None:
+    from omptool.cli import chart, chart_course
     from omptool.cli.output import print_text
 
-    keys = [*request.places, *(["start"] if request.period else [])]
+    keys = [*request.places, *(["product"] if request.product else []), *(["start"] if request.period else [])]
     zone, name = settings.zone(asked.zone_name)
-    shown = chart.Asked(recipe, keys, request.places, zone, name, chart.values_of(behind))
+    lines = chart_course.lines_of(points)
+    shown = chart.Asked(recipe, keys, request.places, zone, name, lines, request.parameters)
     print_text(chart.draw(analysis.rows, shown))
-    if recipe.picture != "control" and "note" in analysis.rows.schema.names:
+    if recipe.picture not in ("control", "drift", "wear") and "note" in analysis.rows.schema.names:
         for note in dict.fromkeys(filter(None, analysis.rows["note"].to_pylist())):
             diagnostics.note(f"! {note}")
 
 
-def _behind(recipe: Recipe, request: Request, asked: Asked) -> pa.Table | None:
-    """The single values that a histogram counts; other pictures need none."""
-    if recipe.picture != "histogram":
-        return None
-    from dataclasses import replace
+_DRAWN_OF_POINTS = ("histogram", "drift", "wear")
 
-    from omptool.analytics import catalog
+
+def _points(recipe: Recipe, request: Request, asked: Asked) -> pa.Table | None:
+    """The points that a picture is drawn of where the rows of the result are not enough."""
+    if recipe.picture not in _DRAWN_OF_POINTS:
+        return None
+    from omptool.analytics.behind import behind
     from omptool.analytics.run import analyse
 
-    points = {"rules": "none", "show": "points"}
-    maps = {role: glob for role, glob in request.maps.items() if role == "value"}
-    return analyse(asked.engine, catalog.load("i_mr"), replace(request, parameters=points, maps=maps)).rows
+    return analyse(asked.engine, behind(recipe), request).rows

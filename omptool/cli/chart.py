@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from omptool.cli import terminal
+from omptool.cli import chart_course, terminal
 from omptool.cli.pictures.bars import bars
 from omptool.cli.pictures.control import Series, control
 from omptool.cli.pictures.glyphs import ASCII, Glyphs, choose
@@ -36,7 +36,8 @@ class Asked:
 
     Attributes:
         keys: columns of place and period that make up the name of a line; `places`: those of the place alone.
-        values: the values behind a histogram, by the key of its row.
+        lines: the points that a picture is drawn of, by row.
+        parameters: as asked.
     """
 
     recipe: Recipe
@@ -44,14 +45,15 @@ class Asked:
     places: Sequence[str]
     zone: dt.tzinfo
     zone_name: str
-    values: Callable[[Row], Sequence[float]] = lambda _: ()
+    lines: chart_course.Lines = chart_course.no_lines
+    parameters: Mapping[str, object] = field(default_factory=dict)
 
 
 def draw(rows: pa.Table, asked: Asked) -> str:
     """The picture of a result, escaped, as wide as the terminal."""
     glyphs, cells = choose(), terminal.columns(_WIDTH)
     lines = list(_PICTURES[asked.recipe.picture](rows, asked, cells, glyphs)) or ["nothing to draw: no rows"]
-    text = "".join(f"{line}\n" for line in lines)
+    text = "".join(f"{line}\n" for line in lines).lstrip("\n")  # a plain table has no place for a heading
     return text.replace("…", "..").encode("ascii", "backslashreplace").decode() if glyphs is ASCII else text
 
 
@@ -146,20 +148,23 @@ def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iter
         known = [name for name in _INDICES if row[name] is not None]
         indices = "  ".join(f"{name} {row[name]:.2f}" for name in known)
         heading = "  ".join(filter(None, (title, indices)))
-        yield from histogram(heading, asked.values(row), limits, cells=cells, glyphs=glyphs)
+        yield from histogram(heading, asked.lines(row).values, limits, cells=cells, glyphs=glyphs)
 
 
-def values_of(behind: pa.Table | None) -> Callable[[Row], Sequence[float]]:
-    """The single values of the chart that a row is about, from the rows of `i_mr`."""
-    found: dict[tuple[Any, ...], list[float]] = {}
-    for row in behind.to_pylist() if behind is not None else ():
-        if row["value"] is not None:
-            found.setdefault(_key(row), []).append(row["value"])
-    return lambda row: found.get(_key(row), ())
+def _drift(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    for title, mine in _groups(rows, [*asked.places, "tag"]):
+        yield from chart_course.drift(title, mine[0], _shown(asked, cells, glyphs)) if mine else [title]
 
 
-def _key(row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in ("site", "area", "line", "machine", "tag"))
+def _wear(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
+    for title, mine in _groups(rows, [*asked.places, "tag"]):
+        yield from chart_course.wear(title, mine, _shown(asked, cells, glyphs)) if mine else [title]
+
+
+def _shown(asked: Asked, cells: int, glyphs: Glyphs) -> chart_course.Shown:
+    limit = asked.parameters.get("limit")
+    known = float(limit) if isinstance(limit, (int, float)) else None
+    return chart_course.Shown(asked.lines, asked.zone, asked.zone_name, known, cells, glyphs)
 
 
 def _groups(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
@@ -184,5 +189,5 @@ def _number(value: float | None) -> float:
 
 _PICTURES: dict[str, Callable[[Any, Asked, int, Glyphs], Iterator[str]]] = {
     "bars": _bars, "pareto": _pareto, "timeline": _timeline, "stack": _stack, "control": _control,
-    "histogram": _histogram,
+    "histogram": _histogram, "drift": _drift, "wear": _wear,
 }  # fmt: skip

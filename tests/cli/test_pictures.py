@@ -44,6 +44,35 @@ def test_pictures_of_the_sample(invoke: Run, name: str) -> None:
     assert max(map(terminal.width, result.out.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("drift", ["--map", "value=TemperatureSpindle"]), ("tool_wear", ["--param", "limit=25.02"])],
+)
+def test_pictures_of_what_drifts_and_wears(invoke: Run, name: str, options: list[str]) -> None:
+    lake = ROOT / "sample_data" / "cnc-cell" / "lake"
+    window = ["--start", "2026-11-16T23:00Z", "--end", "2026-11-17T06:30Z", "--tz", "UTC"]
+    result = invoke("analyze", name, "--on", lake, *window, "--chart", *options)
+    _golden(f"chart-{name}.txt", result.out)
+    assert max(map(terminal.width, result.out.splitlines())) <= 80
+
+
+def test_a_table_without_times_wears_by_its_rows(invoke: Run, tmp_path: Path) -> None:
+    falls = [40 - (row % 40) + 0.1 * (row % 3) for row in range(100)]
+    (tmp_path / "bore.csv").write_text("value\n" + "".join(f"{value}\n" for value in falls), encoding="utf-8")
+    drawn = invoke("analyze", "tool_wear", "--on", "bore.csv", "--chart", "--param", "direction=down").out
+    assert "^1" in drawn and "^3" in drawn and "tool 1: 40 values" in drawn and "#100" in drawn
+    straight = invoke("analyze", "drift", "--on", "bore.csv", "--chart").out
+    assert "baseline" in straight and "#100" in straight
+
+
+def test_a_drift_without_values_says_so(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "none.csv").write_text("value\n", encoding="utf-8")
+    for name in ("drift", "tool_wear"):
+        result = invoke("analyze", name, "--on", "none.csv", "--chart")
+        assert result.code == 3
+        assert "to draw" in result.out
+
+
 def test_a_terminal_without_unicode_gets_ascii(invoke: Run) -> None:
     result = invoke("analyze", "state_timeline", "--on", SAMPLE, "--chart", env={"LC_ALL": "C", "COLUMNS": "60"})
     assert result.out.isascii()

@@ -159,6 +159,7 @@ ANALYZE = (
         2,
     ),
     Case("`--chart` and `-o`", "analyze data_quality --on shift.omcap --chart -o x.csv", 2),
+    Case("rows by product of an analysis that has none", "analyze data_quality --on shift.omcap --by product", 2),
     Case("no alarms of any kind were recorded", "analyze alarm_rate --on shift.omcap", 1),
     Case(
         "a flood that ends with more alarms than it begins with",

@@ -47,7 +47,7 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         UsageError: a parameter that says nothing.
     """
     _check(given)
-    found = _pointed(measured, given)
+    found = pointed(measured, given)
     among, why = _among(measured, found, given)
     x, per = _axis(found, given)
     base = found.mean[among]
@@ -82,7 +82,7 @@ def _check(given: Mapping[str, Any]) -> None:
         raise UsageError(f"--param per={given['per']}: there are {', '.join(_PER)}", "day is the default")
 
 
-def _pointed(measured: Measured, given: Mapping[str, Any]) -> Points:
+def pointed(measured: Measured, given: Mapping[str, Any]) -> Points:
     """Means of intervals, or single values."""
     length = interval_of(given["every"])
     if length and measured.time is not None:

@@ -91,7 +91,7 @@ stations AS (SELECT DISTINCT m, machine AS station FROM bound),
 elements AS (
   SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, s.station, a.source, a.alarm, a.since, a.till,
          CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
-  FROM alarms a JOIN places g ON g.m = a.m JOIN stations s ON s.m = a.m
+  FROM alarms a JOIN stands g ON g.m = a.m JOIN stations s ON s.m = a.m
   UNION ALL
   SELECT g, p, NULL, NULL, NULL, NULL, NULL, NULL, coverage, percent_good FROM seen
 )

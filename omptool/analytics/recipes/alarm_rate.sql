@@ -96,7 +96,7 @@ about = "time in which the tags were Good; of events, the time that is covered"
 elements AS (
   SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till, CAST(NULL AS BIGINT) AS covered_ns,
          CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
-  FROM alarms a JOIN places g ON g.m = a.m
+  FROM alarms a JOIN stands g ON g.m = a.m
   UNION ALL
   SELECT g, p, NULL, NULL, NULL, NULL, NULL, CAST(covered_ns AS BIGINT), coverage, percent_good FROM seen
 )

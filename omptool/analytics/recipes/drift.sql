@@ -11,6 +11,7 @@ formula = [
 source = "Roberts 1959, Page 1954, Theil 1950, Sen 1968"
 evidence = "published formula"
 parts = ["values"]
+picture = "drift"
 labels = ["tag"]
 finish = "drift"
 series = true

@@ -10,6 +10,7 @@ formula = [
 source = "definition; Theil 1950, Sen 1968 for the slope"
 evidence = "definition + simulator truth"
 parts = ["values"]
+picture = "wear"
 labels = ["tag", "tool"]
 finish = "tool_wear"
 series = true

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from omptool.cli.pictures.glyphs import Glyphs
-from omptool.cli.pictures.plot import Grid, short
+from omptool.cli.pictures.plot import Grid, ends, short
 
 _ROWS = 13
 _SCALE = 14
@@ -61,8 +61,8 @@ def control(series: Series, *, cells: int, glyphs: Glyphs, rows: int = _ROWS) ->
     per = f", {math.ceil(count / columns):,} per column" if count > columns else ""
     found = [at for at, words in enumerate(series.signals) if words]
     said = f"{len(found):,} of {count:,} points violate a rule{per}"
-    ends = _ends(series.places[0], series.places[-1], columns)
-    return [series.title, *grid.lines(glyphs, _SCALE), " " * (_SCALE + 2) + ends, said, *_listed(series, found, glyphs)]
+    axis = ends(series.places[0], series.places[-1], columns)
+    return [series.title, *grid.lines(glyphs, _SCALE), " " * (_SCALE + 2) + axis, said, *_listed(series, found, glyphs)]
 
 
 def _points(grid: Grid, column: int, values: list[float], glyphs: Glyphs) -> None:
@@ -74,10 +74,6 @@ def _points(grid: Grid, column: int, values: list[float], glyphs: Glyphs) -> Non
         grid.stretch(column, low, high, glyphs.range)
     grid.mark(column, low, glyphs.point)
     grid.mark(column, high, glyphs.point)
-
-
-def _ends(first: str, last: str, columns: int) -> str:
-    return first + last.rjust(columns - len(first)) if len(first) + len(last) < columns else f"{first} … {last}"
 
 
 def _listed(series: Series, found: Sequence[int], glyphs: Glyphs) -> list[str]:

@@ -18,6 +18,7 @@ class Glyphs:
         states: of the time elements APT, AUST, ADOT, ADET, NOT_PLANNED, UNASSIGNED.
         limit, center: horizontal lines; `edge`: a vertical one.
         point, range, signal: a value, values between, one that violates a rule.
+        mark: a vertical line that cuts; `rise`, `fall`: parts of a line that slants.
     """
 
     full: str
@@ -31,17 +32,19 @@ class Glyphs:
     range: str
     signal: str
     mark: str
+    rise: str
+    fall: str
 
 
 UNICODE = Glyphs(
     full="█", eighths="▏▎▍▌▋▊▉", parts="█░",
     states={"APT": "█", "AUST": "▒", "ADOT": "░", "ADET": "!", "NOT_PLANNED": "·", "UNASSIGNED": "?"},
-    limit="┄", center="─", edge="│", point="•", range="│", signal="✗", mark="┊",
+    limit="┄", center="─", edge="│", point="•", range="│", signal="✗", mark="┊", rise="╱", fall="╲",
 )  # fmt: skip
 ASCII = Glyphs(
     full="#", eighths="", parts="#:",
     states={"APT": "#", "AUST": "+", "ADOT": "-", "ADET": "!", "NOT_PLANNED": ".", "UNASSIGNED": "?"},
-    limit="-", center="=", edge="|", point="o", range="|", signal="X", mark=":",
+    limit="-", center="=", edge="|", point="o", range="|", signal="X", mark=":", rise="/", fall="\\",
 )  # fmt: skip
 
 

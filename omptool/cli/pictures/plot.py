@@ -16,6 +16,11 @@ def short(value: float) -> str:
     return f"{value:.0e}"
 
 
+def ends(first: str, last: str, columns: int) -> str:
+    """What stands at the two ends of an axis."""
+    return first + last.rjust(columns - len(first)) if len(first) + len(last) < columns else f"{first} … {last}"
+
+
 class Grid:
     """Rows from the greatest value down to the least; a later mark covers an earlier one."""
 
@@ -35,6 +40,11 @@ class Grid:
     def mark(self, column: int, value: float, glyph: str) -> None:
         if math.isfinite(value):
             self._cells[self.row(value)][column] = glyph
+
+    def mark_inside(self, column: int, value: float, glyph: str) -> None:
+        """Like `mark`, but nothing where the value is beyond the grid."""
+        if self._low <= value <= self._high:
+            self.mark(column, value, glyph)
 
     def stretch(self, column: int, low: float, high: float, glyph: str) -> None:
         """All cells from one value to another."""

@@ -1,0 +1,171 @@
+"""What a user asks of an analysis and what comes back, and the steps that every kind of analysis takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from omptool.analytics import catalog
+from omptool.analytics.periods import Cuts, cuts, shift_cuts
+from omptool.analytics.recipe import Recipe
+from omptool.errors import NotFound
+from omptool.model.plant import PlantModel
+from omptool.model.shifts import Calendar
+from omptool.model.times import unix_us
+from omptool.sql.engine import Engine
+from omptool.sql.views import identifier
+
+_MICROSECOND = timedelta(microseconds=1)
+_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a user asks of an analysis.
+
+    Attributes:
+        start, end: the window [start, end); None is where the recording begins and ends.
+        places, period, product: how rows are grouped; see `periods.parse_by`.
+        zone: of days and hours.
+        table: the plain table to analyse instead of telemetry.
+        strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
+        annotated: whether there is a table `annotations`.
+        only: (server, node_id) of the Variables that may play a role; None: all.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    places: tuple[str, ...] = ("machine",)
+    period: str | None = None
+    product: bool = False
+    zone: tzinfo = UTC
+    maps: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    plant: PlantModel | None = None
+    table: str | None = None
+    strangers: bool = False
+    annotated: bool = False
+    only: frozenset[tuple[str, str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The rows, and what a person should know about them.
+
+    Attributes:
+        notes: what was left out or assumed.
+        touched: a sentence when gaps or values that are not Good touch the result, else empty.
+    """
+
+    rows: pa.Table
+    notes: tuple[str, ...]
+    touched: str
+
+
+def periods_of(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
+    """Where the window is cut.
+
+    Raises:
+        UsageError: shifts that nobody knows, too many periods.
+    """
+    if request.period == "shift":
+        return shift_cuts(start, end, calendar.shifts, request.zone)
+    return Cuts(cuts(start, end, request.period, request.zone), [])
+
+
+def with_shifts(rows: pa.Table, periods: Cuts, place: int) -> pa.Table:
+    """Rows with the shift that each `start` begins as the column at `place`; as they are without shifts."""
+    if not periods.names:
+        return rows
+    names = dict(zip(periods.starts, periods.names, strict=True))
+    named = pa.array([names.get(moment) for moment in rows["start"].to_pylist()], pa.string())
+    return rows.add_column(place, "shift", named)
+
+
+def span_window(
+    engine: Engine, request: Request, parameters: Mapping[str, Any], span: str
+) -> tuple[datetime, datetime]:
+    """The window; one that nobody gave begins at a whole interval and holds the last value.
+
+    Args:
+        parameters: `interval`, of which the window begins at a whole one; 0: where it begins.
+        span: the statement that finds first, live and last.
+
+    Raises:
+        NotFound: there is nothing.
+    """
+    if request.start is not None and request.end is not None:
+        return request.start, request.end
+    from omptool.analytics.streams import interval_of
+
+    found = engine.run(span).read_all()
+    first, last = moment(found["live"]) or moment(found["first"]), moment(found["last"])
+    if first is None or last is None:
+        raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
+    if interval := interval_of(parameters["interval"]) // 1000:
+        first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
+    return request.start or first, request.end or last + timedelta(milliseconds=1)
+
+
+def moment(column: pa.ChunkedArray) -> datetime | None:
+    """The only value; made aware without asking for zone data."""
+    value = column.cast(pa.int64())[0].as_py()
+    return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
+
+
+def statement(
+    recipe: Recipe, section: str, keys: Sequence[str], order: Sequence[str], source: str | None = None
+) -> str:
+    """The SQL of a recipe without a finishing step."""
+    ctes = [*([source] if source else []), *catalog.ctes(recipe, section)]
+    columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
+    ordered = ", ".join(identifier(name) if name in keys else name for name in order)
+    return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
+
+
+def ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:
+    """Run a statement with those values that it names."""
+    wanted = set(_NAMED.findall(statement))
+    return engine.run(statement, {name: value for name, value in values.items() if name in wanted}).read_all()
+
+
+def touched(rows: pa.Table, nothing: str, counted: str = "rows") -> str:
+    """What gaps and values that are not Good did to rows, for people; empty: nothing.
+
+    Args:
+        nothing: what to say where there are no rows.
+        counted: what rows are called.
+    """
+    if not rows.num_rows:
+        return nothing
+    unseen = pc.sum(pc.less(rows["coverage"], 1.0)).as_py() or 0
+    poor = pc.sum(pc.less(rows["percent_good"], 100.0)).as_py() or 0
+    if not unseen and not poor:
+        return ""
+    least, worst = pc.min(rows["coverage"]).as_py(), pc.min(rows["percent_good"]).as_py()
+    parts = []
+    if unseen:
+        seen = f"coverage down to {_below(least, 1000)}"
+        parts.append(f"{unseen} of {rows.num_rows} {counted} saw less than their whole window ({seen})")
+    if poor:
+        was_good = f"percent_good down to {_below(worst, 10)}"
+        parts.append(f"{poor} rest on values that were not all Good ({was_good})")
+    return "; ".join(parts)
+
+
+def _below(value: float, steps: int) -> float:
+    """Cut, not rounded: what is not whole must not look so."""
+    return int(value * steps) / steps
+
+
+def is_sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
+    """Whether a place has no row in a period."""
+    there: int = rows.group_by([*places, "start"]).aggregate([]).num_rows
+    whole: int = len(values["groups"]) * len(values["cuts"])
+    return there < whole

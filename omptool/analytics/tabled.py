@@ -1,0 +1,81 @@
+"""Analyses of a plain table: columns play the roles that tags have elsewhere. Knows only the `Engine` protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from omptool.analytics import catalog
+from omptool.analytics.binding import bind_columns
+from omptool.analytics.recipe import Recipe
+from omptool.analytics.requested import Analysis, Request, ask, span_window, statement, touched
+from omptool.errors import UsageError
+from omptool.sql.engine import Engine
+from omptool.sql.views import identifier
+
+_COLUMN_TYPES = {"float": "CAST({} AS DOUBLE)", "time": "CAST({} AS TIMESTAMPTZ)", "any": "{}"}
+_ANY_TIME = "TRY_CAST(CAST({} AS VARCHAR) AS TIMESTAMPTZ)"
+
+
+def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]) -> Analysis:
+    """Compute an analysis of a plain table.
+
+    Args:
+        parameters: checked ones.
+
+    Raises:
+        NotFound: a column that is needed is not there.
+        UsageError: the analysis has no such form, times are asked for and there are none.
+        QueryError: the engine refuses.
+    """
+    table = request.table or ""
+    if not recipe.table:
+        raise UsageError(f"{recipe.name} needs telemetry, and {table} has none", "name a capture or a lake with --on")
+    if not recipe.timed and (request.start is not None or request.end is not None):
+        raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
+    names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
+    columns = bind_columns(recipe, names, table, request.maps)
+    source = _input(recipe, table, names, columns)
+    if recipe.stream:
+        return _streamed_table(engine, recipe, request, parameters, source)
+    if recipe.series:
+        from omptool.analytics import variables
+
+        found = variables.of_table(recipe, request, parameters, source, columns["value"], partial(ask, engine))
+        return Analysis(found.rows, (), touched(found.seen, f"{table} has no rows", "charts"))
+    others = _others(recipe, names, columns)
+    rows = ask(engine, statement(recipe, "table", others, ["omp_row"], source), parameters)
+    return Analysis(rows, (), touched(rows, f"{table} has no rows"))
+
+
+def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """Columns that play no role and are carried along."""
+    taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
+    return [name for name in names if name not in columns.values() and name not in taken]
+
+
+def _input(recipe: Recipe, table: str, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    types = {role.name: _COLUMN_TYPES[role.type] for role in recipe.table}
+    # a column that is there by its name only may be no time: then there is none
+    types |= {role.name: _ANY_TIME for role in recipe.table if role.type == "time" and not role.required}
+    picked = [
+        types[role.name].format(identifier(columns[role.name]) if role.name in columns else "NULL")
+        + f" AS {identifier(role.name)}"
+        for role in recipe.table
+    ]
+    picked += [identifier(name) for name in _others(recipe, names, columns)] + ["row_number() OVER () AS omp_row"]
+    return f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
+
+
+def _streamed_table(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], source: str
+) -> Analysis:
+    from omptool.analytics import streams
+
+    span = f"WITH {source} SELECT min(time) AS first, min(time) AS live, max(time) AS last FROM input"
+    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span))
+    statement = streams.in_order([source, *catalog.ctes(recipe, "table")])
+    annotations = streams.annotation_times(engine)[0] if request.annotated else None
+    rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
+    rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
+    return Analysis(rows, (), touched(rows, f"{request.table} has no rows"))
