@@ -19,7 +19,7 @@ ADDITIVE: Mapping[str, tuple[str, ...]] = {
     "time_elements": ("seconds",),
     "time_in_state": ("seconds",),
     "state_timeline": ("seconds",),
-    "mtbf_mttr": ("operating_s", "failures"),
+    "mtbf_mttr": ("operating_s",),
     "downtime_pareto": ("seconds",),
     "cycle_time": ("cycles",),
     "energy": ("energy_kwh", "idle_kwh", "known_s", "pq"),
