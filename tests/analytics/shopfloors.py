@@ -37,7 +37,7 @@ SCHEMAS = {
 }  # fmt: skip
 
 
-@dataclass
+@dataclass(repr=False)
 class Floor:
     """What a recording of a shop floor holds, rows by view: a source for the analyses."""
 
@@ -119,6 +119,8 @@ def floor(numbers: Sequence[int]) -> Floor:
         rows += mine["telemetry"]
         events += mine["events"]
         gaps += mine["gaps"]
+    first = next(row for row in rows if row["tag"] == "State")
+    rows.append(first | {"time": moment(-900), "late": moment(-900)})  # before any window something is known
     for seq, row in enumerate([*sorted(rows, key=_arrival), *events], 1):
         row |= {"capture": "c1", "seq": seq}
     return Floor({"telemetry": rows, "gaps": gaps, "events": events, "nodes": [], "journal": []})
