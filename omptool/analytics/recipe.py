@@ -13,8 +13,8 @@
     SELECT … FROM elements
 
 What several analyses say alike stands once, in files of the same form in `shares/`. A recipe names them in the order in
-which their roles, parameters and columns stand: `share = ["measured", "own", "seen"]`. Its own stand where it says `own`;
-of what is shared too, its word wins.
+which their roles, parameters and columns stand: `share = ["measured", "own", "seen"]`. Its own stand where `own` is; of
+what is shared too, its word wins.
 
 What a set of rows cannot say (recurrences, run rules, percentiles) is a `finish(table, given)` in `finish/NAME.py`,
 which the header names: it gets the rows of the result in order and returns the columns that the header declares. With
