@@ -91,6 +91,7 @@ def bind(
     plant: Mapping[str, Sequence[str]],
     given: Iterable[str] = (),
     priced: bool = False,
+    product: bool = False,
 ) -> Binding:
     """Find the tags of every role.
 
@@ -101,6 +102,7 @@ def bind(
         given: parameters that have a value; a role they replace is not needed.
         priced: whether ideal cycle times are known by product: in machines with the role product they take the place
             of the role ideal, which the others keep.
+        product: whether rows are told apart by product, so that some machine must say one.
 
     Raises:
         NotFound: no machine has a required role; the hint says what to type.
@@ -108,8 +110,8 @@ def bind(
     """
     dispensable = set(given)
     roles = [role for role in recipe.roles if not (role.parameter and role.parameter in dispensable)]
-    if not priced and any(role.name == "ideal" for role in recipe.roles):
-        roles = [role for role in roles if role.name != "product" or role.required]  # of use for prices only
+    if not product and not (priced and any(role.name == "ideal" for role in recipe.roles)):
+        roles = [role for role in roles if role.name != "product" or role.required]
     machines: dict[tuple[str | None, ...], list[Tag]] = {}
     for tag in tags:
         machines.setdefault((tag.site, tag.area, tag.line, tag.machine), []).append(tag)
@@ -121,7 +123,7 @@ def bind(
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
         found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}
     required = [role for role in roles if role.required]
-    for role in required:
+    for role in [*required, *(role for role in roles if product and role.name == "product")]:
         if not found[role.name]:
             raise _missing(recipe, role, maps.get(role.name), [tag.tag for each in machines.values() for tag in each])
     whole = [key for key in machines if all(key in found[role.name] for role in required)]
@@ -197,7 +199,8 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
         hint += f"\ntags are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
     if role.parameter:
         hint += f"\nor give a value: --param {role.parameter}=VALUE"
-    return NotFound(f"{say}; {recipe.name} needs it", hint)
+    needing = recipe.name if role.required else f"--by {role.name}"
+    return NotFound(f"{say}; {needing} needs it", hint)
 
 
 def _notes(roles: Sequence[Role], found: Mapping[str, _Machines], whole: Sequence[object]) -> Iterable[str]:

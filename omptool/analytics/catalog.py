@@ -41,5 +41,5 @@ def part(name: str) -> str:
 
 def ctes(recipe: Recipe, section: str) -> list[str]:
     """The WITH list of a recipe, without its last SELECT."""
-    shared: Sequence[str] = recipe.parts if section == "telemetry" else ()
+    shared: Sequence[str] = recipe.parts if section == "telemetry" else recipe.table_parts
     return [*map(part, shared), recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]

@@ -16,11 +16,12 @@ from omptool.model.contracts import TIME
 from omptool.model.times import unix_us
 
 
-def numbered(bound: Sequence[Bound], places: Sequence[str]) -> dict[str, object]:
-    """Parameters of the CTEs `bound`, `places` and `groups` of parts/window.sql.
+def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[str] | None = None) -> dict[str, object]:
+    """Parameters of the CTEs `bound`, `stands` and `groups` of parts/window.sql, and of the products in timeline.sql.
 
     Args:
         places: columns of the place that a row is for; the others are null.
+        products: what rows are told apart by; every place has a group for each, and one for no product.
     """
     kept = list({(one.role, one.server, one.node_id, one.place[0], one.place[3]): one for one in bound}.values())
     machines = {place: number for number, place in enumerate(dict.fromkeys(one.place for one in kept))}
@@ -28,7 +29,9 @@ def numbered(bound: Sequence[Bound], places: Sequence[str]) -> dict[str, object]
         tuple(text if name in places else None for name, text in zip(PLACES, place, strict=True)) for place in machines
     ]
     groups = {group: number for number, group in enumerate(dict.fromkeys(shown))}
-    columns = list(zip(*groups, strict=True)) if groups else [()] * len(PLACES)
+    several = [None, *(products or ())]
+    whole = [(*group, product) for group in groups for product in several]
+    columns = list(zip(*whole, strict=True)) if whole else [()] * (len(PLACES) + 1)
     return {
         "nodes": list(range(len(kept))),
         "machines": [machines[one.place] for one in kept],
@@ -40,11 +43,16 @@ def numbered(bound: Sequence[Bound], places: Sequence[str]) -> dict[str, object]
         "needed": [one.needed for one in kept],
         "places": list(machines.values()),
         "place_groups": [groups[group] for group in shown],
-        "groups": list(groups.values()),
+        "groups": list(range(len(whole))),
         "sites": list(columns[0]),
         "areas": list(columns[1]),
         "lines": list(columns[2]),
         "machine_names": list(columns[3]),
+        "group_products": list(columns[4]),
+        "products": list(products or ()),
+        "product_numbers": list(range(1, len(several))),
+        "product_count": len(several),
+        "machine_count": len(machines),
     }
 
 
@@ -69,7 +77,8 @@ def finished(recipe: Recipe, rows: pa.Table, given: Mapping[str, Any], keys: Seq
     """
     step = import_module(f"omptool.analytics.finish.{recipe.finish}")
     found: pa.Table = step.finish(rows, given)
-    names = dict(zip(PLACES, ("sites", "areas", "lines", "machine_names"), strict=True))
+    parameters = ("sites", "areas", "lines", "machine_names", "group_products")
+    names = dict(zip((*PLACES, "product"), parameters, strict=True))
     ends = [*given["cuts"][1:], given["end"]]
     group, period = found["g"].combine_chunks(), pa.array([p - 1 for p in found["p"].to_pylist()], pa.int64())
     columns = {place: pa.array(given[name], pa.string()).take(group) for place, name in names.items()}

@@ -14,24 +14,34 @@ from omptool.model.shifts import Occurrence, Recurring, occurrences
 
 PLACES = ("site", "area", "line", "machine")
 PERIODS = ("hour", "day", "shift")
+PRODUCT = "product"
 _MOST = 20_000
 
 
-def parse_by(text: str) -> tuple[tuple[str, ...], str | None]:
-    """`machine`, `line,day` … → columns of the place, and the period.
+class By(NamedTuple):
+    """What a row is for: columns of the place, the period, and whether products are told apart."""
+
+    places: tuple[str, ...]
+    period: str | None = None
+    product: bool = False
+
+
+def parse_by(text: str) -> By:
+    """Read `machine`, `line,day`, `product` …
 
     Raises:
         UsageError: an unknown word, or two periods.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
-    known = (*PLACES, *PERIODS)
+    known = (*PLACES, *PERIODS, PRODUCT)
     for word in words:
         if word not in known:
             raise UsageError(f"cannot group by {word}", f"--by takes {', '.join(known)}, or two of them: line,day")
     periods = [word for word in words if word in PERIODS]
     if len(set(periods)) > 1:
         raise UsageError("--by takes one of hour, day and shift", "example: --by machine,day")
-    return tuple(place for place in PLACES if place in words), periods[0] if periods else None
+    places = tuple(place for place in PLACES if place in words)
+    return By(places, periods[0] if periods else None, PRODUCT in words)
 
 
 def cuts(start: datetime, end: datetime, period: str | None, zone: tzinfo) -> list[datetime]:

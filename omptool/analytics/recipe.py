@@ -7,7 +7,8 @@
     -- telemetry
     name AS (SELECT …)      the CTEs that reduce telemetry, ending in `elements`
     -- table
-    elements AS (SELECT … FROM input)     the same from a plain table, where the analysis has such a form
+    elements AS (SELECT … FROM input)     the same from a plain table, where the analysis has such a form; both under
+                                          `-- telemetry and table` where only the parts before them differ
     -- result
     SELECT … FROM elements
 
@@ -38,10 +39,10 @@ PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "drif
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
-_SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
+_SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "picture", "order", "labels", "finish", "stream", "series", "by", "events",
+    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts",
 }  # fmt: skip
 
 
@@ -90,7 +91,7 @@ class Recipe:
     """A parsed recipe.
 
     Attributes:
-        parts: names of shared CTEs that stand before the recipe's own.
+        parts: names of shared CTEs that stand before the recipe's own, of a plain table `table_parts`.
         roles: for telemetry; `table` those of a plain table, empty when there is no such form.
         chart: the column whose bars `--chart` draws, a ratio.
         picture: what `--chart` draws, one of `PICTURES`, or nothing.
@@ -125,6 +126,17 @@ class Recipe:
     by: str = "machine"
     events: bool = False
     picture: str = ""
+    table_parts: tuple[str, ...] = ()
+
+    def role(self, name: str) -> Role | None:
+        """The role of telemetry with this name."""
+        return next((role for role in self.roles if role.name == name), None)
+
+    @property
+    def by_product(self) -> bool:
+        """Whether its rows can be split by product: it needs no tag that says one, and knows what to do with it."""
+        role = self.role("product")
+        return role is not None and not role.required
 
     @property
     def timed(self) -> bool:
@@ -168,6 +180,7 @@ def parse(name: str, text: str) -> Recipe:
         series=header.flag("series", False),
         by=header.text("by", default="machine"),
         events=header.flag("events", False),
+        table_parts=header.texts("table_parts"),
         picture=header.one_of("picture", PICTURES, default="bars" if "chart" in data else ""),
     )
     _check(recipe)
@@ -180,7 +193,11 @@ def _sections(name: str, body: str) -> dict[str, str]:
         raise RecipeError(
             f"{name}.sql: SQL before the first section", "write -- telemetry, -- table or -- result above"
         )
-    return {section: sql.strip() for section, sql in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        section: sql.strip()
+        for heading, sql in zip(parts[1::2], parts[2::2], strict=True)
+        for section in heading.split(" and ")
+    }
 
 
 def _check(recipe: Recipe) -> None:

@@ -9,23 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from omptool.analytics import catalog
+from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, roles_of
-from omptool.analytics.numbering import finished, numbered, windowed
+from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import (
     Analysis,
     Request,
     ask,
-    is_sparse,
+    framed,
     moment,
     periods_of,
     span_window,
-    statement,
     touched,
-    with_shifts,
 )
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
@@ -35,9 +33,6 @@ from omptool.model.vocabulary import PACKML, MachineState
 from omptool.sql.engine import Engine
 
 __all__ = ["Analysis", "Request", "analyse", "recorded_tags", "window"]
-
-_SEEING = frozenset({"timeline", "alarmed"})
-"""Parts that say how much of a window was seen."""
 
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
@@ -62,6 +57,8 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         QueryError: the engine refuses.
     """
     parameters = _parameters(recipe, request.parameters)
+    if request.product:
+        products.check(recipe)
     if request.table is not None:
         from omptool.analytics import tabled
 
@@ -76,45 +73,34 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
-        binding = bind(recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product)
+        binding = bind(
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product
+        )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request)
     periods = periods_of(request, calendar, start, end)
-    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end)
+    told = products.labels(engine, binding.bound, end) if request.product else None
+    notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
+    values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
     values["priced_by_product"] = by_product
-    keys = [*request.places, "start", "end"]
-    if recipe.finish:
-        ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
-        rows = ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
-        rows = finished(recipe, rows, values, keys)
-    else:
-        rows = ask(engine, statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
-    rows = with_shifts(rows, periods, len(request.places))
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    nothing = f"no values of these machines before the end of {asked}"
-    if _SEEING & set(recipe.parts) and is_sparse(rows, request.places, values):
-        # hours without a stop have no row, and none may mean that nobody looked
-        seen = ask(engine, _seen(recipe), values)
-        return Analysis(rows, binding.notes, touched(seen, nothing, "windows, with and without rows,"))
-    return Analysis(rows, binding.notes, touched(rows, nothing))
+    said = (notes, f"no values of these machines before the end of {asked}")
+    return framed(engine, recipe, "telemetry", request, values, periods, said)
 
 
-def _seen(recipe: Recipe) -> str:
-    parts = [name for name in recipe.parts if name == "window" or name in _SEEING]
-    return "WITH " + ",\n".join(map(catalog.part, parts)) + "\nSELECT coverage, percent_good FROM seen"
-
-
-def _values(recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime) -> dict[str, object]:
+def _values(
+    recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime, told: Sequence[str] | None
+) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
     codes = {state.value: state.value for state in MachineState} | {word: str(each) for word, each in PACKML.items()}
     codes |= request.plant.states if request.plant else {}
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     return {
-        **numbered(binding.bound, request.places),
+        **numbered(binding.bound, request.places, told),
         **windowed(periods.starts, end),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],

@@ -54,7 +54,7 @@ def analyze(
         str | None,
         typer.Option(
             "--by",
-            help="A row per site, area, line, machine, hour, day or shift, or several: line,day."
+            help="A row per site, area, line, machine, product, hour, day or shift, or several: line,day."
             " Default: machine; of bottleneck line.",
             metavar="LIST",
         ),
@@ -191,7 +191,7 @@ def _request(
         if len(plain) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
         table = plain[0]
-        if by is not None:
+        if by is not None and not recipe.table_parts:
             raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
     given = parameters.parse(params, now=now, zone=zone)
     moments = []
@@ -207,12 +207,13 @@ def _request(
     for parameter in recipe.parameters:
         if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
             given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
-    places, period = parse_by(by or recipe.by)
+    split = parse_by(by or recipe.by)
     return Request(
         start=moments[0],
         end=moments[1],
-        places=places,
-        period=period,
+        places=split.places,
+        period=split.period,
+        product=split.product,
         zone=zone,
         maps=parse_maps(maps, recipe.roles if table is None else recipe.table or recipe.roles),
         parameters=given,
@@ -240,7 +241,7 @@ def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, po
     from omptool.cli import chart, chart_course
     from omptool.cli.output import print_text
 
-    keys = [*request.places, *(["start"] if request.period else [])]
+    keys = [*request.places, *(["product"] if request.product else []), *(["start"] if request.period else [])]
     zone, name = settings.zone(asked.zone_name)
     lines = chart_course.lines_of(points)
     shown = chart.Asked(recipe, keys, request.places, zone, name, lines, request.parameters)

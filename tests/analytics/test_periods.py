@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from omptool.analytics.periods import cuts, parse_by
+from omptool.analytics.periods import By, cuts, parse_by
 from omptool.errors import UsageError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -43,8 +43,8 @@ def test_more_periods_than_anybody_reads_are_refused() -> None:
 
 
 def test_by_takes_places_in_their_order_and_one_period() -> None:
-    assert parse_by("machine, line,day") == (("line", "machine"), "day")
-    assert parse_by("hour") == ((), "hour")
-    assert parse_by("line,shift") == (("line",), "shift")
+    assert parse_by("machine, line,day") == By(("line", "machine"), "day")
+    assert parse_by("hour") == By((), "hour")
+    assert parse_by("line,shift") == By(("line",), "shift")
     with pytest.raises(UsageError, match="cannot group by week"):
         parse_by("week")

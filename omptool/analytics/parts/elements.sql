@@ -1,6 +1,6 @@
 -- The time elements of ISO 22400 as OPC 40501-1 C.2.3 maps them, and runs of them.
 stretches AS (
-  SELECT m, p, nanos, ns, covered, good, state, other,
+  SELECT m, w, p, nanos, ns, covered, good, state, reason,
          CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN 'APT'
               WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN 'AUST'
               WHEN meaning = 'OutOfService' THEN 'ADET' WHEN meaning = 'NotExecuting' THEN 'ADOT'

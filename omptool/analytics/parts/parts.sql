@@ -32,11 +32,12 @@ ideal AS (
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made AS (
-  SELECT c.m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
+  SELECT coalesce(x.run, c.m) AS m, c.role, c.nanos, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
   FROM (
     SELECT b.m, b.role, r.nanos, CASE WHEN r.step > 0 THEN r.step ELSE r.value END AS parts
     FROM counters r JOIN bound b ON b.node = r.node WHERE r.step > 0 OR (r.step < 0 AND r.value > 0)
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
+  LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
 ),
 parts AS (
   SELECT g.g, p.p, sum(t.millionths) AS pq, sum(CASE WHEN t.role = 'good' THEN t.millionths ELSE 0 END) AS gq,

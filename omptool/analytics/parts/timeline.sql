@@ -46,57 +46,90 @@ captures AS (
 labels AS (
   SELECT p.m, p.role, p.nanos, c.base + p.seq AS tie, p.quality <> 'Bad' AS known, TRY_CAST(p.value AS BIGINT) AS number,
          coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
-  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role IN ('state', 'mode', 'reason', 'product')
+  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role IN ('state', 'mode', 'reason')
 ),
 said AS (
   SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS state,
          CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END AS meaning,
          CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS mode,
-         CASE WHEN l.role IN ('reason', 'product') THEN CASE WHEN l.known THEN l.label ELSE '' END END AS other
+         CASE WHEN l.role = 'reason' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS reason
   FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.number = l.number
 ),
 machines AS (SELECT DISTINCT m FROM picked),
+-- what is being made, as a number, where rows are asked for by product; 0: not known. The last word of a moment counts
+product_names AS (
+  SELECT unnest(CAST($products AS VARCHAR[])) AS product, unnest(CAST($product_numbers AS INTEGER[])) AS number
+),
+told_products AS (
+  SELECT m, nanos, product FROM (
+    SELECT p.m, p.nanos, coalesce(n.number, 0) AS product,
+           row_number() OVER (PARTITION BY p.m, p.nanos ORDER BY p.capture DESC, p.seq DESC) AS place
+    FROM picked p LEFT JOIN product_names n
+      ON n.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR)) AND p.quality <> 'Bad'
+    WHERE p.role = 'product' AND $product_count > 1
+  ) said WHERE place = 1
+),
 -- what begins or ends for a machine as a whole: `poor` counts nodes that are not Good, `gaps` gaps, `begun` roles that
--- had a value, `stops` planned stops; `p` is the period that begins
+-- had a value, `stops` planned stops; `p` is the period and `product` the product that begins
 marks AS (
-  SELECT m, nanos, poor_change AS poor, 0 AS gaps, 0 AS begun, 0 AS stops, CAST(NULL AS INTEGER) AS p
+  SELECT m, nanos, poor_change AS poor, 0 AS gaps, 0 AS begun, 0 AS stops, CAST(NULL AS INTEGER) AS p,
+         CAST(NULL AS INTEGER) AS product
   FROM graded WHERE poor_change <> 0
-  UNION ALL SELECT m, min(nanos), 0, 0, 1, 0, NULL FROM picked WHERE needed GROUP BY m, role
-  UNION ALL SELECT m, since, 0, 1, 0, 0, NULL FROM lost
-  UNION ALL SELECT m, till, 0, -1, 0, 0, NULL FROM lost WHERE till < $end_nanos
-  UNION ALL SELECT m.m, s.since, 0, 0, 0, 1, NULL FROM machines m CROSS JOIN planned_stops s
-  UNION ALL SELECT m.m, s.till, 0, 0, 0, -1, NULL FROM machines m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
-  UNION ALL SELECT m.m, w.since, 0, 0, 0, 0, w.p FROM machines m CROSS JOIN periods w
+  UNION ALL SELECT m, min(nanos), 0, 0, 1, 0, NULL, NULL FROM picked WHERE needed GROUP BY m, role
+  UNION ALL SELECT m, since, 0, 1, 0, 0, NULL, NULL FROM lost
+  UNION ALL SELECT m, till, 0, -1, 0, 0, NULL, NULL FROM lost WHERE till < $end_nanos
+  UNION ALL SELECT m.m, s.since, 0, 0, 0, 1, NULL, NULL FROM machines m CROSS JOIN planned_stops s
+  UNION ALL SELECT m.m, s.till, 0, 0, 0, -1, NULL, NULL FROM machines m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
+  UNION ALL SELECT m.m, w.since, 0, 0, 0, 0, w.p, NULL FROM machines m CROSS JOIN periods w
+  UNION ALL SELECT m, nanos, 0, 0, 0, 0, NULL, product FROM told_products
 ),
 spans AS (
   SELECT m, nanos, CAST(row_number() OVER (ORDER BY m, nanos) AS INTEGER) AS span, max(p) OVER so_far AS p,
          sum(gaps) OVER so_far = 0 AND sum(begun) OVER so_far >= $needed_roles AS covered, sum(poor) OVER so_far = 0 AS good,
-         sum(stops) OVER so_far > 0 AS planned_stop
+         sum(stops) OVER so_far > 0 AS planned_stop,
+         CASE WHEN sum(gaps) OVER so_far = 0 THEN coalesce(last_value(product IGNORE NULLS) OVER so_far, 0) ELSE 0 END AS product
   FROM (
-    SELECT m, nanos, sum(poor) AS poor, sum(gaps) AS gaps, sum(begun) AS begun, sum(stops) AS stops, max(p) AS p
+    SELECT m, nanos, sum(poor) AS poor, sum(gaps) AS gaps, sum(begun) AS begun, sum(stops) AS stops, max(p) AS p,
+           max(product) AS product
     FROM marks GROUP BY m, nanos
   ) moments
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
+-- every run of a product counts as a machine of its own: `run`, which is the machine where nobody asks for products, and
+-- rises with time
+product_spans AS (
+  SELECT m, nanos, span, p, covered, good, planned_stop, product,
+         m + $machine_count * sum(CASE WHEN product = before THEN 0 ELSE 1 END)
+           OVER (PARTITION BY m ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS run
+  FROM (SELECT *, lag(product, 1, 0) OVER (PARTITION BY m ORDER BY nanos) AS before FROM spans) told
+),
+product_runs AS (
+  SELECT m, run, since, lead(since, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY since) AS till
+  FROM (SELECT m, run, min(nanos) AS since FROM product_spans WHERE $product_count > 1 GROUP BY m, run) begun
+),
+places AS (
+  SELECT s.run AS m, g.g * $product_count + s.product AS g FROM product_spans s JOIN stands g ON g.m = s.m
+  UNION SELECT m, g * $product_count FROM stands
+),
 events AS (
-  SELECT m, nanos, tie, state, meaning, mode, other, CAST(NULL AS INTEGER) AS span FROM said
+  SELECT m, nanos, tie, state, meaning, mode, reason, CAST(NULL AS INTEGER) AS span FROM said
   UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, NULL, span FROM spans
 ),
 lasting AS (
   SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
          last_value(state IGNORE NULLS) OVER so_far AS state, last_value(meaning IGNORE NULLS) OVER so_far AS meaning,
-         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(other IGNORE NULLS) OVER so_far AS other,
+         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(reason IGNORE NULLS) OVER so_far AS reason,
          last_value(span IGNORE NULLS) OVER so_far AS span
   FROM events
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
--- stretches of a period in which nothing changes; `ns` is their length, `covered` whether their state is known, `other`
--- what the roles reason and product say
+-- stretches of a period in which nothing changes, of machine `w` and its run of a product `m`; `ns` is their length,
+-- `covered` whether their state is known, `reason` what the role of that name says
 timeline AS (
-  SELECT l.m, s.p, l.nanos, l.ns, coalesce(l.mode, 'Processing') AS mode, nullif(l.other, '') AS other,
+  SELECT s.run AS m, l.m AS w, s.p, l.nanos, l.ns, coalesce(l.mode, 'Processing') AS mode, nullif(l.reason, '') AS reason,
          s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(l.state, '') END AS state,
          CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(l.meaning, '') END AS meaning
-  FROM lasting l JOIN spans s ON s.span = l.span WHERE s.p IS NOT NULL AND l.ns > 0
+  FROM lasting l JOIN product_spans s ON s.span = l.span WHERE s.p IS NOT NULL AND l.ns > 0
 ),
 seen AS (
   SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,

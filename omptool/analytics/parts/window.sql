@@ -6,11 +6,11 @@ bound AS (
          unnest(CAST($roles AS VARCHAR[])) AS role, unnest(CAST($servers AS VARCHAR[])) AS server,
          unnest(CAST($node_ids AS VARCHAR[])) AS node_id, unnest(CAST($needed AS BOOLEAN[])) AS needed
 ),
-places AS (SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g),
+stands AS (SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g),
 groups AS (
   SELECT unnest(CAST($groups AS INTEGER[])) AS g, unnest(CAST($sites AS VARCHAR[])) AS site,
          unnest(CAST($areas AS VARCHAR[])) AS area, unnest(CAST($lines AS VARCHAR[])) AS line,
-         unnest(CAST($machine_names AS VARCHAR[])) AS machine
+         unnest(CAST($machine_names AS VARCHAR[])) AS machine, unnest(CAST($group_products AS VARCHAR[])) AS product
 ),
 cuts AS (SELECT unnest(CAST($cuts AS TIMESTAMPTZ[])) AS start, unnest(CAST($cut_nanos AS BIGINT[])) AS since),
 periods AS (

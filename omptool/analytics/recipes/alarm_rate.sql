@@ -9,7 +9,8 @@ formula = [
 ]
 source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters; OPC 10000-9 leaves floods to them"
 evidence = "definition + simulator truth"
-parts = ["window", "alarmed"]
+parts = ["window", "alarm_said", "alarmed", "alarm_heard"]
+table_parts = ["window", "alarm_rows", "alarmed", "alarm_rows_seen"]
 finish = "alarm_rate"
 events = true
 by = "line"
@@ -20,6 +21,57 @@ chart = "flood_share"
 about = "tags that say an alarm: a number or text, none while it is 0 or empty, or a Boolean; not needed where events were recorded"
 globs = ["AlarmCode", "**/AlarmCode", "Alarm", "**/ActiveAlarm", "**/AlarmNumber"]
 many = true
+[table.time]
+about = "when the alarm came, or, with active, when it came or went"
+type = "time"
+[table.source]
+about = "where it came from: a tag, a point, a condition"
+type = "any"
+globs = ["source_name", "tag", "point", "condition_id"]
+[table.active]
+about = "what a row says: that the alarm came or that it went; what says neither (acknowledged) changes nothing"
+type = "any"
+required = false
+globs = ["state", "status", "event"]
+[table.till]
+about = "in a table without active: when the alarm went; empty: it still stands"
+type = "time"
+required = false
+globs = ["end", "end_time"]
+[table.alarm]
+about = "which alarm of its source: high, low"
+type = "any"
+required = false
+globs = ["condition_name", "alarm_type"]
+[table.message]
+about = "its text"
+type = "any"
+required = false
+[table.severity]
+about = "a number; a row without one counts"
+type = "any"
+required = false
+[table.suppressed]
+about = "whether nobody was shown it: true, 1, yes"
+type = "any"
+required = false
+[table.site]
+about = "for --by"
+type = "any"
+required = false
+[table.area]
+about = "for --by"
+type = "any"
+required = false
+[table.line]
+about = "for --by"
+type = "any"
+required = false
+[table.machine]
+about = "for --by; without it the whole table is one"
+type = "any"
+required = false
+
 [parameters.operators]
 type = "int"
 about = "operator positions that share the alarms of a row"
@@ -60,6 +112,12 @@ default = 0
 type = "bool"
 about = "the message of an event names the alarm, not its condition"
 default = false
+[parameters.active_is]
+type = "text"
+about = "of a table: what active says when the alarm comes, separated by commas; default: 1, true, on, active, ALM, raised …"
+[parameters.gone_is]
+type = "text"
+about = "what it says when the alarm goes; default: 0, false, off, RTN, normal, cleared …, or with active_is all the rest"
 [columns.alarms]
 about = "that came in [start, end)"
 [columns.per_10min]
@@ -92,11 +150,11 @@ about = "1 - time in gaps or before anything was heard / window"
 unit = "%"
 about = "time in which the tags were Good; of events, the time that is covered"
 */
--- telemetry
+-- telemetry and table
 elements AS (
   SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till, CAST(NULL AS BIGINT) AS covered_ns,
          CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
-  FROM alarms a JOIN places g ON g.m = a.m
+  FROM alarms a JOIN stands g ON g.m = a.m
   UNION ALL
   SELECT g, p, NULL, NULL, NULL, NULL, NULL, CAST(covered_ns AS BIGINT), coverage, percent_good FROM seen
 )

@@ -35,7 +35,7 @@ about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
 [roles.product]
-about = "product that is being made, for [ideal_cycle] of plant.toml"
+about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
 globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.slow]

@@ -128,7 +128,7 @@ silences AS (
 ),
 repeated AS (
   SELECT l.g, r.tag, w.p, sum(r.duplicate) AS duplicates
-  FROM repeats r JOIN tags t ON t.node = r.node AND t.tag = r.tag JOIN places l ON l.m = t.m
+  FROM repeats r JOIN tags t ON t.node = r.node AND t.tag = r.tag JOIN stands l ON l.m = t.m
   JOIN periods w ON r.nanos >= w.since AND r.nanos < w.till
   GROUP BY l.g, r.tag, w.p
 ),
@@ -136,7 +136,7 @@ elements AS (
   SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence, sum(s.good_ns) AS good_ns,
          sum(s.all_rows) AS all_rows, sum(s.good) AS good, sum(s.uncertain) AS uncertain, sum(s.bad) AS bad,
          sum(s.overflows) AS overflows, sum(s.backward) AS backward, max(s.skew) AS skew
-  FROM silences s JOIN tags t ON t.k = s.k JOIN places l ON l.m = t.m
+  FROM silences s JOIN tags t ON t.k = s.k JOIN stands l ON l.m = t.m
   GROUP BY l.g, t.tag, s.p
 )
 -- result

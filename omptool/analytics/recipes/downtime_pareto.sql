@@ -24,6 +24,10 @@ required = false
 about = "why the machine stands; without it, its state"
 globs = ["StateReason", "**/StopReason", "**/DownReason"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [columns.reason]
 about = "as the machine says it"
 [columns.stops]
@@ -56,8 +60,8 @@ spent AS (
 ),
 runs AS (
   SELECT g.g, t.p, s.reason, count(*) AS stops, max(s.ns) AS longest, sum(greatest(s.began_before, s.ends_behind)) AS censored
-  FROM (SELECT DISTINCT m, run, p FROM numbered WHERE element IN ('ADET', 'ADOT')) t
-  JOIN stops s ON s.m = t.m AND s.run = t.run JOIN places g ON g.m = t.m
+  FROM (SELECT DISTINCT w, m, run, p FROM numbered WHERE element IN ('ADET', 'ADOT')) t
+  JOIN stops s ON s.w = t.w AND s.run = t.run JOIN places g ON g.m = t.m
   GROUP BY g.g, t.p, s.reason
 ),
 elements AS (
@@ -68,7 +72,7 @@ elements AS (
   FROM spent s LEFT JOIN runs r ON r.g = s.g AND r.p = s.p AND r.reason = s.reason
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", CASE WHEN e.reason = '' THEN '(none)' ELSE e.reason END AS reason,
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", CASE WHEN e.reason = '' THEN '(none)' ELSE e.reason END AS reason,
        CAST(e.stops AS BIGINT) AS stops, CAST(e.ns AS DOUBLE) / 1000000000 AS seconds,
        CAST(e.ns AS DOUBLE) / e.everything AS share, CAST(e.so_far AS DOUBLE) / e.everything AS cumulative,
        CAST(e.longest AS DOUBLE) / 1000000000 AS longest_s, CAST(e.censored AS BIGINT) AS censored,

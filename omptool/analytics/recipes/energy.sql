@@ -38,6 +38,10 @@ required = false
 about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.scale]
 type = "float"
 about = "kW per unit of the tag"
@@ -77,13 +81,13 @@ powers AS (
   FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role = 'power'
 ),
 places_in_time AS (
-  SELECT m, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY m, nanos) AS INTEGER) AS stretch FROM stretches
+  SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches
 ),
 merged AS (
   SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
          last_value(stretch IGNORE NULLS) OVER so_far AS stretch, last_value(kw IGNORE NULLS) OVER so_far AS kw
   FROM (
-    SELECT m, nanos, 0 AS tie, stretch, CAST(NULL AS DOUBLE) AS kw FROM places_in_time
+    SELECT w AS m, nanos, 0 AS tie, stretch, CAST(NULL AS DOUBLE) AS kw FROM places_in_time
     UNION ALL SELECT m, nanos, tie, NULL, kw FROM powers
   ) moments
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
@@ -103,7 +107,7 @@ elements AS (
   FROM times t LEFT JOIN used u ON u.g = t.g AND u.p = t.p LEFT JOIN parts c ON c.g = t.g AND c.p = t.p
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.energy_kwh, e.idle_kwh, e.idle_kwh / nullif(e.energy_kwh, 0) AS idle_share,
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.energy_kwh, e.idle_kwh, e.idle_kwh / nullif(e.energy_kwh, 0) AS idle_share,
        e.energy_kwh * 3600 / nullif(CAST(e.ns AS DOUBLE) / 1000000000, 0) AS mean_kw, e.pq,
        e.energy_kwh / nullif(e.pq, 0) AS per_part_kwh, CAST(e.ns AS DOUBLE) / 1000000000 AS known_s,
        s.coverage, s.percent_good

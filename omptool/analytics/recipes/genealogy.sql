@@ -18,6 +18,10 @@ globs = ["SerialNumber", "**/SerialNumber", "Order"]
 about = "process values of the station"
 globs = ["{Vibration,Temperature*,PressForce,Power}"]
 many = true
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [columns.serial]
 about = "number of the part"
 [columns.tag]
@@ -62,8 +66,10 @@ stays AS (
 ),
 numbered AS (SELECT *, CAST(row_number() OVER (ORDER BY m, since) AS INTEGER) AS stay FROM stays WHERE since < till),
 present AS (
-  SELECT s.m, s.serial, s.entered, s.left_at, s.stay, w.p
-  FROM numbered s JOIN periods w ON s.since >= w.since AND s.since < w.till WHERE s.serial IS NOT NULL AND s.serial <> ''
+  SELECT coalesce(x.run, s.m) AS m, s.serial, s.entered, s.left_at, s.stay, w.p
+  FROM numbered s JOIN periods w ON s.since >= w.since AND s.since < w.till
+  LEFT JOIN product_runs x ON x.m = s.m AND s.since >= x.since AND s.since < x.till
+  WHERE s.serial IS NOT NULL AND s.serial <> ''
 ),
 -- one line of time: what is in the station when a value comes
 stations AS (
@@ -86,6 +92,6 @@ elements AS (
   FROM present r JOIN sums v ON v.stay = r.stay
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

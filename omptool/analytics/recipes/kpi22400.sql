@@ -47,7 +47,7 @@ about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
 [roles.product]
-about = "product that is being made, for [ideal_cycle] of plant.toml"
+about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
 globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.ideal_cycle]
@@ -71,11 +71,11 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 elements AS (
-  SELECT site, area, line, machine, start, "end", ideal_s, pq, gq, sq, rq, coverage, percent_good,
+  SELECT site, area, line, machine, product, start, "end", ideal_s, pq, gq, sq, rq, coverage, percent_good,
          CAST(apt AS DOUBLE) AS apt, CAST(aust AS DOUBLE) AS aust, CAST(adet AS DOUBLE) AS adet,
          CAST(adot AS DOUBLE) AS adot, CAST(pbt AS DOUBLE) AS pbt
   FROM (
-  SELECT n.site, n.area, n.line, n.machine, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
+  SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
          s.ns AS calendar, t.unexplained, s.coverage, s.percent_good,
          CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
          CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
@@ -85,44 +85,44 @@ elements AS (
   ) whole
 )
 -- result
-SELECT site, area, line, machine, start, "end", 1 AS place, 'A' AS kpi, 'Availability' AS name, 'APT / PBT' AS formula,
+SELECT site, area, line, machine, product, start, "end", 1 AS place, 'A' AS kpi, 'Availability' AS name, 'APT / PBT' AS formula,
        apt / nullif(pbt, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 2 AS place, 'E' AS kpi, 'Effectiveness' AS name, 'PRI * PQ / APT' AS formula,
+SELECT site, area, line, machine, product, start, "end", 2 AS place, 'E' AS kpi, 'Effectiveness' AS name, 'PRI * PQ / APT' AS formula,
        ideal_s * 1000000000 / nullif(apt, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 3 AS place, 'Q' AS kpi, 'Quality ratio' AS name, 'GQ / PQ' AS formula,
+SELECT site, area, line, machine, product, start, "end", 3 AS place, 'Q' AS kpi, 'Quality ratio' AS name, 'GQ / PQ' AS formula,
        gq / nullif(pq, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 4 AS place, 'OEE' AS kpi, 'OEE index' AS name, 'A * E * Q' AS formula,
+SELECT site, area, line, machine, product, start, "end", 4 AS place, 'OEE' AS kpi, 'OEE index' AS name, 'A * E * Q' AS formula,
        CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0 ELSE ideal_s * 1000000000 / nullif(pbt, 0) * (gq / nullif(pq, 0)) END AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 5 AS place, 'NEE' AS kpi, 'NEE index' AS name, 'AUPT / PBT * E * Q' AS formula,
+SELECT site, area, line, machine, product, start, "end", 5 AS place, 'NEE' AS kpi, 'NEE index' AS name, 'AUPT / PBT * E * Q' AS formula,
        CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0 ELSE (apt + aust) / nullif(pbt, 0) * (ideal_s * 1000000000 / nullif(apt, 0)) * (gq / nullif(pq, 0)) END AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 6 AS place, 'SeR' AS kpi, 'Setup rate' AS name, 'AUST / AUPT' AS formula,
+SELECT site, area, line, machine, product, start, "end", 6 AS place, 'SeR' AS kpi, 'Setup rate' AS name, 'AUST / AUPT' AS formula,
        aust / nullif(apt + aust, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 7 AS place, 'TE' AS kpi, 'Technical efficiency' AS name, 'APT / (APT + ADET)' AS formula,
+SELECT site, area, line, machine, product, start, "end", 7 AS place, 'TE' AS kpi, 'Technical efficiency' AS name, 'APT / (APT + ADET)' AS formula,
        apt / nullif(apt + adet, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 8 AS place, 'UE' AS kpi, 'Utilization efficiency' AS name, 'APT / AUBT' AS formula,
+SELECT site, area, line, machine, product, start, "end", 8 AS place, 'UE' AS kpi, 'Utilization efficiency' AS name, 'APT / AUBT' AS formula,
        apt / nullif(apt + aust + adet, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 9 AS place, 'AE' AS kpi, 'Allocation efficiency' AS name, 'AUBT / PBT' AS formula,
+SELECT site, area, line, machine, product, start, "end", 9 AS place, 'AE' AS kpi, 'Allocation efficiency' AS name, 'AUBT / PBT' AS formula,
        (apt + aust + adet) / nullif(pbt, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 10 AS place, 'AR' AS kpi, 'Allocation ratio' AS name, 'AUBT / AOET' AS formula,
+SELECT site, area, line, machine, product, start, "end", 10 AS place, 'AR' AS kpi, 'Allocation ratio' AS name, 'AUBT / AOET' AS formula,
        (apt + aust + adet) / nullif(apt + aust + adet + adot, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 11 AS place, 'PR' AS kpi, 'Production process ratio' AS name, 'APT / AOET' AS formula,
+SELECT site, area, line, machine, product, start, "end", 11 AS place, 'PR' AS kpi, 'Production process ratio' AS name, 'APT / AOET' AS formula,
        apt / nullif(apt + aust + adet + adot, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 12 AS place, 'TR' AS kpi, 'Throughput rate, per s' AS name, 'PQ / AOET' AS formula,
+SELECT site, area, line, machine, product, start, "end", 12 AS place, 'TR' AS kpi, 'Throughput rate, per s' AS name, 'PQ / AOET' AS formula,
        pq * 1000000000 / nullif(apt + aust + adet + adot, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 13 AS place, 'SR' AS kpi, 'Scrap ratio' AS name, 'SQ / PQ' AS formula,
+SELECT site, area, line, machine, product, start, "end", 13 AS place, 'SR' AS kpi, 'Scrap ratio' AS name, 'SQ / PQ' AS formula,
        sq / nullif(pq, 0) AS value, coverage, percent_good FROM elements
 UNION ALL
-SELECT site, area, line, machine, start, "end", 14 AS place, 'RR' AS kpi, 'Rework ratio' AS name, 'RQ / PQ' AS formula,
+SELECT site, area, line, machine, product, start, "end", 14 AS place, 'RR' AS kpi, 'Rework ratio' AS name, 'RQ / PQ' AS formula,
        rq / nullif(pq, 0) AS value, coverage, percent_good FROM elements

@@ -18,6 +18,10 @@ globs = ["**/MachineryItemState/CurrentState", "State"]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
 globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.threshold]
 type = "float"
 about = "length from which a stop is long, s"
@@ -50,17 +54,17 @@ about = "time in which all values used were Good"
 -- telemetry
 -- a stop that changes from NotExecuting to OutOfService is one stop
 whole AS (
-  SELECT m, nanos, p, ns, began_before, ends_behind,
+  SELECT w, m, nanos, p, ns, began_before, ends_behind,
          CASE WHEN lag(run) OVER s = run - 1 THEN 0 ELSE 1 END AS fresh
-  FROM stops WINDOW s AS (PARTITION BY m ORDER BY nanos)
+  FROM stops WINDOW s AS (PARTITION BY w ORDER BY nanos)
 ),
 counted AS (
-  SELECT *, sum(fresh) OVER (PARTITION BY m ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stop
+  SELECT *, sum(fresh) OVER (PARTITION BY w ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS stop
   FROM whole
 ),
 joined AS (
-  SELECT m, stop, min(p) AS p, sum(ns) AS ns, greatest(max(began_before), max(ends_behind)) AS cut
-  FROM counted GROUP BY m, stop
+  SELECT min(m) AS m, min(p) AS p, sum(ns) AS ns, greatest(max(began_before), max(ends_behind)) AS cut
+  FROM counted GROUP BY w, stop
 ),
 kinds AS (
   SELECT m, p, ns, CASE WHEN ns >= $threshold * 1000000000 THEN 'long' WHEN cut = 1 THEN 'cut' ELSE 'micro' END AS kind
@@ -78,7 +82,7 @@ elements AS (
   FROM times t LEFT JOIN summed s ON s.g = t.g AND s.p = t.p
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", CAST(e.micro AS BIGINT) AS micro_stops, CAST(e.micro_ns AS DOUBLE) / 1000000000 AS micro_s,
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", CAST(e.micro AS BIGINT) AS micro_stops, CAST(e.micro_ns AS DOUBLE) / 1000000000 AS micro_s,
        CAST(e.micro_ns AS DOUBLE) / nullif(e.pbt, 0) AS micro_share, CAST(e.long AS BIGINT) AS long_stops,
        CAST(e.long_ns AS DOUBLE) / 1000000000 AS long_s, CAST(e.micro_ns AS DOUBLE) / 1000000000 / nullif(e.micro, 0) AS mean_micro_s,
        CAST(e.cut AS BIGINT) AS censored, s.coverage, s.percent_good

@@ -19,6 +19,10 @@ globs = ["**/MachineryItemState/CurrentState", "State"]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
 globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.failures_plus_one]
 type = "bool"
 about = "divide by failures + 1"
@@ -65,7 +69,7 @@ elements AS (
 )
 -- result
 SELECT *, mtbf_s / (mtbf_s + mttr_s) AS availability FROM (
-  SELECT n.site, n.area, n.line, n.machine, w.start, w."end", CAST(e.failures AS BIGINT) AS failures,
+  SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", CAST(e.failures AS BIGINT) AS failures,
          CAST(e.restored AS BIGINT) AS restored, CAST(e.censored AS BIGINT) AS censored,
          CAST(e.operating AS DOUBLE) / 1000000000 AS operating_s, CAST(e.repair AS DOUBLE) / 1000000000 AS repair_s,
          CAST(e.operating AS DOUBLE) / 1000000000 / nullif(e.failures + CASE WHEN $failures_plus_one THEN 1 ELSE 0 END, 0)

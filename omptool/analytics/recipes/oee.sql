@@ -37,7 +37,7 @@ about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
 [roles.product]
-about = "product that is being made, for [ideal_cycle] of plant.toml"
+about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
 globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 
@@ -112,7 +112,7 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 elements AS (
-  SELECT n.site, n.area, n.line, n.machine, w.start, w."end",
+  SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end",
          (t.apt + t.aust + t.adet + t.adot) / CAST(1000000000 AS DOUBLE) AS pbt,
          t.apt / CAST(1000000000 AS DOUBLE) AS apt, t.aust / CAST(1000000000 AS DOUBLE) AS aust,
          t.adet / CAST(1000000000 AS DOUBLE) AS adet, t.adot / CAST(1000000000 AS DOUBLE) AS adot,

@@ -19,6 +19,10 @@ globs = ["**/MachineryItemState/CurrentState", "State"]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
 globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [parameters.slots]
 type = "int"
 about = "pieces per window that a picture has room for; 0: every run"
@@ -83,7 +87,7 @@ elements AS (
   FROM pooled q JOIN longest l ON l.m = q.m AND l.slot = q.slot AND l.place = 1
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end",
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end",
        CAST('1970-01-01T00:00:00Z' AS TIMESTAMPTZ) + to_microseconds(e.nanos // 1000) AS since,
        CAST('1970-01-01T00:00:00Z' AS TIMESTAMPTZ) + to_microseconds((e.nanos + e.ns) // 1000) AS till,
        e.state, e.element, CAST(e.ns AS DOUBLE) / 1000000000 AS seconds, CAST(e.merged AS BIGINT) AS merged,

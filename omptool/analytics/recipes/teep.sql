@@ -35,7 +35,7 @@ about = "ideal cycle time of a part (PRI), s"
 globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
 [roles.product]
-about = "product that is being made, for [ideal_cycle] of plant.toml"
+about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
 globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [table.pbt]
@@ -87,11 +87,11 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 elements AS (
-  SELECT site, area, line, machine, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
+  SELECT site, area, line, machine, product, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
          CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained, coverage,
          percent_good
   FROM (
-  SELECT n.site, n.area, n.line, n.machine, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
+  SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
          s.ns AS calendar, t.unexplained, s.coverage, s.percent_good,
          CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
          CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,

@@ -20,6 +20,10 @@ globs = ["**/MachineryItemState/CurrentState", "State"]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
 globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [columns.element]
 about = "short name of ISO 22400, or NOT_PLANNED, or UNASSIGNED"
 [columns.seconds]
@@ -47,6 +51,6 @@ elements AS (
   SELECT g, p, element, sum(ns) AS ns, sum(turn) AS visits FROM turns JOIN places USING (m) GROUP BY g, p, element
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.element, CAST(e.ns AS DOUBLE) / 1000000000 AS seconds,
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.element, CAST(e.ns AS DOUBLE) / 1000000000 AS seconds,
        CAST(e.ns AS DOUBLE) / s.ns AS share, CAST(e.visits AS BIGINT) AS visits, s.coverage, s.percent_good
 FROM elements e JOIN seen s ON s.g = e.g AND s.p = e.p JOIN groups n ON n.g = e.g JOIN periods w ON w.p = e.p

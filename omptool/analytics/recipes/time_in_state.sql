@@ -15,7 +15,10 @@ order = ["seconds DESC", "state"]
 [roles.state]
 about = "what the machine does: an enumeration, a text or a code"
 globs = ["State", "**/State", "**/MachineryItemState/CurrentState", "**/CurrentState"]
-
+[roles.product]
+about = "product that is being made, for --by product"
+globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
+required = false
 [columns.state]
 about = "the value as the server names it; UNASSIGNED where it is not known"
 [columns.seconds]
@@ -52,7 +55,7 @@ elements AS (
   FROM runs JOIN places USING (m) GROUP BY g, p, state
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, w.start, w."end", e.state,
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.state,
        CAST(e.ns AS DOUBLE) / 1000000000 AS seconds, CAST(e.ns AS DOUBLE) / s.ns AS share,
        CAST(e.visits AS BIGINT) AS visits, CAST(e.longest AS DOUBLE) / 1000000000 AS longest_s,
        s.coverage, s.percent_good
