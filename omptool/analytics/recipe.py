@@ -7,9 +7,14 @@
     -- telemetry
     name AS (SELECT …)      the CTEs that reduce telemetry, ending in `elements`
     -- table
-    elements AS (SELECT … FROM input)     the same from a plain table, where the analysis has such a form
+    elements AS (SELECT … FROM input)     the same from a plain table, where the analysis has such a form; both under
+                                          `-- telemetry and table` where only the parts before them differ
     -- result
     SELECT … FROM elements
+
+What several analyses say alike stands once, in files of the same form in `shares/`. A recipe names them in the order in
+which their roles, parameters and columns stand: `share = ["measured", "own", "seen"]`. Its own stand where `own` is; of
+what is shared too, its word wins.
 
 What a set of rows cannot say (recurrences, run rules, percentiles) is a `finish(table, given)` in `finish/NAME.py`,
 which the header names: it gets the rows of the result in order and returns the columns that the header declares. With
@@ -24,7 +29,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +44,10 @@ PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "drif
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
-_SECTION = re.compile(r"^-- (telemetry|table|result)$\n", re.MULTILINE)
+_SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "picture", "order", "labels", "finish", "stream", "series", "by", "events",
+    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts", "share",
 }  # fmt: skip
 
 
@@ -94,7 +99,7 @@ class Recipe:
     """A parsed recipe.
 
     Attributes:
-        parts: names of shared CTEs that stand before the recipe's own.
+        parts: names of shared CTEs that stand before the recipe's own, of a plain table `table_parts`.
         roles: for telemetry; `table` those of a plain table, empty when there is no such form.
         chart: the column whose bars `--chart` draws, a ratio.
         picture: what `--chart` draws, one of `PICTURES`, or nothing.
@@ -129,6 +134,7 @@ class Recipe:
     by: str = "machine"
     events: bool = False
     picture: str = ""
+    table_parts: tuple[str, ...] = ()
 
     def role(self, name: str) -> Role | None:
         """The role of telemetry with this name."""
@@ -146,21 +152,28 @@ class Recipe:
         return any(role.type == "time" for role in self.table)
 
 
-def parse(name: str, text: str) -> Recipe:
+OWN = "own"
+
+
+def parse(name: str, text: str, shared: Callable[[str], str] | None = None) -> Recipe:
     """Read a recipe.
+
+    Args:
+        shared: the text of a share.
 
     Raises:
         RecipeError: no header, an unknown or missing key, a wrong type, a section that is missing.
     """
-    match = _HEADER.match(text)
-    if match is None:
-        raise RecipeError(f"{name}.sql: no header; the file begins with /* omptool, TOML and */")
-    try:
-        data = tomllib.loads(match[1])
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{name}.sql: {error}") from None
+    data, sections = _read(name, text)
     header = _Header(f"{name}.sql", data)
     header.expect(_KEYS)
+    if shares := header.texts("share"):
+        if shared is None or shares.count(OWN) != 1:
+            raise RecipeError(f"{name}.sql: share names {OWN} once, and files of shares/")
+        read = [(data, sections) if each == OWN else _read(each, shared(each)) for each in shares]
+        header = _Header(f"{name}.sql", _merged([each for each, _ in read], data))
+        header.expect(_KEYS)
+        sections = {heading: sql for _, each in [*read, (data, sections)] for heading, sql in each.items()}
     recipe = Recipe(
         name=name,
         title=header.text("title"),
@@ -176,16 +189,40 @@ def parse(name: str, text: str) -> Recipe:
         chart=header.text("chart", default=""),
         labels=header.texts("labels"),
         order=header.texts("order"),
-        sections=_sections(name, match[2]),
+        sections=sections,
         finish=header.text("finish", default=""),
         stream=header.flag("stream", False),
         series=header.flag("series", False),
         by=header.text("by", default="machine"),
         events=header.flag("events", False),
+        table_parts=header.texts("table_parts"),
         picture=header.one_of("picture", PICTURES, default="bars" if "chart" in data else ""),
     )
     _check(recipe)
     return recipe
+
+
+def _read(name: str, text: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The header and the SQL by section."""
+    match = _HEADER.match(text)
+    if match is None:
+        raise RecipeError(f"{name}.sql: no header; the file begins with /* omptool, TOML and */")
+    try:
+        return tomllib.loads(match[1]), _sections(name, match[2])
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name}.sql: {error}") from None
+
+
+def _merged(headers: Sequence[Mapping[str, Any]], own: Mapping[str, Any]) -> dict[str, Any]:
+    """One header of several, entries of its tables in the order in which they are said first."""
+    found: dict[str, Any] = {}
+    for header in [*headers, own]:
+        for key, value in header.items():
+            if isinstance(value, dict) and isinstance(found.get(key, {}), dict):
+                found.setdefault(key, {}).update(value)
+            else:
+                found[key] = value
+    return found
 
 
 def _sections(name: str, body: str) -> dict[str, str]:
@@ -194,7 +231,11 @@ def _sections(name: str, body: str) -> dict[str, str]:
         raise RecipeError(
             f"{name}.sql: SQL before the first section", "write -- telemetry, -- table or -- result above"
         )
-    return {section: sql.strip() for section, sql in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        section: sql.strip()
+        for heading, sql in zip(parts[1::2], parts[2::2], strict=True)
+        for section in heading.split(" and ")
+    }
 
 
 def _check(recipe: Recipe) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.analytics import catalog
+from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound
@@ -20,6 +21,9 @@ from omptool.model.shifts import Calendar
 from omptool.model.times import unix_us
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
+
+_SEEING = ("timeline", "alarm_heard", "alarm_rows_seen")
+"""Parts that say how much of a window was seen."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
@@ -164,7 +168,44 @@ def _below(value: float, steps: int) -> float:
     return int(value * steps) / steps
 
 
-def is_sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
+def framed(
+    engine: Engine,
+    recipe: Recipe,
+    section: str,
+    request: Request,
+    values: Mapping[str, Any],
+    periods: Cuts,
+    said: tuple[Sequence[str], str],
+    source: str | None = None,
+) -> Analysis:
+    """An analysis whose rows are for places and periods.
+
+    Args:
+        section: `telemetry` or `table`, whose CTE is `source`.
+        values: what the SQL is given: parameters, and the CTEs of parts/window.sql.
+        said: notes, and what to say where nothing was seen.
+    """
+    shown = [*request.places, *(["product"] if request.product else [])]
+    keys = [*shown, "start", "end"]
+    notes, nothing = said
+    if recipe.finish:
+        ctes = ",\n".join([*([source] if source else []), *catalog.ctes(recipe, section)])
+        rows = ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
+        rows = finished(recipe, rows, values, keys)
+    else:
+        rows = ask(engine, statement(recipe, section, keys, [*keys[:-1], *recipe.order], source), values)
+    rows = with_shifts(rows, periods, len(shown))
+    parts = recipe.parts if section == "telemetry" else recipe.table_parts
+    seeing = [place for place, name in enumerate(parts) if name in _SEEING]
+    if seeing and _is_sparse(rows, request.places, values):
+        # hours without a stop have no row, and none may mean that nobody looked
+        before = [*([source] if source else []), *map(catalog.part, parts[: seeing[0] + 1])]
+        seen = ask(engine, "WITH " + ",\n".join(before) + "\nSELECT coverage, percent_good FROM seen", values)
+        return Analysis(rows, tuple(notes), touched(seen, nothing, "windows, with and without rows,"))
+    return Analysis(rows, tuple(notes), touched(rows, nothing))
+
+
+def _is_sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:
     """Whether a place has no row in a period."""
     there: int = rows.group_by([*places, "start"]).aggregate([]).num_rows
     whole: int = len(values["groups"]) * len(values["cuts"])

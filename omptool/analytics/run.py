@@ -9,23 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from omptool.analytics import catalog, products
+from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.binding import Binding, Tag, bind, roles_of
-from omptool.analytics.numbering import finished, numbered, windowed
+from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import (
     Analysis,
     Request,
     ask,
-    is_sparse,
+    framed,
     moment,
     periods_of,
     span_window,
-    statement,
     touched,
-    with_shifts,
 )
 from omptool.analytics.wellknown import codes
 from omptool.errors import NotFound, UsageError
@@ -36,9 +34,6 @@ from omptool.sql.engine import Engine
 
 __all__ = ["Analysis", "Request", "analyse", "recorded_tags", "window"]
 
-_SEEING = frozenset({"timeline", "alarmed"})
-"""Parts that say how much of a window was seen."""
-
 _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
 _RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
@@ -48,7 +43,7 @@ _IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
 SELECT min(time) AS first, min(time) FILTER (WHERE origin <> 'initial') AS live, max(time) AS last FROM telemetry
 WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
-  AND time <= coalesce(receive_time, time) + INTERVAL '1' HOUR
+  AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000
 """
 """Stamps of clocks that are far off do not stretch the window."""
 
@@ -91,27 +86,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
     values["priced_by_product"] = by_product
-    shown = [*request.places, *(["product"] if request.product else [])]
-    keys = [*shown, "start", "end"]
-    if recipe.finish:
-        ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
-        rows = ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
-        rows = finished(recipe, rows, values, keys)
-    else:
-        rows = ask(engine, statement(recipe, "telemetry", keys, [*keys[:-1], *recipe.order]), values)
-    rows = with_shifts(rows, periods, len(shown))
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
-    nothing = f"no values of these machines before the end of {asked}"
-    if _SEEING & set(recipe.parts) and is_sparse(rows, request.places, values):
-        # hours without a stop have no row, and none may mean that nobody looked
-        seen = ask(engine, _seen(recipe), values)
-        return Analysis(rows, notes, touched(seen, nothing, "windows, with and without rows,"))
-    return Analysis(rows, notes, touched(rows, nothing))
-
-
-def _seen(recipe: Recipe) -> str:
-    parts = [name for name in recipe.parts if name == "window" or name in _SEEING]
-    return "WITH " + ",\n".join(map(catalog.part, parts)) + "\nSELECT coverage, percent_good FROM seen"
+    said = (notes, f"no values of these machines before the end of {asked}")
+    return framed(engine, recipe, "telemetry", request, values, periods, said)
 
 
 def _values(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from omptool.analytics import catalog
+from omptool.analytics import alarmed, catalog
 from omptool.analytics.binding import bind_columns
+from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.recipe import Recipe
-from omptool.analytics.requested import Analysis, Request, ask, span_window, statement, touched
-from omptool.errors import UsageError
+from omptool.analytics.requested import Analysis, Request, ask, framed, periods_of, span_window, statement, touched
+from omptool.errors import NotFound, UsageError
+from omptool.model.shifts import Calendar
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
 
@@ -43,9 +45,46 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
 
         found = variables.of_table(recipe, request, parameters, source, columns["value"], partial(ask, engine))
         return Analysis(found.rows, (), touched(found.seen, f"{table} has no rows", "charts"))
+    if recipe.table_parts:
+        return _framed(engine, recipe, request, parameters, source, columns)
     others = _others(recipe, names, columns)
     rows = ask(engine, statement(recipe, "table", others, ["omp_row"], source), parameters)
     return Analysis(rows, (), touched(rows, f"{table} has no rows"))
+
+
+def _framed(
+    engine: Engine,
+    recipe: Recipe,
+    request: Request,
+    parameters: Mapping[str, object],
+    source: str,
+    columns: Mapping[str, str],
+) -> Analysis:
+    """An analysis whose rows are for places and periods, as they are of telemetry.
+
+    Raises:
+        NotFound: no row has a time.
+    """
+    table = request.table or ""
+    said = alarmed.of_rows(engine, recipe, request, parameters, source, columns)
+    try:
+        start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
+    except NotFound:
+        raise NotFound(
+            f"no row of {table} has a time that can be read in {columns['time']}",
+            "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",
+        ) from None
+    if start >= end:
+        raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
+    periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
+    values = {**parameters, **numbered(said.bound, request.places), **windowed(periods.starts, end), **said.values}
+    values |= {"stop_since": [], "stop_till": []}
+    return framed(engine, recipe, "table", request, values, periods, (said.notes, f"{table} has no rows"), source)
+
+
+def span_of(source: str, last: str = "max(time)") -> str:
+    """The statement that finds where the times of a table begin and end."""
+    return f"WITH {source} SELECT min(time) AS first, min(time) AS live, {last} AS last FROM input"
 
 
 def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
@@ -57,7 +96,9 @@ def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) ->
 def _input(recipe: Recipe, table: str, names: Sequence[str], columns: Mapping[str, str]) -> str:
     types = {role.name: _COLUMN_TYPES[role.type] for role in recipe.table}
     # a column that is there by its name only may be no time: then there is none
-    types |= {role.name: _ANY_TIME for role in recipe.table if role.type == "time" and not role.required}
+    types |= {
+        role.name: _ANY_TIME for role in recipe.table if role.type == "time" and (recipe.events or not role.required)
+    }
     picked = [
         types[role.name].format(identifier(columns[role.name]) if role.name in columns else "NULL")
         + f" AS {identifier(role.name)}"
@@ -72,8 +113,7 @@ def _streamed_table(
 ) -> Analysis:
     from omptool.analytics import streams
 
-    span = f"WITH {source} SELECT min(time) AS first, min(time) AS live, max(time) AS last FROM input"
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span))
+    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(source)))
     statement = streams.in_order([source, *catalog.ctes(recipe, "table")])
     annotations = streams.annotation_times(engine)[0] if request.annotated else None
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)

@@ -191,7 +191,7 @@ def _request(
         if len(plain) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
         table = plain[0]
-        if by is not None:
+        if by is not None and not recipe.table_parts:
             raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
     given = parameters.parse(params, now=now, zone=zone)
     moments = []

@@ -166,6 +166,24 @@ ANALYZE = (
         "analyze alarm_rate --on shift.omcap --map alarm=** --param flood_below=20",
         2,
     ),
+    Case(
+        "a table that does not say when alarms come",
+        "analyze alarm_rate --on a.csv",
+        2,
+        files={"a.csv": "time,tag\n2026-01-01,A\n"},
+    ),
+    Case(
+        "a table whose words for alarms nobody knows",
+        "analyze alarm_chatter --on a.csv",
+        2,
+        files={"a.csv": "time,tag,state\n2026-01-01,A,hot\n"},
+    ),
+    Case(
+        "alarms of a table without times",
+        "analyze alarm_rate --on a.csv",
+        1,
+        files={"a.csv": "time,tag,active\n,A,1\n"},
+    ),
     Case("a drift of a tag that nobody named", "analyze drift --on shift.omcap", 1),
     Case("a slope per week", "analyze drift --on shift.omcap --map value=** --param per=week", 2),
     Case(

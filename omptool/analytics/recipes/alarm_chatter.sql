@@ -9,18 +9,12 @@ formula = [
 ]
 source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters"
 evidence = "definition + simulator truth"
-parts = ["window", "alarmed"]
+share = ["own", "alarms"]
 finish = "alarm_chatter"
-events = true
-order = ["g", "since", "m", "source", "p"]
 labels = ["rank", "source", "alarm"]
 chart = "share"
 picture = "pareto"
 
-[roles.alarm]
-about = "tags that say an alarm: a number or text, none while it is 0 or empty, or a Boolean; not needed where events were recorded"
-globs = ["AlarmCode", "**/AlarmCode", "Alarm", "**/ActiveAlarm", "**/AlarmNumber"]
-many = true
 [parameters.top]
 type = "int"
 about = "so many of the most frequent alarms; 0: all"
@@ -41,14 +35,6 @@ default = 10.0
 type = "float"
 about = "an alarm that stands for longer is stale, h"
 default = 24.0
-[parameters.min_severity]
-type = "int"
-about = "alarms of events count from this severity on, 1 to 1000"
-default = 0
-[parameters.by_message]
-type = "bool"
-about = "the message of an event names the alarm, not its condition"
-default = false
 [columns.rank]
 about = "1 is the most frequent; stale ones that did not come in [start, end) are the last"
 [columns.source]
@@ -79,14 +65,8 @@ about = "mean time for which those that came stood; without those that still sta
 [columns.longest_s]
 unit = "s"
 about = "longest time that one stood, up to the end of the window; also of those that came before it"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before anything was heard / window"
-[columns.percent_good]
-unit = "%"
-about = "time in which the tags were Good; of events, the time that is covered"
 */
--- telemetry
+-- telemetry and table
 stations AS (SELECT DISTINCT m, machine AS station FROM bound),
 elements AS (
   SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, s.station, a.source, a.alarm, a.since, a.till,

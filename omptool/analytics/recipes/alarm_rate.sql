@@ -9,17 +9,11 @@ formula = [
 ]
 source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters; OPC 10000-9 leaves floods to them"
 evidence = "definition + simulator truth"
-parts = ["window", "alarmed"]
+share = ["own", "alarms"]
 finish = "alarm_rate"
-events = true
 by = "line"
-order = ["g", "since", "m", "source", "p"]
 chart = "flood_share"
 
-[roles.alarm]
-about = "tags that say an alarm: a number or text, none while it is 0 or empty, or a Boolean; not needed where events were recorded"
-globs = ["AlarmCode", "**/AlarmCode", "Alarm", "**/ActiveAlarm", "**/AlarmNumber"]
-many = true
 [parameters.operators]
 type = "int"
 about = "operator positions that share the alarms of a row"
@@ -52,14 +46,6 @@ default = 24.0
 type = "int"
 about = "how many of the most frequent alarms top_share is about"
 default = 10
-[parameters.min_severity]
-type = "int"
-about = "alarms of events count from this severity on, 1 to 1000"
-default = 0
-[parameters.by_message]
-type = "bool"
-about = "the message of an event names the alarm, not its condition"
-default = false
 [columns.alarms]
 about = "that came in [start, end)"
 [columns.per_10min]
@@ -85,14 +71,8 @@ about = "of all alarms, those of the most frequent ones; null without alarms"
 about = "alarms that stood for longer than stale_h at some time of it"
 [columns.standing]
 about = "alarms that stand at its end"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before anything was heard / window"
-[columns.percent_good]
-unit = "%"
-about = "time in which the tags were Good; of events, the time that is covered"
 */
--- telemetry
+-- telemetry and table
 elements AS (
   SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till, CAST(NULL AS BIGINT) AS covered_ns,
          CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
