@@ -44,7 +44,8 @@ counters AS (
   SELECT node, m, nanos, tie, value, value - value_before AS step
   FROM (SELECT unnest(CAST($head_nodes AS INTEGER[])) AS node, unnest(CAST($head_machines AS INTEGER[])) AS m,
                unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_ties AS BIGINT[])) AS tie,
-               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before) heads
+               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before
+  ) heads
 )"""
 """As parts/counters.sql; the first values of runs come from outside."""
 

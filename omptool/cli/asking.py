@@ -69,6 +69,7 @@ class Asking:
         tz: `--tz` as typed.
         session_tz: zone of the SQL session; None is UTC.
         maps, server: what is said about files of other tools.
+        decode_once: many questions come; what every scan would decode anew is kept in a file for as long as they do.
     """
 
     on: Sequence[str]
@@ -80,6 +81,7 @@ class Asking:
     repeatable: bool = False
     maps: Sequence[str] = ()
     server: str | None = None
+    decode_once: bool = False
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -125,6 +127,7 @@ class Asking:
 
     @contextlib.contextmanager
     def _local(self, loaded: Config) -> Iterator[Asked]:
+        from omptool.sources.decoded import decoded
         from omptool.sources.resolve import plant_of_lakes, resolve_all
         from omptool.sql.engine import LocalEngine
 
@@ -138,5 +141,8 @@ class Asking:
             list(self.on), input_format=self.input_format, plant=model, servers=loaded.servers, zone=zone,
             foreign=foreign,
         )  # fmt: skip
-        with LocalEngine(sources, tz=self.session_tz, repeatable=self.repeatable) as engine:
+        with (
+            decoded(sources) if self.decode_once else contextlib.nullcontext(sources) as scanned,
+            LocalEngine(scanned, tz=self.session_tz, repeatable=self.repeatable) as engine,
+        ):
             yield Asked(engine, model, name, zone, sources)

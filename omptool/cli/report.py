@@ -74,7 +74,7 @@ def report(
     from omptool.cli.output import refuse_existing
 
     loaded = settings.load(config)
-    asking = Asking([*(source or []), *(on or [])], None, plant, input_format, tz)
+    asking = Asking([*(source or []), *(on or [])], None, plant, input_format, tz, decode_once=True)
     if not asking.on:
         raise UsageError("report needs a source", "name a capture or a lake:  omptool report lake -o report.html")
     to_stdout = str(output) == "-"

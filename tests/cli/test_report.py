@@ -44,7 +44,7 @@ def test_the_page_of_a_lake(invoke: Run, tmp_path: Path) -> None:
     result = invoke("report", SAMPLE)
     assert result.code == 3
     assert result.out == ""
-    assert result.err.startswith("exit 3: gaps or values that are not Good touch oee, downtime_pareto, state_timeline")
+    assert result.err.startswith("exit 3: gaps or values that are not Good touch oee, downtime_pareto, time_elements")
     assert "report.html: 1." in result.err
     page = Page((tmp_path / "report.html").read_text())
     page.check()

@@ -29,6 +29,12 @@ made AS (
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
   LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
 ),
+-- what a counter counts; where one counts all parts, scrap and rework are among them (not `fresh`), and what remains is good
+makers AS (
+  SELECT b.node, CASE WHEN b.role = 'produced' THEN 'good' ELSE b.role END AS role,
+         NOT (b.role IN ('scrap', 'rework') AND o.m IS NOT NULL) AS fresh
+  FROM bound b LEFT JOIN (SELECT DISTINCT m FROM bound WHERE role = 'produced') o ON o.m = b.m
+),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (
   SELECT t.node, t.m, p.p, sum(CAST(round(t.parts * 1000000) AS DECIMAL(38, 0))) AS millionths,
@@ -38,10 +44,11 @@ made_by_node AS (
   GROUP BY t.node, t.m, p.p
 ),
 parts AS (
-  SELECT g.g, t.p, sum(t.millionths) AS pq, sum(CASE WHEN b.role = 'good' THEN t.millionths ELSE 0 END) AS gq,
-         sum(CASE WHEN b.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
-         sum(CASE WHEN b.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
-         sum(t.unpriced) AS unpriced, sum(t.ideal_us) AS ideal_us
-  FROM made_by_node t JOIN bound b ON b.node = t.node JOIN places g ON g.m = t.m
+  SELECT g.g, t.p, sum(CASE WHEN k.fresh THEN t.millionths ELSE 0 END) AS pq,
+         sum(CASE WHEN k.role = 'good' THEN t.millionths WHEN k.fresh THEN 0 ELSE -t.millionths END) AS gq,
+         sum(CASE WHEN k.role = 'scrap' THEN t.millionths ELSE 0 END) AS sq,
+         sum(CASE WHEN k.role = 'rework' THEN t.millionths ELSE 0 END) AS rq,
+         sum(CASE WHEN k.fresh THEN t.unpriced ELSE 0 END) AS unpriced, sum(CASE WHEN k.fresh THEN t.ideal_us END) AS ideal_us
+  FROM made_by_node t JOIN makers k ON k.node = t.node JOIN places g ON g.m = t.m
   GROUP BY g.g, t.p
 )

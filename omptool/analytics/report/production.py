@@ -160,15 +160,16 @@ def stops(asker: Asker) -> Section:
 
 def states(asker: Asker) -> Section:
     """What each machine did, one after another."""
-    slots = SLOTS if asker.machines() <= 10 else _FEWER
-    rows = named(asker.run("state_timeline", places=PLACES, parameters={"slots": slots}).rows.to_pylist())
-    if not rows:
+    every = named(asker.run("time_elements", places=PLACES).rows.to_pylist())
+    if not every:
         return nothing("states", "States in their order")
-    shares = _element_times(rows)
-    order = sorted(shares, key=lambda name: (-shares[name].get("ADET", 0) - shares[name].get("ADOT", 0), name))
+    exact = _element_times(every)
+    order = sorted(exact, key=lambda name: (-exact[name].get("ADET", 0) - exact[name].get("ADOT", 0), name))
     command = asker.command("time_elements")
     shown, notes = chosen([{"name": name} for name in order], "machines", "that stood longest", command)
     names = sorted(str(row["name"]) for row in shown)
+    slots = SLOTS if len(order) <= 10 else _FEWER
+    rows = _pieces(asker, [row for row in every if row["name"] in set(names)], slots)
     merged = sum(row["merged"] > 1 for row in rows)
     if merged:
         slot = duration((asker.end - asker.start).total_seconds() / slots)
@@ -176,9 +177,7 @@ def states(asker: Asker) -> Section:
             f"States shorter than {slot} that follow each other are drawn as the one that took most of their time: "
             f"{count(merged, 'piece')} of the picture. The table and all other figures are exact."
         )
-    bars = [_piece(asker, row) for row in rows if row["name"] in set(names)]
-    every = asker.run("time_elements", places=PLACES).rows.to_pylist()
-    exact = _element_times(named(every))
+    bars = [_piece(asker, row) for row in rows]
     cells = [[name, *(duration(exact[name].get(key, 0)) for key in charts.ELEMENTS)] for name in sorted(exact)]
     columns = {"Machine": False} | {words: True for words, _ in charts.ELEMENTS.values()}
     return Section(
@@ -187,6 +186,15 @@ def states(asker: Asker) -> Section:
         )],
         tables=[table("Time by element of ISO 22400", columns, cells, command)], notes=notes,
     )  # fmt: skip
+
+
+def _pieces(asker: Asker, machines: list[dict[str, Any]], slots: int) -> list[dict[str, Any]]:
+    """Runs of states of these machines alone, with the names that they have among all."""
+    names = {tuple(row[key] for key in PLACES): row["name"] for row in machines}
+    mine = frozenset((tag.server, tag.node_id) for tag in asker.tags() if (tag.site, tag.line, tag.machine) in names)
+    found = asker.run("state_timeline", places=PLACES, parameters={"slots": slots}, only=mine).rows.to_pylist()
+    named = ((row, names.get(tuple(row[key] for key in PLACES))) for row in found)
+    return [row | {"name": name} for row, name in named if name is not None]
 
 
 def _piece(asker: Asker, row: Row) -> dict[str, Any]:
