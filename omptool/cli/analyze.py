@@ -112,6 +112,8 @@ def analyze(
         raise UsageError(
             f"{recipe.name} has no picture", "leave out --chart; omptool analyze --list names what has one"
         )
+    from dataclasses import replace
+
     from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
 
@@ -119,6 +121,8 @@ def analyze(
         refuse_existing(output, force=force)
     with asking.opened(loaded) as asked:
         request = _request(recipe, asked, map or [], param or [], by, (start, end))
+        if chart and any(parameter.name == "show" for parameter in recipe.parameters):
+            request = replace(request, parameters={**request.parameters, "show": "points"})  # a picture is of all of them
         analysis = analyse(asked.engine, recipe, request)
         if asked.moved():  # its tags and its rows may be of different versions
             analysis = analyse(asked.engine, recipe, request)
