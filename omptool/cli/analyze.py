@@ -122,7 +122,9 @@ def analyze(
     with asking.opened(loaded) as asked:
         request = _request(recipe, asked, map or [], param or [], by, (start, end))
         if chart and any(parameter.name == "show" for parameter in recipe.parameters):
-            request = replace(request, parameters={**request.parameters, "show": "points"})  # a picture is of all of them
+            request = replace(
+                request, parameters={**request.parameters, "show": "points"}
+            )  # a picture is of all of them
         analysis = analyse(asked.engine, recipe, request)
         if asked.moved():  # its tags and its rows may be of different versions
             analysis = analyse(asked.engine, recipe, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ def histogram(
         (value, 1, f"{name} {short(value)} ".ljust(2 * width + 3 + room + 1, glyphs.limit))
         for name, value in limits.items()
     ]
-    for since, till, count in zip(edges, edges[1:], counts, strict=False):
+    for (since, till), count in zip(itertools.pairwise(edges), counts, strict=True):
         drawn = bar(count / max(counts), room, glyphs)
         line = f"{short(since):>{width}} … {short(till):>{width}} {glyphs.edge}{drawn} {count:,}"
         lines.append(((since + till) / 2, 0, line))
@@ -64,4 +65,4 @@ def _counts(finite: Sequence[float], edges: Sequence[float], limits: Mapping[str
         for at, edge in enumerate(edges)
     ]
     behind[0], behind[-1] = 0, len(finite)
-    return [till - since for since, till in zip(behind, behind[1:], strict=False)]
+    return [till - since for since, till in itertools.pairwise(behind)]
