@@ -112,8 +112,6 @@ def analyze(
         raise UsageError(
             f"{recipe.name} has no picture", "leave out --chart; omptool analyze --list names what has one"
         )
-    from dataclasses import replace
-
     from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
 
@@ -241,6 +239,15 @@ def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
     if not found:
         raise UsageError("no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"')
     return found[-1].start if start else found[-1].end
+
+
+def _of_all_points(recipe: Recipe, request: Request) -> Request:
+    """What a picture is drawn of: rows of points, whatever rows were asked for."""
+    from dataclasses import replace
+
+    if all(parameter.name != "show" for parameter in recipe.parameters):
+        return request
+    return replace(request, parameters={**request.parameters, "show": "points"})
 
 
 def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, points: pa.Table | None) -> None:

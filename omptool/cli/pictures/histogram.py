@@ -42,7 +42,7 @@ _MOST = 40
 
 
 def _edges(low: float, high: float, count: int, limits: Mapping[str, float]) -> list[float]:
-    """Bounds of classes of one width. A specification limit is one of them, so that no class lies on both sides of it."""
+    """Bounds of classes of one width. A specification limit is one of them: no class lies on both sides of it."""
     classes = 1 if low == high else min(20, max(5, math.ceil(math.log2(count) + 1)))
     step = (high - low) / classes or abs(low) * 0.01 or 1.0
     bounds = [limits[name] for name in ("LSL", "USL") if name in limits]
