@@ -1,4 +1,4 @@
-"""PercentDataGood and PercentDataBad of Part 13: a share that meets its limit is enough, however it would be rounded."""
+"""PercentDataGood and PercentDataBad of Part 13: a share that meets its limit is enough, however it is rounded."""
 
 from __future__ import annotations
 
