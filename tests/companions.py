@@ -30,7 +30,8 @@ NAMESPACES = ("", "urn:companion", PACKML, TOOL, MACHINERY, DI)
 _EPOCH_TICKS = 116_444_736_000_000_000
 _PACE_S = 0.02
 _COUNT = DataType(
-    f"nsu={PACKML};i=14", f"nsu={PACKML};PackMLCountDataType", Kind.STRUCTURE, "i=22", encoding_id=f"nsu={PACKML};i=148",
+    f"nsu={PACKML};i=14", f"nsu={PACKML};PackMLCountDataType", Kind.STRUCTURE, "i=22",
+    encoding_id=f"nsu={PACKML};i=148",
     fields=tuple(Field(name, f"i={kind}") for name, kind in
                  (("ID", 6), ("Name", 12), ("Unit", 887), ("Count", 6), ("AccCount", 6))),
 )  # fmt: skip
@@ -147,8 +148,8 @@ def values(companion: Companion, step: int) -> Iterator[ServedValue]:
 @contextlib.contextmanager
 def serving(companion: Companion) -> Iterator[str]:
     """The server, running; its URL."""
-    stop = threading.Event()
     url: list[str] = []
+    stopping: list[Callable[[], object]] = []
     up = threading.Event()
 
     async def told() -> AsyncIterator[ServedValue]:
@@ -158,12 +159,15 @@ def serving(companion: Companion) -> Iterator[str]:
             await asyncio.sleep(_PACE_S)
 
     async def work() -> None:
-        served = await serve(table(companion), told(), initial=list(values(companion, 0)), data_types=[_COUNT],
-                             namespaces=NAMESPACES, application_uri="urn:companion")  # fmt: skip
+        served = await serve(
+            table(companion), told(), initial=list(values(companion, 0)), data_types=[_COUNT], namespaces=NAMESPACES,
+            application_uri="urn:companion", min_queue_size=10_000,
+        )  # fmt: skip
+        over, loop = asyncio.Event(), asyncio.get_running_loop()
         url.append(served.url)
+        stopping.append(lambda: loop.call_soon_threadsafe(over.set))
         up.set()
-        while not stop.is_set():
-            await asyncio.sleep(0.05)
+        await over.wait()
         await served.stop()
 
     thread = threading.Thread(target=lambda: asyncio.run(work()), daemon=True)
@@ -172,5 +176,6 @@ def serving(companion: Companion) -> Iterator[str]:
         assert up.wait(60)
         yield url[0]
     finally:
-        stop.set()
+        for stop in stopping:
+            stop()
         thread.join(60)

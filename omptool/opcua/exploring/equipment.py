@@ -2,8 +2,8 @@
 
 ISA-95 (OPC 10030): an equipment object has a property EquipmentLevel. Machinery (OPC 40001-1): a machine has an add-in
 of MachineIdentificationType or is listed in the folder Machines. PackML (OPC 30050): what stands in the folder
-PackMLObjects is a unit, so a machine. DI (OPC 10000-100): what is listed in DeviceSet and
-has no place anywhere else is a device of its own. Names alone prove nothing and are not looked at.
+PackMLObjects is a unit, so a machine. DI (OPC 10000-100): what is listed in DeviceSet and has no place anywhere else is
+a device of its own. Names alone prove nothing and are not looked at.
 """
 
 from __future__ import annotations
