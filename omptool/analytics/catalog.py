@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 from omptool.analytics.recipe import Recipe, parse
-from omptool.errors import NotFound
+from omptool.errors import NotFound, RecipeError
 from omptool.model.nearest import nearest
 
 _HERE = files("omptool.analytics")
@@ -31,7 +31,19 @@ def load(name: str) -> Recipe:
         close = nearest(name, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
         raise NotFound(f"no analysis {name}", f"{hint}\nomptool analyze --list")
-    return parse(name, (_HERE / "recipes" / f"{name}.sql").read_text(encoding="utf-8"))
+    return parse(name, (_HERE / "recipes" / f"{name}.sql").read_text(encoding="utf-8"), share)
+
+
+def share(name: str) -> str:
+    """What several recipes say alike.
+
+    Raises:
+        RecipeError: a recipe names one that is not there.
+    """
+    file = _HERE / "shares" / f"{name}.sql"
+    if not file.is_file():
+        raise RecipeError(f"there is no share {name}")
+    return file.read_text(encoding="utf-8")
 
 
 def part(name: str) -> str:

@@ -41,6 +41,8 @@ def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[s
         "servers": [one.server for one in kept],
         "node_ids": [one.node_id for one in kept],
         "needed": [one.needed for one in kept],
+        "books": [int(one.voice.book) for one in kept],
+        "nested": [one.voice.nested for one in kept],
         "places": list(machines.values()),
         "place_groups": [groups[group] for group in shown],
         "groups": list(range(len(whole))),

@@ -12,6 +12,10 @@
     -- result
     SELECT … FROM elements
 
+What several analyses say alike stands once, in files of the same form in `shares/`. A recipe names them in the order in
+which their roles, parameters and columns stand: `share = ["measured", "own", "seen"]`. Its own stand where `own` is; of
+what is shared too, its word wins.
+
 What a set of rows cannot say (recurrences, run rules, percentiles) is a `finish(table, given)` in `finish/NAME.py`,
 which the header names: it gets the rows of the result in order and returns the columns that the header declares. With
 `stream = true` the rows are all values of one Variable after another, and come in portions that fit into memory; with
@@ -25,10 +29,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from omptool.analytics.wellknown import GLOBS
 from omptool.errors import RecipeError
 
 EVIDENCE = ("published value", "published formula", "definition + simulator truth")
@@ -42,7 +47,7 @@ _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts",
+    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts", "share",
 }  # fmt: skip
 
 
@@ -51,11 +56,13 @@ class Role:
     """What a tag or column is for.
 
     Attributes:
-        globs: tags that have it when nobody says otherwise; the first that matches in a machine wins.
+        globs: tags that have it when nobody says otherwise; the first that matches in a machine wins. A role
+            of telemetry without any has those of `wellknown.GLOBS`.
         required: a machine without it is left out.
         parameter: a parameter that makes the tag dispensable.
         many: any number of tags of a machine may have it.
         type: of a column of a plain table: a number, a time, or whatever it is.
+        instead: a role that makes it dispensable where a machine has that one.
     """
 
     name: str
@@ -65,6 +72,7 @@ class Role:
     parameter: str = ""
     many: bool = False
     type: str = "float"
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,21 +152,28 @@ class Recipe:
         return any(role.type == "time" for role in self.table)
 
 
-def parse(name: str, text: str) -> Recipe:
+OWN = "own"
+
+
+def parse(name: str, text: str, shared: Callable[[str], str] | None = None) -> Recipe:
     """Read a recipe.
+
+    Args:
+        shared: the text of a share.
 
     Raises:
         RecipeError: no header, an unknown or missing key, a wrong type, a section that is missing.
     """
-    match = _HEADER.match(text)
-    if match is None:
-        raise RecipeError(f"{name}.sql: no header; the file begins with /* omptool, TOML and */")
-    try:
-        data = tomllib.loads(match[1])
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{name}.sql: {error}") from None
+    data, sections = _read(name, text)
     header = _Header(f"{name}.sql", data)
     header.expect(_KEYS)
+    if shares := header.texts("share"):
+        if shared is None or shares.count(OWN) != 1:
+            raise RecipeError(f"{name}.sql: share names {OWN} once, and files of shares/")
+        read = [(data, sections) if each == OWN else _read(each, shared(each)) for each in shares]
+        header = _Header(f"{name}.sql", _merged([each for each, _ in read], data))
+        header.expect(_KEYS)
+        sections = {heading: sql for _, each in [*read, (data, sections)] for heading, sql in each.items()}
     recipe = Recipe(
         name=name,
         title=header.text("title"),
@@ -167,14 +182,14 @@ def parse(name: str, text: str) -> Recipe:
         source=header.text("source"),
         evidence=header.one_of("evidence", EVIDENCE),
         parts=header.texts("parts"),
-        roles=tuple(_role(entry) for entry in header.tables("roles")),
+        roles=tuple(_role(entry, GLOBS.get(entry.name, ())) for entry in header.tables("roles")),
         table=tuple(_role(entry) for entry in header.tables("table")),
         parameters=tuple(_parameter(entry) for entry in header.tables("parameters")),
         columns=tuple(_column(entry) for entry in header.tables("columns")),
         chart=header.text("chart", default=""),
         labels=header.texts("labels"),
         order=header.texts("order"),
-        sections=_sections(name, match[2]),
+        sections=sections,
         finish=header.text("finish", default=""),
         stream=header.flag("stream", False),
         series=header.flag("series", False),
@@ -185,6 +200,29 @@ def parse(name: str, text: str) -> Recipe:
     )
     _check(recipe)
     return recipe
+
+
+def _read(name: str, text: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The header and the SQL by section."""
+    match = _HEADER.match(text)
+    if match is None:
+        raise RecipeError(f"{name}.sql: no header; the file begins with /* omptool, TOML and */")
+    try:
+        return tomllib.loads(match[1]), _sections(name, match[2])
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{name}.sql: {error}") from None
+
+
+def _merged(headers: Sequence[Mapping[str, Any]], own: Mapping[str, Any]) -> dict[str, Any]:
+    """One header of several, entries of its tables in the order in which they are said first."""
+    found: dict[str, Any] = {}
+    for header in [*headers, own]:
+        for key, value in header.items():
+            if isinstance(value, dict) and isinstance(found.get(key, {}), dict):
+                found.setdefault(key, {}).update(value)
+            else:
+                found[key] = value
+    return found
 
 
 def _sections(name: str, body: str) -> dict[str, str]:
@@ -261,16 +299,17 @@ class _Header:
         return [_Header(f"{self.where}: {key}.{name}", item, name) for name, item in value.items()]
 
 
-def _role(entry: _Header) -> Role:
-    entry.expect({"about", "globs", "required", "parameter", "many", "type"})
+def _role(entry: _Header, known: tuple[str, ...] = ()) -> Role:
+    entry.expect({"about", "globs", "required", "parameter", "many", "type", "instead"})
     return Role(
         entry.name,
         entry.text("about"),
-        entry.texts("globs"),
+        entry.texts("globs") or known,
         entry.flag("required", True),
         entry.text("parameter", default=""),
         entry.flag("many", False),
         entry.one_of("type", COLUMN_TYPES, default="float"),
+        entry.text("instead", default=""),
     )
 
 

@@ -111,7 +111,7 @@ def of_table(
     spec = spec_of(request.plant.specs if request.plant else (), table, column)
     ctes = ",\n".join([source, *catalog.ctes(recipe, "table")])
     order = "sorted NULLS LAST, time NULLS LAST, omp_row"
-    rows = ask(f"WITH {ctes}\nSELECT value, ordered, time, subgroup, baseline FROM result\nORDER BY {order}", given)
+    rows = ask(f"WITH {ctes}\nSELECT * FROM result\nORDER BY {order}", given)
     time = _times(rows, table, needed=cut != (None, None))
     if time is not None and cut != (None, None):
         early = -(2**63) if cut[0] is None else unix_us(cut[0]) * 1000
@@ -131,7 +131,7 @@ def of_table(
         group = pc.dictionary_encode(kept["subgroup"].combine_chunks()).indices.to_numpy().astype(np.int64)
     label = kept["subgroup"] if grouped else kept["ordered"]
     share = 100.0 * float(usable.mean()) if usable.size else 0.0
-    first = _flagged(kept["baseline"])
+    first = _flagged(kept["baseline"]) if "baseline" in kept.column_names else None
     when = None if time is None else time[usable]
     measured = Measured(
         name=table,

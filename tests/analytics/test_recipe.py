@@ -46,6 +46,56 @@ def test_a_recipe_is_read() -> None:
     }  # fmt: skip
 
 
+SHARES = {
+    "first": """/* omptool
+by = "line"
+chart = "percent_good"
+[parameters.a]
+type = "int"
+about = "of the share"
+default = 1
+[parameters.k]
+type = "int"
+about = "hidden"
+*/
+-- telemetry
+elements AS (SELECT 2 AS coverage)
+-- table
+elements AS (SELECT 3 AS coverage)
+""",
+    "last": """/* omptool
+[table.value]
+about = "a column"
+[parameters.z]
+type = "text"
+about = "of the last share"
+*/
+""",
+}
+
+
+def test_what_is_shared_stands_where_the_recipe_says_and_its_own_word_wins() -> None:
+    text = GOOD.replace('title = "T"', 'title = "T"\nshare = ["first", "own", "last"]')
+    recipe = parse("demo", text, SHARES.__getitem__)
+    assert (recipe.by, recipe.chart) == ("line", "coverage")
+    assert [(each.name, each.about) for each in recipe.parameters] == [
+        ("a", "of the share"), ("k", "factor"), ("z", "of the last share")
+    ]  # fmt: skip
+    assert recipe.parameters[1].default == 1.5 and recipe.parameters[1].type == "float"
+    assert recipe.sections["telemetry"] == "elements AS (SELECT 1 AS coverage)"
+    assert recipe.sections["table"] == "elements AS (SELECT 3 AS coverage)"
+    assert [role.name for role in recipe.table] == ["value"]
+
+
+@pytest.mark.parametrize("share", ['["first"]', '["own", "first", "own"]', '"first"', '["own", "nowhere"]'])
+def test_a_share_that_is_none_is_refused(share: str) -> None:
+    def shared(name: str) -> str:
+        return SHARES[name] if name in SHARES else catalog.share(name)
+
+    with pytest.raises(RecipeError, match="share"):
+        parse("demo", GOOD.replace('title = "T"', f'title = "T"\nshare = {share}'), shared)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [

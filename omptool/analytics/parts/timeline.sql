@@ -1,14 +1,19 @@
 -- One line of time per machine, cut wherever something changes: a state, a quality, a gap, a period.
 codes AS (
-  SELECT code, meaning, CASE WHEN CAST(TRY_CAST(code AS BIGINT) AS VARCHAR) = code THEN TRY_CAST(code AS BIGINT) END AS number
-  FROM (SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning) told
+  SELECT book, code, meaning, name,
+         CASE WHEN CAST(TRY_CAST(code AS BIGINT) AS VARCHAR) = code THEN TRY_CAST(code AS BIGINT) END AS number
+  FROM (
+    SELECT unnest(CAST($code_books AS INTEGER[])) AS book, unnest(CAST($codes AS VARCHAR[])) AS code,
+           unnest(CAST($meanings AS VARCHAR[])) AS meaning, unnest(CAST($code_names AS VARCHAR[])) AS name
+  ) told
 ),
+-- a state machine within another one is Bad while that is elsewhere: that says nothing
 picked AS (
-  SELECT b.node, b.m, b.role, b.needed, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.quality,
+  SELECT b.node, b.m, b.role, b.needed, b.book, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.quality,
          t.value, t.value_text
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
-  WHERE t.time < $end
+  WHERE t.time < $end AND (t.quality <> 'Bad' OR NOT b.nested)
 ),
 losses AS (
   SELECT DISTINCT b.m, g.server, g.capture, epoch_us(g.start_time) * 1000 AS since,
@@ -44,18 +49,22 @@ captures AS (
 ),
 -- what the machines said; an empty text: not known
 labels AS (
-  SELECT p.m, p.role, p.nanos, c.base + p.seq AS tie, p.quality <> 'Bad' AS known, TRY_CAST(p.value AS BIGINT) AS number,
+  SELECT p.m, p.role, p.book, p.nanos, c.base + p.seq AS tie, p.quality <> 'Bad' AS known, TRY_CAST(p.value AS BIGINT) AS number,
          coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
   FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role IN ('state', 'mode', 'reason')
 ),
 said AS (
-  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS state,
+  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.name, l.label) ELSE '' END END AS state,
          CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END AS meaning,
          CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS mode,
          CASE WHEN l.role = 'reason' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS reason
-  FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.number = l.number
+  FROM labels l LEFT JOIN codes a ON a.code = l.label AND a.book = l.book
+  LEFT JOIN codes b ON b.number = l.number AND b.book = l.book
+  -- the outer state machines of PackML say that an inner one has the word
+  WHERE NOT (l.book = 2 AND l.label IN ('Cleared', 'Running'))
 ),
-machines AS (SELECT DISTINCT m FROM picked),
+-- a machine that said nothing yet is there beside others, as one of which nothing is known
+machines AS (SELECT DISTINCT m FROM bound WHERE EXISTS (SELECT 1 FROM picked)),
 -- what is being made, as a number, where rows are asked for by product; 0: not known. The last word of a moment counts
 product_names AS (
   SELECT unnest(CAST($products AS VARCHAR[])) AS product, unnest(CAST($product_numbers AS INTEGER[])) AS number

@@ -10,34 +10,9 @@ formula = [
 ]
 source = "Montgomery; ISO 22514-2; Bissell 1990, Boyles 1991; held against qcc and NIST StRD"
 evidence = "published value"
-parts = ["values"]
 picture = "histogram"
-labels = ["tag"]
+share = ["measured", "own", "subgrouped", "seen"]
 finish = "capability"
-series = true
-
-[roles.value]
-about = "tags to chart, each for itself"
-many = true
-[roles.subgroup]
-about = "tag whose changes begin a new subgroup: serial number, batch, part counter; a point is the mean of a subgroup"
-required = false
-
-[table.value]
-about = "measured value"
-type = "any"
-[table.order]
-about = "what rows are sorted by; without it time, else as they come"
-type = "any"
-required = false
-[table.time]
-about = "when it was measured"
-type = "time"
-required = false
-[table.subgroup]
-about = "what belongs together; a point is the mean of a subgroup"
-type = "any"
-required = false
 
 [parameters.lsl]
 type = "float"
@@ -48,21 +23,6 @@ about = "upper specification limit; without it, one-sided"
 [parameters.target]
 type = "float"
 about = "what values should be; default: the middle of both limits"
-[parameters.size]
-type = "int"
-about = "values in a row that are a subgroup, where nothing else says what belongs together; 1: single values"
-default = 1
-[parameters.every]
-type = "interval"
-about = "values of this stretch of time, counted from midnight UTC, are a subgroup: 30s, 10m, 1h"
-[parameters.spread]
-type = "text"
-about = "where sigma comes from: R, S, pooled; MR between points; without subgroups always MR"
-default = "R"
-[parameters.constants]
-type = "text"
-about = "d2 and d3: exact, or as in printed tables: rounded"
-default = "exact"
 [parameters.confidence]
 type = "float"
 about = "of the intervals"
@@ -72,8 +32,6 @@ type = "text"
 about = "of the intervals: sigma, by how sd_within was found, or n-1, as qcc has it"
 default = "sigma"
 
-[columns.tag]
-about = "path below the machine"
 [columns.start]
 about = "of the window"
 [columns.end]
@@ -143,22 +101,4 @@ unit = "1"
 about = "of the intervals"
 [columns.constants]
 about = "constants used"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before the first value / window; 1 for a table"
-[columns.percent_good]
-unit = "%"
-about = "time in which the value was Good; of a table: rows with a finite value"
-[columns.note]
-about = "why something is null"
 */
--- telemetry
-elements AS (SELECT node, time, time_ns, capture, seq, value, value_text, good FROM measured)
--- table
-elements AS (
-  SELECT omp_row, TRY_CAST(value AS DOUBLE) AS value, "order" AS sorted, CAST("order" AS VARCHAR) AS ordered, time,
-         CAST(subgroup AS VARCHAR) AS subgroup, CAST(NULL AS VARCHAR) AS baseline
-  FROM input
-)
--- result
-SELECT * FROM elements

@@ -10,11 +10,9 @@ formula = [
 ]
 source = "Roberts 1959, Page 1954, Theil 1950, Sen 1968"
 evidence = "published formula"
-parts = ["values"]
 picture = "drift"
-labels = ["tag"]
+share = ["measured", "own", "baseline", "seen"]
 finish = "drift"
-series = true
 
 [roles.value]
 about = "tags to look at, each for itself"
@@ -23,21 +21,6 @@ many = true
 about = "tag whose changes begin a new point, instead of every"
 required = false
 
-[table.value]
-about = "measured value"
-type = "any"
-[table.order]
-about = "what rows are sorted by; without it time, else as they come"
-type = "any"
-required = false
-[table.time]
-about = "when it was measured"
-type = "time"
-required = false
-[table.subgroup]
-about = "what belongs together; a point is the mean of a subgroup"
-type = "any"
-required = false
 [table.baseline]
 about = "whether the row belongs to the baseline: true, 1, yes"
 type = "any"
@@ -85,8 +68,6 @@ type = "float"
 about = "of the slope's interval"
 default = 0.95
 
-[columns.tag]
-about = "path below the machine"
 [columns.values]
 about = "usable ones"
 [columns.points]
@@ -129,22 +110,4 @@ about = "its time"
 about = "point from which on that sum was above 0: where the drift began"
 [columns.began_at]
 about = "its time"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before the first value / window; 1 for a table"
-[columns.percent_good]
-unit = "%"
-about = "time in which the value was Good; of a table: rows with a finite value"
-[columns.note]
-about = "why something is null"
 */
--- telemetry
-elements AS (SELECT node, time, time_ns, capture, seq, value, value_text, good FROM measured)
--- table
-elements AS (
-  SELECT omp_row, TRY_CAST(value AS DOUBLE) AS value, "order" AS sorted, CAST("order" AS VARCHAR) AS ordered, time,
-         CAST(subgroup AS VARCHAR) AS subgroup, CAST(baseline AS VARCHAR) AS baseline
-  FROM input
-)
--- result
-SELECT * FROM elements

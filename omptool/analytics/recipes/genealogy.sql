@@ -20,7 +20,6 @@ globs = ["{Vibration,Temperature*,PressForce,Power}"]
 many = true
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [columns.serial]
 about = "number of the part"

@@ -10,75 +10,21 @@ formula = [
 ]
 source = "Western Electric 1956; Nelson 1984; held against the cases of qcc"
 evidence = "published value"
-parts = ["values"]
 labels = ["tag", "point", "rule"]
+share = ["measured", "own", "subgrouped", "baseline", "seen"]
 finish = "spc_rules"
-series = true
-
-[roles.value]
-about = "tags to chart, each for itself"
-many = true
-[roles.subgroup]
-about = "tag whose changes begin a new subgroup: serial number, batch, part counter; a point is the mean of a subgroup"
-required = false
-
-[table.value]
-about = "measured value"
-type = "any"
-[table.order]
-about = "what rows are sorted by; without it time, else as they come"
-type = "any"
-required = false
-[table.time]
-about = "when it was measured"
-type = "time"
-required = false
-[table.subgroup]
-about = "what belongs together; a point is the mean of a subgroup"
-type = "any"
-required = false
-[table.baseline]
-about = "whether limits come from this row: true, 1, yes"
-type = "any"
-required = false
 
 [parameters.rules]
 type = "text"
 about = "western_electric, nelson, all, limits, or some: WER1 WER4 NEL3"
 default = "all"
-[parameters.size]
-type = "int"
-about = "values in a row that are a subgroup, where nothing else says what belongs together; 1: single values"
-default = 1
-[parameters.every]
-type = "interval"
-about = "values of this stretch of time, counted from midnight UTC, are a subgroup: 30s, 10m, 1h"
-[parameters.spread]
-type = "text"
-about = "where sigma comes from: R, S, pooled; MR between points; without subgroups always MR"
-default = "R"
-[parameters.constants]
-type = "text"
-about = "d2 and d3: exact, or as in printed tables: rounded"
-default = "exact"
 [parameters.center]
 type = "float"
 about = "known center; default: mean of the baseline"
 [parameters.sigma]
 type = "float"
 about = "known standard deviation; default: from the baseline"
-[parameters.baseline]
-type = "int"
-about = "limits come from this many first points"
-[parameters.baseline_start]
-type = "time"
-about = "limits come from values from then on"
-[parameters.baseline_end]
-type = "time"
-about = "limits come from values before then"
 
-[columns.tag]
-about = "path below the machine"
 [columns.point]
 about = "number of the point that completes the pattern, from 1"
 [columns.rule]
@@ -103,22 +49,4 @@ about = "standard deviation of single values"
 about = "points that were looked at"
 [columns.constants]
 about = "constants used"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before the first value / window; 1 for a table"
-[columns.percent_good]
-unit = "%"
-about = "time in which the value was Good; of a table: rows with a finite value"
-[columns.note]
-about = "why nothing can be said"
 */
--- telemetry
-elements AS (SELECT node, time, time_ns, capture, seq, value, value_text, good FROM measured)
--- table
-elements AS (
-  SELECT omp_row, TRY_CAST(value AS DOUBLE) AS value, "order" AS sorted, CAST("order" AS VARCHAR) AS ordered, time,
-         CAST(subgroup AS VARCHAR) AS subgroup, CAST(baseline AS VARCHAR) AS baseline
-  FROM input
-)
--- result
-SELECT * FROM elements

@@ -9,11 +9,10 @@ formula = [
 ]
 source = "definition; Theil 1950, Sen 1968 for the slope"
 evidence = "definition + simulator truth"
-parts = ["values"]
 picture = "wear"
 labels = ["tag", "tool"]
+share = ["measured", "own", "seen"]
 finish = "tool_wear"
-series = true
 
 [roles.value]
 about = "what wears or is worn: counter of a tool's cycles, dimension of the part, temperature, force"
@@ -25,20 +24,8 @@ required = false
 [table.value]
 about = "wear, or what it shows in"
 type = "any"
-[table.order]
-about = "what rows are sorted by; without it time, else as they come"
-type = "any"
-required = false
-[table.time]
-about = "when it was measured"
-type = "time"
-required = false
 [table.subgroup]
 about = "number or name of the tool"
-type = "any"
-required = false
-[table.baseline]
-about = "not used"
 type = "any"
 required = false
 
@@ -65,8 +52,6 @@ type = "float"
 about = "of the intervals"
 default = 0.95
 
-[columns.tag]
-about = "path below the machine"
 [columns.tool]
 about = "number of the tool, from 1"
 [columns.label]
@@ -103,22 +88,4 @@ about = "with the slowest; null: never"
 [columns.remaining_h]
 unit = "h"
 about = "remaining at its pace so far"
-[columns.coverage]
-unit = "1"
-about = "1 - time in gaps or before the first value / window; 1 for a table"
-[columns.percent_good]
-unit = "%"
-about = "time in which the value was Good; of a table: rows with a finite value"
-[columns.note]
-about = "why something is null"
 */
--- telemetry
-elements AS (SELECT node, time, time_ns, capture, seq, value, value_text, good FROM measured)
--- table
-elements AS (
-  SELECT omp_row, TRY_CAST(value AS DOUBLE) AS value, "order" AS sorted, CAST("order" AS VARCHAR) AS ordered, time,
-         CAST(subgroup AS VARCHAR) AS subgroup, CAST(baseline AS VARCHAR) AS baseline
-  FROM input
-)
--- result
-SELECT * FROM elements
