@@ -8,6 +8,7 @@ formula = [
 source = "SMED definition of changeover time"
 evidence = "definition + simulator truth"
 parts = ["window", "timeline", "elements", "parts"]
+single = true
 labels = ["from_product", "to_product"]
 order = ["first_part", "from_product"]
 
