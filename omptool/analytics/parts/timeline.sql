@@ -63,7 +63,8 @@ said AS (
   -- the outer state machines of PackML say that an inner one has the word
   WHERE NOT (l.book = 2 AND l.label IN ('Cleared', 'Running'))
 ),
-machines AS (SELECT DISTINCT m FROM picked),
+-- a machine that said nothing yet is there beside others, as one of which nothing is known
+machines AS (SELECT DISTINCT m FROM bound WHERE EXISTS (SELECT 1 FROM picked)),
 -- what is being made, as a number, where rows are asked for by product; 0: not known. The last word of a moment counts
 product_names AS (
   SELECT unnest(CAST($products AS VARCHAR[])) AS product, unnest(CAST($product_numbers AS INTEGER[])) AS number
