@@ -212,7 +212,7 @@ MODEL_CHECK = {
     "machine": "Its name.",
     "analysis": "Name of the analysis.",
     "ready": "Whether every required role has one tag, and states have a meaning.",
-    "missing": "Roles without a tag, or with several that could play them; `meanings`: no state has one. Empty when ready.",
+    "missing": "Roles without a tag or with several; `meanings` where no state has one. Empty when ready.",
 }
 
 CONFIG_SHOW = {
