@@ -9,6 +9,7 @@ formula = [
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
+single = true
 labels = ["serial", "tag", "child"]
 order = ["entered", "serial", "tag", "child", "left_at", "minimum", "maximum", "mean"]
 
