@@ -124,13 +124,23 @@ def moment(column: pa.ChunkedArray) -> datetime | None:
 
 
 def statement(
-    recipe: Recipe, section: str, keys: Sequence[str], order: Sequence[str], source: str | None = None
+    recipe: Recipe,
+    section: str,
+    keys: Sequence[str] | Mapping[str, str],
+    order: Sequence[str],
+    source: str | None = None,
 ) -> str:
-    """The SQL of a recipe without a finishing step."""
+    """The SQL of a recipe without a finishing step.
+
+    Args:
+        keys: columns of the result that stand before the recipe's own; with other names in it as name → shown name.
+    """
     ctes = [*([source] if source else []), *catalog.ctes(recipe, section)]
-    columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
+    shown = keys if isinstance(keys, Mapping) else dict.fromkeys(keys)
+    columns = [identifier(name) + (f" AS {identifier(as_)}" if as_ else "") for name, as_ in shown.items()]
+    columns += [identifier(column.name) for column in recipe.columns]
     ordered = ", ".join(identifier(name) if name in keys else name for name in order)
-    return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
+    return "WITH " + ",\n".join(ctes) + f"\nSELECT {', '.join(columns)}\nFROM result\nORDER BY {ordered}"
 
 
 def ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:
