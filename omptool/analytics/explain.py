@@ -71,7 +71,14 @@ def _roles(roles: Sequence[Role]) -> Iterator[str]:
     for role in roles:
         yield f"  {_role_name(role).ljust(wide)}{role.about}"
         tags = " ".join(role.globs)
-        yield from textwrap.wrap(tags, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        yield from textwrap.wrap(
+            tags,
+            _WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
 
 
 def _role_name(role: Role) -> str:

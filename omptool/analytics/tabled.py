@@ -44,7 +44,8 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         return Analysis(found.rows, read.notes, touched(found.seen, f"{table} has no rows", "charts"))
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, read, columns)
-    rows = ask(engine, statement(recipe, "table", read.carried, ["result.omp_row"], read.source), parameters)
+    ctes = [read.source, *catalog.ctes(recipe, "table")]
+    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
     return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
 
 

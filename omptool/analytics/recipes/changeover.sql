@@ -7,7 +7,7 @@ formula = [
 ]
 source = "SMED definition of changeover time"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 labels = ["from_product", "to_product"]
 order = ["first_part", "from_product"]
 
@@ -60,13 +60,14 @@ about = "time in which all values used were Good"
 -- telemetry
 products AS (
   SELECT m, value_text AS product, nanos AS since,
-         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
-  FROM (SELECT m, coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS value_text, nanos, capture, seq FROM picked
-        WHERE role = 'product' AND quality <> 'Bad') told
+         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
+  FROM (SELECT p.m, coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR)) AS value_text, p.nanos, p.tie
+        FROM picked p JOIN bound b ON b.node = p.node WHERE b.role = 'product' AND p.grade < 2) told
 ),
 good_parts AS (
-  SELECT c.m, c.nanos, r.product FROM made c JOIN products r ON r.m = c.m AND c.nanos >= r.since AND c.nanos < r.till
-  WHERE c.role = 'good'
+  SELECT c.m, c.nanos, r.product FROM made c JOIN makers k ON k.node = c.node
+  JOIN products r ON r.m = c.m AND c.nanos >= r.since AND c.nanos < r.till
+  WHERE k.role = 'good'
 ),
 changes AS (
   SELECT m, nanos AS till, product AS to_product, lag(product) OVER part AS from_product, lag(nanos) OVER part AS since

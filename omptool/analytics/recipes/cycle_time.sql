@@ -8,7 +8,7 @@ formula = [
 ]
 source = "definition; ActualCycleTime of the DTC manufacturing ontologies"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 finish = "cycle_time"
 order = ["g", "p", "m", "nanos"]
 
@@ -74,7 +74,8 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 cycles AS (
-  SELECT m, nanos, pri, parts, nanos - lag(nanos) OVER (PARTITION BY m ORDER BY nanos, role) AS ns FROM made WHERE fresh
+  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, k.role, c.tie) AS ns
+  FROM made c JOIN makers k ON k.node = c.node WHERE k.fresh
 ),
 placed AS (
   SELECT g.g, w.p, c.m, c.nanos, c.ns / c.parts AS cycle_ns, c.pri

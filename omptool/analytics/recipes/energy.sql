@@ -8,7 +8,7 @@ formula = [
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 chart = "idle_share"
 picture = "stack"
 
@@ -72,9 +72,9 @@ about = "time in which all values used were Good"
 -- telemetry
 -- an infinite or missing power is none
 powers AS (
-  SELECT p.m, p.nanos, c.base + p.seq AS tie,
-         CASE WHEN p.quality <> 'Bad' AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
-  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role = 'power'
+  SELECT p.m, p.nanos, p.tie,
+         CASE WHEN p.grade < 2 AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
+  FROM picked p JOIN bound b ON b.node = p.node WHERE b.role = 'power'
 ),
 places_in_time AS (
   SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches

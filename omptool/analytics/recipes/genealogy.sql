@@ -7,7 +7,7 @@ formula = [
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline"]
+parts = ["window", "captures", "picked", "timeline"]
 labels = ["serial", "tag"]
 order = ["entered", "serial", "tag"]
 
