@@ -24,6 +24,9 @@ from omptool.sql.engine import Engine
 PORTION = 4_000_000
 """Rows that are sorted and aggregated at a time: some hundred megabytes."""
 
+MOST_ROWS = 10_000_000
+"""Rows of a result, each of some hundred bytes: they leave when all are there."""
+
 _BOUND = (
     "bound AS (SELECT unnest(CAST($numbers AS INTEGER[])) AS node, unnest(CAST($servers AS VARCHAR[])) AS server,"
     " unnest(CAST($node_ids AS VARCHAR[])) AS node_id)"
@@ -74,7 +77,7 @@ def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> As
     """Check the parameters and cut the windows; `start` behind `end` walks back.
 
     Raises:
-        UsageError: no such aggregate, no duration, an empty window.
+        UsageError: no such aggregate, no duration, an empty window, too many intervals.
     """
     aggregate = chosen(parameters["aggregate"])
     first, last = unix_us(start) * 1000, unix_us(end) * 1000
@@ -84,7 +87,16 @@ def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> As
 def of_telemetry(
     engine: Engine, recipe: Recipe, asked: Asked, tags: Sequence[Tag], ask: Ask, annotations: Mapping[int, Times]
 ) -> pa.Table:
-    """The result for Variables, in their order; column `node` is the place in `tags`."""
+    """The result for Variables, in their order; column `node` is the place in `tags`.
+
+    Raises:
+        UsageError: more rows than anybody reads.
+    """
+    if (rows := len(tags) * len(asked.windows)) > MOST_ROWS:
+        raise UsageError(
+            f"{len(tags)} tags with {len(asked.windows):,} intervals each are {rows:,} rows, more than {MOST_ROWS:,}",
+            "fewer tags: --map value=GLOB\nfewer intervals: a longer --param interval=…, or --start and --end",
+        )
     numbers = list(range(len(tags)))
     given = dict(asked.parameters) | {
         "steps": _stepped(engine, tags),
