@@ -136,13 +136,28 @@ def analyses() -> str:
     return "\n\n".join("\n".join(_analysis(catalog.load(name))) for name in catalog.names())
 
 
+def usual_names() -> str:
+    """Tags that have a role on every server that follows a companion specification."""
+    from omptool.analytics.wellknown import GLOBS
+
+    rows = (_row(f"`{role}`", _globs(globs)) for role, globs in GLOBS.items())
+    return "\n".join(["| role | tags, the first that is there |", "|---|---|", *rows])
+
+
+def _globs(globs: Sequence[str]) -> str:
+    return " ".join(f"`{glob}`" for glob in globs)
+
+
 def _analysis(recipe: Any) -> Iterator[str]:
+    from omptool.analytics.wellknown import GLOBS
+
     yield from (f"## {recipe.name}", "", f"**{recipe.title}.** {recipe.about}", "")
     yield from (f"- {formula}" for formula in recipe.formula)
     yield from ("", f"Source: {recipe.source}. Evidence: {recipe.evidence}.", "")
     yield from ("| role | of a | found by itself | what it is |", "|---|---|---|---|")
     for role in recipe.roles:
-        globs = " ".join(f"`{glob}`" for glob in role.globs)
+        usual = len(role.globs) > 4 and role.globs == GLOBS.get(role.name)
+        globs = f"[usual names](#found-by-themselves) of {role.name}" if usual else _globs(role.globs)
         instead = f"; not needed with `--param {role.parameter}=…`" if role.parameter else ""
         optional = "" if role.required else ", optional"
         yield f"| `{role.name}` | tag{optional} | {globs} | {role.about}{instead} |"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from omptool.analytics.recipe import Recipe, Role
+from omptool.analytics.wellknown import Voice, one_machine, voice
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.path import Glob, glob_of
@@ -34,13 +35,20 @@ class Tag(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """A Variable with the role it plays; `needed` when nothing can be said without it; `place`: site to machine."""
+    """A Variable with the role it plays.
+
+    Attributes:
+        needed: nothing can be said without it.
+        place: site to machine.
+        voice: how it says a state.
+    """
 
     role: str
     server: str
     node_id: str
     needed: bool
     place: tuple[str, str | None, str | None, str]
+    voice: Voice = Voice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +130,13 @@ def bind(
     if priced and found.get("product") and "ideal" in found:
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
         found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}
+    found = _instead(roles, found)
+    stand_ins = {role.instead: role for role in roles if role.instead}
     required = [role for role in roles if role.required]
     for role in [*required, *(role for role in roles if product and role.name == "product")]:
-        if not found[role.name]:
+        if not found[role.name] and not found.get(role.instead):
             raise _missing(recipe, role, maps.get(role.name), [tag.tag for each in machines.values() for tag in each])
-    whole = [key for key in machines if all(key in found[role.name] for role in required)]
+    whole = [key for key in machines if all(_has(found, role, key) for role in required)]
     if not whole:
         names = ", ".join(role.name for role in required)
         raise NotFound(
@@ -135,14 +145,32 @@ def bind(
     for role in roles:
         _refuse_ambiguous(role, {key: found[role.name][key] for key in whole if key in found[role.name]})
     bound = [
-        Bound(role.name, one.server, one.node_id, role.required, one[2:6])
+        Bound(role.name, one.server, one.node_id, stand_ins.get(role.name, role).required, one[2:6], _voice(role, one))
         for key in whole
         for role in roles
         for one in found[role.name].get(key, ())
     ]
     told = [role for role in roles if not (priced and role.name == "ideal" and found.get("product"))]
     told = [role for role in told if role.globs or role.name in maps or role.name in plant]  # else nobody asked for it
+    told = [role for role in told if role.name not in stand_ins]
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
+
+
+def _instead(roles: Sequence[Role], found: Mapping[str, _Found]) -> dict[str, _Found]:
+    """What was found, without stand-ins of roles that are there themselves."""
+    kept = dict(found)
+    for role in roles:
+        if role.instead in kept:
+            kept[role.instead] = {key: tags for key, tags in kept[role.instead].items() if key not in found[role.name]}
+    return kept
+
+
+def _has(found: Mapping[str, _Found], role: Role, key: tuple[str | None, ...]) -> bool:
+    return key in found[role.name] or key in found.get(role.instead, {})
+
+
+def _voice(role: Role, tag: Tag) -> Voice:
+    return voice(tag.tag) if role.name == "state" else Voice()
 
 
 def roles_of(recipe: Recipe, plant: PlantModel, tags: Sequence[Tag]) -> Mapping[str, Sequence[str]]:
@@ -160,13 +188,20 @@ def tags_of_roles(
     machines: dict[tuple[str | None, ...], list[Tag]] = {}
     for tag in tags:
         machines.setdefault(tag[2:6], []).append(tag)
-    return {role.name: _of_role(plant.get(role.name, role.globs), machines) for role in recipe.roles}
+    found = {role.name: _of_role(plant.get(role.name, role.globs), machines) for role in recipe.roles}
+    return _instead(recipe.roles, found)
 
 
+def lacking(recipe: Recipe, found: Mapping[str, _Found], place: tuple[str | None, ...]) -> list[str]:
+    """Required roles that a machine does not have, by what `tags_of_roles` found."""
+    return [role.name for role in recipe.roles if role.required and not _has(found, role, place)]
+
+
+_Found = dict[tuple[str | None, ...], list[Tag]]
 _Machines = Mapping[tuple[str | None, ...], Sequence[Tag]]
 
 
-def _of_role(globs: Sequence[str], machines: _Machines) -> dict[tuple[str | None, ...], list[Tag]]:
+def _of_role(globs: Sequence[str], machines: _Machines) -> _Found:
     compiled = [Glob(text) for text in globs]
     found = {}
     for key, tags in machines.items():
@@ -180,7 +215,7 @@ def _of_role(globs: Sequence[str], machines: _Machines) -> dict[tuple[str | None
 def _refuse_ambiguous(role: Role, found: _Machines) -> None:
     for key, tags in found.items():
         names = sorted({tag.tag for tag in tags})
-        if len(names) > 1 and not role.many:
+        if len(names) > 1 and not role.many and not (role.name == "state" and one_machine(names)):
             listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
             raise UsageError(
                 f"{len(names)} tags of {key[-1]} could be {role.name}: {listed}",
@@ -197,20 +232,24 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     if not glob and not role.globs:  # any tag may be meant
         known = sorted(set(tags))
         hint += f"\ntags are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+    if role.instead:
+        hint += f"\nor a tag for {role.instead} in its place: --map {role.instead}=TAG"
     if role.parameter:
         hint += f"\nor give a value: --param {role.parameter}=VALUE"
     needing = recipe.name if role.required else f"--by {role.name}"
     return NotFound(f"{say}; {needing} needs it", hint)
 
 
-def _notes(roles: Sequence[Role], found: Mapping[str, _Machines], whole: Sequence[object]) -> Iterable[str]:
+def _notes(
+    roles: Sequence[Role], found: Mapping[str, _Found], whole: Sequence[tuple[str | None, ...]]
+) -> Iterable[str]:
     kept = set(whole)
     partly = sorted({str(key[-1]) for machines in found.values() for key in machines if key not in kept})
     if partly:
         lacking = [role.name for role in roles if role.required]
         yield f"left out, because not all of {', '.join(lacking)} are there: {', '.join(partly)}"
     for role in roles:
-        if not role.required and not kept & set(found[role.name]):
+        if not role.required and not any(_has(found, role, key) for key in kept):
             yield f"no tag has the role {role.name}: {role.about}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -51,7 +51,13 @@ def part(name: str) -> str:
     return (_HERE / "parts" / f"{name}.sql").read_text(encoding="utf-8").strip()
 
 
-def ctes(recipe: Recipe, section: str) -> list[str]:
-    """The WITH list of a recipe, without its last SELECT."""
+def ctes(recipe: Recipe, section: str, instead: Mapping[str, str] | None = None) -> list[str]:
+    """The WITH list of a recipe, without its last SELECT.
+
+    Args:
+        instead: what stands for shared parts.
+    """
+    known = instead or {}
     shared: Sequence[str] = recipe.parts if section == "telemetry" else recipe.table_parts
-    return [*map(part, shared), recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
+    own = [recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
+    return [*(known.get(name) or part(name) for name in shared), *own]

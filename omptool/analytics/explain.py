@@ -49,7 +49,7 @@ def _lines(recipe: Recipe) -> Iterator[str]:
     if recipe.picture:
         yield f"  --chart   {_PICTURES[recipe.picture]}"
     yield from ("", "Roles of tags (--map ROLE=TAG, [roles] of plant.toml, else these)")
-    yield from _aligned([(_role_name(role), " ".join(role.globs), role.about) for role in recipe.roles])
+    yield from _roles(recipe.roles)
     if recipe.table:
         yield from ("", "Roles of columns, on a plain table (--map ROLE=COLUMN, else the column of that name)")
         yield from _aligned([(role.name, role.about) for role in recipe.table])
@@ -62,6 +62,23 @@ def _lines(recipe: Recipe) -> Iterator[str]:
         if section != "result":
             yield from ("", f"SQL on {section if section == 'telemetry' else 'a plain table'}")
             yield from textwrap.indent("WITH " + ",\n".join(catalog.ctes(recipe, section)), "  ").splitlines()
+
+
+def _roles(roles: Sequence[Role]) -> Iterator[str]:
+    """Name and meaning in a line, below it the tags that have the role by themselves."""
+    wide = max(len(_role_name(role)) for role in roles) + 2
+    indent = " " * (wide + 4)
+    for role in roles:
+        yield f"  {_role_name(role).ljust(wide)}{role.about}"
+        tags = " ".join(role.globs)
+        yield from textwrap.wrap(
+            tags,
+            _WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
 
 
 def _role_name(role: Role) -> str:

@@ -7,14 +7,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from omptool.analytics.binding import Tag, tags_of_roles
+from omptool.analytics.binding import Tag, lacking, tags_of_roles
 from omptool.analytics.recipe import Recipe
+from omptool.analytics.wellknown import understood
 from omptool.model import path as paths
-from omptool.model.vocabulary import PACKML, MachineState
+from omptool.model.vocabulary import MachineState
 
 _ROLES = {
     "state": r"state|status|betriebsart|zustand",
     "good": r"(good|ok|gut)[ _]*(count|parts|teile|zaehler|counter)|(count|parts)[ _]*(good|ok)|parts?count|produced",
+    "produced": r"(total|prod\w*|processed)[ _]*(count|parts|teile|zaehler|counter)",
     "scrap": r"scrap|reject|nok|nio|bad[ _]*(count|parts)|ausschuss",
     "rework": r"rework|nacharbeit",
     "ideal": r"ideal.*cycle|(nominal|target|planned|soll).*cycle|taktzeit",
@@ -56,7 +58,7 @@ def lacks(
     for recipe in recipes:
         found = tags_of_roles(recipe, tags, plant)
         for place in machines:
-            missing = [role.name for role in recipe.roles if role.required and place not in found[role.name]]
+            missing = lacking(recipe, found, place)
             if priced and "ideal" in missing and place in found.get("product", {}):
                 missing.remove("ideal")
             yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
@@ -121,7 +123,10 @@ def _machine_glob(tags: Sequence[Tag]) -> str | None:
 def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes: Sequence[Recipe]) -> Iterator[str]:
     yield "[roles]"
     defined = {role.name: recipe for recipe in recipes for role in recipe.roles if role.name in _ROLES}
+    known = {role for role in _ROLES if _guess(role, tags)}
     for role in _ROLES:
+        if role == "produced" and (role not in known or "good" in known):
+            continue  # of use only where nobody counts the good ones
         found = tags_of_roles(defined[role], tags, plant)[role] if role in defined else {}
         guess = _guess(role, tags)
         if found:
@@ -147,12 +152,12 @@ def _quoted(text: str) -> str:
 
 
 def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
-    known = {str(state) for state in MachineState} | set(PACKML)
+    told: set[str] = set()
     yield f"[states]  # value of the state → {', '.join(MachineState)}"
     for tag, values in states.items():
         yield f"# {_quoted(tag)}"
-        for value in sorted(set(values) - known):
-            known.add(value)  # another tag may say it too, and a key stands once
+        for value in sorted(set(values) - understood(tag) - told):
+            told.add(value)  # another tag may say it too, and a key stands once
             word = next((word for word, like in _STATES.items() if re.search(like, value, re.IGNORECASE)), None)
             line = f"{_quoted(value)} = {json.dumps(word or 'NotExecuting')}"
             yield f"{line}  # a guess" if word else f"# {line}"

@@ -24,6 +24,8 @@ def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[s
         products: what rows are told apart by; every place has a group for each, and one for no product.
     """
     kept = list({(one.role, one.server, one.node_id, one.place[0], one.place[3]): one for one in bound}.values())
+    # in the order of a lake's rows: what is stored so is sorted by these numbers already
+    nodes = {place: number for number, place in enumerate(sorted(range(len(kept)), key=lambda at: kept[at][1:3]))}
     machines = {place: number for number, place in enumerate(dict.fromkeys(one.place for one in kept))}
     shown = [
         tuple(text if name in places else None for name, text in zip(PLACES, place, strict=True)) for place in machines
@@ -33,7 +35,7 @@ def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[s
     whole = [(*group, product) for group in groups for product in several]
     columns = list(zip(*whole, strict=True)) if whole else [()] * (len(PLACES) + 1)
     return {
-        "nodes": list(range(len(kept))),
+        "nodes": [nodes[at] for at in range(len(kept))],
         "machines": [machines[one.place] for one in kept],
         "bound_sites": [one.place[0] for one in kept],
         "bound_machines": [one.place[3] for one in kept],
@@ -41,6 +43,8 @@ def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[s
         "servers": [one.server for one in kept],
         "node_ids": [one.node_id for one in kept],
         "needed": [one.needed for one in kept],
+        "books": [int(one.voice.book) for one in kept],
+        "nested": [one.voice.nested for one in kept],
         "places": list(machines.values()),
         "place_groups": [groups[group] for group in shown],
         "groups": list(range(len(whole))),

@@ -33,6 +33,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from omptool.analytics.wellknown import GLOBS
 from omptool.errors import RecipeError
 
 EVIDENCE = ("published value", "published formula", "definition + simulator truth")
@@ -55,11 +56,13 @@ class Role:
     """What a tag or column is for.
 
     Attributes:
-        globs: tags that have it when nobody says otherwise; the first that matches in a machine wins.
+        globs: tags that have it when nobody says otherwise; the first that matches in a machine wins. A role
+            of telemetry without any has those of `wellknown.GLOBS`.
         required: a machine without it is left out.
         parameter: a parameter that makes the tag dispensable.
         many: any number of tags of a machine may have it.
         type: of a column of a plain table: a number, a time, or whatever it is.
+        instead: a role that makes it dispensable where a machine has that one.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Role:
     parameter: str = ""
     many: bool = False
     type: str = "float"
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,7 @@ def parse(name: str, text: str, shared: Callable[[str], str] | None = None) -> R
         source=header.text("source"),
         evidence=header.one_of("evidence", EVIDENCE),
         parts=header.texts("parts"),
-        roles=tuple(_role(entry) for entry in header.tables("roles")),
+        roles=tuple(_role(entry, GLOBS.get(entry.name, ())) for entry in header.tables("roles")),
         table=tuple(_role(entry) for entry in header.tables("table")),
         parameters=tuple(_parameter(entry) for entry in header.tables("parameters")),
         columns=tuple(_column(entry) for entry in header.tables("columns")),
@@ -295,16 +299,17 @@ class _Header:
         return [_Header(f"{self.where}: {key}.{name}", item, name) for name, item in value.items()]
 
 
-def _role(entry: _Header) -> Role:
-    entry.expect({"about", "globs", "required", "parameter", "many", "type"})
+def _role(entry: _Header, known: tuple[str, ...] = ()) -> Role:
+    entry.expect({"about", "globs", "required", "parameter", "many", "type", "instead"})
     return Role(
         entry.name,
         entry.text("about"),
-        entry.texts("globs"),
+        entry.texts("globs") or known,
         entry.flag("required", True),
         entry.text("parameter", default=""),
         entry.flag("many", False),
         entry.one_of("type", COLUMN_TYPES, default="float"),
+        entry.text("instead", default=""),
     )
 
 

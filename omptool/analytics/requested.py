@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -11,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog
+from omptool.analytics import catalog, held
 from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
@@ -26,7 +25,6 @@ _SEEING = ("timeline", "alarm_heard", "alarm_rows_seen")
 """Parts that say how much of a window was seen."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +121,8 @@ def moment(column: pa.ChunkedArray) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
 
 
-def statement(
-    recipe: Recipe, section: str, keys: Sequence[str], order: Sequence[str], source: str | None = None
-) -> str:
+def statement(recipe: Recipe, ctes: Sequence[str], keys: Sequence[str], order: Sequence[str]) -> str:
     """The SQL of a recipe without a finishing step."""
-    ctes = [*([source] if source else []), *catalog.ctes(recipe, section)]
     columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
     ordered = ", ".join(identifier(name) if name in keys else name for name in order)
     return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
@@ -135,8 +130,7 @@ def statement(
 
 def ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:
     """Run a statement with those values that it names."""
-    wanted = set(_NAMED.findall(statement))
-    return engine.run(statement, {name: value for name, value in values.items() if name in wanted}).read_all()
+    return engine.run(statement, held.given(statement, values)).read_all()
 
 
 def touched(rows: pa.Table, nothing: str, counted: str = "rows") -> str:
@@ -189,21 +183,24 @@ def framed(
     shown = [*request.places, *(["product"] if request.product else [])]
     keys = [*shown, "start", "end"]
     notes, nothing = said
-    if recipe.finish:
-        ctes = ",\n".join([*([source] if source else []), *catalog.ctes(recipe, section)])
-        rows = ask(engine, f"WITH {ctes}\nSELECT * FROM result\nORDER BY {', '.join(recipe.order)}", values)
-        rows = finished(recipe, rows, values, keys)
-    else:
-        rows = ask(engine, statement(recipe, section, keys, [*keys[:-1], *recipe.order], source), values)
-    rows = with_shifts(rows, periods, len(shown))
-    parts = recipe.parts if section == "telemetry" else recipe.table_parts
-    seeing = [place for place, name in enumerate(parts) if name in _SEEING]
-    if seeing and _is_sparse(rows, request.places, values):
-        # hours without a stop have no row, and none may mean that nobody looked
-        before = [*([source] if source else []), *map(catalog.part, parts[: seeing[0] + 1])]
-        seen = ask(engine, "WITH " + ",\n".join(before) + "\nSELECT coverage, percent_good FROM seen", values)
-        return Analysis(rows, tuple(notes), touched(seen, nothing, "windows, with and without rows,"))
-    return Analysis(rows, tuple(notes), touched(rows, nothing))
+    first = [source] if source else []
+    with held.parts(engine, recipe, section, values) as (instead, more):
+        ctes = [*first, *catalog.ctes(recipe, section, instead)]
+        if recipe.finish:
+            listed, order = ",\n".join(ctes), ", ".join(recipe.order)
+            found = ask(engine, f"WITH {listed}\nSELECT * FROM result\nORDER BY {order}", {**values, **more})
+            rows = finished(recipe, found, values, keys)
+        else:
+            rows = ask(engine, statement(recipe, ctes, keys, [*keys[:-1], *recipe.order]), {**values, **more})
+        parts = recipe.parts if section == "telemetry" else recipe.table_parts
+        seeing = [place for place, name in enumerate(parts) if name in _SEEING]
+        sparse = bool(seeing) and _is_sparse(rows, request.places, values)
+        seen = rows
+        if sparse:  # hours without a stop have no row, and none may mean that nobody looked
+            before = [*first, *(instead.get(name) or catalog.part(name) for name in parts[: seeing[0] + 1])]
+            seen = ask(engine, "WITH " + ",\n".join(before) + "\nSELECT coverage, percent_good FROM seen", values)
+    said_of = touched(seen, nothing, "windows, with and without rows," if sparse else "rows")
+    return Analysis(with_shifts(rows, periods, len(shown)), tuple(notes), said_of)
 
 
 def _is_sparse(rows: pa.Table, places: Sequence[str], values: Mapping[str, Any]) -> bool:

@@ -25,11 +25,11 @@ from omptool.analytics.requested import (
     span_window,
     touched,
 )
+from omptool.analytics.wellknown import codes
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.shifts import Calendar, occurrences
 from omptool.model.times import format_time, unix_us
-from omptool.model.vocabulary import PACKML, MachineState
 from omptool.sql.engine import Engine
 
 __all__ = ["Analysis", "Request", "analyse", "recorded_tags", "window"]
@@ -96,8 +96,7 @@ def _values(
 ) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
-    codes = {state.value: state.value for state in MachineState} | {word: str(each) for word, each in PACKML.items()}
-    codes |= request.plant.states if request.plant else {}
+    known = list(codes(request.plant.states if request.plant else {}))
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     return {
         **numbered(binding.bound, request.places, told),
@@ -108,8 +107,10 @@ def _values(
         "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
-        "codes": list(codes),
-        "meanings": list(codes.values()),
+        "code_books": [each.book for each in known],
+        "codes": [each.said for each in known],
+        "meanings": [each.meaning for each in known],
+        "code_names": [each.name for each in known],
         **{f"by_{place}": place in request.places for place in PLACES},
     }
 

@@ -48,7 +48,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, source, columns)
     others = _others(recipe, names, columns)
-    rows = ask(engine, statement(recipe, "table", others, ["omp_row"], source), parameters)
+    rows = ask(engine, statement(recipe, [source, *catalog.ctes(recipe, "table")], others, ["omp_row"]), parameters)
     return Analysis(rows, (), touched(rows, f"{table} has no rows"))
 
 

@@ -119,6 +119,7 @@ def analyze(
         refuse_existing(output, force=force)
     with asking.opened(loaded) as asked:
         request = _request(recipe, asked, map or [], param or [], by, (start, end))
+        request = _of_all_points(recipe, request, chart)
         analysis = analyse(asked.engine, recipe, request)
         if asked.moved():  # its tags and its rows may be of different versions
             analysis = analyse(asked.engine, recipe, request)
@@ -235,6 +236,15 @@ def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
     if not found:
         raise UsageError("no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"')
     return found[-1].start if start else found[-1].end
+
+
+def _of_all_points(recipe: Recipe, request: Request, chart: bool) -> Request:
+    """What a picture is drawn of: rows of points, whatever rows were asked for."""
+    from dataclasses import replace
+
+    if not chart or all(parameter.name != "show" for parameter in recipe.parameters):
+        return request
+    return replace(request, parameters={**request.parameters, "show": "points"})
 
 
 def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, points: pa.Table | None) -> None:

@@ -68,11 +68,13 @@ def _bars(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[
 
 
 def _pareto(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    label = next(name for name in reversed(asked.recipe.labels) if name in rows.schema.names)
+    labels = [name for name in asked.recipe.labels if name in rows.schema.names and name != "rank"]
     for title, mine in _groups(rows, asked.keys):
         yield title
-        yield from pareto([(str(row[label]), row["share"] or 0.0, row["cumulative"] or 0.0) for row in mine],
-                          cells=cells, glyphs=glyphs)  # fmt: skip
+        # what is the same in all lines tells none from another
+        told = [name for name in labels if name == labels[-1] or len({row[name] for row in mine}) > 1]
+        yield from pareto([("  ".join(str(row[name]) for name in told), row["share"] or 0.0, row["cumulative"] or 0.0)
+                           for row in mine], cells=cells, glyphs=glyphs)  # fmt: skip
 
 
 def _timeline(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:

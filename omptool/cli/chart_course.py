@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,7 @@ def wear(title: str, rows: Sequence[Row], shown: Shown) -> Iterator[str]:
     if len(rows) > _TOOLS:
         yield f"  {len(rows) - _TOOLS:,} earlier tools, then:"
     for row in rows[-_TOOLS:]:
-        yield f"  {_tool(row)}"
+        yield from textwrap.wrap(_tool(row), shown.cells - 2, initial_indent="  ", subsequent_indent="    ")
     for note in dict.fromkeys(row["note"] for row in rows if row["note"]):
         yield f"! {terminal.escape(note)}"
 

@@ -80,3 +80,21 @@ PACKML = {
     **dict.fromkeys(("Aborting", "Aborted", "Clearing"), MachineState.OUT_OF_SERVICE),
 }  # fmt: skip
 """States of PackML (OPC 30050) in the words of OPC 40001-1; [states] of plant.toml wins."""
+
+PACKML_NUMBERS = dict(
+    enumerate(
+        (
+            "Clearing", "Stopped", "Starting", "Idle", "Suspended", "Execute", "Stopping", "Aborting", "Aborted",
+            "Holding", "Held", "Unholding", "Suspending", "Unsuspending", "Resetting", "Completing", "Complete",
+        ),
+        1,
+    )
+)  # fmt: skip
+"""StateCurrent of PackML (ISA-TR88.00.02): number → state."""
+
+PROGRAM = {
+    "Running": MachineState.EXECUTING,
+    **dict.fromkeys(("Initializing", "Interrupted", "Ended"), MachineState.NOT_EXECUTING),
+    "Aborted": MachineState.OUT_OF_SERVICE,
+}
+"""States of a machine tool's active program (OPC 40501-1), which older servers say in place of MachineryItemState."""

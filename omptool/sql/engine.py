@@ -9,9 +9,10 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import duckdb
 import pyarrow as pa
@@ -19,7 +20,7 @@ from duckdb import sqltypes
 
 from omptool.errors import OmptoolError, QueryError
 from omptool.sources.source import Named
-from omptool.sql import confine, faults, gate, views
+from omptool.sql import confine, faults, gate, holding, views
 from omptool.sql.duckdb import connect, make_repeatable, open_stores
 
 BATCH_ROWS = 16_384
@@ -49,6 +50,15 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Holding(Protocol):
+    """An engine that can hold rows between statements."""
+
+    def held(self, statement: str, parameters: Mapping[str, object]) -> AbstractContextManager[str]:
+        """The rows of a statement as a table that later statements name, as long as the block lasts."""
+        ...
+
+
 class LocalEngine:
     """DuckDB in this process over captures, lakes and files. A context manager; one statement at a time.
 
@@ -73,6 +83,7 @@ class LocalEngine:
         self.columns: tuple[tuple[str, str], ...] = ()
         """Names and SQL types of the statement that ran last."""
         self._failures: list[OmptoolError] = []
+        self._tables = 0
         self._stack = contextlib.ExitStack()
         self._admit = gate.admit if confinement is None else gate.admit_remote
         limits = (
@@ -117,6 +128,19 @@ class LocalEngine:
             bound = _bound(admitted, parameters or {})
             reader = self._wait(lambda: self._open(statement, bound))
         return pa.RecordBatchReader.from_batches(reader.schema, self._batches(statement, reader))
+
+    @contextlib.contextmanager
+    def held(self, statement: str, parameters: Mapping[str, object]) -> Iterator[str]:
+        self._tables += 1
+        name = f"{views.HIDDEN}held_{self._tables}"
+        with self._explained(statement):
+            admitted = self._admit(self._connection, statement)
+            bound = _bound(admitted, parameters)
+            try:
+                self._wait(lambda: holding.hold(self._connection, name, statement, bound))
+                yield name
+            finally:
+                self._wait(lambda: holding.release(self._connection, name))
 
     def _open(self, statement: str, bound: dict[str, object]) -> pa.RecordBatchReader:
         try:

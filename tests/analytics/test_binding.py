@@ -48,7 +48,10 @@ def test_a_missing_role_says_what_to_type() -> None:
     with pytest.raises(NotFound) as caught:
         bind(OEE, tags("A", "State", "GoodParts", "IdealCycleTime"), maps={}, plant={})
     assert caught.value.message == "no tag has the role good; oee needs it"
-    assert caught.value.hint == "name the tag for good (counter of good parts): --map good='GoodParts'"
+    assert caught.value.hint == (
+        "name the tag for good (counter of good parts): --map good='GoodParts'\n"
+        "or a tag for produced in its place: --map produced=TAG"
+    )
     with pytest.raises(NotFound) as caught:
         bind(OEE, tags("A", "State", "GoodCount"), maps={"good": "Good*"}, plant={})
     assert "--param ideal_cycle=VALUE" in caught.value.hint

@@ -248,3 +248,11 @@ def test_large_integers_that_differ_are_no_duplicates() -> None:
     rows = [sample(10, "A", None, seq=number, value_exact=2**60 + number % 3) for number in (1, 2, 5)]
     [row] = run("data_quality", rows).rows.to_pylist()
     assert (row["rows"], row["duplicates"]) == (3, 1)
+
+
+def test_a_machine_that_said_nothing_yet_is_not_left_out() -> None:
+    late = sample(500, "State", "Run", machine="N", node_id="s=N.State", path="N/State", seq=9000)
+    result = run("time_in_state", [*RUNS, late])
+    found = [(row["machine"], row["state"], row["seconds"]) for row in result.rows.to_pylist()]
+    assert found == [("M", "Stop", 60.0), ("M", "Run", 40.0), ("N", "UNASSIGNED", 100.0)]
+    assert "coverage down to 0.0" in result.touched

@@ -181,3 +181,49 @@ def test_pictures_do_not_depend_on_the_folder(invoke: Run, tmp_path: Path) -> No
     result = invoke("analyze", "i_mr", "--on", "values.csv", "--chart")
     assert result.code == 0, result.err
     assert "of 40 points violate a rule" in result.out
+
+
+def test_no_class_of_a_histogram_lies_on_both_sides_of_a_limit() -> None:
+    values = [24.9, 24.98, 24.99, 25.0, 25.02, 25.02, 25.021, 25.03]
+    lines = histogram("Bore", values, {"LSL": 24.98, "USL": 25.02}, cells=60, glyphs=ASCII)
+    lsl = next(at for at, line in enumerate(lines) if line.startswith("LSL"))
+    usl = next(at for at, line in enumerate(lines) if line.startswith("USL"))
+
+    def held(part: list[str]) -> int:
+        return sum(int(line.rsplit(" ", 1)[1]) for line in part)
+
+    assert (held(lines[1:lsl]), held(lines[lsl + 1 : usl]), held(lines[usl + 1 :])) == (1, 5, 2)
+
+
+@pytest.mark.parametrize("limits", [{}, {"USL": 1e9}, {"LSL": 0.0, "USL": 1e-9}, {"LSL": 3.0, "target": 3.5}])
+@pytest.mark.parametrize("values", [[3.0], [1.0, 2.0, 4.0], [0.0, 1e12], [-5e-324, 5e-324]])
+def test_every_value_is_in_one_class(values: list[float], limits: dict[str, float]) -> None:
+    lines = histogram("any", values, limits, cells=60, glyphs=ASCII)
+    assert sum(int(line.rsplit(" ", 1)[1]) for line in lines if " … " in line) == len(values)
+    assert len(lines) < 60
+
+
+def test_lines_of_a_control_chart_that_share_a_row_are_all_named() -> None:
+    count = 30
+    flat = {"center": [0.0] * count, "lcl": [-5.0] * count, "ucl": [5.0] * count}
+    wide = Series("sums", [float(1000 * n) for n in range(count)], signals=[""] * count, places=["#"] * count, **flat)
+    lines = control(wide, cells=60, glyphs=UNICODE)
+    assert "LCL -5 and CL 0: in the row of UCL 5" in lines
+    near = Series("sums", [float(n % 9 - 4) for n in range(count)], signals=[""] * count, places=["#"] * count, **flat)
+    assert not any("in the row" in line for line in control(near, cells=60, glyphs=UNICODE))
+
+
+def test_a_picture_shows_all_points_whatever_rows_are_asked_for(invoke: Run) -> None:
+    command = ["analyze", "i_mr", "--on", SAMPLE, "--map", "value=PeakForce", "--chart"]
+    whole = invoke(*command).out
+    assert "points violate a rule" in whole
+    assert invoke(*command, "--param", "show=signals").out == invoke(*command, "--param", "show=summary").out == whole
+
+
+def test_bars_of_alarms_name_the_machine_where_there_are_several(invoke: Run) -> None:
+    lake = ROOT / "sample_data" / "fault-day" / "lake"
+    bars = invoke("analyze", "alarm_chatter", "--on", lake, "--by", "line", "--chart").out.splitlines()[2:]
+    names = [line.split("%")[0].rsplit(maxsplit=1)[0] for line in bars]
+    assert len(set(names)) == len(names) and any(name.startswith("Packer1  AlarmCode") for name in names)
+    alone = invoke("analyze", "alarm_chatter", "--on", lake, "--chart").out
+    assert "Packer1\n" in alone and "Packer1  AlarmCode" not in alone

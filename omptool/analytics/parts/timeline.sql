@@ -1,14 +1,11 @@
 -- One line of time per machine, cut wherever something changes: a state, a quality, a gap, a period.
 codes AS (
-  SELECT code, meaning, CASE WHEN CAST(TRY_CAST(code AS BIGINT) AS VARCHAR) = code THEN TRY_CAST(code AS BIGINT) END AS number
-  FROM (SELECT unnest(CAST($codes AS VARCHAR[])) AS code, unnest(CAST($meanings AS VARCHAR[])) AS meaning) told
-),
-picked AS (
-  SELECT b.node, b.m, b.role, b.needed, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.quality,
-         t.value, t.value_text
-  FROM telemetry t JOIN bound b
-    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
-  WHERE t.time < $end
+  SELECT book, code, meaning, name,
+         CASE WHEN CAST(TRY_CAST(code AS BIGINT) AS VARCHAR) = code THEN TRY_CAST(code AS BIGINT) END AS number
+  FROM (
+    SELECT unnest(CAST($code_books AS INTEGER[])) AS book, unnest(CAST($codes AS VARCHAR[])) AS code,
+           unnest(CAST($meanings AS VARCHAR[])) AS meaning, unnest(CAST($code_names AS VARCHAR[])) AS name
+  ) told
 ),
 losses AS (
   SELECT DISTINCT b.m, g.server, g.capture, epoch_us(g.start_time) * 1000 AS since,
@@ -19,9 +16,12 @@ losses AS (
 -- a gap without an end lasts until another capture has a value of this machine
 resumed AS (
   SELECT l.m, l.server, l.capture, l.since, min(p.nanos) AS till
-  FROM losses l JOIN bound b ON b.m = l.m AND b.server = l.server
-  JOIN picked p ON p.node = b.node AND p.capture <> l.capture AND p.nanos >= l.since
-  WHERE l.till IS NULL
+  FROM picked p JOIN bound b ON b.node = p.node
+  JOIN (
+    SELECT o.m, o.server, o.capture, o.since, c.base
+    FROM losses o LEFT JOIN captures c ON c.capture = o.capture WHERE o.till IS NULL
+  ) l ON l.m = b.m AND l.server = b.server AND p.nanos >= l.since
+   AND (l.base IS NULL OR p.tie < l.base OR p.tie >= l.base + 1099511627776)
   GROUP BY l.m, l.server, l.capture, l.since
 ),
 lost AS (
@@ -29,33 +29,32 @@ lost AS (
   FROM losses l LEFT JOIN resumed r
     ON r.m = l.m AND r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
+firsts AS (SELECT node, min(nanos) AS nanos, max(grade) AS worst FROM picked GROUP BY node),
 -- most nodes are always Good: only the others are looked at row by row
-poor_nodes AS (SELECT DISTINCT node FROM picked WHERE quality <> 'Good'),
 graded AS (
   SELECT p.m, p.nanos,
-         CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END
-         - lag(CASE WHEN p.quality = 'Good' THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change
-  FROM picked p JOIN poor_nodes n ON n.node = p.node
-  WINDOW node AS (PARTITION BY p.node ORDER BY p.nanos, p.capture, p.seq)
-),
--- captures as numbers, so that rows are sorted by numbers alone: `tie` orders those of one moment
-captures AS (
-  SELECT capture, row_number() OVER (ORDER BY capture) * 1099511627776 AS base FROM (SELECT DISTINCT capture FROM picked) one
+         CASE WHEN p.grade = 0 THEN 0 ELSE 1 END - lag(CASE WHEN p.grade = 0 THEN 0 ELSE 1 END, 1, 0) OVER node AS poor_change
+  FROM picked p JOIN firsts f ON f.node = p.node WHERE f.worst > 0
+  WINDOW node AS (PARTITION BY p.node ORDER BY p.nanos, p.tie)
 ),
 -- what the machines said; an empty text: not known
 labels AS (
-  SELECT p.m, p.role, p.nanos, c.base + p.seq AS tie, p.quality <> 'Bad' AS known, TRY_CAST(p.value AS BIGINT) AS number,
+  SELECT p.m, b.role, b.book, p.nanos, p.tie, p.grade < 2 AS known, TRY_CAST(p.value AS BIGINT) AS number,
          coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
-  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role IN ('state', 'mode', 'reason')
+  FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
 ),
 said AS (
-  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS state,
+  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.name, l.label) ELSE '' END END AS state,
          CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END AS meaning,
          CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS mode,
          CASE WHEN l.role = 'reason' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS reason
-  FROM labels l LEFT JOIN codes a ON a.code = l.label LEFT JOIN codes b ON b.number = l.number
+  FROM labels l LEFT JOIN codes a ON a.code = l.label AND a.book = l.book
+  LEFT JOIN codes b ON b.number = l.number AND b.book = l.book
+  -- the outer state machines of PackML say that an inner one has the word
+  WHERE NOT (l.book = 2 AND l.label IN ('Cleared', 'Running'))
 ),
-machines AS (SELECT DISTINCT m FROM picked),
+-- a machine that said nothing yet is there beside others, as one of which nothing is known
+machines AS (SELECT DISTINCT m FROM bound WHERE EXISTS (SELECT 1 FROM firsts)),
 -- what is being made, as a number, where rows are asked for by product; 0: not known. The last word of a moment counts
 product_names AS (
   SELECT unnest(CAST($products AS VARCHAR[])) AS product, unnest(CAST($product_numbers AS INTEGER[])) AS number
@@ -63,10 +62,10 @@ product_names AS (
 told_products AS (
   SELECT m, nanos, product FROM (
     SELECT p.m, p.nanos, coalesce(n.number, 0) AS product,
-           row_number() OVER (PARTITION BY p.m, p.nanos ORDER BY p.capture DESC, p.seq DESC) AS place
-    FROM picked p LEFT JOIN product_names n
-      ON n.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR)) AND p.quality <> 'Bad'
-    WHERE p.role = 'product' AND $product_count > 1
+           row_number() OVER (PARTITION BY p.m, p.nanos ORDER BY p.tie DESC) AS place
+    FROM picked p JOIN bound b ON b.node = p.node LEFT JOIN product_names n
+      ON n.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR)) AND p.grade < 2
+    WHERE p.kind = 3 AND b.role = 'product' AND $product_count > 1
   ) said WHERE place = 1
 ),
 -- what begins or ends for a machine as a whole: `poor` counts nodes that are not Good, `gaps` gaps, `begun` roles that
@@ -75,7 +74,8 @@ marks AS (
   SELECT m, nanos, poor_change AS poor, 0 AS gaps, 0 AS begun, 0 AS stops, CAST(NULL AS INTEGER) AS p,
          CAST(NULL AS INTEGER) AS product
   FROM graded WHERE poor_change <> 0
-  UNION ALL SELECT m, min(nanos), 0, 0, 1, 0, NULL, NULL FROM picked WHERE needed GROUP BY m, role
+  UNION ALL SELECT b.m, min(f.nanos), 0, 0, 1, 0, NULL, NULL
+  FROM firsts f JOIN bound b ON b.node = f.node WHERE b.needed GROUP BY b.m, b.role
   UNION ALL SELECT m, since, 0, 1, 0, 0, NULL, NULL FROM lost
   UNION ALL SELECT m, till, 0, -1, 0, 0, NULL, NULL FROM lost WHERE till < $end_nanos
   UNION ALL SELECT m.m, s.since, 0, 0, 0, 1, NULL, NULL FROM machines m CROSS JOIN planned_stops s

@@ -4,7 +4,8 @@ bound AS (
   SELECT unnest(CAST($nodes AS INTEGER[])) AS node, unnest(CAST($machines AS INTEGER[])) AS m,
          unnest(CAST($bound_sites AS VARCHAR[])) AS site, unnest(CAST($bound_machines AS VARCHAR[])) AS machine,
          unnest(CAST($roles AS VARCHAR[])) AS role, unnest(CAST($servers AS VARCHAR[])) AS server,
-         unnest(CAST($node_ids AS VARCHAR[])) AS node_id, unnest(CAST($needed AS BOOLEAN[])) AS needed
+         unnest(CAST($node_ids AS VARCHAR[])) AS node_id, unnest(CAST($needed AS BOOLEAN[])) AS needed,
+         unnest(CAST($books AS INTEGER[])) AS book, unnest(CAST($nested AS BOOLEAN[])) AS nested
 ),
 stands AS (SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g),
 groups AS (

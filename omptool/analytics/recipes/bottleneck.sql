@@ -8,7 +8,7 @@ formula = [
 ]
 source = "active period method (Roser, Nakano, Tanaka)"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements"]
+parts = ["window", "captures", "picked", "timeline", "elements"]
 finish = "bottleneck"
 by = "line"
 labels = ["station"]
@@ -17,10 +17,8 @@ chart = "share"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [columns.station]
 about = "machine"

@@ -7,34 +7,31 @@ formula = [
 ]
 source = "SMED definition of changeover time"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 labels = ["from_product", "to_product"]
 order = ["first_part", "from_product"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.product]
 about = "product or recipe that is being made"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 [roles.good]
 about = "counter of good parts"
-globs = ["GoodCount", "**/GoodCount"]
+instead = "produced"
+[roles.produced]
+about = "counter of all parts, good or not, of machines that do not count the good ones"
+required = false
 [roles.scrap]
 about = "counter of scrapped parts; without it there are none"
-globs = ["ScrapCount", "**/ScrapCount"]
 required = false
 [roles.rework]
 about = "counter of parts to be reworked; without it there are none"
-globs = ["ReworkCount", "**/ReworkCount"]
 required = false
 [roles.ideal]
 about = "ideal cycle time of a part (PRI), s"
-globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
 [columns.from_product]
 about = "before"
@@ -63,13 +60,14 @@ about = "time in which all values used were Good"
 -- telemetry
 products AS (
   SELECT m, value_text AS product, nanos AS since,
-         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS till
-  FROM (SELECT m, coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS value_text, nanos, capture, seq FROM picked
-        WHERE role = 'product' AND quality <> 'Bad') told
+         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
+  FROM (SELECT p.m, coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR)) AS value_text, p.nanos, p.tie
+        FROM picked p JOIN bound b ON b.node = p.node WHERE b.role = 'product' AND p.grade < 2) told
 ),
 good_parts AS (
-  SELECT c.m, c.nanos, r.product FROM made c JOIN products r ON r.m = c.m AND c.nanos >= r.since AND c.nanos < r.till
-  WHERE c.role = 'good'
+  SELECT c.m, c.nanos, r.product FROM made c JOIN makers k ON k.node = c.node
+  JOIN products r ON r.m = c.m AND c.nanos >= r.since AND c.nanos < r.till
+  WHERE k.role = 'good'
 ),
 changes AS (
   SELECT m, nanos AS till, product AS to_product, lag(product) OVER part AS from_product, lag(nanos) OVER part AS since

@@ -8,35 +8,32 @@ formula = [
 ]
 source = "definition; ActualCycleTime of the DTC manufacturing ontologies"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 finish = "cycle_time"
 order = ["g", "p", "m", "nanos"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.good]
 about = "counter of good parts"
-globs = ["GoodCount", "**/GoodCount"]
+instead = "produced"
+[roles.produced]
+about = "counter of all parts, good or not, of machines that do not count the good ones"
+required = false
 [roles.scrap]
 about = "counter of scrapped parts; without it there are none"
-globs = ["ScrapCount", "**/ScrapCount"]
 required = false
 [roles.rework]
 about = "counter of parts to be reworked; without it there are none"
-globs = ["ReworkCount", "**/ReworkCount"]
 required = false
 [roles.ideal]
 about = "ideal cycle time of a part (PRI), s"
-globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
 [roles.product]
 about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.slow]
 type = "float"
@@ -77,7 +74,8 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 cycles AS (
-  SELECT m, nanos, pri, parts, nanos - lag(nanos) OVER (PARTITION BY m ORDER BY nanos, role) AS ns FROM made
+  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, k.role, c.tie) AS ns
+  FROM made c JOIN makers k ON k.node = c.node WHERE k.fresh
 ),
 placed AS (
   SELECT g.g, w.p, c.m, c.nanos, c.ns / c.parts AS cycle_ns, c.pri

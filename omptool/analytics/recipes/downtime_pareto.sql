@@ -7,7 +7,7 @@ formula = [
 ]
 source = "definition; Pareto order by time, ties by name"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "stops"]
+parts = ["window", "captures", "picked", "timeline", "elements", "stops"]
 chart = "share"
 picture = "pareto"
 labels = ["reason"]
@@ -15,18 +15,14 @@ order = ["seconds DESC", "reason"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.reason]
 about = "why the machine stands; without it, its state"
-globs = ["StateReason", "**/StopReason", "**/DownReason"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [columns.reason]
 about = "as the machine says it"

@@ -8,39 +8,35 @@ formula = [
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 chart = "idle_share"
 picture = "stack"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.power]
 about = "active power, kW"
-globs = ["Power", "**/ActivePower", "**/Power"]
 [roles.good]
 about = "counter of good parts"
-globs = ["GoodCount", "**/GoodCount"]
+required = false
+instead = "produced"
+[roles.produced]
+about = "counter of all parts, good or not, of machines that do not count the good ones"
 required = false
 [roles.scrap]
 about = "counter of scrapped parts; without it there are none"
-globs = ["ScrapCount", "**/ScrapCount"]
 required = false
 [roles.rework]
 about = "counter of parts to be reworked; without it there are none"
-globs = ["ReworkCount", "**/ReworkCount"]
 required = false
 [roles.ideal]
 about = "ideal cycle time of a part (PRI), s"
-globs = ["IdealCycleTime", "**/IdealCycleTime"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.scale]
 type = "float"
@@ -76,9 +72,9 @@ about = "time in which all values used were Good"
 -- telemetry
 -- an infinite or missing power is none
 powers AS (
-  SELECT p.m, p.nanos, c.base + p.seq AS tie,
-         CASE WHEN p.quality <> 'Bad' AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
-  FROM picked p JOIN captures c ON c.capture = p.capture WHERE p.role = 'power'
+  SELECT p.m, p.nanos, p.tie,
+         CASE WHEN p.grade < 2 AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
+  FROM picked p JOIN bound b ON b.node = p.node WHERE b.role = 'power'
 ),
 places_in_time AS (
   SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches

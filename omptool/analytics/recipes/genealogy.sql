@@ -7,7 +7,7 @@ formula = [
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline"]
+parts = ["window", "captures", "picked", "timeline"]
 labels = ["serial", "tag"]
 order = ["entered", "serial", "tag"]
 
@@ -20,7 +20,6 @@ globs = ["{Vibration,Temperature*,PressForce,Power}"]
 many = true
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [columns.serial]
 about = "number of the part"

@@ -8,19 +8,16 @@ formula = [
 ]
 source = "definition; 300 s is a common cut, plantservices.com puts breakdowns at 10 minutes or more"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "stops"]
+parts = ["window", "captures", "picked", "timeline", "elements", "stops"]
 chart = "micro_share"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.threshold]
 type = "float"

@@ -9,19 +9,16 @@ formula = [
 ]
 source = "ISO 22400-2 (MeanTimeToRestoration, OperatingTimeBetweenFailures); IEC 60050-191"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements", "stops"]
+parts = ["window", "captures", "picked", "timeline", "elements", "stops"]
 chart = "availability"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.failures_plus_one]
 type = "bool"

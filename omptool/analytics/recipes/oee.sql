@@ -11,34 +11,31 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published value"
-parts = ["window", "timeline", "elements", "parts"]
+parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 chart = "oee_index"
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.good]
 about = "counter of good parts"
-globs = ["GoodCount", "**/GoodCount"]
+instead = "produced"
+[roles.produced]
+about = "counter of all parts, good or not, of machines that do not count the good ones"
+required = false
 [roles.scrap]
 about = "counter of scrapped parts; without it there are none"
-globs = ["ScrapCount", "**/ScrapCount"]
 required = false
 [roles.rework]
 about = "counter of parts to be reworked; without it there are none"
-globs = ["ReworkCount", "**/ReworkCount"]
 required = false
 [roles.ideal]
 about = "ideal cycle time of a part (PRI), s"
-globs = ["IdealCycleTime", "**/IdealCycleTime"]
 parameter = "ideal_cycle"
 [roles.product]
 about = "product that is being made, for [ideal_cycle] of plant.toml and for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 
 [table.pbt]

@@ -7,21 +7,18 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3 DurationInState; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline", "elements"]
+parts = ["window", "captures", "picked", "timeline", "elements"]
 picture = "timeline"
 labels = ["since"]
 order = ["since"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [parameters.slots]
 type = "int"

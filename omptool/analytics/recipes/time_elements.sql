@@ -8,21 +8,18 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published formula"
-parts = ["window", "timeline", "elements"]
+parts = ["window", "captures", "picked", "timeline", "elements"]
 chart = "share"
 labels = ["element"]
 order = ["seconds DESC", "element"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
-globs = ["**/MachineryItemState/CurrentState", "State"]
 [roles.mode]
 about = "MachineryOperationMode of OPC 40001-1; without it, Executing is production"
-globs = ["**/MachineryOperationMode/CurrentState"]
 required = false
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [columns.element]
 about = "short name of ISO 22400, or NOT_PLANNED, or UNASSIGNED"

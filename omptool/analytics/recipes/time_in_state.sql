@@ -7,17 +7,20 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3 DurationInState, generalised to any number of states"
 evidence = "definition + simulator truth"
-parts = ["window", "timeline"]
+parts = ["window", "captures", "picked", "timeline"]
 chart = "share"
 labels = ["state"]
 order = ["seconds DESC", "state"]
 
 [roles.state]
 about = "what the machine does: an enumeration, a text or a code"
-globs = ["State", "**/State", "**/MachineryItemState/CurrentState", "**/CurrentState"]
+globs = [
+  "State", "**/State", "MachineryBuildingBlocks/MachineryItemState/CurrentState", "**/MachineryItemState/CurrentState",
+  "**/Status/StateCurrent", "**/StateCurrent",
+  "**/BaseStateMachine/{CurrentState,MachineState/CurrentState,MachineState/ExecuteState/CurrentState}", "**/CurrentState",
+]
 [roles.product]
 about = "product that is being made, for --by product"
-globs = ["Product", "**/Product", "**/ProductId", "**/RecipeName"]
 required = false
 [columns.state]
 about = "the value as the server names it; UNASSIGNED where it is not known"

@@ -55,14 +55,24 @@ def control(series: Series, *, cells: int, glyphs: Glyphs, rows: int = _ROWS) ->
         for at in bucket:
             if series.signals[at]:
                 grid.mark(column, series.values[at], glyphs.signal)
-    for word, line in (("UCL", series.ucl), ("LCL", series.lcl), ("CL", series.center)):
-        if finite := [value for value in line if math.isfinite(value)]:
-            grid.label(finite[-1], f"{word} {short(finite[-1])}")
+    apart = _labelled(grid, series)
     per = f", {math.ceil(count / columns):,} per column" if count > columns else ""
     found = [at for at, words in enumerate(series.signals) if words]
     said = f"{len(found):,} of {count:,} points violate a rule{per}"
     axis = ends(series.places[0], series.places[-1], columns)
-    return [series.title, *grid.lines(glyphs, _SCALE), " " * (_SCALE + 2) + axis, said, *_listed(series, found, glyphs)]
+    below = [" " * (_SCALE + 2) + axis, *apart, said]
+    return [series.title, *grid.lines(glyphs, _SCALE), *below, *_listed(series, found, glyphs)]
+
+
+def _labelled(grid: Grid, series: Series) -> list[str]:
+    """Names the lines at the scale; those that share a row with another are told below it."""
+    hidden: dict[str, list[str]] = {}
+    for word, line in (("UCL", series.ucl), ("LCL", series.lcl), ("CL", series.center)):
+        if finite := [value for value in line if math.isfinite(value)]:
+            text = f"{word} {short(finite[-1])}"
+            if (there := grid.label(finite[-1], text)) != text:
+                hidden.setdefault(there, []).append(text)
+    return [f"{' and '.join(texts)}: in the row of {there}" for there, texts in hidden.items()]
 
 
 def _points(grid: Grid, column: int, values: list[float], glyphs: Glyphs) -> None:

@@ -51,9 +51,9 @@ class Grid:
         for at in range(self.row(high), self.row(low) + 1):
             self._cells[at][column] = glyph
 
-    def label(self, value: float, text: str) -> None:
-        """A word at the scale; one that is there already stays."""
-        self._labels.setdefault(self.row(value), text)
+    def label(self, value: float, text: str) -> str:
+        """A word at the scale; one that is there already stays, and is returned."""
+        return self._labels.setdefault(self.row(value), text)
 
     def lines(self, glyphs: Glyphs, width: int) -> Sequence[str]:
         """The picture, the scale `width` cells wide."""

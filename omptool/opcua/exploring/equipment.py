@@ -1,8 +1,9 @@
 """Which nodes are a site, an area, a line or a machine, by what companion specifications say (C5).
 
 ISA-95 (OPC 10030): an equipment object has a property EquipmentLevel. Machinery (OPC 40001-1): a machine has an add-in
-of MachineIdentificationType or is listed in the folder Machines. DI (OPC 10000-100): what is listed in DeviceSet and
-has no place anywhere else is a device of its own. Names alone prove nothing and are not looked at.
+of MachineIdentificationType or is listed in the folder Machines. PackML (OPC 30050): what stands in the folder
+PackMLObjects is a unit, so a machine. DI (OPC 10000-100): what is listed in DeviceSet and has no place anywhere else is
+a device of its own. Names alone prove nothing and are not looked at.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from omptool.model import path as paths
 from omptool.model.nodes import Node
 from omptool.opcua.exploring.datatypes import supertypes
-from omptool.opcua.exploring.landmarks import DEVICE_SET, DEVICES, MACHINERY, MACHINES_FOLDER
+from omptool.opcua.exploring.landmarks import DEVICE_SET, DEVICES, MACHINERY, MACHINES_FOLDER, PACKML_OBJECTS
 from omptool.protocol.wire import WireNodeId
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ LEVEL_NUMBERS = {"site": 1, "area": 2, "line": 10, "machine": 11}
 async def with_equipment(session: Session, nodes: Sequence[Node], known: Sequence[Node]) -> list[Node]:
     """`nodes` with `equipment` set where a specification says so; `known` are all nodes that were crawled."""
     levels = await _isa95_levels(session, known)
-    machines = await _machinery_machines(session, known)
+    machines = await _machinery_machines(session, known) | _listed(known)
     levels = {**dict.fromkeys(machines, "machine"), **levels}
     devices = _lone_devices(known, levels)
     levels = {**dict.fromkeys(devices, "machine"), **levels}
@@ -78,11 +79,15 @@ async def _machinery_machines(session: Session, known: Sequence[Node]) -> set[st
     kinds: dict[str | None, WireNodeId] = {kind: WireNodeId(*session.resolve(kind)) for kind in types}
     chains = await supertypes(session, kinds.values())
     wanted = WireNodeId(session.namespaces.index(MACHINERY), _MACHINE_IDENTIFICATION)
-    identified = {
+    return {
         parent for node in identifications if wanted in chains[kinds[node.type_definition]] for parent in node.parents
     }
-    listed = {node.node_id for node in known if MACHINES_FOLDER in node.parents and node.node_class == "Object"}
-    return identified | listed
+
+
+def _listed(known: Sequence[Node]) -> set[str]:
+    """Objects in the folders that hold nothing but machines."""
+    folders = {MACHINES_FOLDER, PACKML_OBJECTS}
+    return {node.node_id for node in known if node.node_class == "Object" and not folders.isdisjoint(node.parents)}
 
 
 def _lone_devices(known: Sequence[Node], levels: dict[str, str]) -> set[str]:

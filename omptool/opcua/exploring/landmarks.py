@@ -14,6 +14,8 @@ BEYOND = frozenset({WireNodeId(0, 84), OBJECTS, WireNodeId(0, 86), WireNodeId(0,
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 DEVICES = "http://opcfoundation.org/UA/DI/"
 MACHINES_FOLDER = f"nsu={MACHINERY};i=1001"
+PACKML = "http://opcfoundation.org/UA/PackML/"
+PACKML_OBJECTS = f"nsu={PACKML};i=72"
 DEVICE_SET = f"nsu={DEVICES};i=5001"
 _SERVER = 2253
 

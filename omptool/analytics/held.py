@@ -1,0 +1,114 @@
+"""The rows that a recipe reads, taken out of the source once and held by the engine, where it can do that.
+
+A lake stores the values of a node in order of time, so they come in a few runs, and in a run the value before is that
+of the row before: the rise of a counter needs no sorting. An engine that holds nothing, and rows in disorder, get the
+recipe's statement as it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from omptool.analytics import catalog
+from omptool.analytics.recipe import Recipe
+from omptool.sql.engine import Engine, Holding
+
+MOST_RUNS = 200_000
+"""With more, rows are sorted."""
+
+Column = np.ndarray[Any, np.dtype[Any]]
+
+_NAMED = re.compile(r"\$([A-Za-z_]\w*)")
+_HELD = ("captures", "picked")
+"""Parts that can be held."""
+
+_COUNTS = "kind = 1 AND grade < 2 AND abs(value) < 9007199254740992"
+_LINED = f"""lined AS (
+  SELECT node, m, nanos, tie, value, lag(node) OVER () AS node_before, lag(nanos) OVER () AS nanos_before,
+         lag(tie) OVER () AS tie_before, lag(value) OVER () AS value_before
+  FROM {{}} WHERE {_COUNTS}
+)"""
+_BEHIND = "node = node_before AND (nanos > nanos_before OR (nanos = nanos_before AND tie >= tie_before))"
+_HEADS = f"SELECT * FROM lined WHERE NOT coalesce({_BEHIND}, false) LIMIT {MOST_RUNS + 1}"
+_LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
+_COUNTERS = f"""{_LINED},
+counters AS (
+  SELECT node, m, nanos, tie, value, value - value_before AS step FROM lined WHERE {_BEHIND}
+  UNION ALL
+  SELECT node, m, nanos, tie, value, value - value_before AS step
+  FROM (SELECT unnest(CAST($head_nodes AS INTEGER[])) AS node, unnest(CAST($head_machines AS INTEGER[])) AS m,
+               unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_ties AS BIGINT[])) AS tie,
+               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before
+  ) heads
+)"""
+"""As parts/counters.sql; the first values of runs come from outside."""
+
+
+def given(statement: str, values: Mapping[str, object]) -> dict[str, object]:
+    """The values that a statement names."""
+    wanted = set(_NAMED.findall(statement))
+    return {name: value for name, value in values.items() if name in wanted}
+
+
+@contextlib.contextmanager
+def parts(
+    engine: Engine, recipe: Recipe, section: str, values: Mapping[str, object]
+) -> Iterator[tuple[Mapping[str, str], Mapping[str, object]]]:
+    """What stands for shared parts of the recipe as long as the block lasts, and the values that it names."""
+    if section != "telemetry" or "picked" not in recipe.parts or not isinstance(engine, Holding):
+        yield {}, {}
+        return
+    with contextlib.ExitStack() as stack:
+        held: dict[str, str] = {}
+        for name in _HELD:
+            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(name)])
+            statement += f"\nSELECT * FROM {name}"
+            table = stack.enter_context(engine.held(statement, given(statement, values)))
+            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {table})"
+        heads = _heads(engine, table) if "counters" in recipe.parts else None
+        if heads is None:
+            yield held, {}
+        else:
+            yield {**held, "counters": _COUNTERS.format(table)}, heads
+
+
+def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
+    """The first value of each run with the one before; None where runs are too many or run through each other."""
+    found = engine.run(f"WITH {_LINED.format(table)}\n{_HEADS}").read_all()
+    if found.num_rows > MOST_RUNS:
+        return None
+    last = engine.run(_LAST.format(table)).read_all()
+    node, nanos, tie, value = (_numbers(found, name) for name in ("node", "nanos", "tie", "value"))
+    # a run ends before the next one's head
+    ends = [np.concatenate([_numbers(found, f"{name}_before")[1:], _numbers(last, name)]) for name in _KEYS]
+    order = np.lexsort((tie, nanos, node))
+    same = node[order][1:] == node[order][:-1]
+    late = (ends[0][order][:-1] > nanos[order][1:]) | (
+        (ends[0][order][:-1] == nanos[order][1:]) & (ends[1][order][:-1] > tie[order][1:])
+    )
+    if (same & late).any():
+        return None
+    before = np.full(node.size, np.nan)
+    before[order[1:][same]] = ends[2][order][:-1][same]
+    return {
+        "head_nodes": node.tolist(),
+        "head_machines": _numbers(found, "m").tolist(),
+        "head_nanos": nanos.tolist(),
+        "head_ties": tie.tolist(),
+        "head_values": value.tolist(),
+        "head_befores": [None if np.isnan(each) else each for each in before.tolist()],
+    }
+
+
+_KEYS = ("nanos", "tie", "value")
+
+
+def _numbers(table: pa.Table, name: str) -> Column:
+    found: Column = table[name].combine_chunks().fill_null(0).to_numpy()
+    return found

@@ -1,0 +1,21 @@
+-- What the nodes with a role said before the end of the window. Rows are narrow and of numbers where that is possible,
+-- because everything else reads them: `kind` is 1 for counters, 2 for what the
+-- timeline says, 3 for products and ideal times, 0 for the rest; `grade` 0 Good, 1 Uncertain, 2 Bad;
+-- PackML counts in structures, one per material: the first is what the machine makes, and AccCount does not start again
+-- with each order. A state machine within another one is Bad while that is elsewhere: that says nothing.
+-- `tie` orders the values of one moment: captures are numbered, behind that comes the place in the capture.
+picked AS (
+  SELECT b.node, b.m,
+         CAST(CASE WHEN b.role IN ('good', 'produced', 'scrap', 'rework') THEN 1 WHEN b.role IN ('state', 'mode', 'reason') THEN 2
+              WHEN b.role IN ('ideal', 'product') THEN 3 ELSE 0 END AS SMALLINT) AS kind,
+         CAST(CASE t.quality WHEN 'Good' THEN 0 WHEN 'Uncertain' THEN 1 ELSE 2 END AS SMALLINT) AS grade,
+         epoch_us(t.time) * 1000 + t.time_ns AS nanos, c.base + t.seq AS tie,
+         CASE WHEN b.role IN ('good', 'produced', 'scrap', 'rework')
+              THEN coalesce(t.value, TRY_CAST(regexp_extract(t.value_text, '"AccCount": ?([0-9]+)', 1) AS DOUBLE))
+              ELSE t.value END AS value,
+         t.value_text
+  FROM telemetry t JOIN bound b
+    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
+  JOIN captures c ON c.capture = t.capture
+  WHERE t.time < $end AND (t.quality <> 'Bad' OR NOT b.nested)
+)
