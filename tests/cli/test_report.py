@@ -65,6 +65,16 @@ def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:
     assert "2026-11-16 07:00:00" in page.text
 
 
+def test_a_remark_about_one_hour_names_the_hour(invoke: Run, tmp_path: Path) -> None:
+    lake = ROOT / "sample_data" / "cnc-cell" / "lake"
+    window = ("--start", "2026-11-16T21:59:50.147846Z", "--end", "2026-11-16T23:00Z", "--tz", "UTC")
+    invoke("report", lake, *window, "-o", "page.html")
+    text = Page((tmp_path / "page.html").read_text()).text
+    assert "CNC2, hour from 2026-11-16 21:59:50: effectiveness above 1" in text
+    invoke("report", lake, *window[:2], "--end", "2026-11-16T22:00Z", "--tz", "UTC", "-o", "all.html")
+    assert "CNC2: effectiveness above 1" in Page((tmp_path / "all.html").read_text()).text
+
+
 def test_the_page_of_a_capture_says_what_verify_says(invoke: Run) -> None:
     result = invoke("report", CAPTURE, "-o", "-")
     assert result.code == 3

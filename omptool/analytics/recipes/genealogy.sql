@@ -9,7 +9,7 @@ source = "ESMF Industry Core Information Model, traceability; ASOF of serial num
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
 labels = ["serial", "tag"]
-order = ["entered", "serial", "tag"]
+order = ["entered", "serial", "tag", "left_at", "minimum", "maximum", "mean"]
 
 [roles.serial]
 about = "number of the part in the station; empty when there is none"
