@@ -8,6 +8,7 @@ formula = [
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
+single = true
 labels = ["serial", "tag"]
 order = ["entered", "serial", "tag", "left_at", "minimum", "maximum", "mean"]
 

@@ -9,6 +9,7 @@ source = "OPC 10000-13 5.4.3 DurationInState; time elements as OPC 40501-1 C.2.3
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline", "elements"]
 picture = "timeline"
+single = true
 labels = ["since"]
 order = ["nanos", "state", "element", "seconds"]
 
