@@ -87,7 +87,7 @@ def test_tags_of_a_lake_with_a_gap(invoke: Run, lake: Path) -> None:
     ]
     assert all(row["lcl"] < row["center"] < row["ucl"] and row["points"] == row["n"] for row in result.rows)
     by_line = invoke("analyze", "i_mr", "--on", lake, *asked, "--by", "line")
-    assert list(by_line.rows[0])[:3] == ["line", "tag", "point"]
+    assert list(by_line.rows[0])[:3] == ["line", "machine", "tag"]  # a line has two machines with this tag
     assert len(by_line.rows) == sum(row["n"] for row in result.rows)
     assert by_line.rows[0]["time"] > "2026-11-16T07:00:00Z"
 
@@ -155,7 +155,7 @@ def test_a_table_by_hour(invoke: Run, tmp_path: Path) -> None:
     assert [row["percent_good"] for row in result.rows][::4] == [100, 80, 100]
     (tmp_path / "x.csv").write_text("\n".join(["time,value", *lines, ",7"]) + "\n", encoding="utf-8")
     lost = invoke(*asked)
-    assert lost.code == 3 and len(lost.rows) == 12 and "percent_good down to 92.3" in lost.err
+    assert lost.code == 3 and len(lost.rows) == 12 and "1 of 13 rows of x are left out: no time" in lost.err
     (tmp_path / "x.csv").write_text("time,value\n", encoding="utf-8")
     nothing = invoke(*asked)
     assert (nothing.code, nothing.rows) == (3, [])
