@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from omptool.analytics import catalog, held
 from omptool.analytics.run import Request, analyse
+from omptool.sources.lake import LakeSource
 from omptool.sources.source import Named
 from omptool.sql.engine import LocalEngine
 from tests.analytics.plants import Recorded, gap
 from tests.analytics.test_gaps_and_quality import T0, sample
+from tests.bench.shopfloor import FAMILY, START_US, lake_of
 
-NAMES = ("oee", "energy", "cycle_time", "changeover")
+START = datetime.fromtimestamp(START_US // 1_000_000, UTC)
+NAMES = ("oee", "cycle_time", "changeover")
 ORDERS = ("by node", "as it came", "two captures", "at random")
 
 
@@ -77,3 +81,16 @@ def test_nothing_is_held_behind_the_block() -> None:
         plan = engine.run("SELECT current_setting('disabled_optimizers') AS off").read_all()
     assert left.num_rows == 0
     assert not plan["off"][0].as_py()
+
+
+@pytest.mark.parametrize("name", ["oee", "data_quality"])
+def test_little_memory_gives_the_same(name: str, tmp_path: Path) -> None:
+    lake = lake_of(tmp_path, 2, {tag: max(1, count // 2) for tag, count in FAMILY.items()})
+    found = []
+    for limit in ("1GB", "40MB"):
+        with LocalEngine([Named(LakeSource(lake))]) as engine:
+            engine._connection.execute(f"SET memory_limit = '{limit}'")
+            found.append(
+                analyse(engine, catalog.load(name), Request(START, START + timedelta(days=1))).rows.to_pylist()
+            )
+    assert found[0] and found[0] == found[1]
