@@ -52,8 +52,8 @@ class Asked:
     parameters: Mapping[str, Any]
 
 
-def interval_of(value: object) -> int:
-    """Nanoseconds of the parameter `interval`.
+def interval_of(value: object, name: str = "interval") -> int:
+    """Nanoseconds of a parameter; 0: none.
 
     Raises:
         UsageError: not a duration.
@@ -66,7 +66,7 @@ def interval_of(value: object) -> int:
         try:
             found = parse_duration(str(value))
         except UsageError:
-            raise UsageError(f"--param interval: {value!r} is no duration", "write 5s, 10m or 1h; 0: one") from None
+            raise UsageError(f"--param {name}: {value!r} is no duration", "write 5s, 10m or 1h; 0: one") from None
     return found // timedelta(microseconds=1) * 1000
 
 
