@@ -117,7 +117,7 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def paced(measured: Measured, given: Mapping[str, Any]) -> Measured:
     """Values of which each interval is a point, or each value."""
-    length = interval_of(given["every"], "every")
+    length = interval_of(given["every"], "every", "write 30s, 10m or 1h; 0: every value")
     if length and measured.time is not None:
         return replace(measured, group=measured.time // length, labels=None)
     return measured
