@@ -24,6 +24,7 @@ _ROLES = {
     "product": r"product|recipe|article|part[ _]*(type|number)|material",
     "power": r"(active)?[ _]*power$|leistung",
     "serial": r"serial",
+    "alarm": r"^(active)?[ _]*alarm([ _]*(code|number|no|nr|id))?$|fault[ _]*(code|number)|stör(nummer|code)",
 }
 _STATES = {
     MachineState.EXECUTING: r"run|produc|execut|auto|work|process",
@@ -46,13 +47,18 @@ class Lack(NamedTuple):
 
 
 def lacks(
-    recipes: Sequence[Recipe], tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], priced: bool = False
+    recipes: Sequence[Recipe],
+    tags: Sequence[Tag],
+    plant: Mapping[str, Sequence[str]],
+    priced: bool = False,
+    watched: Collection[tuple[str | None, ...]] = (),
 ) -> Iterator[Lack]:
     """A row per machine and analysis, in order.
 
     Args:
         plant: `[roles]` of plant.toml.
         priced: whether it has `[ideal_cycle]`; a machine that says its product needs no tag of the role ideal then.
+        watched: machines whose alarms come as events.
     """
     machines = sorted({tag[2:6] for tag in tags}, key=lambda place: tuple(text or "" for text in place))
     for recipe in recipes:
@@ -61,6 +67,8 @@ def lacks(
             missing = lacking(recipe, found, place)
             if priced and "ideal" in missing and place in found.get("product", {}):
                 missing.remove("ideal")
+            if recipe.events and place in watched:
+                missing = []
             yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
 
 
@@ -69,15 +77,17 @@ def propose(
     plant: Mapping[str, Sequence[str]],
     states: Mapping[str, Collection[str]],
     recipes: Sequence[Recipe],
+    watched: Collection[tuple[str | None, ...]] = (),
 ) -> str:
     """A plant.toml to begin with.
 
     Args:
         plant: roles that are known already.
         states: tag of a state → the values that came.
+        watched: machines whose alarms come as events.
     """
     return "\n".join(
-        [*_place_lines(tags), "", *_role_lines(tags, plant, recipes), "", *_state_lines(states), "", _REST]
+        [*_place_lines(tags), "", *_role_lines(tags, plant, recipes, watched), "", *_state_lines(states), "", _REST]
     )
 
 
@@ -120,7 +130,12 @@ def _machine_glob(tags: Sequence[Tag]) -> str | None:
     return None
 
 
-def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes: Sequence[Recipe]) -> Iterator[str]:
+def _role_lines(
+    tags: Sequence[Tag],
+    plant: Mapping[str, Sequence[str]],
+    recipes: Sequence[Recipe],
+    watched: Collection[tuple[str | None, ...]],
+) -> Iterator[str]:
     yield "[roles]"
     defined = {role.name: recipe for recipe in recipes for role in recipe.roles if role.name in _ROLES}
     known = {role for role in _ROLES if _guess(role, tags)}
@@ -129,7 +144,9 @@ def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes
             continue  # of use only where nobody counts the good ones
         found = tags_of_roles(defined[role], tags, plant)[role] if role in defined else {}
         guess = _guess(role, tags)
-        if found:
+        if role == "alarm" and {tag[2:6] for tag in tags} <= set(watched):
+            yield "# alarm needs no tag: events of alarms were recorded"
+        elif found:
             names = sorted({tag.tag for same in found.values() for tag in same})
             yield f"# {role} is found without help: {', '.join(map(_quoted, names[:3]))}"
         elif guess is not None:

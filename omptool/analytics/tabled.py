@@ -44,7 +44,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         from omptool.analytics import variables
 
         found = variables.of_table(recipe, request, parameters, source, columns["value"], partial(ask, engine))
-        return Analysis(found.rows, (), touched(found.seen, f"{table} has no rows", "charts"))
+        return Analysis(found.rows, found.notes, touched(found.seen, f"{table} has no rows", "charts"))
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, source, columns)
     others = _others(recipe, names, columns)

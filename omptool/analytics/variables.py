@@ -76,7 +76,7 @@ def of_telemetry(
     values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask, periods)
     places_of = list(splitters)
     cuts = dict(values.of(range(len(charted), len(wanted)))) if splitters else {}
-    tables, seen_by, empty = [], [], []
+    tables, seen_by, empty, notes = [], [], [], []
     for number, raw in values.of(range(len(charted))):
         tag = charted[number]
         cut = cuts[len(charted) + places_of.index(tag[2:6])] if tag[2:6] in splitters else None
@@ -87,13 +87,14 @@ def of_telemetry(
         if not measured.value.size:
             empty.append(measured.name)
         table = _finished(recipe, measured, given)
+        notes += _unfilled(measured, table, given)
         seen_by += _seen_of(measured)
         shown: dict[str, Any] = {
             name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
             for name in (*request.places, "tag")
         }
         tables.append(pa.table(_put(shown | (periods.columns(table) if periods else {}), table, recipe)))
-    return Charts(pa.concat_tables(tables), _seen_table(seen_by), _nothing(empty))
+    return Charts(pa.concat_tables(tables), _seen_table(seen_by), (*_nothing(empty), *notes))
 
 
 def of_table(
@@ -149,9 +150,9 @@ def of_table(
         cut=None if periods is None or time is None else periods.of_rows(time, usable),
     )
     found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
-    return Charts(
-        pa.table(_put(periods.columns(found) if periods else {}, found, recipe)), _seen_table(_seen_of(measured))
-    )
+    shown = periods.columns(found) if periods else {}
+    notes = tuple(_unfilled(measured, found, given))
+    return Charts(pa.table(_put(shown, found, recipe)), _seen_table(_seen_of(measured)), notes)
 
 
 def _seen_of(measured: Measured) -> list[tuple[float, float]]:
@@ -198,6 +199,13 @@ def _nothing(names: Sequence[str]) -> tuple[str, ...]:
     """Charts without a point have no row that could say so."""
     listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
     return (f"no number in the window: {listed}",) if names else ()
+
+
+def _unfilled(measured: Measured, table: pa.Table, given: Mapping[str, Any]) -> list[str]:
+    """A chart without a point although there are values."""
+    if table.num_rows or not measured.value.size or given.get("show") != "points":
+        return []
+    return [f"no chart of {measured.name}: {measured.value.size} values fill no subgroup of {given['size']}"]
 
 
 class _Raw(NamedTuple):

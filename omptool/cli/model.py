@@ -58,6 +58,7 @@ def init(
       omptool model init lake -o plant.toml
     """
     from omptool.analytics import catalog
+    from omptool.analytics.alarmed import watched
     from omptool.analytics.modelling import propose, state_tags
     from omptool.cli.asking import Asking
     from omptool.cli.output import print_text, refuse_existing, replacing
@@ -72,7 +73,7 @@ def init(
         for tag in state_tags(tags, roles, recipes):
             rows = asked.engine.run(_VALUES, {"server": tag.server, "node_id": tag.node_id}).read_all()
             states.setdefault(tag.tag, set()).update(filter(None, rows["value"].to_pylist()))
-        text = propose(tags, roles, states, recipes)
+        text = propose(tags, roles, states, recipes, watched(asked.engine, tags))
     if output is None:
         print_text(text)
         return
@@ -99,6 +100,7 @@ def check(
       omptool model check shift.omcap --plant plant.toml
     """
     from omptool.analytics import catalog
+    from omptool.analytics.alarmed import watched
     from omptool.analytics.modelling import Lack, lacks
     from omptool.cli.asking import Asking
     from omptool.cli.output import Rows, emit
@@ -106,7 +108,8 @@ def check(
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
         roles = asked.model.roles if asked.model else {}
         priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
-        rows = list(lacks([catalog.load(name) for name in catalog.names()], _tags(asked), roles, priced))
+        recipes, tags = [catalog.load(name) for name in catalog.names()], _tags(asked)
+        rows = list(lacks(recipes, tags, roles, priced, watched(asked.engine, tags)))
     emit(Rows(Lack._fields, rows), format=format, output=output, force=force)
     unready = [row for row in rows if not row.ready]
     if not unready:
