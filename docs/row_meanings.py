@@ -211,8 +211,8 @@ MODEL_CHECK = {
     "line": "Its line, where known.",
     "machine": "Its name.",
     "analysis": "Name of the analysis.",
-    "ready": "Whether every required role has a tag.",
-    "missing": "Required roles without one, empty when ready.",
+    "ready": "Whether every required role has one tag, and states have a meaning.",
+    "missing": "Roles without a tag or with several; `meanings` where no state has one. Empty when ready.",
 }
 
 CONFIG_SHOW = {

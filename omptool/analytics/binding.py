@@ -212,10 +212,16 @@ def _of_role(globs: Sequence[str], machines: _Machines) -> _Found:
     return found
 
 
+def candidates(role: Role, tags: Iterable[Tag]) -> list[str]:
+    """Tags of a machine that could play a role, where only one may and nobody said which; else none."""
+    names = sorted({tag.tag for tag in tags})
+    several = len(names) > 1 and not role.many and not (role.name == "state" and one_machine(names))
+    return names if several else []
+
+
 def _refuse_ambiguous(role: Role, found: _Machines) -> None:
     for key, tags in found.items():
-        names = sorted({tag.tag for tag in tags})
-        if len(names) > 1 and not role.many and not (role.name == "state" and one_machine(names)):
+        if names := candidates(role, tags):
             listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
             raise UsageError(
                 f"{len(names)} tags of {key[-1]} could be {role.name}: {listed}",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from omptool.analytics.binding import Tag, lacking, tags_of_roles
+from omptool.analytics.binding import Tag, candidates, lacking, tags_of_roles
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.wellknown import understood
 from omptool.model import path as paths
@@ -26,6 +26,8 @@ _ROLES = {
     "serial": r"serial",
     "alarm": r"^(active)?[ _]*alarm([ _]*(code|number|no|nr|id))?$|fault[ _]*(code|number)|stör(nummer|code)",
 }
+_NEGATIONS = re.compile(r"no|not|non|nicht|kein\w*|ohne|un(?!avail|it|til|load)\w+|in(?:active|operative)")
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+")
 _STATES = {
     MachineState.EXECUTING: r"run|produc|execut|auto|work|process",
     MachineState.SETUP: r"setup|set[ -]up|change|tool",
@@ -46,18 +48,45 @@ class Lack(NamedTuple):
     missing: str
 
 
+MEANINGS = "meanings"
+"""What is missing where the role `state` has a tag and nothing that it says has a meaning."""
+
+
+class Asked(NamedTuple):
+    """A role that several tags of a machine could play."""
+
+    machine: str
+    role: str
+    tags: tuple[str, ...]
+
+
+def several(recipes: Sequence[Recipe], tags: Sequence[Tag], plant: Mapping[str, Sequence[str]]) -> list[Asked]:
+    """Roles that analyses refuse to choose a tag for."""
+    found = {
+        Asked(str(place[-1]), role.name, tuple(names))
+        for recipe in recipes
+        for by_role in [tags_of_roles(recipe, tags, plant)]
+        for role in recipe.roles
+        for place, same in by_role[role.name].items()
+        if (names := candidates(role, same))
+    }
+    return sorted(found)
+
+
 def lacks(
     recipes: Sequence[Recipe],
     tags: Sequence[Tag],
     plant: Mapping[str, Sequence[str]],
     priced: bool = False,
+    meaningless: Collection[tuple[str, str]] = (),
     watched: Collection[tuple[str | None, ...]] = (),
 ) -> Iterator[Lack]:
-    """A row per machine and analysis, in order.
+    """A row per machine and analysis, in order. A role that several tags could play is missing too.
 
     Args:
         plant: `[roles]` of plant.toml.
         priced: whether it has `[ideal_cycle]`; a machine that says its product needs no tag of the role ideal then.
+        meaningless: nodes (server, node_id) that said nothing with a meaning.
         watched: machines whose alarms come as events.
     """
     machines = sorted({tag[2:6] for tag in tags}, key=lambda place: tuple(text or "" for text in place))
@@ -69,6 +98,10 @@ def lacks(
                 missing.remove("ideal")
             if recipe.events and place in watched:
                 missing = []
+            missing += [role.name for role in recipe.roles if candidates(role, found[role.name].get(place, ()))]
+            said = found.get("state", {}).get(place, []) if "elements" in recipe.parts else []
+            if said and all((tag.server, tag.node_id) in meaningless for tag in said):
+                missing.append(MEANINGS)
             yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
 
 
@@ -175,9 +208,20 @@ def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
         yield f"# {_quoted(tag)}"
         for value in sorted(set(values) - understood(tag) - told):
             told.add(value)  # another tag may say it too, and a key stands once
-            word = next((word for word, like in _STATES.items() if re.search(like, value, re.IGNORECASE)), None)
-            line = f"{_quoted(value)} = {json.dumps(word or 'NotExecuting')}"
-            yield f"{line}  # a guess" if word else f"# {line}"
+            word, sure = _meaning(value)
+            line = f"{_quoted(value)} = {json.dumps(word)}"
+            yield f"{line}  # a guess" if sure else f"# {line}"
+
+
+def _meaning(value: str) -> tuple[MachineState, bool]:
+    """What a state may mean, and whether its words say only that: "not running" and "auto stop" say two things."""
+    found = [word for word, like in _STATES.items() if re.search(like, value, re.IGNORECASE)]
+    negated = any(_NEGATIONS.fullmatch(word.lower()) for word in _WORDS.findall(value))
+    if not found or negated:
+        return MachineState.NOT_EXECUTING, False
+    if found[0] == MachineState.EXECUTING and len(found) > 1:
+        return found[1], False
+    return found[0], True
 
 
 _REST = """\

@@ -47,7 +47,7 @@ _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
 _SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
-    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts", "share",
+    "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts", "share", "single",
 }  # fmt: skip
 
 
@@ -110,6 +110,7 @@ class Recipe:
         stream: values of one Variable after another, in portions.
         series: all values of one Variable at a time, as `spc.measured.Measured`.
         by: what a row is for when nobody says so.
+        single: every row is about one machine, whatever rows are asked for.
         events: it is about alarms, which come as events where a server has them; see `alarmed`.
     """
 
@@ -135,6 +136,7 @@ class Recipe:
     events: bool = False
     picture: str = ""
     table_parts: tuple[str, ...] = ()
+    single: bool = False
 
     def role(self, name: str) -> Role | None:
         """The role of telemetry with this name."""
@@ -196,6 +198,7 @@ def parse(name: str, text: str, shared: Callable[[str], str] | None = None) -> R
         by=header.text("by", default="machine"),
         events=header.flag("events", False),
         table_parts=header.texts("table_parts"),
+        single=header.flag("single", False) or header.flag("stream", False) or header.flag("series", False),
         picture=header.one_of("picture", PICTURES, default="bars" if "chart" in data else ""),
     )
     _check(recipe)

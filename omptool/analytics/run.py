@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
+from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import Binding, Tag, bind, roles_of
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
@@ -76,6 +78,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         binding = bind(
             recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product
         )
+    apart = told_apart(recipe, request.places, binding.bound)
+    request = replace(request, places=apart.places)
+    binding = replace(binding, notes=(*binding.notes, *apart.notes))
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:

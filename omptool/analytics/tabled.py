@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from omptool.analytics import alarmed, catalog
+from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.recipe import Recipe
@@ -67,6 +69,8 @@ def _framed(
     """
     table = request.table or ""
     said = alarmed.of_rows(engine, recipe, request, parameters, source, columns)
+    apart = told_apart(recipe, request.places, said.bound)
+    request = replace(request, places=apart.places)
     try:
         start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
     except NotFound:
@@ -79,7 +83,9 @@ def _framed(
     periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
     values = {**parameters, **numbered(said.bound, request.places), **windowed(periods.starts, end), **said.values}
     values |= {"stop_since": [], "stop_till": []}
-    return framed(engine, recipe, "table", request, values, periods, (said.notes, f"{table} has no rows"), source)
+    return framed(
+        engine, recipe, "table", request, values, periods, ((*said.notes, *apart.notes), f"{table} has no rows"), source
+    )
 
 
 def span_of(source: str, last: str = "max(time)") -> str:

@@ -254,13 +254,17 @@ def _of_all_points(recipe: Recipe, request: Request, chart: bool) -> Request:
 
 
 def _draw(recipe: Recipe, request: Request, analysis: Analysis, asked: Asked, points: pa.Table | None) -> None:
+    from omptool.analytics.periods import PLACES
     from omptool.cli import chart, chart_course
     from omptool.cli.output import print_text
 
-    keys = [*request.places, *(["product"] if request.product else []), *(["start"] if request.period else [])]
+    names = analysis.rows.schema.names  # rows may say more of their place than was asked
+    plain = request.table is not None and not recipe.table_parts
+    places = request.places if plain else tuple(place for place in PLACES if place in names)
+    keys = [*places, *(["product"] if request.product else []), *(["start"] if request.period else [])]
     zone, name = settings.zone(asked.zone_name)
     lines = chart_course.lines_of(points)
-    shown = chart.Asked(recipe, keys, request.places, zone, name, lines, request.parameters)
+    shown = chart.Asked(recipe, keys, places, zone, name, lines, request.parameters)
     print_text(chart.draw(analysis.rows, shown))
     if recipe.picture not in ("control", "drift", "wear") and "note" in analysis.rows.schema.names:
         for note in dict.fromkeys(filter(None, analysis.rows["note"].to_pylist())):

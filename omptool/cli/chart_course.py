@@ -119,15 +119,15 @@ def _marks(row: Row, line: Line) -> list[tuple[float, str, str]]:
 
 
 def _trend(row: Row, line: Line) -> list[Slant]:
-    """Through the medians, as Theil and Sen have it; nothing where there is no trend."""
+    """At the median of what the slope leaves; nothing where there is no trend."""
     import statistics
 
     if not row["trend"] or not line.values:
         return []
     slope = row["slope"] / (_SECONDS.get(row["per"], 1.0) if line.is_timed else 1.0)
-    middle, level = statistics.median(line.at), statistics.median(line.values)
     first, last = line.at[0], line.at[-1]
-    return [(first, level + slope * (first - middle), last, level + slope * (last - middle))]
+    level = statistics.median(value - slope * (at - first) for at, value in zip(line.at, line.values, strict=True))
+    return [(first, level, last, level + slope * (last - first))]
 
 
 def wear(title: str, rows: Sequence[Row], shown: Shown) -> Iterator[str]:

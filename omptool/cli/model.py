@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +23,13 @@ if TYPE_CHECKING:
     from omptool.cli.asking import Asked
 
 _SourceArgument = Annotated[list[str], typer.Argument(help="Captures, lakes or files.", metavar="SOURCE...")]
-_VALUES = """SELECT DISTINCT coalesce(value_text, CAST(TRY_CAST(value AS BIGINT) AS VARCHAR)) AS value
-FROM telemetry WHERE server = $server AND node_id = $node_id AND quality <> 'Bad' LIMIT 200"""
+_MOST_VALUES = 200
+_SHOWN = 6
+_VALUES = """SELECT DISTINCT t.server, t.node_id,
+  coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS value
+FROM telemetry t JOIN (
+  SELECT unnest(CAST($servers AS VARCHAR[])) AS server, unnest(CAST($node_ids AS VARCHAR[])) AS node_id
+) b ON t.server = b.server AND t.node_id = b.node_id WHERE t.quality <> 'Bad'"""
 
 app = typer.Typer(
     help="Propose a plant model, and say what the analyses still lack.",
@@ -70,9 +76,8 @@ def init(
         roles = asked.model.roles if asked.model else {}
         tags = _tags(asked)
         states: dict[str, set[str]] = {}
-        for tag in state_tags(tags, roles, recipes):
-            rows = asked.engine.run(_VALUES, {"server": tag.server, "node_id": tag.node_id}).read_all()
-            states.setdefault(tag.tag, set()).update(filter(None, rows["value"].to_pylist()))
+        for tag, values in _said(asked, state_tags(tags, roles, recipes)):
+            states.setdefault(tag.tag, set()).update(sorted(values)[:_MOST_VALUES])
         text = propose(tags, roles, states, recipes, watched(asked.engine, tags))
     if output is None:
         print_text(text)
@@ -92,7 +97,9 @@ def check(
     input_format: InputFormatOption = None,
     config: ConfigOption = None,
 ) -> ExitCode:
-    """Say per machine and analysis which roles have no tag yet; exit code 3 when any has none.
+    """Say per machine and analysis which roles or meanings of states are missing; exit code 3 when any are.
+
+    A role that several tags could play is missing until [roles] says which.
 
     \b
     Examples:
@@ -101,22 +108,54 @@ def check(
     """
     from omptool.analytics import catalog
     from omptool.analytics.alarmed import watched
-    from omptool.analytics.modelling import Lack, lacks
+    from omptool.analytics.modelling import MEANINGS, Lack, lacks, several, state_tags
+    from omptool.analytics.wellknown import understood
     from omptool.cli.asking import Asking
     from omptool.cli.output import Rows, emit
 
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
-        roles = asked.model.roles if asked.model else {}
+        roles, known = (asked.model.roles, set(asked.model.states)) if asked.model else ({}, set())
         priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
         recipes, tags = [catalog.load(name) for name in catalog.names()], _tags(asked)
-        rows = list(lacks(recipes, tags, roles, priced, watched(asked.engine, tags)))
+        strange = [
+            (tag, sorted(values)[:_MOST_VALUES])
+            for tag, values in _said(asked, state_tags(tags, roles, recipes))
+            if values and not values & (understood(tag.tag) | known)
+        ]
+        meaningless = {(tag.server, tag.node_id) for tag, _ in strange}
+        rows = list(lacks(recipes, tags, roles, priced, meaningless, watched(asked.engine, tags)))
+        unclear = several(recipes, tags, roles)
     emit(Rows(Lack._fields, rows), format=format, output=output, force=force)
     unready = [row for row in rows if not row.ready]
     if not unready:
         return ExitCode.OK
+    for one in unclear:
+        diagnostics.note(f"{len(one.tags)} tags of {one.machine} could be {one.role}: {_listed(one.tags)}")
+    for tag, values in strange:
+        diagnostics.note(f"nothing that {tag.tag} of {tag.machine} says has a meaning: {_listed(values)}")
     missing = sorted({role for row in unready for role in row.missing.split()})
-    diagnostics.note(f"exit 3: no tag for {', '.join(missing)}; name them under [roles] of plant.toml, or with --map")
+    lacking = [role for role in missing if role != MEANINGS and role not in {one.role for one in unclear}]
+    wrong = [f"no tag for {', '.join(lacking)}"] if lacking else []
+    wrong += ["several tags for one role"] if unclear else []
+    say = "; name them under [roles] of plant.toml, or with --map" if wrong else ""
+    means = "no meaning of states: see [states] of plant.toml" if MEANINGS in missing else ""
+    diagnostics.note("exit 3: " + "; ".join(filter(None, [" and ".join(wrong) + say, means])))
     return ExitCode.PARTIAL
+
+
+def _said(asked: Asked, tags: Sequence[Tag]) -> Iterator[tuple[Tag, set[str]]]:
+    """What some nodes said, other than Bad."""
+    given = {"servers": [tag.server for tag in tags], "node_ids": [tag.node_id for tag in tags]}
+    found: dict[tuple[str, str], set[str]] = {}
+    for server, node_id, value in zip(*asked.engine.run(_VALUES, given).read_all().to_pydict().values(), strict=True):
+        if value:
+            found.setdefault((server, node_id), set()).add(value)
+    for tag in tags:
+        yield tag, found.get((tag.server, tag.node_id), set())
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
 def _tags(asked: Asked) -> list[Tag]:

@@ -34,7 +34,7 @@ def test_machines_whose_alarms_come_as_events_lack_no_tag(source: Recorded, read
     with LocalEngine([Named(source)]) as engine:
         found = recorded_tags(engine, True)
         places = watched(engine, found)
-    rows = [row for row in lacks(RECIPES, found, {}, False, places) if row.analysis.startswith("alarm_")]
+    rows = [row for row in lacks(RECIPES, found, {}, watched=places) if row.analysis.startswith("alarm_")]
     assert {row.machine for row in rows} == set(MACHINE_NAMES)
     assert {(row.ready, row.missing) for row in rows} == {(ready, "" if ready else "alarm")}
     text = propose(found, {}, {}, RECIPES, places)

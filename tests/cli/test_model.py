@@ -73,6 +73,37 @@ def test_hostile_names_and_values_that_two_tags_say_stay_a_model() -> None:
     assert text.count('"17" =') == 1
 
 
+@pytest.mark.parametrize(
+    "state", ["Not running", "NOT_RUNNING", "NotProducing", "Unproductive", "nicht Auto", "Auto stop"]
+)
+def test_what_says_two_things_is_no_meaning_but_a_question(state: str) -> None:
+    tags = _tags("A", "State")
+    text = propose(tags, {}, {"State": {state}}, [catalog.load(name) for name in catalog.names()])
+    assert f'# "{state}" = "NotExecuting"' in text
+    assert PlantModel.parse(text).states == {}
+
+
+@pytest.mark.parametrize(("state", "meaning"), [("Unavailable", "NotAvailable"), ("AUTO", "Executing")])
+def test_words_that_say_one_thing_are_a_guess(state: str, meaning: str) -> None:
+    text = propose(_tags("A", "State"), {}, {"State": {state}}, [catalog.load(name) for name in catalog.names()])
+    assert PlantModel.parse(text).states == {state: meaning}
+
+
+def test_check_is_not_ready_where_an_analysis_would_refuse_or_know_nothing(invoke: Run, tmp_path: Path) -> None:
+    rows = [sample(0, "State", 1), sample(0, "A/GoodCount", 1), sample(0, "B/GoodCount", 1), sample(9, "State", 7)]
+    convert([Recorded([row | {"seq": seq} for seq, row in enumerate(rows, 1)])], tmp_path / "x")  # type: ignore[list-item]
+    result = invoke("model", "check", "x")
+    missing = {row["analysis"]: row["missing"] for row in result.rows}
+    assert (missing["oee"], missing["mtbf_mttr"], missing["time_in_state"]) == ("ideal good meanings", "meanings", "")
+    assert result.err.startswith(
+        "2 tags of M could be good: A/GoodCount, B/GoodCount\nnothing that State of M says has a meaning: 1, 7\nexit 3"
+    )
+    assert "several tags for one role; name them under [roles]" in result.err
+    (tmp_path / "plant.toml").write_text('[roles]\ngood = "A/GoodCount"\n[states]\n1 = "Executing"\n')
+    rows = {row["analysis"]: row["missing"] for row in invoke("model", "check", "x").rows}
+    assert (rows["oee"], rows["mtbf_mttr"]) == ("ideal", "")
+
+
 def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
     for word in ("init", "check"):
         result = invoke("model", word, "nowhere")
