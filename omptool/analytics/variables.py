@@ -137,7 +137,7 @@ def of_table(
     share = 100.0 * float(usable.mean()) if usable.size else 0.0
     periods = _periods_of_table(request, time, table) if rows.num_rows else None
     first = _flagged(kept["baseline"]) if "baseline" in kept.column_names else None
-    notes = () if first is None or first.any() else (_no_baseline(kept["baseline"]),)
+    why = () if first is None or first.any() else (_no_baseline(kept["baseline"]),)
     when = None if time is None else time[usable]
     measured = Measured(
         name=table,
@@ -149,7 +149,7 @@ def of_table(
         coverage=1.0 if rows.num_rows else 0.0,
         percent_good=share,
         spec=spec,
-        notes=notes,
+        notes=why,
         cut=None if periods is None or time is None else periods.of_rows(time, usable),
     )
     found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
