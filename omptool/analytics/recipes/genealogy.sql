@@ -3,7 +3,7 @@ title = "What each part met on its way"
 about = "Per serial number and station: when it came and left, and the process values meanwhile."
 formula = [
   "a serial number is in a station from its value on the tag to the next value",
-  "values in [entered, left) count; first and last by time; the value before entering is not among them",
+  "values in [entered, left) count; the value before entering is not among them; a part that met none has a row without a tag",
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
@@ -25,7 +25,7 @@ required = false
 [columns.serial]
 about = "number of the part"
 [columns.tag]
-about = "process value"
+about = "process value; null where the part met none"
 [columns.entered]
 about = "when the number came"
 [columns.left_at]
@@ -49,7 +49,7 @@ about = "time in which all values used were Good"
 told AS (
   SELECT b.m, b.node, b.role, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.time, t.capture, t.seq, t.quality,
          t.value, CASE WHEN t.quality = 'Good' THEN t.value END AS good,
-         coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
+         coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
   WHERE t.time < $end
@@ -89,9 +89,9 @@ sums AS (
 ),
 elements AS (
   SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.found, v.minimum, v.maximum, v.total
-  FROM present r JOIN sums v ON v.stay = r.stay
+  FROM present r LEFT JOIN sums v ON v.stay = r.stay
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(coalesce(e.found, 0) AS BIGINT) AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p
