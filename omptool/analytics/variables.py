@@ -17,19 +17,22 @@ import pyarrow.compute as pc
 
 from omptool.analytics import catalog, streams
 from omptool.analytics.binding import Binding, Tag
+from omptool.analytics.cutting import Periods
 from omptool.analytics.part13.seen import Gaps, seen
 from omptool.analytics.part13.series import Windows, windows
 from omptool.analytics.recipe import Recipe
-from omptool.analytics.spc.measured import Measured, Times
+from omptool.analytics.spc.measured import Cut, Measured, Times
 from omptool.analytics.spc.sums import Floats, Mask, Numbers
 from omptool.errors import UsageError
 from omptool.model.specs import Spec, spec_of
-from omptool.model.times import unix_us
+from omptool.model.times import datetime_of, unix_us
 from omptool.sql.engine import Engine
 
 if TYPE_CHECKING:
     from omptool.analytics.requested import Request
 
+_EARLIEST = -(2**62) // 1000
+"""Unix microseconds of a row without a time."""
 _YES = ("true", "t", "1", "1.0", "yes", "y")
 
 
@@ -59,8 +62,6 @@ def of_telemetry(
     Raises:
         UsageError: an empty window, a parameter that says nothing.
     """
-    if request.period is not None:
-        raise UsageError(f"{recipe.name} does not group by {request.period}", "a chart runs on: narrow it with --start")
     start, end = window
     specs = request.plant.specs if request.plant else ()
     if start >= end:
@@ -71,7 +72,8 @@ def of_telemetry(
     wanted = [*charted, *splitters.values()]
     given = {**given, "start": start, "end": end}
     whole = windows(unix_us(start) * 1000, unix_us(end) * 1000, 0)
-    values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask)
+    periods = Periods.of(request, start, end)
+    values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask, periods)
     places_of = list(splitters)
     cuts = dict(values.of(range(len(charted), len(wanted)))) if splitters else {}
     tables, seen_by, empty = [], [], []
@@ -85,12 +87,12 @@ def of_telemetry(
         if not measured.value.size:
             empty.append(measured.name)
         table = _finished(recipe, measured, given)
-        seen_by.append((measured.coverage, measured.percent_good))
-        shown = {
+        seen_by += _seen_of(measured)
+        shown: dict[str, Any] = {
             name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
             for name in (*request.places, "tag")
         }
-        tables.append(pa.table(_put(shown, table, recipe)))
+        tables.append(pa.table(_put(shown | (periods.columns(table) if periods else {}), table, recipe)))
     return Charts(pa.concat_tables(tables), _seen_table(seen_by), _nothing(empty))
 
 
@@ -131,6 +133,7 @@ def of_table(
         group = pc.dictionary_encode(kept["subgroup"].combine_chunks()).indices.to_numpy().astype(np.int64)
     label = kept["subgroup"] if grouped else kept["ordered"]
     share = 100.0 * float(usable.mean()) if usable.size else 0.0
+    periods = _periods_of_table(request, time, table) if rows.num_rows else None
     first = _flagged(kept["baseline"]) if "baseline" in kept.column_names else None
     when = None if time is None else time[usable]
     measured = Measured(
@@ -143,10 +146,21 @@ def of_table(
         coverage=1.0 if rows.num_rows else 0.0,
         percent_good=share,
         spec=spec,
+        cut=None if periods is None or time is None else periods.of_rows(time, usable),
     )
     found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
-    columns = {column.name: found[column.name] for column in recipe.columns if column.name in found.column_names}
-    return Charts(pa.table(columns), _seen_table([(measured.coverage, measured.percent_good)]))
+    return Charts(
+        pa.table(_put(periods.columns(found) if periods else {}, found, recipe)), _seen_table(_seen_of(measured))
+    )
+
+
+def _seen_of(measured: Measured) -> list[tuple[float, float]]:
+    """How much was seen of a chart, or of those of its periods; rows without a time are in no period."""
+    whole = (measured.coverage, measured.percent_good)
+    if measured.cut is None:
+        return [whole]
+    parts = list(zip(measured.cut.coverage.tolist(), measured.cut.percent_good.tolist(), strict=True))
+    return parts if whole == (1.0, 100.0) or any(one != (1.0, 100.0) for one in parts) else [whole]
 
 
 def _finished(recipe: Recipe, measured: Measured, given: Mapping[str, Any]) -> pa.Table:
@@ -155,9 +169,24 @@ def _finished(recipe: Recipe, measured: Measured, given: Mapping[str, Any]) -> p
     return found
 
 
-def _put(shown: Mapping[str, pa.Array], table: pa.Table, recipe: Recipe) -> dict[str, Any]:
-    """The columns of the place, then the recipe's own."""
-    return {**shown, **{column.name: table[column.name] for column in recipe.columns if column.name not in shown}}
+def _put(shown: Mapping[str, Any], table: pa.Table, recipe: Recipe) -> dict[str, Any]:
+    """The columns of place and period, then the recipe's own; a plain table has no column `tag`."""
+    own = [column.name for column in recipe.columns if column.name in table.column_names]
+    return {**shown, **{name: table[name] for name in own if name not in shown}}
+
+
+def _periods_of_table(request: Request, time: Times | None, table: str) -> Periods | None:
+    """Periods from the first to the last row, where nobody says otherwise."""
+    if request.period is None:
+        return None
+    if time is None:
+        raise UsageError(f"{table} has no times to group by {request.period}", "--map time=COLUMN, or leave out --by")
+    known = time[time > _EARLIEST * 1000]
+    if not known.size:
+        return None
+    start = request.start or datetime_of(int(known.min()) // 1000)
+    end = request.end or datetime_of(int(known.max()) // 1000 + 1000)
+    return Periods.of(request, start, end)
 
 
 def _seen_table(pairs: Sequence[tuple[float, float]]) -> pa.Table:
@@ -181,16 +210,23 @@ class _Raw(NamedTuple):
     inside: Mask
     coverage: float
     percent_good: float
+    cut: Cut | None
 
 
 class _Values:
     """Reads the values of Variables, as many at a time as fit into memory."""
 
     def __init__(
-        self, recipe: Recipe, tags: Sequence[Tag], gaps: Mapping[int, Gaps], whole: Windows, ask: streams.Ask
+        self,
+        recipe: Recipe,
+        tags: Sequence[Tag],
+        gaps: Mapping[int, Gaps],
+        whole: Windows,
+        ask: streams.Ask,
+        periods: Periods | None,
     ) -> None:
         self._ctes = ",\n".join(catalog.ctes(recipe, "telemetry"))
-        self._tags, self._gaps, self._whole, self._ask = tags, gaps, whole, ask
+        self._tags, self._gaps, self._whole, self._ask, self._periods = tags, gaps, whole, ask, periods
         self._moments = streams.moments(whole.early[0], whole.late[-1])
 
     def of(self, numbers: Sequence[int]) -> Iterator[tuple[int, _Raw]]:
@@ -226,7 +262,8 @@ class _Values:
         usable = good & np.isfinite(value)
         covered, share = seen(time, usable, self._gaps.get(number, ()), self._whole)
         inside = (time >= self._whole.early[0]) & ~_twice(time, value, good)
-        return _Raw(time, value, table["value_text"], good, inside, float(covered[0]), float(share[0]))
+        cut = self._periods.of_values(time, usable, self._gaps.get(number, ())) if self._periods else None
+        return _Raw(time, value, table["value_text"], good, inside, float(covered[0]), float(share[0]), cut)
 
 
 def _twice(time: Times, value: Floats, good: Mask) -> Mask:
@@ -260,6 +297,7 @@ def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], s
         percent_good=raw.percent_good,
         spec=spec,
         notes=notes,
+        cut=raw.cut,
     )
 
 
@@ -286,8 +324,7 @@ def _times(rows: pa.Table, table: str, *, needed: bool) -> Times | None:
         if needed and len(column):
             raise UsageError(f"{table} has no times to cut", "leave out --start and --end, or --map time=COLUMN")
         return None
-    earliest = -(2**62) // 1000
-    found: Times = pc.fill_null(column.cast(pa.int64()), earliest).to_numpy() * 1000
+    found: Times = pc.fill_null(column.cast(pa.int64()), _EARLIEST).to_numpy() * 1000
     return found
 
 

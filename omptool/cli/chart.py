@@ -94,7 +94,7 @@ def _stack(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator
 
 
 def _control(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, [*asked.places, "tag"]):
+    for title, mine in _groups(rows, _of_chart(asked)):
         if not mine:
             yield title
         points = [row for row in mine if row["point"] is not None]
@@ -141,7 +141,7 @@ _INDICES = ("cp", "cpk", "pp", "ppk", "cpm")
 
 
 def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, [*asked.places, "tag"]):
+    for title, mine in _groups(rows, _of_chart(asked)):
         if not mine:
             yield title
             continue
@@ -154,12 +154,12 @@ def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iter
 
 
 def _drift(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, [*asked.places, "tag"]):
+    for title, mine in _groups(rows, _of_chart(asked)):
         yield from chart_course.drift(title, mine[0], _shown(asked, cells, glyphs)) if mine else [title]
 
 
 def _wear(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, [*asked.places, "tag"]):
+    for title, mine in _groups(rows, _of_chart(asked)):
         yield from chart_course.wear(title, mine, _shown(asked, cells, glyphs)) if mine else [title]
 
 
@@ -167,6 +167,11 @@ def _shown(asked: Asked, cells: int, glyphs: Glyphs) -> chart_course.Shown:
     limit = asked.parameters.get("limit")
     known = float(limit) if isinstance(limit, (int, float)) else None
     return chart_course.Shown(asked.lines, asked.zone, asked.zone_name, known, cells, glyphs)
+
+
+def _of_chart(asked: Asked) -> list[str]:
+    """Columns that say which chart of which Variable it is, in which period."""
+    return [*asked.places, "tag", *(key for key in asked.keys if key not in asked.places)]
 
 
 def _groups(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:

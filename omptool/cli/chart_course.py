@@ -51,15 +51,17 @@ def lines_of(points: pa.Table | None) -> Lines:
 
     microseconds = points["time"].cast(pa.int64())
     timed = microseconds.null_count == 0
-    places = [points[name].to_pylist() if name in points.schema.names else [None] * len(points) for name in _PLACES]
+    names = [name for name in (*_PLACES, "start") if name in points.schema.names]
+    places = [points[name].to_pylist() for name in names]
     at = [each * 1e-6 for each in microseconds.to_pylist()] if timed else points["point"].to_pylist()
-    found: dict[tuple[str | None, ...], tuple[list[float], list[float]]] = {}
-    for key, place, value in zip(zip(*places, strict=True), at, points["value"].to_pylist(), strict=True):
+    found: dict[tuple[object, ...], tuple[list[float], list[float]]] = {}
+    keys = zip(*places, strict=True) if places else [()] * len(points)
+    for key, place, value in zip(keys, at, points["value"].to_pylist(), strict=True):
         mine = found.setdefault(key, ([], []))
         mine[0].append(place)
         mine[1].append(value)
     known = {key: Line(*mine, timed) for key, mine in found.items()}
-    return lambda row: known.get(tuple(row.get(name) for name in _PLACES), _EMPTY)
+    return lambda row: known.get(tuple(row.get(name) for name in names), _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,15 @@ def _marks(row: Row, line: Line) -> list[tuple[float, str, str]]:
 
 
 def _trend(row: Row, line: Line) -> list[Slant]:
-    """Through the medians, as Theil and Sen have it; nothing where there is no trend."""
+    """At the median of what the slope leaves; nothing where there is no trend."""
     import statistics
 
     if not row["trend"] or not line.values:
         return []
     slope = row["slope"] / (_SECONDS.get(row["per"], 1.0) if line.is_timed else 1.0)
-    middle, level = statistics.median(line.at), statistics.median(line.values)
     first, last = line.at[0], line.at[-1]
-    return [(first, level + slope * (first - middle), last, level + slope * (last - middle))]
+    level = statistics.median(value - slope * (at - first) for at, value in zip(line.at, line.values, strict=True))
+    return [(first, level, last, level + slope * (last - first))]
 
 
 def wear(title: str, rows: Sequence[Row], shown: Shown) -> Iterator[str]:

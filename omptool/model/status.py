@@ -38,20 +38,22 @@ def name(code: int) -> str:
 
 
 def code_of(text: str) -> int:
-    """Code of a symbol, or of a number in decimal or `0x` form.
+    """Code of a symbol in any case, or of a number in decimal or `0x` form.
 
     Raises:
         UsageError: neither.
     """
     codes = _codes()
-    if text in codes:
-        return codes[text]
+    if text.casefold() in codes:
+        return codes[text.casefold()]
     try:
         code = int(text, 0)
     except ValueError:
         code = -1
     if not 0 <= code <= 0xFFFFFFFF:
-        raise UsageError(f"{text!r} is not a StatusCode", "write a symbol such as BadNoCommunication, or a number")
+        raise UsageError(
+            f"{text!r} is not a StatusCode", "write a symbol such as Good or BadNoCommunication, or a number"
+        )
     return code
 
 
@@ -64,4 +66,4 @@ def _names() -> dict[int, str]:
 
 @cache
 def _codes() -> dict[str, int]:
-    return {symbol: code for code, symbol in _names().items()}
+    return {symbol.casefold(): code for code, symbol in _names().items()}

@@ -10,10 +10,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 
 from omptool.analytics import catalog
-from tests.analytics.shopfloors import FLOORS, Floor, Row, floors, rows_of, to_the_digit
+from tests.analytics.shopfloors import FLOOR, FLOORS, Floor, Row, floors, rows_of, to_the_digit
 
 SPLIT_BY_HAND = {"data_quality": {"backward"}}
 """Columns that tell of captures: a row can only come too late behind another one of its capture."""
@@ -21,6 +21,7 @@ SPLIT_BY_HAND = {"data_quality": {"backward"}}
 
 @pytest.mark.parametrize("name", catalog.names())
 @FLOORS
+@example(floor=FLOOR)
 @given(floor=floors())
 def test_only_the_rows_count(name: str, floor: Floor) -> None:
     said = to_the_digit(rows_of(name, floor))

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.analytics.shopfloors import END, FLOORS, T0, Floor, Row, floors, rows_of
+from tests.analytics.shopfloors import END, FLOOR, FLOORS, T0, Floor, Row, floors, rows_of
 
 ADDITIVE: Mapping[str, tuple[str, ...]] = {
     "oee": ("pbt", "apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s", "pq", "gq", "sq", "rq"),
@@ -42,6 +42,7 @@ Sums = Mapping[tuple[Any, ...], Mapping[str, float]]
 
 @pytest.mark.parametrize("name", ADDITIVE)
 @FLOORS
+@example(floor=FLOOR, choice=40)
 @given(floor=floors(), choice=st.integers(0, 9999))
 def test_two_windows_have_what_one_has(name: str, floor: Floor, choice: int) -> None:
     moments = sorted({row["time"] for row in floor.telemetry if T0 < row["time"] < END}) or [T0 + timedelta(seconds=1)]

@@ -21,6 +21,7 @@ def test_means_and_ranges_of_the_piston_rings() -> None:
     assert row["center"] == pytest.approx(means["center"], abs=5e-6)
     assert row["sigma"] == pytest.approx(means["std_dev_within"], abs=5e-10)
     assert (row["lcl"], row["ucl"]) == pytest.approx((means["lcl"], means["ucl"]), abs=5e-6)
+    assert row["sigma"] == pytest.approx(ranges["std_dev_within"], abs=5e-10)
     assert row["spread_center"] == pytest.approx(ranges["center"], abs=5e-8)
     assert row["spread_lcl"] == ranges["lcl"]
     assert row["spread_ucl"] == pytest.approx(ranges["ucl"], abs=5e-9)

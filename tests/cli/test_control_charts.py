@@ -120,7 +120,7 @@ def test_values_between_changes_of_a_tag_belong_together(invoke: Run, lake: Path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--by", "day"], "i_mr does not group by day"),
+        (["--by", "shift"], "--by shift needs the shifts of the plant"),
         (["--param", "rules=nelso"], "there is no rule nelso\n  did you mean nelson?"),
         (["--start", END, "--end", START], "the window is empty"),
         (["--param", "baseline_start=noon"], "--param baseline_start"),
@@ -139,6 +139,43 @@ def test_times_that_a_table_does_not_have(invoke: Run) -> None:
     )
     baseline = invoke("analyze", "i_mr", *TIRES, "--param", "baseline_end=2026-01-01")
     assert baseline.code == 2 and "has no times\n  --map time=COLUMN, or --param baseline=25" in baseline.err
+
+
+def test_a_table_by_hour(invoke: Run, tmp_path: Path) -> None:
+    lines = [f"2026-11-16T{7 + n // 4:02}:{n % 4 * 15:02}:00Z,{n % 3}" for n in range(12)]
+    text = "\n".join(["time,value", *reversed(lines), "2026-11-16T08:01:00Z,x"])
+    (tmp_path / "x.csv").write_text(text + "\n", encoding="utf-8")
+    asked = ("analyze", "i_mr", "--on", "x.csv", "--by", "hour")
+    result = invoke(*asked)
+    assert result.code == 3 and "1 rest on values that were not all Good (percent_good down to 80.0)" in result.err
+    assert list(result.rows[0])[:3] == ["start", "end", "point"]
+    assert [(row["start"][11:13], row["point"]) for row in result.rows] == [
+        (hour, point) for hour in ("07", "08", "09") for point in (1, 2, 3, 4)
+    ]
+    assert [row["percent_good"] for row in result.rows][::4] == [100, 80, 100]
+    (tmp_path / "x.csv").write_text("\n".join(["time,value", *lines, ",7"]) + "\n", encoding="utf-8")
+    lost = invoke(*asked)
+    assert lost.code == 3 and len(lost.rows) == 12 and "percent_good down to 92.3" in lost.err
+    (tmp_path / "x.csv").write_text("time,value\n", encoding="utf-8")
+    nothing = invoke(*asked)
+    assert (nothing.code, nothing.rows) == (3, [])
+
+
+def test_a_table_is_not_grouped_by_what_it_does_not_have(invoke: Run) -> None:
+    times = invoke("analyze", "i_mr", *TIRES, "--by", "day")
+    assert (times.code, times.err) == (
+        2,
+        "omptool: spc_sas_tires_individuals has no times to group by day\n  --map time=COLUMN, or leave out --by\n",
+    )
+    places = invoke("analyze", "i_mr", *TIRES, "--by", "line,day")
+    assert places.code == 2 and "it has no line\n  --by takes hour, day or shift" in places.err
+
+
+def test_charts_by_hour_are_drawn_one_by_one(invoke: Run, lake: Path) -> None:
+    asked = ("--on", lake, "--start", "2026-11-16T06:30:00Z", "--end", END, "--map", "value=PeakForce", "--by", "hour")
+    for name in ("i_mr", "capability", "drift", "tool_wear"):
+        drawn = invoke("analyze", name, *asked, "--chart")
+        assert "Press1  PeakForce  2026-11-16 07:00 UTC" in drawn.out, (name, drawn.out, drawn.err)
 
 
 def test_capability_by_the_specification_of_the_plant(invoke: Run, lake: Path, tmp_path: Path) -> None:

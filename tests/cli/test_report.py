@@ -25,6 +25,7 @@ TITLES = [
     "Stops by reason",
     "States in their order",
     "Control charts",
+    "Drift",
     "Energy",
     "Alarms",
     "Data quality",
@@ -45,14 +46,32 @@ def test_the_page_of_a_lake(invoke: Run, tmp_path: Path) -> None:
     assert result.code == 3
     assert result.out == ""
     assert result.err.startswith("exit 3: gaps or values that are not Good touch oee, downtime_pareto, time_elements")
-    assert "report.html: 1." in result.err
+    assert "report.html: 2." in result.err
     page = Page((tmp_path / "report.html").read_text())
     page.check()
     assert [title for title in TITLES if title in page.text] == TITLES
     assert "OEE of 3 machines together: 59.7 %; 8,752 good parts of 8,892 in 22:26 h of planned" in page.text
     assert "1 window in which values may be missing (1 connection_lost)." in page.text
-    assert len(page.charts) == sum("data-chart" in found for _, found in page.elements) == 16
-    assert sum(tag == "details" for tag, _ in page.elements) == 8, "a table for every section"
+    assert len(page.charts) == sum("data-chart" in found for _, found in page.elements) == 22
+    assert sum(tag == "details" for tag, _ in page.elements) == 9, "a table for every section"
+
+
+def test_what_drifts_and_wears_is_on_the_page_where_there_is_such_a_thing(invoke: Run, tmp_path: Path) -> None:
+    lake = ROOT / "sample_data" / "cnc-cell" / "lake"
+    invoke("report", lake, "-o", "page.html", "--param", "limit=25.02")
+    page = Page((tmp_path / "page.html").read_text())
+    page.check()
+    assert "3 tags of 4 left the mean of the first quarter; 3 tags have a trend." in page.text
+    assert "1 tool change on 2 tags." in page.text
+    assert '"Line of the tool"' in json.dumps(page.charts)
+    other = ROOT / "sample_data" / "fault-day" / "lake"
+    assert (
+        invoke("report", other, "-o", "other.html", "--start", "2026-11-18T07:00Z", "--end", "2026-11-18T09:00Z").out
+        == ""
+    )
+    text = Page((tmp_path / "other.html").read_text()).text
+    assert "Tool wear" not in text and "Drift" not in text
+    assert "no tag has one value per part" in text
 
 
 def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:
@@ -63,6 +82,16 @@ def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:
     asked = {row["machine"]: row["oee_index"] for row in invoke("analyze", "oee", "--on", SAMPLE, *window).rows}
     assert bars == pytest.approx(asked, rel=1e-12)
     assert "2026-11-16 07:00:00" in page.text
+
+
+def test_a_remark_about_one_hour_names_the_hour(invoke: Run, tmp_path: Path) -> None:
+    lake = ROOT / "sample_data" / "cnc-cell" / "lake"
+    window = ("--start", "2026-11-16T21:59:50.147846Z", "--end", "2026-11-16T23:00Z", "--tz", "UTC")
+    invoke("report", lake, *window, "-o", "page.html")
+    text = Page((tmp_path / "page.html").read_text()).text
+    assert "CNC2, hour from 2026-11-16 21:59:50: effectiveness above 1" in text
+    invoke("report", lake, *window[:2], "--end", "2026-11-16T22:00Z", "--tz", "UTC", "-o", "all.html")
+    assert "CNC2: effectiveness above 1" in Page((tmp_path / "all.html").read_text()).text
 
 
 def test_the_page_of_a_capture_says_what_verify_says(invoke: Run) -> None:
@@ -83,7 +112,7 @@ def test_what_cannot_be_shown_says_why_and_what_to_type(invoke: Run, tmp_path: P
     assert invoke("convert", "one.jsonl", "-o", "lake").code == 0
     result = invoke("report", "lake")
     page = Page((tmp_path / "report.html").read_text())
-    assert [title for title in TITLES if title in page.text] == TITLES
+    assert [title for title in TITLES if title in page.text] == [title for title in TITLES if title != "Drift"]
     assert page.text.count("Nothing to show: no tag has the role state; ") == 4
     assert "Nothing to show: no tag has one value per part, so nothing says what to chart." in page.text
     assert "name the tag for state (what the machine does): --map state='Speed'" in page.text
@@ -122,7 +151,7 @@ def test_hostile_names_stay_text(invoke: Run, tmp_path: Path) -> None:
         ([], 2, "omptool: report needs a source\n  name a capture or a lake:  omptool report lake -o report.html\n"),
         (["t.csv"], 2, "omptool: t.csv has no telemetry, and a report is about machines over time\n"),
         ([str(SAMPLE), "--map", "stat=State"], 2, "omptool: no role stat\n  did you mean state?\n"),
-        ([str(SAMPLE), "--param", "k=1"], 2, "omptool: no analysis of the report has a parameter k\n"),
+        ([str(SAMPLE), "--param", "zeta=1"], 2, "omptool: no analysis of the report has a parameter zeta\n"),
         ([str(SAMPLE), "-o", "t.csv"], 1, "omptool: t.csv already exists\n"),
         ([str(SAMPLE), "--start", START, "--end", START], 2, "omptool: the window from 2026-11-16T07:00:00Z to"),
         (["opc.tcp://x:1"], 2, "omptool: opc.tcp://x:1 is a server, not a recording\n"),

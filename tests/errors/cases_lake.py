@@ -216,7 +216,12 @@ ANALYZE = (
     ),
     Case("`--on` and `--cloud`", f"{_OEE} --cloud plant", 2),
     Case("a control chart of no tag", "analyze i_mr --on shift.omcap", 1),
-    Case("a control chart by day", "analyze i_mr --on shift.omcap --map 'value=**' --by day", 2),
+    Case(
+        "a control chart by day, of a table without times",
+        "analyze i_mr --on orders.csv --map value=pieces --by day",
+        2,
+    ),
+    Case("a control chart by line, of a table", "analyze i_mr --on orders.csv --map value=pieces --by line", 2),
     Case("a control chart of a column that is not there", "analyze i_mr --on orders.csv --map value=weight", 1),
     Case("rules that nobody wrote", "analyze i_mr --on orders.csv --map value=pieces --param rules=nelso", 2),
     Case("a table without times, cut", "analyze ewma --on orders.csv --map value=pieces --start today", 2),

@@ -12,6 +12,7 @@ from omptool.analytics.spc.charted import charted
 from omptool.analytics.spc.constants import Constants
 from omptool.analytics.spc.distributions import chi_square_quantile, normal_quantile
 from omptool.analytics.spc.measured import Measured, grouped
+from omptool.analytics.spc.periods import each
 from omptool.analytics.spc.sums import mean, sd
 from omptool.analytics.spc.within import Within, chosen_method, within
 from omptool.errors import UsageError
@@ -31,7 +32,7 @@ _SCHEMA = pa.schema(
 
 
 def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
-    """One row.
+    """One row, or one per period.
 
     Args:
         given: `lsl`, `usl`, `target`, `confidence`, `freedom`, `size`, `every`, `spread`, `constants`; `start` and
@@ -41,8 +42,13 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         UsageError: a parameter that says nothing, limits that leave no room.
     """
     _check(given)
-    spec, value = specified(measured.spec, given), measured.value
-    chart = charted(grouped(measured, given), {"baseline": None})
+    spec = specified(measured.spec, given)
+    return each(grouped(measured, given), lambda part, _: _row(part, spec, given))
+
+
+def _row(measured: Measured, spec: Spec, given: Mapping[str, Any]) -> pa.Table:
+    value = measured.value
+    chart = charted(measured, {"baseline": None})
     method = chosen_method(given, chart.points)
     inner = within(chart.points, chart.among, method, Constants.of(given["constants"]))
     level, overall = mean(value), sd(value)

@@ -30,15 +30,19 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     _check(given)
     target = measured.spec.target if given["target"] is None else given["target"]
     chart = charts.charted(grouped(measured, given), given, target)
-    points, k, h = chart.points, given["k"], given["h"]
-    found = within(points, chart.among, chosen_method(given, points), Constants.of(given["constants"]))
+    found = within(chart.points, chart.among, chosen_method(given, chart.points), Constants.of(given["constants"]))
     sigma = found.sigma if given["sigma"] is None else given["sigma"]
-    absolute = given["units"] == "absolute"
-    error = 1.0 if absolute else None if not sigma else sigma / np.sqrt(points.size)
+    note = None if given["units"] == "absolute" else charts.why_no_limits(sigma)
+    said = {"sigma": sigma, "constants": found.constants, "note": note}
+    return charts.each_period(chart, lambda each: charts.rows(each, _columns(each, sigma, given), said, given["show"]))
+
+
+def _columns(chart: charts.Charted, sigma: float | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    points, k, h, size = chart.points, given["k"], given["h"], len(chart.points)
+    error = 1.0 if given["units"] == "absolute" else None if not sigma else sigma / np.sqrt(points.size)
     z = charts.distances(points.mean, chart.center, error)
     above, below = (sums(sign * z, k, h * charts.head_start(given)) for sign in (1.0, -1.0))
-    size = len(points)
-    columns = {
+    return {
         "target": np.full(size, np.nan if chart.center is None else chart.center),
         "cusum_pos": above,
         "cusum_neg": below,
@@ -49,8 +53,6 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         "n_pos": since_zero(above),
         "n_neg": since_zero(below),
     }
-    note = None if absolute else charts.why_no_limits(sigma)
-    return charts.rows(chart, columns, {"sigma": sigma, "constants": found.constants, "note": note}, given["show"])
 
 
 def sums(z: Floats, k: float, start: float) -> Floats:

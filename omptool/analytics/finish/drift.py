@@ -12,6 +12,7 @@ import pyarrow as pa
 from omptool.analytics.finish.cusum import since_zero, sums
 from omptool.analytics.finish.ewma import averages, variances
 from omptool.analytics.spc.measured import Measured, Points, points
+from omptool.analytics.spc.periods import of_values, part, part_of_points, united
 from omptool.analytics.spc.sums import Floats, Mask, mean, sd
 from omptool.analytics.spc.trend import Trend, theil_sen
 from omptool.analytics.streams import interval_of
@@ -38,7 +39,7 @@ class _Signal(NamedTuple):
 
 
 def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
-    """One row about one Variable.
+    """One row about one Variable, or one per period, held against the same baseline.
 
     Args:
         given: `every`, `baseline`, `baseline_share`, `lambda`, `nsigmas`, `k`, `h`, `per`, `confidence`.
@@ -47,27 +48,52 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         UsageError: a parameter that says nothing.
     """
     _check(given)
-    found = pointed(measured, given)
+    measured = paced(measured, given)
+    found = points(measured, mean(measured.value) or 0.0)
     among, why = _among(measured, found, given)
+    base = _Base(mean(found.mean[among]), sd(found.mean[among]), int(among.sum()), why)
+    if measured.cut is None:
+        return _row(measured, found, ~among, base, given)
+    if found.time is None or not len(found):
+        return united([0], [_row(measured, found, ~among, base, given).slice(0, 0)])
+    periods, of_points = of_values(measured), measured.cut.places(found.time)
+    numbers = np.unique(of_points).tolist()
+    tables = []
+    for period in numbers:
+        mine = of_points == period
+        values = part(measured, period, periods == period)
+        tables.append(_row(values, part_of_points(found, mine), ~among[mine], base, given))
+    return united(numbers, tables)
+
+
+class _Base(NamedTuple):
+    """What points are held against."""
+
+    level: float | None
+    spread: float | None
+    points: int
+    why_not: str | None
+
+
+def _row(measured: Measured, found: Points, behind: Mask, base: _Base, given: Mapping[str, Any]) -> pa.Table:
     x, per = _axis(found, given)
-    base = found.mean[among]
-    level, spread = mean(base), sd(base)
+    why = base.why_not
     row: dict[str, Any] = {
-        "values": int(measured.value.size), "points": len(found), "baseline_points": int(among.sum()),
-        "baseline_mean": level, "baseline_sd": spread, "mean": mean(found.mean[~among]), "per": per,
+        "values": int(measured.value.size), "points": len(found), "baseline_points": base.points,
+        "baseline_mean": base.level, "baseline_sd": base.spread, "mean": mean(found.mean[behind]), "per": per,
         "coverage": measured.coverage, "percent_good": measured.percent_good,
     }  # fmt: skip
     if trend := theil_sen(x, found.mean, given["confidence"]):
         length = float(x.max() - x.min())
         row |= {"slope": trend.slope, "slope_low": trend.low, "slope_high": trend.high, "change": trend.slope * length}
         row["trend"] = _direction(trend)
-    if level is None or not spread or among.sum() < _LEAST:
-        why = why or _why_not(spread, among)
+    if base.level is None or not base.spread or base.points < _LEAST:
+        why = why or _why_not(base)
     else:
-        z = (found.mean - level) / spread
-        row |= _told("ewma", _by_average(z, ~among, given), found)
-        row |= _told("cusum", _by_sum(z, ~among, given), found)
-        row["ewma"] = level + spread * float(averages(z, given["lambda"], 0.0)[-1])
+        z = (found.mean - base.level) / base.spread
+        row |= _told("ewma", _by_average(z, behind, given), found)
+        row |= _told("cusum", _by_sum(z, behind, given), found)
+        row["ewma"] = base.level + base.spread * float(averages(z, given["lambda"], 0.0)[-1])
     return pa.Table.from_pylist([row | {"note": why}], schema=_SCHEMA)
 
 
@@ -82,12 +108,17 @@ def _check(given: Mapping[str, Any]) -> None:
         raise UsageError(f"--param per={given['per']}: there are {', '.join(_PER)}", "day is the default")
 
 
-def pointed(measured: Measured, given: Mapping[str, Any]) -> Points:
-    """Means of intervals, or single values."""
+def paced(measured: Measured, given: Mapping[str, Any]) -> Measured:
+    """Values of which each interval is a point, or each value."""
     length = interval_of(given["every"])
     if length and measured.time is not None:
-        measured = replace(measured, group=measured.time // length, labels=None)
-    return points(measured, mean(measured.value) or 0.0)
+        return replace(measured, group=measured.time // length, labels=None)
+    return measured
+
+
+def pointed(measured: Measured, given: Mapping[str, Any]) -> Points:
+    """Means of intervals, or single values."""
+    return points(paced(measured, given), mean(measured.value) or 0.0)
 
 
 def _among(measured: Measured, found: Points, given: Mapping[str, Any]) -> tuple[Mask, str | None]:
@@ -116,8 +147,8 @@ def _direction(trend: Trend) -> str | None:
     return "up" if trend.low > 0 else "down" if trend.high < 0 else None
 
 
-def _why_not(spread: float | None, among: Mask) -> str:
-    if among.sum() < _LEAST or spread is None:
+def _why_not(base: _Base) -> str:
+    if base.points < _LEAST or base.spread is None:
         return f"fewer than {_LEAST} points in the baseline: it says nothing about what is usual"
     return "nothing varies in the baseline: every change would be one"
 

@@ -33,23 +33,26 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         raise UsageError(f"--param lambda={weight:g}: it is above 0 and at most 1", "0.2 is the default")
     constants = Constants.of(given["constants"])
     chart = charts.charted(grouped(measured, given), given, given["center"])
-    points = chart.points
-    found = within(points, chart.among, chosen_method(given, points), constants)
+    found = within(chart.points, chart.among, chosen_method(given, chart.points), constants)
     sigma = found.sigma if given["sigma"] is None else given["sigma"]
+    said = {"sigma": sigma, "constants": found.constants, "note": charts.why_no_limits(sigma)}
+    return charts.each_period(chart, lambda each: charts.rows(each, _columns(each, sigma, given), said, given["show"]))
+
+
+def _columns(chart: charts.Charted, sigma: float | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    points, weight = chart.points, given["lambda"]
     average = averages(points.mean, weight, chart.center)
     error = None if sigma is None else sigma * np.sqrt(variances(points.size, weight, asymptotic=given["asymptotic"]))
     if error is not None:
         error = error * narrowed(len(points), charts.head_start(given))
     low, high = charts.limits(chart.center, error, given["nsigmas"], len(points))
-    columns = {
+    return {
         "ewma": average,
         "center": np.full(len(points), np.nan if chart.center is None else chart.center),
         "lcl": low,
         "ucl": high,
         "violations": charts.words({"above": average > high, "below": average < low}, len(points)),
     }
-    said = {"sigma": sigma, "constants": found.constants, "note": charts.why_no_limits(sigma)}
-    return charts.rows(chart, columns, said, given["show"])
 
 
 def averages(value: Floats, weight: float, center: float | None) -> Floats:

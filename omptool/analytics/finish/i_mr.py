@@ -30,17 +30,17 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     found = within(chart.points, chart.among, "MR", constants, span)
     sigma, d2, d3 = given["sigma"], constants.d2(span), constants.d3(span)
     sigma = found.sigma if sigma is None else sigma
-    moving = moving_ranges(chart.points.mean, span)
-    there = np.where(np.isnan(moving), np.nan, np.nan if sigma is None else sigma)
-    spreads = charts.Spread(
-        moving,
-        d2 * there,
-        np.maximum((d2 - given["nsigmas"] * d3) * there, 0.0),
-        (d2 + given["nsigmas"] * d3) * there,
-    )
-    columns = charts.shewhart(chart, sigma, given["nsigmas"], names) | charts.of_spread(spreads, names)
     said = {"sigma": sigma, "constants": found.constants, "note": charts.why_no_limits(sigma)}
-    return charts.rows(chart, columns, said, given["show"])
+
+    def draw(chart: charts.Charted) -> pa.Table:
+        moving = moving_ranges(chart.points.mean, span)
+        there = np.where(np.isnan(moving), np.nan, np.nan if sigma is None else sigma)
+        low, high = (d2 + sign * given["nsigmas"] * d3 for sign in (-1, 1))
+        spreads = charts.Spread(moving, d2 * there, np.maximum(low * there, 0.0), high * there)
+        columns = charts.shewhart(chart, sigma, given["nsigmas"], names) | charts.of_spread(spreads, names)
+        return charts.rows(chart, columns, said, given["show"])
+
+    return charts.each_period(chart, draw)
 
 
 def _span(span: int) -> int:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from omptool.analytics.finish.drift import pointed
 from omptool.analytics.spc.measured import Measured
+from omptool.analytics.spc.periods import PERIOD
 from omptool.model.contracts import TIME
 
 
@@ -31,7 +32,10 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     when = pa.nulls(value.size, TIME) if time is None else pa.array(time // 1000).cast(TIME)
     seen = {"coverage": measured.coverage, "percent_good": measured.percent_good}
     shares = {name: pa.array(np.full(value.size, share)) for name, share in seen.items()}
-    return pa.table({"point": pa.array(point), "time": when, "value": pa.array(value), **shares})
+    table = pa.table({"point": pa.array(point), "time": when, "value": pa.array(value), **shares})
+    if measured.cut is None or time is None:
+        return table
+    return table.append_column(PERIOD, pa.array(measured.cut.places(time)))
 
 
 def _kept(value: np.ndarray[Any, Any], pieces: int) -> np.ndarray[Any, Any] | None:

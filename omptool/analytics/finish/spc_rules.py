@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,13 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     """
     names = chosen(given["rules"])
     chart = charts.charted(grouped(measured, given), given, given["center"])
-    points = chart.points
-    found = within(points, chart.among, chosen_method(given, points), Constants.of(given["constants"]))
+    found = within(chart.points, chart.among, chosen_method(given, chart.points), Constants.of(given["constants"]))
     sigma = found.sigma if given["sigma"] is None else given["sigma"]
+    return charts.each_period(chart, lambda each: _listed(each, names, sigma, found.constants))
+
+
+def _listed(chart: charts.Charted, names: Sequence[str], sigma: float | None, constants: str) -> pa.Table:
+    points, measured = chart.points, chart.measured
     error = None if sigma is None else sigma / np.sqrt(points.size)
     z = charts.distances(points.mean, chart.center, error)
     holds = np.array(list(violated(z, names).values()), np.bool_).reshape(len(names), len(points))
@@ -51,7 +55,7 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
         "center": chart.center,
         "sigma": sigma,
         "points": len(points),
-        "constants": found.constants,
+        "constants": constants,
         "coverage": measured.coverage,
         "percent_good": measured.percent_good,
         "note": "; ".join(filter(None, [*chart.notes, charts.why_no_limits(sigma)])) or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from omptool.analytics.spc.measured import Measured
-from omptool.analytics.spc.sums import Floats
+from omptool.analytics.spc.periods import part, united
+from omptool.analytics.spc.sums import Floats, Mask
 from omptool.analytics.spc.trend import theil_sen
 from omptool.errors import UsageError
 from omptool.model.contracts import TIME
@@ -23,7 +24,7 @@ _HOUR = 3600e9
 
 
 def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
-    """A row per tool.
+    """A row per tool, or per period and tool: tools are found in all values.
 
     Args:
         given: `direction`, `window`, `step_sigmas`, `step`, `limit`, `confidence`.
@@ -34,14 +35,36 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     _check(given)
     sign = 1.0 if given["direction"] == "up" else -1.0
     begins, kind = changes(measured, sign, given)
+    told: list[str | None] = ["start", *[kind] * (len(begins) - 1)]
+    if measured.cut is None or measured.time is None:
+        return _tools(measured, begins, told, given)
+    periods = measured.cut.places(measured.time)
+    numbers = np.unique(periods).tolist()
+    tables = [
+        _tools(part(measured, period, periods == period), *_inside(begins, told, periods == period), given)
+        for period in numbers
+    ]
+    return united(numbers, tables) if tables else united([0], [_tools(measured, begins, told, given)])
+
+
+def _inside(begins: Sequence[int], told: Sequence[str | None], mine: Mask) -> tuple[list[int], list[str | None]]:
+    """Where tools begin among the values of a period; what began before it only goes on, and nothing tells so."""
+    before = np.concatenate(([0], np.cumsum(mine)))
+    return [int(before[begin]) for begin in begins], [
+        change if begin < mine.size and mine[begin] else None for begin, change in zip(begins, told, strict=True)
+    ]
+
+
+def _tools(measured: Measured, begins: Sequence[int], told: Sequence[str | None], given: Mapping[str, Any]) -> pa.Table:
+    """A row per tool that has values; the last is the one in use."""
     edges = [*begins, measured.value.size]
     rows = [
-        _tool(measured, first, last, number, kind if number > 1 else "start", given)
+        _tool(measured, first, last, number, told[number - 1], given)
         for number, (first, last) in enumerate(pairwise(edges), 1)
         if first < last
     ]
     if rows:
-        rows[-1] |= _left(rows[-1], sign, given)
+        rows[-1] |= _left(rows[-1], 1.0 if given["direction"] == "up" else -1.0, given)
     common = {"coverage": measured.coverage, "percent_good": measured.percent_good}
     return pa.Table.from_pylist([row | common for row in rows], schema=_SCHEMA)
 
@@ -98,7 +121,7 @@ def steps(value: Floats, sign: float, window: int, least: float) -> list[int]:
 
 
 def _tool(
-    measured: Measured, first: int, last: int, number: int, change: str, given: Mapping[str, Any]
+    measured: Measured, first: int, last: int, number: int, change: str | None, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     value = measured.value[first:last]
     place = np.arange(value.size, dtype=np.float64)

@@ -31,13 +31,18 @@ def finish(measured: Measured, given: Mapping[str, Any]) -> pa.Table:
     if spread is None:
         raise UsageError(f"--param spread={given['spread']}: there are R and S", "R is the default")
     chart = charts.charted(grouped(measured, given), given, given["center"])
-    points = chart.points
-    found = within(points, chart.among, spread, constants)
+    found = within(chart.points, chart.among, spread, constants)
     sigma = found.sigma if given["sigma"] is None else given["sigma"]
-    spreads = charts.Spread(
-        points.spread if spread == "R" else points.sd,
-        *spread_limits(sigma, spread, constants, points.size, given["nsigmas"]),
-    )
-    columns = charts.shewhart(chart, sigma, given["nsigmas"], names) | charts.of_spread(spreads, names)
     note = "no subgroup of the baseline has two values: no limits" if sigma is None else charts.why_no_limits(sigma)
-    return charts.rows(chart, columns, {"sigma": sigma, "constants": found.constants, "note": note}, given["show"])
+    said = {"sigma": sigma, "constants": found.constants, "note": note}
+
+    def draw(chart: charts.Charted) -> pa.Table:
+        points = chart.points
+        spreads = charts.Spread(
+            points.spread if spread == "R" else points.sd,
+            *spread_limits(sigma, spread, constants, points.size, given["nsigmas"]),
+        )
+        columns = charts.shewhart(chart, sigma, given["nsigmas"], names) | charts.of_spread(spreads, names)
+        return charts.rows(chart, columns, said, given["show"])
+
+    return charts.each_period(chart, draw)

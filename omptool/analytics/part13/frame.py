@@ -77,12 +77,15 @@ class Frame:
         """All rows in any window."""
         return slice(int(self.lo[0]), int(self.hi[-1]))
 
-    def percent(self, good: Floats, bad: Floats, uncertain: Mask) -> Codes:
-        """The StatusCode calculation of 5.4.3.2, from parts of a window (0…1) that add up to 1."""
+    def percent(self, good: Floats, bad: Floats, whole: Floats, uncertain: Mask) -> Codes:
+        """The StatusCode calculation of 5.4.3.2, from parts of a whole: numbers of values, or nanoseconds.
+
+        Shares would be rounded, and miss a limit that they meet.
+        """
         settings = self.settings
         wholly = (bad <= 0) & ~uncertain
-        is_bad = (bad > 0) & (bad * 100 >= settings.percent_data_bad)
-        enough = ~uncertain & (good * 100 >= settings.percent_data_good)
+        is_bad = (bad > 0) & (bad * 100 >= settings.percent_data_bad * whole)
+        enough = ~uncertain & (good * 100 >= settings.percent_data_good * whole)
         found: Codes = np.where(is_bad, bits.BAD, np.where(wholly | enough, bits.GOOD, bits.UNCERTAIN)).astype(
             np.uint32
         )
@@ -90,8 +93,8 @@ class Frame:
 
     def percent_values(self) -> Codes:
         """By the number of values."""
-        total = np.maximum(self.count, 1)
-        return self.percent(1 - self.bad / total, self.bad / total, self.uncertain > 0)
+        total, bad = np.maximum(self.count, 1).astype(np.float64), self.bad.astype(np.float64)
+        return self.percent(total - bad, bad, total, self.uncertain > 0)
 
     def blemished(self) -> Codes:
         """Good, or Uncertain when any value of the window is not Good."""

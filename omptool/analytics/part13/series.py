@@ -70,7 +70,7 @@ def series(time: Times, value: Floats, status: Codes, missing: Mask, settings: S
     """Raw values, sorted by time and then by what came later.
 
     Args:
-        missing: the value is null, whatever the status says.
+        missing: there is no value, whatever the status says; then it is Bad, and none can be returned.
     """
     placeholder = (status & 0xFFFF0000) == bits.NO_DATA
     if placeholder.any():  # a historian marks the ends of its data so; between two values it is a Bad value
@@ -81,6 +81,8 @@ def series(time: Times, value: Floats, status: Codes, missing: Mask, settings: S
     if time.size and (same := time[1:] == time[:-1]).any():
         time, value, status, missing, extra = _last_of_each_moment(time, value, status, missing, same)
     severity = status >> 30
+    if (silent := missing & (severity < 2)).any():  # Good or Uncertain, of nothing
+        status = np.where(silent, bits.NO_DATA, status).astype(np.uint32)
     uncertain = severity == 1
     bad = (severity >= 2) | missing
     if settings.treat_uncertain_as_bad:

@@ -39,8 +39,8 @@ def time_average(frame: Frame, *, total: bool) -> Result:
 
 def _percent_time(frame: Frame, spans: Spans) -> Codes:
     length = frame.windows.length.astype(np.float64)
-    good = (spans.good + spans.uncertain) / length
-    return frame.percent(good, 1 - good, spans.uncertain > 0)
+    good = spans.good + spans.uncertain
+    return frame.percent(good, length - good, length, spans.uncertain > 0)
 
 
 def time_average2(frame: Frame, *, total: bool) -> Result:

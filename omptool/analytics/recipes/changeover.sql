@@ -10,7 +10,7 @@ evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
 single = true
 labels = ["from_product", "to_product"]
-order = ["first_part", "from_product"]
+order = ["first_part", "from_product", "to_product", "seconds", "setup_s", "stopped_s"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"

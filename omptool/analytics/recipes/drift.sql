@@ -73,13 +73,13 @@ about = "usable ones"
 [columns.points]
 about = "means of every, or values"
 [columns.baseline_points]
-about = "of them in the baseline"
+about = "points of the baseline, which is the same for all periods"
 [columns.baseline_mean]
-about = "of these points"
+about = "their mean"
 [columns.baseline_sd]
 about = "their standard deviation"
 [columns.mean]
-about = "of the points behind it"
+about = "of the points that are not of the baseline"
 [columns.slope]
 about = "of all points, in the tag's unit per `per`"
 [columns.slope_low]
@@ -89,7 +89,7 @@ about = "upper end"
 [columns.per]
 about = "what the slope is per; point, where there are no times"
 [columns.change]
-about = "slope * length of the record"
+about = "slope * length of the record, or of the period"
 [columns.trend]
 about = "up, down; null where the slope may be 0"
 [columns.ewma]

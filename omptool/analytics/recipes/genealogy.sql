@@ -10,7 +10,7 @@ evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
 single = true
 labels = ["serial", "tag"]
-order = ["entered", "serial", "tag"]
+order = ["entered", "serial", "tag", "left_at", "minimum", "maximum", "mean"]
 
 [roles.serial]
 about = "number of the part in the station; empty when there is none"

@@ -11,7 +11,7 @@ parts = ["window", "captures", "picked", "timeline", "elements"]
 picture = "timeline"
 single = true
 labels = ["since"]
-order = ["since"]
+order = ["nanos", "state", "element", "seconds"]
 
 [roles.state]
 about = "what the machine does: a word of OPC 40001-1, or a code that [states] of plant.toml explains"
@@ -89,6 +89,6 @@ SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end",
        CAST('1970-01-01T00:00:00Z' AS TIMESTAMPTZ) + to_microseconds(e.nanos // 1000) AS since,
        CAST('1970-01-01T00:00:00Z' AS TIMESTAMPTZ) + to_microseconds((e.nanos + e.ns) // 1000) AS till,
        e.state, e.element, CAST(e.ns AS DOUBLE) / 1000000000 AS seconds, CAST(e.merged AS BIGINT) AS merged,
-       s.coverage, s.percent_good
+       s.coverage, s.percent_good, e.nanos
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p
 JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

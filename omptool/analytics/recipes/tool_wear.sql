@@ -57,7 +57,7 @@ about = "number of the tool, from 1"
 [columns.label]
 about = "what the tag subgroup calls it"
 [columns.change]
-about = "how it began: start (of the record), reset, tag, step"
+about = "how it began: start (of the record), reset, tag, step; null: in an earlier period"
 [columns.began_at]
 about = "time of its first value"
 [columns.ended_at]
@@ -80,7 +80,7 @@ about = "upper end"
 [columns.wear_per_h]
 about = "(last - first) / hours"
 [columns.remaining]
-about = "values until the limit, of the last tool; 0: it is reached; null without limit or wear"
+about = "values until the limit, of the last tool (of the period); 0: it is reached; null without limit or wear"
 [columns.remaining_low]
 about = "the same with the fastest wear of the interval"
 [columns.remaining_high]

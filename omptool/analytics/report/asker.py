@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from omptool.analytics import catalog
+from omptool.analytics.behind import behind
 from omptool.analytics.binding import Tag
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.report.words import Clock
@@ -17,8 +18,8 @@ from omptool.analytics.run import Analysis, Request, analyse, recorded_tags
 from omptool.sql.engine import Engine
 
 RECIPES = (
-    "oee", "downtime_pareto", "state_timeline", "time_elements", "i_mr", "energy", "alarm_rate", "alarm_chatter",
-    "data_quality",
+    "oee", "downtime_pareto", "state_timeline", "time_elements", "i_mr", "drift", "tool_wear", "energy", "alarm_rate",
+    "alarm_chatter", "data_quality",
 )  # fmt: skip
 """The analyses of the page; `--map` and `--param` may name what any of them has."""
 
@@ -64,7 +65,6 @@ class Asker:
     clock: Clock
     source: str
     touched: dict[str, str] = field(default_factory=dict)
-    _known: dict[str, Analysis] = field(default_factory=dict)
     _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -100,8 +100,12 @@ class Asker:
         parameters: Mapping[str, object] | None = None,
         maps: Mapping[str, str] | None = None,
         only: frozenset[tuple[str, str]] | None = None,
+        pieces: int | None = None,
     ) -> Analysis:
         """The result of a recipe; of the user's roles and parameters it gets those it has.
+
+        Args:
+            pieces: the points behind the result instead, no more than twice as many of each Variable.
 
         Raises:
             NotFound, UsageError: it cannot be computed from this source.
@@ -115,12 +119,12 @@ class Asker:
             maps=_played(self.request.maps, recipe) | dict(maps or {}),
             only=only,
         )
-        key = repr((name, places, period, parameters, maps, only))
-        if key not in self._known:
-            self._known[key] = analyse(self.engine, recipe, asked)
-            if said := self._known[key].touched:
-                self.touched.setdefault(name, said)
-        return self._known[key]
+        if pieces is not None:
+            return analyse(self.engine, behind(recipe, pieces), asked)
+        found = analyse(self.engine, recipe, asked)
+        if found.touched:
+            self.touched.setdefault(name, found.touched)
+        return found
 
     def counts(self) -> list[dict[str, Any]]:
         """Per tag its values in the window, and how many were Good, Uncertain, Bad; read in one pass, once."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from omptool.analytics.report.alarms import alarms
 from omptool.analytics.report.asker import Asker
+from omptool.analytics.report.condition import drift, wear
 from omptool.analytics.report.consumption import energy
 from omptool.analytics.report.content import Report, Section, Tile
 from omptool.analytics.report.control import control
@@ -18,11 +19,13 @@ from omptool.analytics.report.words import Clock, count
 from omptool.analytics.run import Request, window
 from omptool.sql.engine import Engine
 
-_SECTIONS: Sequence[tuple[str, str, Callable[[Asker], Section]]] = (
+_SECTIONS: Sequence[tuple[str, str, Callable[[Asker], Section | None]]] = (
     ("oee", "OEE", oee),
     ("stops", "Stops by reason", stops),
     ("states", "States in their order", states),
     ("control", "Control charts", control),
+    ("drift", "Drift", drift),
+    ("wear", "Tool wear", wear),
     ("energy", "Energy", energy),
     ("alarms", "Alarms", alarms),
     ("quality", "Data quality", quality),
@@ -60,7 +63,8 @@ def build(
     sections = [first]
     for id, title, make in _SECTIONS:
         on_section(title)
-        sections.append(or_empty(make, id, title, asker))
+        if (section := or_empty(make, id, title, asker)) is not None:
+            sections.append(section)
     return Report(
         f"Report: {', '.join(_sites(asker)) or source}",
         facts=_facts(asker),

@@ -60,7 +60,7 @@ _ZOOM = {
     "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey || event.shiftKey]"},
     "bind": "scales",
 }
-_SHARE_AXIS = {"format": ".0%", "tickCount": 5, "title": None}
+_SHARE_AXIS = {"format": ".0%", "tickCount": 5, "title": None, "labelOverlap": True}
 
 
 def oee(rows: Sequence[Value]) -> Spec:
@@ -234,6 +234,70 @@ def control(rows: Sequence[Value]) -> Spec:
         },
     }
     return _spec(0, rows, height=190, encoding={"x": _time()}, layer=[*lines, values, dots])
+
+
+def course(
+    rows: Sequence[Value],
+    kinds: Mapping[str, str],
+    *,
+    levels: Sequence[tuple[str, float]],
+    lines: Sequence[tuple[str, Sequence[tuple[int, float]]]],
+    marks: Sequence[tuple[int, str]],
+) -> Spec:
+    """Values over time with levels across, straight lines, and moments that are marked.
+
+    Args:
+        kinds: what a line is, in words, with its colour; the first is that of the values.
+    """
+    there = [next(iter(kinds)), *(kind for kind in kinds if kind in {kind for kind, _ in (*levels, *lines)})]
+    scale = {"domain": there, "range": [kinds[kind] for kind in there]}
+
+    def coloured(kind: str) -> dict[str, Any]:
+        return {"color": {"datum": kind, "type": "nominal", "scale": scale}}
+
+    tips = [_tip("text", " "), _tip("from", "At"), _tip("number", "Point")]
+    edges = (rows[0]["since"], rows[-1]["since"])
+    straight: list[tuple[str, Sequence[tuple[int, float]], int]] = [
+        (kind, [(edge, level) for edge in edges], 1) for kind, level in levels
+    ]
+    straight += [(kind, ends, 2) for kind, ends in lines]
+    drawn = [
+        {
+            "data": {"values": [{"since": since, "value": value} for since, value in ends]},
+            "mark": {"type": "line", "strokeWidth": wide, "clip": True, "strokeDash": [5, 3] if wide == 1 else [1, 0]},
+            "encoding": {"y": _level("value"), **coloured(kind)},
+        }
+        for kind, ends, wide in straight
+    ]
+    values = {
+        "params": [_ZOOM],
+        "mark": {"type": "line", "strokeWidth": 1, "clip": True, "point": {"size": 12}},
+        "encoding": {"y": _level("value"), "tooltip": tips, **coloured(there[0])},
+    }
+    return _spec(0, rows, height=190, encoding={"x": _time()}, layer=[values, *drawn, *_marked(marks, edges)])
+
+
+_LANES = 3
+"""Lines of words above a chart."""
+
+
+_HALO = {"color": "var(--paper)", "stroke": "var(--paper)", "strokeWidth": 4, "strokeJoin": "round"}
+"""Around words that stand on lines."""
+
+
+def _marked(marks: Sequence[tuple[int, str]], edges: tuple[int, int]) -> list[Spec]:
+    """A vertical line per moment, with its words beside it, in lanes so that neighbours do not cover each other."""
+    found: list[Spec] = []
+    middle = sum(edges) / 2
+    for number, (since, word) in enumerate(marks):
+        late = since > middle
+        at = {"data": {"values": [{"since": since, "word": word}]}}
+        line = {"type": "rule", "color": "var(--ink)", "strokeDash": [2, 3], "clip": True}
+        text = {"type": "text", "align": "right" if late else "left", "dx": -4 if late else 4, "clip": True}
+        lane = {"text": {"field": "word"}, "y": {"value": 8 + 15 * (number % _LANES)}}
+        found.append(at | {"mark": line, "encoding": {}})
+        found += [at | {"mark": text | ink, "encoding": lane} for ink in (_HALO, {"color": "var(--ink)"})]
+    return found
 
 
 def _level(field: str) -> dict[str, Any]:

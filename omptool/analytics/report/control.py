@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from omptool.analytics import catalog
 from omptool.analytics.binding import Tag, tags_of_roles
@@ -20,12 +25,20 @@ _POINTS = 300
 """Pieces of a chart's line; each has room for its least and its greatest value."""
 _SIGNALS = 200
 """Violations that are drawn of one chart; the table has their number."""
+_AT_ONCE = 500_000
+"""Values of several charts that are looked at together."""
 _MEASURED = "SELECT DISTINCT server, node_id FROM nodes WHERE data_type IN ('Double', 'Float') AND unit IS NOT NULL"
+
+
+def charted(asker: Asker) -> list[Tag]:
+    """The tags of the control charts."""
+    asked = named_tags(asker)
+    return (asked if asked is not None else _per_part(asker))[:_CHARTS]
 
 
 def control(asker: Asker) -> Section:
     """Control charts of single values of the tags that were named, else of those that are measured once per part."""
-    asked = _named(asker)
+    asked = named_tags(asker)
     tags = asked if asked is not None else _per_part(asker)
     id, title = "control", "Control charts"
     if not tags:
@@ -33,15 +46,10 @@ def control(asker: Asker) -> Section:
         return Section(id, title, empty=f"Nothing to show: {why}, so nothing says what to chart.",
                        hint="name the tags with measurements: --map value='PeakForce'")  # fmt: skip
     shown = tags[:_CHARTS]
-    maps = {"value": "**"}
-    rows = asker.run("i_mr", places=PLACES, maps=maps, only=frozenset((tag.server, tag.node_id) for tag in shown)).rows
-    groups: dict[str, list[Row]] = {}
-    for row in named(rows.to_pylist()):
-        groups.setdefault(f"{row['name']}: {row['tag']}", []).append(row)
-    drawn = {name: mine for name, mine in groups.items() if mine[0]["point"] is not None}
-    notes = [f"{name}: {mine[0]['note']}" for name, mine in groups.items() if mine[0]["note"]]
-    thinned = {name: thin(mine) for name, mine in drawn.items()}
-    if any(len(thinned[name]) < len(mine) for name, mine in drawn.items()):
+    charts_of = list(_charts(asker, shown))
+    drawn = [one for one in charts_of if one.first["point"] is not None]
+    notes = [f"{one.name}: {one.first['note']}" for one in charts_of if one.first["note"]]
+    if any(len(one.kept) < one.points for one in drawn):
         notes.append(
             f"A chart of more than {2 * _POINTS:,} points shows the least and the greatest of each {_POINTS}th, "
             f"and what violates a rule (the first {_SIGNALS:,}). Limits and counts are of all points."
@@ -49,20 +57,67 @@ def control(asker: Asker) -> Section:
     command = asker.command("i_mr", "--map", "value=TAG")
     if len(tags) > len(shown):
         notes.append(f"These are {len(shown)} of {count(len(tags), 'tag')}; the others: {command}")
-    signals = sum(mine[0]["signals"] for mine in drawn.values())
-    lead = (
-        f"{count(signals, 'point')} of {sum(len(mine) for mine in drawn.values()):,} violate a rule (Western Electric)."
-    )
+    signals = sum(one.first["signals"] for one in drawn)
+    lead = f"{count(signals, 'point')} of {sum(one.points for one in drawn):,} violate a rule (Western Electric)."
     return Section(
         id, title, lead=[lead, _why(asked is None)], notes=notes, figures=[
-            Figure(name, f"Control chart of {name}: {count(mine[0]['signals'], 'violation')}.",
-                   charts.control([_point(asker, row) for row in thinned[name]]), True)
-            for name, mine in drawn.items()
+            Figure(one.name, f"Control chart of {one.name}: {count(one.first['signals'], 'violation')}.",
+                   charts.control([_point(asker, row) for row in one.kept]), True)
+            for one in drawn
         ],
-        tables=[table("Charts", _COLUMNS, [_summary(name, mine[0]) for name, mine in drawn.items()], command)],
+        tables=[table("Charts", _COLUMNS, [_summary(one.name, one.first) for one in drawn], command)],
     )  # fmt: skip
 
 
+class _Chart(NamedTuple):
+    """A chart: its name, its first row, its number of rows, and those that are drawn."""
+
+    name: str
+    first: Row
+    points: int
+    kept: list[Row]
+
+
+def _charts(asker: Asker, tags: Sequence[Tag]) -> Iterator[_Chart]:
+    """The charts of tags, as many at a time as fit into memory."""
+    found: list[dict[str, Any]] = []
+    for some in _together(asker, tags):
+        rows = asker.run("i_mr", places=PLACES, maps={"value": "**"}, only=_ids(some)).rows
+        found += [_one(mine) for mine in _apart(rows)]
+    for row in named(found):
+        yield _Chart(f"{row['name']}: {row['tag']}", row, row["length"], row["kept"])
+
+
+def _together(asker: Asker, tags: Sequence[Tag]) -> Iterator[list[Tag]]:
+    counts = {_row_key(row): row["rows"] for row in asker.counts()}
+    some: list[Tag] = []
+    rows = 0
+    for tag in tags:
+        rows += counts.get(_key(tag), 0)
+        if some and rows > _AT_ONCE:
+            yield some
+            some, rows = [], counts.get(_key(tag), 0)
+        some.append(tag)
+    yield some
+
+
+def _ids(tags: Sequence[Tag]) -> frozenset[tuple[str, str]]:
+    return frozenset((tag.server, tag.node_id) for tag in tags)
+
+
+def _apart(rows: pa.Table) -> Iterator[pa.Table]:
+    """The rows of each chart; those of one stand together, and begin with point 1 or with none."""
+    begins = np.flatnonzero(pc.fill_null(rows["point"], 1).to_numpy() == 1).tolist()
+    for begin, end in pairwise([*begins, rows.num_rows]):
+        yield rows.slice(begin, end - begin)
+
+
+def _one(rows: pa.Table) -> dict[str, Any]:
+    first: dict[str, Any] = rows.slice(0, 1).to_pylist()[0]
+    return first | {"length": rows.num_rows, "kept": thin(rows.select(_DRAWN))}
+
+
+_DRAWN = ["point", "time", "value", "center", "lcl", "ucl", "violations"]
 _COLUMNS = {
     "Chart": False, "Points": True, "Center": True, "Lower limit": True, "Upper limit": True, "Sigma": True,
     "Violations": True,
@@ -79,7 +134,7 @@ def _summary(name: str, row: Row) -> list[str]:
     return [name, *map(number, numbers)]
 
 
-def _named(asker: Asker) -> list[Tag] | None:
+def named_tags(asker: Asker) -> list[Tag] | None:
     """The tags that `--map value` or the role `value` of the plant model names; None: nobody named any."""
     glob = asker.request.maps.get("value")
     globs = [glob] if glob else list(asker.request.plant.roles.get("value", ())) if asker.request.plant else []
@@ -96,13 +151,13 @@ def _per_part(asker: Asker) -> list[Tag]:
     played = {
         (tag.server, tag.node_id)
         for name in RECIPES
-        if name != "data_quality"
+        if name not in ("data_quality", "tool_wear")  # a tag with a tool's wear is charted too
         for found in tags_of_roles(catalog.load(name), tags, plant).values()
         for mine in found.values()
         for tag in mine
     }
     counters = tags_of_roles(catalog.load("oee"), tags, plant)["good"]
-    counts = {(row["site"], row["line"], row["machine"], row["tag"]): row["rows"] for row in asker.counts()}
+    counts = {_row_key(row): row["rows"] for row in asker.counts()}
     measured = {(row["server"], row["node_id"]) for row in asker.rows(_MEASURED, None)}
     return [tag for tag in tags if (tag.server, tag.node_id) in measured - played and _fits(tag, counters, counts)]
 
@@ -113,22 +168,31 @@ def _fits(tag: Tag, counters: Mapping[Any, Sequence[Tag]], counts: Mapping[Any, 
     return values >= 20 and 0.95 * parts <= values <= 1.2 * parts
 
 
+def _row_key(row: Row) -> tuple[str | None, ...]:
+    return row["site"], row["line"], row["machine"], row["tag"]
+
+
 def _key(tag: Tag) -> tuple[str | None, ...]:
     return tag.site, tag.line, tag.machine, tag.tag
 
 
-def thin(rows: Sequence[Row]) -> list[Row]:
+def thin(rows: pa.Table) -> list[Row]:
     """The least and the greatest value of each of `_POINTS` pieces, and what violates a rule; in order."""
-    if len(rows) <= 2 * _POINTS:
-        return list(rows)
-    kept = {at for at, row in enumerate(rows) if row["violations"]}
-    kept = set(sorted(kept)[:_SIGNALS]) | {0, len(rows) - 1}
+    size = rows.num_rows
+    found: list[Row]
+    if size <= 2 * _POINTS:
+        found = rows.to_pylist()
+        return found
+    value = pc.fill_null(rows["value"], np.nan).to_numpy()
+    signals = np.flatnonzero(rows["violations"].is_valid().to_numpy())[:_SIGNALS]
+    kept = {0, size - 1, *signals.tolist()}
     for piece in range(_POINTS):
-        mine = range(piece * len(rows) // _POINTS, (piece + 1) * len(rows) // _POINTS)
-        known = [at for at in mine if rows[at]["value"] is not None]
-        if known:
-            kept |= {min(known, key=lambda at: rows[at]["value"]), max(known, key=lambda at: rows[at]["value"])}
-    return [rows[at] for at in sorted(kept)]
+        begin, end = piece * size // _POINTS, (piece + 1) * size // _POINTS
+        known = np.isfinite(value[begin:end])
+        if known.any():
+            kept |= {begin + int(find(value[begin:end])) for find in (np.nanargmin, np.nanargmax)}
+    found = rows.take(sorted(kept)).to_pylist()
+    return found
 
 
 def _point(asker: Asker, row: Row) -> dict[str, object]:

@@ -16,6 +16,9 @@ from importlib.resources import files
 from omptool.analytics.report.charts import CONFIG
 from omptool.analytics.report.content import Figure, Report, Section, Table, Tile
 
+_GRADES = {"good": "(good)", "poor": "(middling)", "bad": "(bad)"}
+"""What a mark in colour says, for those who hear the page."""
+
 Show = Callable[[str], str]
 """Makes control and bidirectional characters of a text visible."""
 
@@ -89,17 +92,21 @@ class _Page:
 
     def _tile(self, tile: Tile) -> str:
         return (
-            f'<li><a class="{tile.grade}" href="#{tile.section}"><span class="label">{self.text(tile.label)}</span>'
+            f'<li><a class="{tile.grade}" href="#{tile.section}"><span class="label">{self.text(tile.label)}'
+            f"{self._unseen(tile.grade)}</span>"
             f'<span class="value">{self.text(tile.value)}</span>'
             f'<span class="about">{self.text(tile.about)}</span></a></li>'
         )
+
+    def _unseen(self, grade: str) -> str:
+        return f'<span class="unseen"> {_GRADES[grade]} </span>' if grade else ""
 
     def _section(self, section: Section) -> Iterator[str]:
         yield f'<section id="{section.id}" aria-labelledby="{section.id}-h">\n'
         yield f'<h2 id="{section.id}-h">{self.text(section.title)}</h2>\n'
         for at, sentence in enumerate(section.lead):
-            grade = f" {section.grade}" if at == 0 and section.grade else ""
-            yield f'<p class="lead{grade}"><span class="show">{self.text(sentence)}</span></p>\n'
+            grade = section.grade if at == 0 else ""
+            yield f'<p class="lead {grade}">{self._unseen(grade)}<span class="show">{self.text(sentence)}</span></p>\n'
         if section.empty:
             yield f'<div class="empty"><p>{self.text(section.empty)}</p>'
             yield f"<pre>{self.text_lines(section.hint)}</pre></div>\n" if section.hint else "</div>\n"
@@ -128,7 +135,9 @@ class _Page:
         )
 
     def _table(self, table: Table) -> Iterator[str]:
-        yield f'<details><summary>Table: {self.text(table.title)}</summary>\n<div class="scroll"><table><thead><tr>'
+        title = self.text(table.title)
+        yield f'<details><summary>Table: {title}</summary>\n<div class="scroll" tabindex="0" role="region" '
+        yield f'aria-label="Table: {title}"><table><caption class="unseen">{title}</caption><thead><tr>'
         for name, is_number in table.columns:
             yield f'<th scope="col"{_right(is_number)}>{self.text(name)}</th>'
         yield "</tr></thead><tbody>\n"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from omptool.analytics.report import charts
@@ -14,6 +15,8 @@ from omptool.analytics.report.words import count, duration, number, percent
 _SUMMED = ("pbt", "apt", "ideal_s", "pq", "gq", "sq", "rq")
 SLOTS = 600
 """Stretches of a state that are shorter than this part of the window are drawn as one: a screen has no more columns."""
+_ODD = 5
+"""Remarks below the OEE."""
 _FEWER = 300
 """The same where there are so many machines that the page would grow."""
 
@@ -36,7 +39,8 @@ def oee(asker: Asker) -> Section:
     if len({cell["since"] for cell in cells}) > 1:
         title = f"OEE by {asker.period}"
         figures.append(Figure(title, f"{title} and machine, darker is better.", charts.grid(cells, names, "OEE")))
-    notes += list(dict.fromkeys(f"{row['name']}: {row['note']}" for row in rows if row["note"]))[:5]
+    odd = _odd(asker, pieces)
+    notes += odd[:_ODD] + ([f"{len(odd) - _ODD:,} more remarks: {command}"] if len(odd) > _ODD else [])
     return Section(
         "oee", "OEE",
         lead=[_sentence(whole, len(rows)), "OEE = availability × effectiveness × quality (ISO 22400-2)."],
@@ -97,10 +101,23 @@ def _by_machine(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for piece in pieces:
         found[piece["name"]].append(piece)
     return [
-        {"name": name, "coverage": _coverage(mine), "note": next((row["note"] for row in mine if row["note"]), None)}
-        | overall(mine)
-        for name, mine in found.items()
-    ]
+        {"name": name, "coverage": _coverage(mine)} | overall(mine) for name, mine in found.items()
+    ]  # fmt: skip
+
+
+def _odd(asker: Asker, pieces: Sequence[Row]) -> list[str]:
+    """What is odd about rows, and of which period where it is not odd about all of a machine's."""
+    lengths = Counter(piece["name"] for piece in pieces)
+    told: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for piece in pieces:
+        if piece["note"]:
+            told[piece["name"], piece["note"]].append(piece)
+    lines = []
+    for (name, note), mine in sorted(told.items()):
+        more = f" and {len(mine) - 1:,} more" if len(mine) > 1 else ""
+        when = f", {asker.period} from {asker.clock.text(mine[0]['start'])}{more}"
+        lines.append(f"{name}{when if len(mine) < lengths[name] else ''}: {note}")
+    return lines
 
 
 def _coverage(pieces: list[dict[str, Any]]) -> float:

@@ -59,8 +59,8 @@ def between(clock: Clock, since: datetime, till: datetime) -> dict[str, object]:
     }  # fmt: skip
 
 
-def or_empty(make: Callable[[Asker], Section], id: str, title: str, asker: Asker) -> Section:
-    """The section, or why it cannot be made and what to type."""
+def or_empty(make: Callable[[Asker], Section | None], id: str, title: str, asker: Asker) -> Section | None:
+    """The section, or why it cannot be made and what to type; None where nothing asks for it."""
     try:
         return make(asker)
     except (NotFound, UsageError) as error:

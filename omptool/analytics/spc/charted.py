@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from omptool.analytics.spc.measured import Measured, Points, grand_mean, points
+from omptool.analytics.spc.periods import of_values, part, part_of_points, united
 from omptool.analytics.spc.rules import FIRST, violated
 from omptool.analytics.spc.sums import Floats, Mask, mean, sd
 from omptool.errors import UsageError
@@ -60,6 +61,32 @@ def charted(measured: Measured, given: Mapping[str, Any], center: object = None)
         notes.append("no point lies in the baseline")
     known = grand_mean(found, among) if center is None else float(str(center))
     return Charted(measured, found, among, known, level, tuple(notes))
+
+
+def each_period(chart: Charted, draw: Callable[[Charted], pa.Table]) -> pa.Table:
+    """A chart of every period, or of the whole window where it is not cut; what they are held against is the same."""
+    measured, found = chart.measured, chart.points
+    if measured.cut is None:
+        return draw(chart)
+    if found.time is None or not len(found):
+        return united([0], [draw(chart).slice(0, 0)])
+    periods, of_points = of_values(measured), measured.cut.places(found.time)
+    numbers = np.unique(of_points).tolist()
+    tables = []
+    for period in numbers:
+        mine, values = of_points == period, part(measured, period, periods == period)
+        tables.append(
+            draw(
+                replace(
+                    chart,
+                    measured=values,
+                    points=part_of_points(found, mine),
+                    among=chart.among[mine],
+                    level=mean(values.value),
+                )
+            )
+        )
+    return united(numbers, tables)
 
 
 def distances(values: Floats, center: float | None, error: Floats | float | None) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,24 @@ from omptool.model.specs import NO_SPEC, Spec
 from omptool.model.times import parse_duration
 
 Times = npt.NDArray[np.int64]
+
+
+class Cut(NamedTuple):
+    """Where a window is cut into periods.
+
+    Attributes:
+        edges: unix nanoseconds, one more than periods.
+        coverage, percent_good: of each period.
+    """
+
+    edges: Times
+    coverage: Floats
+    percent_good: Floats
+
+    def places(self, time: Times) -> Numbers:
+        """The period in which each moment lies, from 0."""
+        found: Numbers = np.searchsorted(self.edges, time, side="right").astype(np.int64) - 1
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,7 @@ class Measured:
         percent_good: share of time (of rows, in a table) with usable values, %.
         spec: what the plant model says the values should be.
         notes: what was left out, and why.
+        cut: the periods that rows are for, one each; None: all values together. With it there are times.
     """
 
     name: str
@@ -45,6 +64,7 @@ class Measured:
     percent_good: float
     spec: Spec = NO_SPEC
     notes: tuple[str, ...] = ()
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
