@@ -38,6 +38,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
+        noted: whether anybody reads a note on where the recording ends.
         only: (server, node_id) of the Variables that may play a role; None: all.
     """
 
@@ -53,6 +54,7 @@ class Request:
     table: str | None = None
     strangers: bool = False
     annotated: bool = False
+    noted: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 
