@@ -64,3 +64,25 @@ def test_a_server_that_was_silent_was_still_recorded() -> None:
 def test_a_clock_that_is_far_ahead_does_not_make_a_recording_longer() -> None:
     late = [sample(40_000, "Other", 1, receive_time=T0 + timedelta(seconds=60))]
     assert "T00:00:50Z" in _note(Recorded([*STATE, *late]), 0, 20_000)
+
+
+@pytest.mark.parametrize("name", ["mtbf_mttr", "micro_stops", "downtime_pareto", "time_elements", "bottleneck"])
+def test_states_that_nobody_explained_are_named(name: str) -> None:
+    rows = [sample(-50, "State", 9), sample(-20, "State", 7), sample(30, "State", "Setup"), sample(60, "State", 8)]
+    with LocalEngine([Named(Recorded(rows))]) as engine:
+        asked = Request(start=T0, end=T0 + timedelta(seconds=90), strangers=True)
+        notes = analyse(engine, catalog.load(name), asked).notes
+    assert "states 7, 8 have no meaning: add them to [states] of plant.toml" in notes
+
+
+@pytest.mark.parametrize("name", ["oee", "teep", "kpi22400", "cycle_time"])
+def test_a_counter_of_texts_is_named(name: str) -> None:
+    rows = [sample(0, "State", "Executing"), sample(0, "IdealCycleTime", 1), sample(0, "ScrapCount", 1)]
+    rows += [sample(second, "GoodCount", str(second)) for second in range(0, 50, 10)]
+    with LocalEngine([Named(Recorded(rows))]) as engine:
+        found = analyse(engine, catalog.load(name), Request(strangers=True))
+    assert "the counter good of M says no numbers: its parts are not counted" in found.notes
+    assert not any("scrap" in note for note in found.notes)
+    [row, *_] = found.rows.to_pylist()
+    if name in ("oee", "teep"):
+        assert (row["oee_index"], row["note"]) == (None, "no number in good")

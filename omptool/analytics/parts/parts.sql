@@ -35,6 +35,13 @@ makers AS (
          NOT (b.role IN ('scrap', 'rework') AND o.m IS NOT NULL) AS fresh
   FROM bound b LEFT JOIN (SELECT DISTINCT m FROM bound WHERE role = 'produced') o ON o.m = b.m
 ),
+-- counters that never say a number: nobody knows what their machines made
+unread AS (
+  SELECT g.g, min(w.role) AS role FROM (
+    SELECT p.m, b.role FROM picked p JOIN bound b ON b.node = p.node
+    WHERE p.kind = 1 AND p.grade < 2 GROUP BY p.m, b.role, p.node HAVING count(p.value) = 0
+  ) w JOIN stands g ON g.m = w.m GROUP BY g.g
+),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (
   SELECT t.node, t.m, p.p, sum(CAST(round(t.parts * 1000000) AS DECIMAL(38, 0))) AS millionths,
