@@ -55,8 +55,8 @@ class Asked:
     parameters: Mapping[str, Any]
 
 
-def interval_of(value: object) -> int:
-    """Nanoseconds of the parameter `interval`.
+def interval_of(value: object, name: str = "interval", hint: str = "write 5s, 10m or 1h; 0: one") -> int:
+    """Nanoseconds of the parameter `interval`, or of another one with this `name`.
 
     Raises:
         UsageError: not a duration.
@@ -69,7 +69,7 @@ def interval_of(value: object) -> int:
         try:
             found = parse_duration(str(value))
         except UsageError:
-            raise UsageError(f"--param interval: {value!r} is no duration", "write 5s, 10m or 1h; 0: one") from None
+            raise UsageError(f"--param {name}: {value!r} is no duration", hint) from None
     return found // timedelta(microseconds=1) * 1000
 
 
