@@ -9,10 +9,11 @@ import pyarrow as pa
 from omptool.analytics import catalog
 from omptool.analytics.recipe import Recipe
 
-_STRANGE = """SELECT DISTINCT 'state' AS kind, state AS what, '' AS machine FROM (
-  SELECT state, meaning, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
+_STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FROM (
+  SELECT state, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
   FROM said WHERE state IS NOT NULL
-) told WHERE till > (SELECT min(since) FROM periods) AND meaning = '' AND state <> ''"""
+) told JOIN words w ON w.word = told.state
+WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
 _WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM picked p JOIN bound b ON b.node = p.node
 WHERE p.kind = 1 AND p.grade < 2 GROUP BY b.role, b.machine, p.node HAVING count(p.value) = 0"""
 _SHOWN = 8
