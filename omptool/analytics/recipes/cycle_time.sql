@@ -39,6 +39,7 @@ required = false
 [parameters.slow]
 type = "float"
 about = "a cycle is slow from this multiple of the ideal cycle time on"
+above = 0
 default = 1.5
 [columns.cycles]
 about = "observations"

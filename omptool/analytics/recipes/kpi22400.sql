@@ -50,6 +50,7 @@ required = false
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"
+above = 0
 [columns.kpi]
 about = "short name"
 [columns.name]

@@ -69,6 +69,7 @@ required = false
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"
+above = 0
 
 [columns.availability]
 unit = "1"

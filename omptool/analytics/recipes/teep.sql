@@ -55,6 +55,7 @@ about = "all the time there is, s"
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"
+above = 0
 [columns.teep_index]
 unit = "1"
 about = "oee_index * utilization"
