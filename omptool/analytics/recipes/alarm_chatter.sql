@@ -7,7 +7,7 @@ formula = [
   "fleeting: gone again within fleeting_s, and not chattering; stale: stands for longer than stale_h",
   "share = alarms of this kind / all; cumulative = of it and those above",
 ]
-source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters"
+source = "definition; stale after 24 h as a public digest of ANSI/ISA-18.2-2016 gives it, the standard itself was not read; thresholds of chatter and fleeting alarms differ from plant to plant"
 evidence = "definition + simulator truth"
 share = ["own", "alarms"]
 finish = "alarm_chatter"
