@@ -22,11 +22,17 @@ from omptool.sql.engine import Engine, Holding
 MOST_RUNS = 200_000
 """With more, rows are sorted."""
 
+_BASE = 1 << 40
+"""Places in a capture are below it."""
+
 Column = np.ndarray[Any, np.dtype[Any]]
 
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
-_HELD = ("captures", "picked")
-"""Parts that can be held."""
+_CAPTURES = "SELECT DISTINCT capture FROM telemetry ORDER BY capture"
+_NUMBERED = """captures AS (
+  SELECT unnest(CAST($captures AS VARCHAR[])) AS capture, unnest(CAST($capture_bases AS BIGINT[])) AS base
+)"""
+"""As parts/captures.sql, of what was asked without a parameter: an engine that remembers it is asked once."""
 
 _COUNTS = "kind = 1 AND grade < 2 AND abs(value) < 9007199254740992"
 _LINED = f"""lined AS (
@@ -64,18 +70,17 @@ def parts(
     if section != "telemetry" or "picked" not in recipe.parts or not isinstance(engine, Holding):
         yield {}, {}
         return
-    with contextlib.ExitStack() as stack:
-        held: dict[str, str] = {}
-        for name in _HELD:
-            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(name)])
-            statement += f"\nSELECT * FROM {name}"
-            table = stack.enter_context(engine.held(statement, given(statement, values)))
-            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {table})"
+    known = engine.run(_CAPTURES).read_all()["capture"].to_pylist()
+    captures = {"captures": known, "capture_bases": [_BASE * number for number in range(1, len(known) + 1)]}
+    statement = ",\n".join(["WITH " + catalog.part("window"), _NUMBERED, catalog.part("picked")])
+    statement += "\nSELECT * FROM picked"
+    with engine.held(statement, given(statement, {**values, **captures})) as table:
+        held = {"captures": _NUMBERED, "picked": f"picked AS NOT MATERIALIZED (SELECT * FROM {table})"}
         heads = _heads(engine, table) if "counters" in recipe.parts else None
         if heads is None:
-            yield held, {}
+            yield held, captures
         else:
-            yield {**held, "counters": _COUNTERS.format(table)}, heads
+            yield {**held, "counters": _COUNTERS.format(table)}, {**captures, **heads}
 
 
 def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:

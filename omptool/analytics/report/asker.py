@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,8 @@ from omptool.analytics.binding import Tag
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.report.words import Clock
 from omptool.analytics.run import Analysis, Request, analyse, recorded_tags
-from omptool.sql.engine import Engine
+from omptool.sql.engine import Engine, Holding
+from omptool.sql.views import HIDDEN
 
 RECIPES = (
     "oee", "downtime_pareto", "state_timeline", "time_elements", "i_mr", "drift", "tool_wear", "energy", "alarm_rate",
@@ -40,7 +42,7 @@ class _Remembering:
         self._known: dict[str, pa.Table] = {}
 
     def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
-        if parameters is not None:
+        if parameters is not None or HIDDEN in statement:  # a table that is held is gone soon
             return self._engine.run(statement, parameters)
         if statement not in self._known:
             self._known[statement] = self._engine.run(statement).read_all()
@@ -48,6 +50,17 @@ class _Remembering:
 
     def cancel(self) -> None:
         self._engine.cancel()
+
+
+class _Holder(_Remembering):
+    """The same of an engine that holds rows between statements."""
+
+    def __init__(self, engine: Holding) -> None:
+        super().__init__(engine)
+        self._holding = engine
+
+    def held(self, statement: str, parameters: Mapping[str, object]) -> AbstractContextManager[str]:
+        return self._holding.held(statement, parameters)
 
 
 @dataclass(slots=True)
@@ -68,7 +81,7 @@ class Asker:
     _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        self.engine = _Remembering(self.engine)
+        self.engine = _Holder(self.engine) if isinstance(self.engine, Holding) else _Remembering(self.engine)
 
     @property
     def start(self) -> datetime:
