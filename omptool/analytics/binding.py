@@ -7,7 +7,7 @@ matches in a machine decides there, so machines of different makers can stand si
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -130,7 +130,7 @@ def bind(
     if priced and found.get("product") and "ideal" in found:
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
         found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}
-    found = _instead(roles, found)
+    found = _instead(roles, found, {*maps, *plant})
     stand_ins = {role.instead: role for role in roles if role.instead}
     required = [role for role in roles if role.required]
     for role in [*required, *(role for role in roles if product and role.name == "product")]:
@@ -156,12 +156,14 @@ def bind(
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))
 
 
-def _instead(roles: Sequence[Role], found: Mapping[str, _Found]) -> dict[str, _Found]:
-    """What was found, without stand-ins of roles that are there themselves."""
+def _instead(roles: Sequence[Role], found: Mapping[str, _Found], asked: Collection[str]) -> dict[str, _Found]:
+    """What was found, without stand-ins of roles that are there themselves; a stand-in somebody asked for is wanted."""
     kept = dict(found)
     for role in roles:
         if role.instead in kept:
-            kept[role.instead] = {key: tags for key, tags in kept[role.instead].items() if key not in found[role.name]}
+            wanted = role.instead in asked and role.name not in asked
+            loser, winner = (role.name, role.instead) if wanted else (role.instead, role.name)
+            kept[loser] = {key: tags for key, tags in kept[loser].items() if key not in found[winner]}
     return kept
 
 
@@ -189,7 +191,7 @@ def tags_of_roles(
     for tag in tags:
         machines.setdefault(tag[2:6], []).append(tag)
     found = {role.name: _of_role(plant.get(role.name, role.globs), machines) for role in recipe.roles}
-    return _instead(recipe.roles, found)
+    return _instead(recipe.roles, found, set(plant))
 
 
 def lacking(recipe: Recipe, found: Mapping[str, _Found], place: tuple[str | None, ...]) -> list[str]:

@@ -23,8 +23,11 @@ _ROLES = {
     "reason": r"reason|stop.*cause|downtime.*code",
     "product": r"product|recipe|article|part[ _]*(type|number)|material",
     "power": r"(active)?[ _]*power$|leistung",
+    "meter": r"energy|energie|kwh",
     "serial": r"serial",
 }
+_INSTEAD = {"produced": "good", "meter": "power"}
+"""Roles that are of use only where the other one is not there."""
 _NEGATIONS = re.compile(r"no|not|non|nicht|kein\w*|ohne|un(?!avail|it|til|load)\w+|in(?:active|operative)")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\d_A-Z]+")
 _STATES = {
@@ -161,8 +164,8 @@ def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes
     defined = {role.name: recipe for recipe in recipes for role in recipe.roles if role.name in _ROLES}
     known = {role for role in _ROLES if _guess(role, tags)}
     for role in _ROLES:
-        if role == "produced" and (role not in known or "good" in known):
-            continue  # of use only where nobody counts the good ones
+        if role in _INSTEAD and (role not in known or _INSTEAD[role] in known):
+            continue
         found = tags_of_roles(defined[role], tags, plant)[role] if role in defined else {}
         guess = _guess(role, tags)
         if found:

@@ -121,11 +121,19 @@ def moment(column: pa.ChunkedArray) -> datetime | None:
     return None if value is None else datetime.fromtimestamp(0, UTC) + _MICROSECOND * value
 
 
-def statement(recipe: Recipe, ctes: Sequence[str], keys: Sequence[str], order: Sequence[str]) -> str:
-    """The SQL of a recipe without a finishing step."""
-    columns = ", ".join(map(identifier, [*keys, *(column.name for column in recipe.columns)]))
+def statement(
+    recipe: Recipe, ctes: Sequence[str], keys: Sequence[str] | Mapping[str, str], order: Sequence[str]
+) -> str:
+    """The SQL of a recipe without a finishing step.
+
+    Args:
+        keys: columns of the result that stand before the recipe's own; with other names in it as name → shown name.
+    """
+    shown = keys if isinstance(keys, Mapping) else dict.fromkeys(keys)
+    columns = [identifier(name) + (f" AS {identifier(as_)}" if as_ else "") for name, as_ in shown.items()]
+    columns += [identifier(column.name) for column in recipe.columns]
     ordered = ", ".join(identifier(name) if name in keys else name for name in order)
-    return "WITH " + ",\n".join(ctes) + f"\nSELECT {columns}\nFROM result\nORDER BY {ordered}"
+    return "WITH " + ",\n".join(ctes) + f"\nSELECT {', '.join(columns)}\nFROM result\nORDER BY {ordered}"
 
 
 def ask(engine: Engine, statement: str, values: Mapping[str, object]) -> pa.Table:

@@ -186,7 +186,8 @@ def _streamed(
     bound = {(one.server, one.node_id) for one in binding.bound}
     kept = sorted({tag for tag in tags if (tag.server, tag.node_id) in bound}, key=_place)
     asked = streams.prepare(parameters, *span_window(engine, request, parameters, _SPAN))
-    rows = streams.of_telemetry(engine, recipe, asked, kept, partial(ask, engine), request.annotated)
+    annotations = streams.annotations_of(engine, kept, request.zone) if request.annotated else {}
+    rows = streams.of_telemetry(engine, recipe, asked, kept, partial(ask, engine), annotations)
     places = {name: [getattr(tag, name) for tag in kept] for name in (*request.places, "tag")}
     node = rows["node"]
     columns = {name: pa.array(texts, pa.string()).take(node.combine_chunks()) for name, texts in places.items()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from omptool.analytics import catalog
+from omptool.analytics import catalog, inputs
 from omptool.analytics.binding import Tag
 from omptool.analytics.finish.aggregate import chosen, finish
 from omptool.analytics.part13.seen import Gaps
@@ -23,6 +23,9 @@ from omptool.sql.engine import Engine
 
 PORTION = 4_000_000
 """Rows that are sorted and aggregated at a time: some hundred megabytes."""
+
+MOST_ROWS = 10_000_000
+"""Rows of a result, each of some hundred bytes: they leave when all are there."""
 
 _BOUND = (
     "bound AS (SELECT unnest(CAST($numbers AS INTEGER[])) AS node, unnest(CAST($servers AS VARCHAR[])) AS server,"
@@ -52,8 +55,8 @@ class Asked:
     parameters: Mapping[str, Any]
 
 
-def interval_of(value: object) -> int:
-    """Nanoseconds of the parameter `interval`.
+def interval_of(value: object, name: str = "interval", hint: str = "write 5s, 10m or 1h; 0: one") -> int:
+    """Nanoseconds of the parameter `interval`, or of another one with this `name`.
 
     Raises:
         UsageError: not a duration.
@@ -66,7 +69,7 @@ def interval_of(value: object) -> int:
         try:
             found = parse_duration(str(value))
         except UsageError:
-            raise UsageError(f"--param interval: {value!r} is no duration", "write 5s, 10m or 1h; 0: one") from None
+            raise UsageError(f"--param {name}: {value!r} is no duration", hint) from None
     return found // timedelta(microseconds=1) * 1000
 
 
@@ -74,7 +77,7 @@ def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> As
     """Check the parameters and cut the windows; `start` behind `end` walks back.
 
     Raises:
-        UsageError: no such aggregate, no duration, an empty window.
+        UsageError: no such aggregate, no duration, an empty window, too many intervals.
     """
     aggregate = chosen(parameters["aggregate"])
     first, last = unix_us(start) * 1000, unix_us(end) * 1000
@@ -82,14 +85,23 @@ def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> As
 
 
 def of_telemetry(
-    engine: Engine, recipe: Recipe, asked: Asked, tags: Sequence[Tag], ask: Ask, annotated: bool
+    engine: Engine, recipe: Recipe, asked: Asked, tags: Sequence[Tag], ask: Ask, annotations: Mapping[int, Times]
 ) -> pa.Table:
-    """The result for Variables, in their order; column `node` is the place in `tags`."""
+    """The result for Variables, in their order; column `node` is the place in `tags`.
+
+    Raises:
+        UsageError: more rows than anybody reads.
+    """
+    if (rows := len(tags) * len(asked.windows)) > MOST_ROWS:
+        raise UsageError(
+            f"{len(tags)} tags with {len(asked.windows):,} intervals each are {rows:,} rows, more than {MOST_ROWS:,}",
+            "fewer tags: --map value=GLOB\nfewer intervals: a longer --param interval=…, or --start and --end",
+        )
     numbers = list(range(len(tags)))
     given = dict(asked.parameters) | {
         "steps": _stepped(engine, tags),
         "gaps": gaps(engine, tags, asked.windows),
-        "annotations": _annotations(engine, tags) if annotated else {},
+        "annotations": annotations,
     }
     early, late = asked.windows.early[0], asked.windows.late[-1]
     found = ask(COUNTS, bound(tags, numbers) | moments(early, late))
@@ -202,23 +214,29 @@ def _nanoseconds(column: pa.ChunkedArray, missing: int) -> list[int]:
     return [missing if us is None else us * 1000 for us in column.cast(pa.int64()).to_pylist()]
 
 
-def annotation_times(engine: Engine) -> tuple[Times, dict[str, list[Any]]]:
+def annotation_times(engine: Engine, zone: tzinfo) -> tuple[Times, dict[str, list[Any]]]:
     """Times of the view `annotations`, and its other columns.
 
     Raises:
         NotFound: it has no time.
+        QueryError: a text that is no time.
     """
     table = engine.run("SELECT * FROM annotations").read_all()
-    time = next((column for column in _TIME_NAMES if column in table.column_names), None)
-    if time is None:
+    column = next((column for column in _TIME_NAMES if column in table.column_names), None)
+    if column is None:
         raise NotFound("annotations has no column time", f"columns: {', '.join(table.column_names)}")
-    cast = engine.run(f"SELECT CAST({time} AS TIMESTAMPTZ) AS time FROM annotations").read_all()["time"]
+    moment = inputs.moment(engine, "annotations", column, zone)
+    cast = engine.run(f"SELECT {moment} AS time FROM annotations").read_all()["time"]
     return np.array(_nanoseconds(cast, -(2**63)), np.int64), table.to_pydict()
 
 
-def _annotations(engine: Engine, tags: Sequence[Tag]) -> dict[int, Times]:
-    """Per Variable its annotations: by server, node_id, machine and tag, as far as the table says them."""
-    times, columns = annotation_times(engine)
+def annotations_of(engine: Engine, tags: Sequence[Tag], zone: tzinfo) -> dict[int, Times]:
+    """Per Variable its annotations: by server, node_id, machine and tag, as far as the table says them.
+
+    Args:
+        zone: of times that say none.
+    """
+    times, columns = annotation_times(engine, zone)
     known = [name for name in ("server", "node_id", "machine", "tag") if name in columns]
     found = {}
     for number, tag in enumerate(tags):

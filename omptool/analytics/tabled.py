@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from omptool.analytics import alarmed, catalog
+from omptool.analytics import alarmed, catalog, inputs
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns
 from omptool.analytics.numbering import numbered, windowed
@@ -16,9 +16,6 @@ from omptool.errors import NotFound, UsageError
 from omptool.model.shifts import Calendar
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
-
-_COLUMN_TYPES = {"float": "CAST({} AS DOUBLE)", "time": "CAST({} AS TIMESTAMPTZ)", "any": "{}"}
-_ANY_TIME = "TRY_CAST(CAST({} AS VARCHAR) AS TIMESTAMPTZ)"
 
 
 def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object]) -> Analysis:
@@ -39,19 +36,19 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
     columns = bind_columns(recipe, names, table, request.maps)
-    source = _input(recipe, table, names, columns)
+    read = inputs.read(engine, recipe, table, columns, request.zone)
     if recipe.stream:
-        return _streamed_table(engine, recipe, request, parameters, source)
+        return _streamed_table(engine, recipe, request, parameters, read)
     if recipe.series:
         from omptool.analytics import variables
 
-        found = variables.of_table(recipe, request, parameters, source, columns["value"], partial(ask, engine))
-        return Analysis(found.rows, (), touched(found.seen, f"{table} has no rows", "charts"))
+        found = variables.of_table(recipe, request, parameters, read.source, columns["value"], partial(ask, engine))
+        return Analysis(found.rows, read.notes, touched(found.seen, f"{table} has no rows", "charts"))
     if recipe.table_parts:
-        return _framed(engine, recipe, request, parameters, source, columns)
-    others = _others(recipe, names, columns)
-    rows = ask(engine, statement(recipe, [source, *catalog.ctes(recipe, "table")], others, ["omp_row"]), parameters)
-    return Analysis(rows, (), touched(rows, f"{table} has no rows"))
+        return _framed(engine, recipe, request, parameters, read, columns)
+    ctes = [read.source, *catalog.ctes(recipe, "table")]
+    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
+    return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
 
 
 def _framed(
@@ -59,7 +56,7 @@ def _framed(
     recipe: Recipe,
     request: Request,
     parameters: Mapping[str, object],
-    source: str,
+    read: inputs.Input,
     columns: Mapping[str, str],
 ) -> Analysis:
     """An analysis whose rows are for places and periods, as they are of telemetry.
@@ -67,7 +64,7 @@ def _framed(
     Raises:
         NotFound: no row has a time.
     """
-    table = request.table or ""
+    table, source = request.table or "", read.source
     said = alarmed.of_rows(engine, recipe, request, parameters, source, columns)
     apart = told_apart(recipe, request.places, said.bound)
     request = replace(request, places=apart.places)
@@ -83,9 +80,8 @@ def _framed(
     periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
     values = {**parameters, **numbered(said.bound, request.places), **windowed(periods.starts, end), **said.values}
     values |= {"stop_since": [], "stop_till": []}
-    return framed(
-        engine, recipe, "table", request, values, periods, ((*said.notes, *apart.notes), f"{table} has no rows"), source
-    )
+    notes = (*read.notes, *said.notes, *apart.notes)
+    return framed(engine, recipe, "table", request, values, periods, (notes, f"{table} has no rows"), source)
 
 
 def span_of(source: str, last: str = "max(time)") -> str:
@@ -93,35 +89,22 @@ def span_of(source: str, last: str = "max(time)") -> str:
     return f"WITH {source} SELECT min(time) AS first, min(time) AS live, {last} AS last FROM input"
 
 
-def _others(recipe: Recipe, names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
-    """Columns that play no role and are carried along."""
-    taken = {column.name for column in recipe.columns} | {"omp_row"} | {role.name for role in recipe.table}
-    return [name for name in names if name not in columns.values() and name not in taken]
-
-
-def _input(recipe: Recipe, table: str, names: Sequence[str], columns: Mapping[str, str]) -> str:
-    types = {role.name: _COLUMN_TYPES[role.type] for role in recipe.table}
-    # a column that is there by its name only may be no time: then there is none
-    types |= {
-        role.name: _ANY_TIME for role in recipe.table if role.type == "time" and (recipe.events or not role.required)
-    }
-    picked = [
-        types[role.name].format(identifier(columns[role.name]) if role.name in columns else "NULL")
-        + f" AS {identifier(role.name)}"
-        for role in recipe.table
-    ]
-    picked += [identifier(name) for name in _others(recipe, names, columns)] + ["row_number() OVER () AS omp_row"]
-    return f"input AS (\n  SELECT {', '.join(picked)}\n  FROM {identifier(table)}\n)"
-
-
 def _streamed_table(
-    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], source: str
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], read: inputs.Input
 ) -> Analysis:
     from omptool.analytics import streams
 
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(source)))
-    statement = streams.in_order([source, *catalog.ctes(recipe, "table")])
-    annotations = streams.annotation_times(engine)[0] if request.annotated else None
+    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(read.source)))
+    statement = streams.in_order([read.source, *catalog.ctes(recipe, "table")])
+    annotations = streams.annotation_times(engine, request.zone)[0] if request.annotated else None
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
     rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
-    return Analysis(rows, (), touched(rows, f"{request.table} has no rows"))
+    notes = (*read.notes, *_timeless(engine, request.table or "", read.source))
+    return Analysis(rows, notes, touched(rows, f"{request.table} has no rows"))
+
+
+def _timeless(engine: Engine, table: str, source: str) -> tuple[str, ...]:
+    """Rows that lie in no window."""
+    found = engine.run(f"WITH {source} SELECT count(*) AS rows FROM input WHERE time IS NULL").read_all()
+    lost = found["rows"][0].as_py()
+    return (f"rows of {table} without a time are left out: {lost}",) if lost else ()

@@ -39,6 +39,7 @@ GLOBS: Mapping[str, tuple[str, ...]] = {
     "ideal": ("IdealCycleTime", "**/IdealCycleTime"),
     "product": ("Product", "**/Product", "**/ProductId", "**/RecipeName", "Production/ActiveProgram/Name"),
     "reason": ("StateReason", "**/StopReason", "**/DownReason"),
+    "meter": ("EnergyCounter", "**/EnergyCounter", "**/ActiveEnergy", "**/EnergyTotal"),
     "power": ("Power", "**/ActivePower", "**/Power"),
 }  # fmt: skip
 """Role → tags that have it when nobody says otherwise; recipes that name a role without globs mean these."""

@@ -102,7 +102,7 @@ def analyze(
     if explain:
         _explain(recipe)
         return ExitCode.OK
-    asking = Asking(on or [], cloud, plant, input_format, tz)
+    asking = Asking(on or [], cloud, plant, input_format, tz, tz)
     asking.check()
     if not on and cloud is None:
         raise UsageError(f"analyze {recipe.name} needs a source", _how_to_name_one(loaded.clouds))

@@ -108,3 +108,15 @@ def test_what_cannot_be_asked(invoke: Run, tmp_path: Path, asked: list[str], say
     result = invoke("analyze", "aggregate", "--on", _history(tmp_path, "H1"), *window, *params)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith(says)
+
+
+def test_more_rows_than_fit_are_refused_before_they_are_made(invoke: Run, tmp_path: Path) -> None:
+    """The limit of one tag holds for all tags together."""
+    convert([Recorded(telemetry(Plant(1), ns(START), ns(END)))], tmp_path / "lake")  # type: ignore[list-item]
+    given = ("--start", "2026-10-01", "--end", "2026-11-20", "--param", "aggregate=Count", "--param", "interval=1s")
+    result = invoke("analyze", "aggregate", "--on", "lake", *given)
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(
+        "omptool: 42 tags with 4,320,000 intervals each are 181,440,000 rows, more than 10,000,000\n"
+    )
+    assert "--map value=GLOB" in result.err

@@ -154,3 +154,11 @@ def test_a_plant_model_names_roles_and_states(invoke: Run, lake: Path, tmp_path:
     assert result.code == 0
     assert {row["apt"] for row in result.rows} == {row["pbt"] for row in result.rows}
     assert any(str(row["note"]).endswith("has no meaning: add it to [states] of plant.toml") for row in result.rows)
+
+
+def test_a_zone_that_is_typed_is_that_of_times_without_one_in_a_plain_table(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("time,value\n2026-01-01 00:00:00,1\n2026-01-01 00:00:10,2\n")
+    asked = ("analyze", "aggregate", "--on", "t.csv", "--param", "aggregate=Count", "--param", "interval=0")
+    first = {zone: invoke(*asked, *given).rows[0]["time"] for zone, given in (
+        ("", ()), ("Tokyo", ("--tz", "Asia/Tokyo")))}  # fmt: skip
+    assert first == {"": "2026-01-01T00:00:00Z", "Tokyo": "2025-12-31T15:00:00Z"}

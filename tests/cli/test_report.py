@@ -84,6 +84,24 @@ def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:
     assert "2026-11-16 07:00:00" in page.text
 
 
+def test_a_page_says_which_limits_and_rules_its_control_charts_have(invoke: Run, tmp_path: Path) -> None:
+    def said(*options: str) -> str:
+        window = ("--start", "2026-11-16T07:00Z", "--end", "2026-11-16T08:00Z", "--tz", "UTC")
+        invoke("report", SAMPLE, *window, "--map", "value=PeakForce", *options, "-o", "page.html", "--force")
+        return Page((tmp_path / "page.html").read_text()).text
+
+    plain = said()
+    assert "violate a rule (Western Electric)." in plain
+    assert "Limits come from all values of the window, at 3 sigma of the moving range of 2 values." in plain
+    asked = said(
+        *(f"--param={each}" for each in ("show=summary", "baseline=100", "nsigmas=2", "rules=nelson", "span=3"))
+    )
+    assert "Limits come from the first 100 points, at 2 sigma of the moving range of 3 values." in asked
+    assert "violate a rule (Nelson)." in asked and "0 points of 0" not in asked
+    known = said("--param", "baseline_start=2026-11-16T07:10Z", "--param", "sigma=2.5", "--param", "center=800")
+    assert "from values from 2026-11-16 07:10:00, at 3 sigma of a known standard deviation, around 800." in known
+
+
 def test_a_remark_about_one_hour_names_the_hour(invoke: Run, tmp_path: Path) -> None:
     lake = ROOT / "sample_data" / "cnc-cell" / "lake"
     window = ("--start", "2026-11-16T21:59:50.147846Z", "--end", "2026-11-16T23:00Z", "--tz", "UTC")

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.errors import cases_capture, cases_cloud, cases_lake, cases_security, cases_server, cases_setup, cases_shared
+from tests.errors import (
+    cases_analyses,
+    cases_capture,
+    cases_cloud,
+    cases_lake,
+    cases_security,
+    cases_server,
+    cases_setup,
+    cases_shared,
+)
 from tests.errors.case import Case
 
 SHARED = "every command"
@@ -13,6 +22,7 @@ _OWN = (
     | cases_security.SECTIONS
     | cases_capture.SECTIONS
     | cases_lake.SECTIONS
+    | cases_analyses.SECTIONS
     | cases_cloud.SECTIONS
     | cases_setup.SECTIONS
 )

@@ -110,7 +110,7 @@ def _check(given: Mapping[str, Any]) -> None:
 
 def paced(measured: Measured, given: Mapping[str, Any]) -> Measured:
     """Values of which each interval is a point, or each value."""
-    length = interval_of(given["every"])
+    length = interval_of(given["every"], "every", "write 30s, 10m or 1h; 0: every value")
     if length and measured.time is not None:
         return replace(measured, group=measured.time // length, labels=None)
     return measured
@@ -125,6 +125,8 @@ def _among(measured: Measured, found: Points, given: Mapping[str, Any]) -> tuple
     """Points of the baseline: those that somebody named, else the first part."""
     place = np.arange(len(found))
     if (count := given["baseline"]) is not None:
+        if count < 1:
+            raise UsageError(f"--param baseline={count}: it is a number of points", "the first 25: --param baseline=25")
         return found.first & (place < count), None
     if measured.first is not None:
         return found.first.copy(), None if found.first.any() else "no point lies in the baseline"

@@ -3,8 +3,9 @@ title = "Energy, per part, and while nothing is made"
 about = "What the machines took, per good part, and how much of it without production."
 formula = [
   "energy_kwh = sum of power * time; a value holds until the next one",
+  "of a meter: its rise from one reading to the next, spread evenly over the time between; one that falls has started again at 0; the time behind its last reading is not known",
   "idle_kwh = the same while not APT; per_part = energy_kwh / pq",
-  "scale = kW per unit of the tag: 0.001 for W",
+  "units W, kW, MW, Wh, kWh, MWh, J, kJ, MJ and GJ of the node count as such; scale = kW, or kWh, per unit of the tag wins",
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
@@ -19,6 +20,10 @@ about = "MachineryOperationMode of OPC 40001-1; without it, Executing is product
 required = false
 [roles.power]
 about = "active power, kW"
+instead = "meter"
+[roles.meter]
+about = "counter of energy, kWh, of machines that do not say their power"
+required = false
 [roles.good]
 about = "counter of good parts"
 required = false
@@ -40,14 +45,13 @@ about = "product that is being made, for --by product"
 required = false
 [parameters.scale]
 type = "float"
-about = "kW per unit of the tag"
-default = 1.0
+about = "kW per unit of power, kWh per unit of the meter; default: by the unit of the node, else 1"
 [columns.energy_kwh]
 unit = "kWh"
-about = "all of it"
+about = "all of it; of a meter, in gaps too"
 [columns.idle_kwh]
 unit = "kWh"
-about = "while not producing"
+about = "while not producing; nothing of it in gaps"
 [columns.idle_share]
 unit = "1"
 about = "of the energy"
@@ -70,12 +74,46 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
+scales AS (
+  SELECT b.node, coalesce(CAST($scale AS DOUBLE), max(CASE n.unit
+           WHEN 'W' THEN 0.001e0 WHEN 'MW' THEN 1000e0 WHEN 'Wh' THEN 0.001e0 WHEN 'W·h' THEN 0.001e0 WHEN 'MWh' THEN 1000e0
+           WHEN 'MW·h' THEN 1000e0 WHEN 'J' THEN 1 / 3600000e0 WHEN 'kJ' THEN 1 / 3600e0 WHEN 'MJ' THEN 1 / 3.6e0
+           WHEN 'GJ' THEN 1000 / 3.6e0 END), 1e0) AS factor
+  FROM bound b LEFT JOIN nodes n ON n.server = b.server AND n.node_id = b.node_id
+  WHERE b.role IN ('power', 'meter') GROUP BY b.node
+),
+-- the reading behind the window says how much of the last rise is within it
+readings AS (
+  SELECT p.node, p.m, p.nanos, p.tie, p.value FROM picked p JOIN bound b ON b.node = p.node
+  WHERE b.role = 'meter' AND p.grade < 2 AND abs(p.value) < 1e300
+  UNION ALL
+  SELECT b.node, b.m, epoch_us(t.time) * 1000 + t.time_ns, c.base + t.seq, t.value
+  FROM telemetry t JOIN bound b
+    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
+  JOIN captures c ON c.capture = t.capture
+  WHERE b.role = 'meter' AND t.time >= $end AND t.quality <> 'Bad' AND abs(t.value) < 1e300
+),
+last_readings AS (
+  SELECT node, m, nanos, value FROM (
+    SELECT *, row_number() OVER (PARTITION BY node, nanos ORDER BY tie DESC) AS place FROM readings
+  ) told WHERE place = 1
+),
+rises AS (
+  SELECT node, m, nanos, value, lead(value) OVER meter AS later, lead(nanos) OVER meter - nanos AS ns
+  FROM last_readings WINDOW meter AS (PARTITION BY node ORDER BY nanos)
+),
 -- an infinite or missing power is none
 powers AS (
   SELECT p.m, p.nanos, p.tie,
-         CASE WHEN p.grade < 2 AND abs(p.value) < 1e300 THEN p.value ELSE CAST('NaN' AS DOUBLE) END AS kw
-  FROM picked p JOIN bound b ON b.node = p.node WHERE b.role = 'power'
+         CASE WHEN p.grade < 2 AND abs(p.value) < 1e300 THEN p.value * u.factor ELSE CAST('NaN' AS DOUBLE) END AS kw
+  FROM picked p JOIN bound b ON b.node = p.node JOIN scales u ON u.node = p.node WHERE b.role = 'power'
+  UNION ALL
+  SELECT r.m, r.nanos, 1,
+         CASE WHEN r.ns > 0 THEN CASE WHEN r.later >= r.value THEN r.later - r.value ELSE r.later END * u.factor * 3600e9 / r.ns
+              ELSE CAST('NaN' AS DOUBLE) END
+  FROM rises r JOIN scales u ON u.node = r.node WHERE r.nanos < $end_nanos
 ),
+meters AS (SELECT DISTINCT m FROM bound WHERE role = 'meter'),
 places_in_time AS (
   SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches
 ),
@@ -89,16 +127,17 @@ merged AS (
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 used AS (
-  SELECT g, p, sum(joules) AS total, sum(CASE WHEN element <> 'APT' THEN joules ELSE 0 END) AS idle, sum(ns) AS ns
+  SELECT g, p, sum(joules) AS total, sum(CASE WHEN covered AND element <> 'APT' THEN joules ELSE 0 END) AS idle, sum(ns) AS ns
   FROM (
-    -- whole microjoules of the tag's unit: in any order to the same last digit
-    SELECT w.m, w.p, w.element, e.ns, CAST(round(e.kw * e.ns / 1000) AS DECIMAL(38, 0)) AS joules
-    FROM merged e JOIN places_in_time w ON w.stretch = e.stretch WHERE w.covered AND abs(e.kw) < 1e300 AND e.ns > 0
+    -- whole thousandths of a joule: in any order to the same last digit
+    SELECT w.m, w.p, w.element, w.covered, e.ns, CAST(round(e.kw * e.ns / 1000) AS DECIMAL(38, 0)) AS joules
+    FROM merged e JOIN places_in_time w ON w.stretch = e.stretch LEFT JOIN meters x ON x.m = e.m
+    WHERE (w.covered OR x.m IS NOT NULL) AND abs(e.kw) < 1e300 AND e.ns > 0
   ) pieces JOIN places USING (m) GROUP BY g, p
 ),
 elements AS (
-  SELECT t.g, t.p, CAST(u.total AS DOUBLE) / 1000000 * $scale / 3600 AS energy_kwh,
-         CAST(u.idle AS DOUBLE) / 1000000 * $scale / 3600 AS idle_kwh, coalesce(u.ns, 0) AS ns,
+  SELECT t.g, t.p, CAST(u.total AS DOUBLE) / 1000000 / 3600 AS energy_kwh,
+         CAST(u.idle AS DOUBLE) / 1000000 / 3600 AS idle_kwh, coalesce(u.ns, 0) AS ns,
          CAST(coalesce(c.pq, 0) AS DOUBLE) / 1000000 AS pq
   FROM times t LEFT JOIN used u ON u.g = t.g AND u.p = t.p LEFT JOIN parts c ON c.g = t.g AND c.p = t.p
 )

@@ -4,13 +4,14 @@ about = "Per serial number and station: when it came and left, and the process v
 formula = [
   "a serial number is in a station from its value on the tag to the next value",
   "values in [entered, left) count; first and last by time; the value before entering is not among them",
+  "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial; parent is the last into which serial itself was built, on any machine",
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
 single = true
-labels = ["serial", "tag"]
-order = ["entered", "serial", "tag", "left_at", "minimum", "maximum", "mean"]
+labels = ["serial", "tag", "child"]
+order = ["entered", "serial", "tag", "child", "left_at", "minimum", "maximum", "mean"]
 
 [roles.serial]
 about = "number of the part in the station; empty when there is none"
@@ -19,19 +20,28 @@ globs = ["SerialNumber", "**/SerialNumber", "Order"]
 about = "process values of the station"
 globs = ["{Vibration,Temperature*,PressForce,Power}"]
 many = true
+[roles.child]
+about = "number of a part that is built into the one in the station; empty when there is none"
+globs = ["ChildSerialNumber", "**/ChildSerialNumber", "**/ComponentSerialNumber"]
+many = true
+required = false
 [roles.product]
 about = "product that is being made, for --by product"
 required = false
 [columns.serial]
 about = "number of the part"
+[columns.child]
+about = "number of the part that was built in, in rows of the role child; else null"
+[columns.parent]
+about = "number of the part into which this one was built; null when nobody said so"
 [columns.tag]
-about = "process value"
+about = "process value, or the tag that said the child"
 [columns.entered]
 about = "when the number came"
 [columns.left_at]
 about = "when the next one came; null when it was still there"
 [columns.values]
-about = "Good values meanwhile"
+about = "Good values meanwhile; null in rows of a child"
 [columns.mean]
 about = "of them"
 [columns.minimum]
@@ -87,11 +97,32 @@ sums AS (
          sum(CAST(round(good * 1000000) AS DECIMAL(38, 0))) AS total
   FROM stations WHERE node IS NOT NULL AND stay IS NOT NULL GROUP BY stay, tag
 ),
+said_children AS (
+  SELECT m, tag, nanos, capture, seq, child FROM (
+    SELECT m, tag, nanos, capture, seq, label AS child,
+           lag(CASE WHEN quality <> 'Bad' THEN label END) OVER (PARTITION BY node ORDER BY nanos, capture, seq) AS before
+    FROM told WHERE role = 'child' AND quality <> 'Bad'
+  ) said WHERE child IS DISTINCT FROM before AND child <> ''
+),
+built AS (
+  SELECT s.stay, s.serial, c.tag, c.child, c.nanos
+  FROM said_children c JOIN numbered s ON s.m = c.m AND c.nanos >= s.since AND c.nanos < s.till WHERE s.serial <> ''
+),
+parents AS (
+  SELECT child, serial FROM (
+    SELECT child, serial, row_number() OVER (PARTITION BY child ORDER BY nanos DESC, serial) AS place FROM built
+  ) told WHERE place = 1
+),
+rows_of AS (
+  SELECT stay, tag, CAST(NULL AS VARCHAR) AS child, found, minimum, maximum, total FROM sums
+  UNION ALL
+  SELECT stay, tag, child, NULL, NULL, NULL, NULL FROM built GROUP BY stay, tag, child
+),
 elements AS (
-  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.found, v.minimum, v.maximum, v.total
-  FROM present r JOIN sums v ON v.stay = r.stay
+  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.child, q.serial AS parent, v.found, v.minimum, v.maximum, v.total
+  FROM present r JOIN rows_of v ON v.stay = r.stay LEFT JOIN parents q ON q.child = r.serial
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.child, e.parent, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

@@ -49,6 +49,22 @@ globs = ["pru"]
 about = "produced quantity"
 [table.gq]
 about = "good quantity"
+[table.aust]
+about = "actual unit setup time, s"
+globs = ["asut"]
+required = false
+[table.adet]
+about = "actual unit delay time, s"
+required = false
+[table.adot]
+about = "actual unit down time, s"
+required = false
+[table.sq]
+about = "scrap quantity"
+required = false
+[table.rq]
+about = "rework quantity"
+required = false
 
 [parameters.ideal_cycle]
 type = "float"
@@ -118,15 +134,17 @@ elements AS (
          CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
          CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
          CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq,
-         t.unexplained, s.coverage, s.percent_good
+         t.unexplained, CAST(NULL AS VARCHAR) AS lacking, s.coverage, s.percent_good
   FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
   LEFT JOIN parts p ON p.g = t.g AND p.p = t.p
 )
 -- table
 elements AS (
-  SELECT *, pri * pq AS ideal_s, CAST(NULL AS DOUBLE) AS aust, CAST(NULL AS DOUBLE) AS adet,
-         CAST(NULL AS DOUBLE) AS adot, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
-         CAST(NULL AS DOUBLE) AS sq, CAST(NULL AS DOUBLE) AS rq, CAST(NULL AS VARCHAR) AS unexplained,
+  SELECT *, pri * pq AS ideal_s, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
+         CAST(NULL AS VARCHAR) AS unexplained,
+         nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
+                          CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
+                          CASE WHEN gq IS NULL THEN 'gq' END), '') AS lacking,
          CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
          CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
   FROM input
@@ -138,7 +156,14 @@ SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effe
             ELSE (apt / nullif(pbt, 0)) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0))
        END AS oee_index,
        CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
+            WHEN lacking IS NOT NULL THEN concat('no number in ', lacking)
             WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
-            WHEN ideal_s > apt THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes'
+            ELSE nullif(concat_ws('; ',
+              CASE WHEN least(pbt, apt, ideal_s, pq, gq) < 0 THEN 'a number is below 0' END,
+              CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,
+              CASE WHEN apt > 0 AND ideal_s > apt
+                   THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes' END,
+              CASE WHEN apt = 0 AND pq > 0 THEN 'no effectiveness: parts were made in no production time' END,
+              CASE WHEN gq > pq THEN 'quality ratio above 1: more good parts than parts' END), '')
        END AS note
 FROM elements

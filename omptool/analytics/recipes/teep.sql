@@ -85,8 +85,8 @@ about = "time in which all values used were Good"
 -- telemetry
 elements AS (
   SELECT site, area, line, machine, product, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
-         CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained, coverage,
-         percent_good
+         CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained,
+         CAST(NULL AS VARCHAR) AS lacking, coverage, percent_good
   FROM (
   SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
          s.ns AS calendar, t.unexplained, s.coverage, s.percent_good,
@@ -99,7 +99,11 @@ elements AS (
 )
 -- table
 elements AS (
-  SELECT *, pri * pq AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained, CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
+  SELECT *, pri * pq AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained,
+         nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
+                          CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
+                          CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN calendar IS NULL THEN 'calendar' END), '') AS lacking,
+         CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
          CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
   FROM input
 )
@@ -112,7 +116,15 @@ SELECT *, CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
             ELSE (apt + coalesce(aust, 0)) / nullif(pbt, 0) * (ideal_s / nullif(apt, 0)) * (gq / nullif(pq, 0)) END AS nee_index,
        pbt / nullif(calendar, 0) AS utilization, calendar AS calendar_s,
        CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
+            WHEN lacking IS NOT NULL THEN concat('no number in ', lacking)
             WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
-            WHEN ideal_s > apt THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes'
+            ELSE nullif(concat_ws('; ',
+              CASE WHEN least(pbt, apt, coalesce(aust, 0), ideal_s, pq, gq, calendar) < 0 THEN 'a number is below 0' END,
+              CASE WHEN pbt > calendar THEN 'utilization above 1: pbt is longer than calendar' END,
+              CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,
+              CASE WHEN apt > 0 AND ideal_s > apt
+                   THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes' END,
+              CASE WHEN apt = 0 AND pq > 0 THEN 'no effectiveness: parts were made in no production time' END,
+              CASE WHEN gq > pq THEN 'quality ratio above 1: more good parts than parts' END), '')
        END AS note
 FROM elements

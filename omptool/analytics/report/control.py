@@ -58,9 +58,9 @@ def control(asker: Asker) -> Section:
     if len(tags) > len(shown):
         notes.append(f"These are {len(shown)} of {count(len(tags), 'tag')}; the others: {command}")
     signals = sum(one.first["signals"] for one in drawn)
-    lead = f"{count(signals, 'point')} of {sum(one.points for one in drawn):,} violate a rule (Western Electric)."
+    lead = f"{count(signals, 'point')} of {sum(one.points for one in drawn):,} violate a rule ({_rules(asker)})."
     return Section(
-        id, title, lead=[lead, _why(asked is None)], notes=notes, figures=[
+        id, title, lead=[lead, _why(asker, asked is None)], notes=notes, figures=[
             Figure(one.name, f"Control chart of {one.name}: {count(one.first['signals'], 'violation')}.",
                    charts.control([_point(asker, row) for row in one.kept]), True)
             for one in drawn
@@ -82,7 +82,9 @@ def _charts(asker: Asker, tags: Sequence[Tag]) -> Iterator[_Chart]:
     """The charts of tags, as many at a time as fit into memory."""
     found: list[dict[str, Any]] = []
     for some in _together(asker, tags):
-        rows = asker.run("i_mr", places=PLACES, maps={"value": "**"}, only=_ids(some)).rows
+        rows = asker.run(
+            "i_mr", places=PLACES, maps={"value": "**"}, only=_ids(some), parameters={"show": "points"}
+        ).rows
         found += [_one(mine) for mine in _apart(rows)]
     for row in named(found):
         yield _Chart(f"{row['name']}: {row['tag']}", row, row["length"], row["kept"])
@@ -124,9 +126,36 @@ _COLUMNS = {
 }  # fmt: skip
 
 
-def _why(chosen: bool) -> str:
+_RULES = {
+    "western_electric": "Western Electric", "nelson": "Nelson", "all": "Western Electric and Nelson",
+    "limits": "limits alone", "none": "none is asked for",
+}  # fmt: skip
+
+
+def _parameter(asker: Asker, name: str) -> Any:
+    """What was asked for, else the default."""
+    default = next(one.default for one in catalog.load("i_mr").parameters if one.name == name)
+    return asker.request.parameters.get(name, default)
+
+
+def _rules(asker: Asker) -> str:
+    asked = str(_parameter(asker, "rules"))
+    return _RULES.get(asked, asked)
+
+
+def _why(asker: Asker, chosen: bool) -> str:
+    """What is charted, and what its limits are made of."""
     how = "Charted is what has one value per part" if chosen else "Charted is what was named"
-    return f"{how}. Limits come from all values of the window, at three sigma of the moving range."
+    first, since, till = (_parameter(asker, name) for name in ("baseline", "baseline_start", "baseline_end"))
+    base = f"the first {count(first, 'point')}" if first else "all values of the window"
+    if since or till:
+        ends = f"from {asker.clock.text(since)}" if since else "", f"until {asker.clock.text(till)}" if till else ""
+        base = " ".join(("values", *filter(None, ends)))
+    center, sigma, span = (_parameter(asker, name) for name in ("center", "sigma", "span"))
+    width = "a known standard deviation" if sigma is not None else f"the moving range of {count(span, 'value')}"
+    middle = "" if center is None else f", around {number(center)}"
+    at = f"at {number(float(_parameter(asker, 'nsigmas')))} sigma of {width}{middle}"
+    return f"{how}. Limits come from {base}, {at}."
 
 
 def _summary(name: str, row: Row) -> list[str]:

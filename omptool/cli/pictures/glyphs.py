@@ -60,9 +60,9 @@ def _is_utf8(name: str) -> bool:
 
 
 def bar(length: float, cells: int, glyphs: Glyphs, full: str = "") -> str:
-    """A bar of `length` (0 to 1) of `cells`; its end to an eighth of a cell where the set has such."""
+    """A bar of `length` (0 to 1; NaN has none) of `cells`; its end to an eighth of a cell where the set has such."""
     full = full or glyphs.full
-    length = min(max(length, 0.0), 1.0)
+    length = min(length, 1.0) if length > 0 else 0.0
     if not glyphs.eighths or full != glyphs.full:
         return full * round(length * cells)
     eighths = round(length * cells * 8)

@@ -1,0 +1,189 @@
+"""`omptool analyze` of plain tables as other tools write them: names, numbers and times that nobody agreed on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Result
+
+Run = Callable[..., Result]
+OEE = {"pbt": "100", "apt": "90", "pri": "1", "pq": "80", "gq": "79"}
+
+
+def _csv(folder: Path, **row: str) -> Path:
+    path = folder / "shifts.csv"
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("own", "shown"),
+    [
+        ({"Note": "hello", "Coverage": "x"}, {"Note_given": "hello", "Coverage_given": "x"}),
+        ({"Coverage": "0", "Availability": "0.5"}, {"Coverage_given": 0, "Availability_given": 0.5}),
+        ({"OEE_Index": "x", "oee_index_given": "y"}, {"OEE_Index_given_given": "x", "oee_index_given": "y"}),
+        ({"unexplained": "hello", "lacking": "world"}, {"unexplained": "hello", "lacking": "world"}),
+        ({"omp_row": "9", "omp_0": "8", "ideal_s": "7"}, {"omp_row": 9, "omp_0": 8, "ideal_s_given": 7}),
+        ({"AUST": "5", "sq": "1", "rq": "2"}, {"aust": 5, "sq": 1, "rq": 2}),
+    ],
+    ids=lambda given: "-".join(given),
+)
+def test_columns_of_any_name_are_kept_apart_from_ours(
+    invoke: Run, tmp_path: Path, own: dict[str, str], shown: dict[str, Any]
+) -> None:
+    result = invoke("analyze", "oee", "--on", _csv(tmp_path, shift="early", **own, **OEE))
+    assert result.code == 0
+    (row,) = result.rows
+    assert row["oee_index"] == pytest.approx(0.79)
+    assert (row["note"], row["coverage"]) == (None, 1)
+    assert {name: row[name] for name in shown} == shown
+    assert len({name.casefold() for name in row}) == len(row)
+    for name in (name for name in own if name not in shown and f"{name}_given" in shown):
+        assert f"note: {name} of shifts is shown as {name}_given: oee has a column of that name\n" in result.err
+
+
+def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
+    lines = ["shift,omp_row,pbt,apt,pri,pq,gq", *(f"s{n},{9 - n},100,90,1,80,79" for n in range(9))]
+    (tmp_path / "shifts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = invoke("analyze", "oee", "--on", "shifts.csv").rows
+    assert [row["shift"] for row in rows] == [f"s{n}" for n in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, None),
+        ({"apt": "110", "pri": "0.5"}, "availability above 1: apt is longer than pbt"),
+        ({"gq": "90"}, "quality ratio above 1: more good parts than parts"),
+        ({"apt": "0"}, "no effectiveness: parts were made in no production time"),
+        ({"pri": "2"}, "effectiveness above 1: the ideal cycle time is longer than the machine takes"),
+        ({"apt": "-5", "pq": "90"}, "a number is below 0"),
+        ({"pq": "0", "gq": "0"}, None),
+        ({"pbt": "NaN"}, "no number in pbt"),
+        ({"pbt": "", "gq": "NaN"}, "no number in pbt, gq"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["oee", "teep"])
+def test_a_factor_that_cannot_be_is_told(
+    invoke: Run, tmp_path: Path, name: str, changes: dict[str, str], note: str | None
+) -> None:
+    result = invoke("analyze", name, "--on", _csv(tmp_path, **(OEE | {"calendar": "200"} | changes)))
+    (row,) = result.rows
+    assert row["note"] == note
+    unknown = note is not None and note.startswith("no number")
+    assert (result.code, row["coverage"]) == ((3, 0) if unknown else (0, 1))
+    chart = invoke("analyze", name, "--on", tmp_path / "shifts.csv", "--chart")
+    assert chart.code == result.code
+    assert note is None or note in chart.err
+
+
+def test_more_was_planned_than_there_is_time(invoke: Run, tmp_path: Path) -> None:
+    (row,) = invoke("analyze", "teep", "--on", _csv(tmp_path, **OEE, calendar="50")).rows
+    assert row["note"] == "utilization above 1: pbt is longer than calendar"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pri": '"1,5"'}, "row 1 of shifts: pri is '1,5', no number\n  numbers are written 1234.5, without a unit\n"),
+        ({"apt": "90 s"}, "row 1 of shifts: apt is '90 s', no number\n"),
+    ],
+    ids=["comma", "unit"],
+)
+def test_a_text_where_a_number_should_be(invoke: Run, tmp_path: Path, changes: dict[str, str], said: str) -> None:
+    result = invoke("analyze", "oee", "--on", _csv(tmp_path, **(OEE | changes)))
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"omptool: {said}")
+    assert result.err.endswith("=COLUMN\n")
+
+
+def _count(invoke: Run, path: Path, *given: str) -> Result:
+    return invoke("analyze", "aggregate", "--on", path, "--param", "aggregate=Count", *given)
+
+
+BARE = "time,value\n2026-11-16T06:00:00,1\n2026-11-16T06:00:01,2\n,7\n2026-11-16T06:00:02,4\n"
+
+
+def test_bare_times_are_of_the_zone_that_the_window_is_of(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text(BARE, encoding="utf-8")
+    window = ("--start", "2026-11-16T06:00:00", "--end", "2026-11-16T06:00:10")
+    result = _count(invoke, Path("v.csv"), "--tz", "Europe/Berlin", *window)
+    assert [(row["time"], row["value"]) for row in result.rows] == [("2026-11-16T05:00:00Z", 3)]
+    assert "note: times of v without an offset are read as Europe/Berlin; --tz names another zone\n" in result.err
+    assert "note: rows of v without a time are left out: 1\n" in result.err
+
+
+@pytest.mark.parametrize(
+    ("times", "first"),
+    [
+        (["2026-11-16T06:00:00", "2026-11-16T06:30:00Z"], "2026-11-16T05:00:00Z"),
+        (["2026-11-16 06:00", "2026-11-16 06:30"], "2026-11-16T05:00:00Z"),
+        (["2026-11-16T06:00:00+02:00", "2026-11-16T06:30:00+02:00"], "2026-11-16T04:00:00Z"),
+        (["2026-11-16", "2026-11-17"], "2026-11-15T23:00:00Z"),
+        ([datetime(2026, 11, 16, 6), datetime(2026, 11, 16, 7)], "2026-11-16T05:00:00Z"),
+        ([datetime(2026, 11, 16, 6).date(), datetime(2026, 11, 17, 6).date()], "2026-11-15T23:00:00Z"),
+        ([datetime(2026, 11, 16, 6, tzinfo=UTC), datetime(2026, 11, 16, 7, tzinfo=UTC)], "2026-11-16T06:00:00Z"),
+    ],
+    ids=["mixed", "minutes", "offset", "dates as text", "bare", "dates", "with a zone"],
+)
+def test_times_of_every_form(invoke: Run, tmp_path: Path, times: list[Any], first: str) -> None:
+    pq.write_table(pa.table({"time": times, "value": [1.0, 2.0]}), tmp_path / "v.parquet")
+    result = _count(invoke, tmp_path / "v.parquet", "--tz", "Europe/Berlin")
+    assert [(row["time"], row["value"]) for row in result.rows] == [(first, 2)]
+    bare = (isinstance(times[0], str) and len(times[0]) < 20) or getattr(times[0], "tzinfo", None) is None
+    assert ("without an offset" in result.err) is (bare and "+" not in str(times[0]))
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (
+            ["2026-11-16T06:00:00Z", "broken"],
+            "row 2 of v: time is 'broken', no time\n  times are written 2026-11-16T07",
+        ),
+        ([1763276400, 1763276401], "the column time of v has int64; time wants times\n"),
+        ([True, False], "the column time of v has bool; time wants times\n"),
+    ],
+    ids=["text", "seconds", "flags"],
+)
+def test_what_is_no_time(invoke: Run, tmp_path: Path, times: list[Any], said: str) -> None:
+    pq.write_table(pa.table({"time": times, "value": [1.0, 2.0]}), tmp_path / "v.parquet")
+    result = _count(invoke, tmp_path / "v.parquet")
+    assert result.out == ""
+    assert result.err.startswith(f"omptool: {said}")
+    assert "--map time=COLUMN" in result.err
+
+
+def test_seconds_become_times_as_the_error_says(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("time,value\n1763276400,1\n1763276401,2\n", encoding="utf-8")
+    said = _count(invoke, Path("v.csv")).err
+    statement = said.partition("omptool query '")[2].partition("' --on FILE")[0]
+    assert invoke("query", statement, "--on", "v.csv", "-o", "new.csv").code == 0
+    assert [row["time"] for row in _count(invoke, Path("new.csv")).rows] == ["2025-11-16T07:00:00Z"]
+
+
+def test_an_annotation_at_no_time(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "v.csv").write_text("time,value\n2026-11-16T06:00:00Z,1\n", encoding="utf-8")
+    notes = tmp_path / "notes.csv"
+    notes.write_text("time,text\n2026-11-16T06:00:00.5Z,x\nbroken,z\n", encoding="utf-8")
+    asked = (
+        "analyze",
+        "aggregate",
+        "--on",
+        "v.csv",
+        "--on",
+        "annotations=notes.csv",
+        "--param",
+        "aggregate=AnnotationCount",
+    )
+    result = invoke(*asked)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("omptool: row 2 of annotations: time is 'broken', no time\n")
