@@ -105,6 +105,16 @@ def _control(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterat
             yield from control(_series(title, points, asked), cells=cells, glyphs=glyphs)
             if "spread" in points[0]:
                 yield from control(_spread(points, asked), cells=cells, glyphs=glyphs, rows=7)
+    yield from _rules(rows)
+
+
+def _rules(rows: pa.Table) -> Iterator[str]:
+    """What the rules that are violated say."""
+    from omptool.analytics.spc.rules import ALL
+
+    columns = [rows[name].unique().to_pylist() for name in rows.schema.names if name.endswith("violations")]
+    found = {word for texts in columns for text in texts for word in (text or "").split()}
+    yield from (f"{name}: {rule.about}" for name, rule in ALL.items() if name in found)
 
 
 def _series(title: str, rows: Sequence[Row], asked: Asked) -> Series:

@@ -69,7 +69,7 @@ class Asker:
 
     Attributes:
         request: what holds for every recipe; its window is given.
-        source: how a command names the source.
+        source: how a command names the source, behind `option`.
         touched: what was said of gaps and values that are not Good, by analysis.
     """
 
@@ -77,6 +77,7 @@ class Asker:
     request: Request
     clock: Clock
     source: str
+    option: str = "--on"
     touched: dict[str, str] = field(default_factory=dict)
     _counted: list[dict[str, Any]] | None = None
 
@@ -150,7 +151,7 @@ class Asker:
         return found
 
     def command(self, name: str, *options: str) -> str:
-        return " ".join(["omptool analyze", name, "--on", self.source, *options])
+        return " ".join(["omptool analyze", name, self.option, self.source, *options])
 
 
 def _known(given: Mapping[str, object], recipe: Recipe) -> dict[str, object]:
