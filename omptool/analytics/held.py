@@ -23,20 +23,14 @@ from omptool.sql.engine import Engine, Holding
 MOST_RUNS = 200_000
 """With more, rows are sorted."""
 
-_BASE = 1 << 40
-"""Places in a capture are below it."""
-
 Column = np.ndarray[Any, np.dtype[Any]]
 
 CAPTURE = 1 << 40
 """What `tie` grows by from one capture to the next."""
 
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
-_CAPTURES = "SELECT DISTINCT capture FROM telemetry ORDER BY capture"
-_NUMBERED = """captures AS (
-  SELECT unnest(CAST($captures AS VARCHAR[])) AS capture, unnest(CAST($capture_bases AS BIGINT[])) AS base
-)"""
-"""As parts/captures.sql, of what was asked without a parameter: an engine that remembers it is asked once."""
+_HELD = ("captures", "picked")
+"""Parts that can be held."""
 
 _COUNTS = "kind = 1 AND grade < 2 AND abs(value) < 9007199254740992"
 _LINED = f"""lined AS (
@@ -77,17 +71,18 @@ def parts(
     if section != "telemetry" or "picked" not in recipe.parts or not isinstance(engine, Holding):
         yield {}, {}
         return
-    known = engine.run(_CAPTURES).read_all()["capture"].to_pylist()
-    captures = {"captures": known, "capture_bases": [_BASE * number for number in range(1, len(known) + 1)]}
-    statement = ",\n".join(["WITH " + catalog.part("window"), _NUMBERED, catalog.part("picked")])
-    statement += "\nSELECT * FROM picked"
-    with engine.held(statement, given(statement, {**values, **captures})) as table:
-        held = {"captures": _NUMBERED, "picked": f"picked AS NOT MATERIALIZED (SELECT * FROM {table})"}
+    with contextlib.ExitStack() as stack:
+        held: dict[str, str] = {}
+        for name in _HELD:
+            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(name)])
+            statement += f"\nSELECT * FROM {name}"
+            table = stack.enter_context(engine.held(statement, given(statement, values)))
+            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {table})"
         heads = _heads(engine, table) if "counters" in recipe.parts else None
         if heads is None:
-            yield held, captures
+            yield held, {}
         else:
-            yield {**held, "counters": _COUNTERS.format(table)}, {**captures, **heads}
+            yield {**held, "counters": _COUNTERS.format(table)}, heads
 
 
 def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:

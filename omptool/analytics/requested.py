@@ -213,8 +213,7 @@ def framed(
         seen = rows
         if sparse:  # hours without a stop have no row, and none may mean that nobody looked
             before = [*first, *(instead.get(name) or catalog.part(name) for name in parts[: seeing[0] + 1])]
-            listed = ",\n".join(before)
-            seen = ask(engine, f"WITH {listed}\nSELECT coverage, percent_good FROM seen", {**values, **more})
+            seen = ask(engine, "WITH " + ",\n".join(before) + "\nSELECT coverage, percent_good FROM seen", values)
     said_of = touched(seen, nothing, "windows, with and without rows," if sparse else "rows")
     return Analysis(with_shifts(rows, periods, len(shown)), tuple(notes), said_of)
 
