@@ -25,7 +25,7 @@ about = "alarms of one kind within chatter_s from which on they chatter"
 default = 3
 [parameters.chatter_s]
 type = "float"
-about = "s"
+about = "length of time that chatter_count is about, s"
 default = 60.0
 [parameters.fleeting_s]
 type = "float"

@@ -36,7 +36,7 @@ about = "fewer than so many within flood_window: it ends"
 default = 5
 [parameters.flood_window]
 type = "float"
-about = "s"
+about = "length of time that flood_above and flood_below are about, s"
 default = 600.0
 [parameters.stale_h]
 type = "float"
