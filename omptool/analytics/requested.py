@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog, held
+from omptool.analytics import catalog, held, unsaid
 from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
@@ -23,6 +23,9 @@ from omptool.sql.views import identifier
 
 _SEEING = ("timeline", "alarm_heard", "alarm_rows_seen")
 """Parts that say how much of a window was seen."""
+
+INSTANT = timedelta(milliseconds=1)
+"""How long the last value of a recording lasts (Part 13, 5.4.2.4): a window that ends there would not hold it."""
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -38,6 +41,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
+        noted: whether anybody reads notes on what was recorded.
         only: (server, node_id) of the Variables that may play a role; None: all.
     """
 
@@ -53,6 +57,7 @@ class Request:
     table: str | None = None
     strangers: bool = False
     annotated: bool = False
+    noted: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 
@@ -112,7 +117,7 @@ def span_window(
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
     if interval := interval_of(parameters["interval"]) // 1000:
         first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
-    return request.start or first, request.end or last + timedelta(milliseconds=1)
+    return request.start or first, request.end or last + INSTANT
 
 
 def moment(column: pa.ChunkedArray) -> datetime | None:
@@ -200,6 +205,8 @@ def framed(
             rows = finished(recipe, found, values, keys)
         else:
             rows = ask(engine, statement(recipe, ctes, keys, [*keys[:-1], *recipe.order]), {**values, **more})
+        if section == "telemetry" and request.noted:
+            notes = (*notes, *unsaid.notes(recipe, instead, lambda said: ask(engine, said, values)))
         parts = recipe.parts if section == "telemetry" else recipe.table_parts
         seeing = [place for place, name in enumerate(parts) if name in _SEEING]
         sparse = bool(seeing) and _is_sparse(rows, request.places, values)

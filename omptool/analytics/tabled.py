@@ -8,7 +8,7 @@ from functools import partial
 
 from omptool.analytics import alarmed, catalog, inputs
 from omptool.analytics.apart import told_apart
-from omptool.analytics.binding import bind_columns
+from omptool.analytics.binding import bind_columns, maps_of
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import Analysis, Request, ask, framed, periods_of, span_window, statement, touched
@@ -35,7 +35,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     if not recipe.timed and (request.start is not None or request.end is not None):
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
-    columns = bind_columns(recipe, names, table, request.maps)
+    columns = bind_columns(recipe, names, table, maps_of(recipe, names, table, request.maps, request.plant))
     read = inputs.read(engine, recipe, table, columns, request.zone)
     if recipe.stream:
         return _streamed_table(engine, recipe, request, parameters, read)
@@ -47,8 +47,23 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
+    _refuse_unused(recipe, request, "\n".join(ctes))
     rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
     return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
+
+
+def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:
+    """What stands for a tag of telemetry is a column here.
+
+    Raises:
+        UsageError: a parameter that the table form knows nothing of.
+    """
+    for name in request.parameters:
+        if f"${name}" not in sql:
+            raise UsageError(
+                f"{recipe.name} of a plain table has no parameter {name}",
+                f"a column says it: --map ROLE=COLUMN; roles are {', '.join(role.name for role in recipe.table)}",
+            )
 
 
 def _framed(
