@@ -4,7 +4,7 @@ about = "How many values came, how good they were, and where the record is doubt
 formula = [
   "percent_good = time in which the last value was Good and no gap was / window * 100",
   "duplicates = rows equal to the one before in time, value and status; backward = rows whose time lies before that of the row received before",
-  "longest_silence_s = longest time in the window without a row; its ends count",
+  "longest_silence_s = longest time in the window without a row; its ends count; working_silence_s = the same with the planned stops of plant.toml left out: who rests need not speak",
   "max_skew_s = largest difference between server time and time; without first values of a subscription, which are sent when asked for and not when they change",
 ]
 source = "OPC 10000-13 5.4.3.33 PercentGood and its kin, by duration"
@@ -38,6 +38,9 @@ about = "rows that step back in time"
 [columns.longest_silence_s]
 unit = "s"
 about = "longest time without a row"
+[columns.working_silence_s]
+unit = "s"
+about = "longest time without a row, planned stops left out of it"
 [columns.max_skew_s]
 unit = "s"
 about = "server time against time, null without changes that have both"
@@ -103,23 +106,29 @@ lost AS (
   JOIN tags t ON t.node = b.node
   LEFT JOIN resumed r ON r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
--- one line of time per tag: periods begin (0), gaps begin and end (1), values come (2)
+-- one line of time per tag: periods begin (0), gaps and planned stops begin and end (1), values come (2)
 events AS (
-  SELECT k, nanos, 2 AS kind, tie, grade, overflow, skew, backward, 0 AS gaps, CAST(NULL AS INTEGER) AS p FROM samples
-  UNION ALL SELECT k, since, 1, 0, NULL, 0, NULL, 0, 1, NULL FROM lost
-  UNION ALL SELECT k, till, 1, 0, NULL, 0, NULL, 0, -1, NULL FROM lost WHERE till < $end_nanos
-  UNION ALL SELECT t.k, w.since, 0, 0, NULL, 0, NULL, 0, 0, w.p FROM tags t CROSS JOIN periods w
+  SELECT k, nanos, 2 AS kind, tie, grade, overflow, skew, backward, 0 AS gaps, 0 AS stops, CAST(NULL AS INTEGER) AS p
+  FROM samples
+  UNION ALL SELECT k, since, 1, 0, NULL, 0, NULL, 0, 1, 0, NULL FROM lost
+  UNION ALL SELECT k, till, 1, 0, NULL, 0, NULL, 0, -1, 0, NULL FROM lost WHERE till < $end_nanos
+  UNION ALL SELECT t.k, s.since, 1, 0, NULL, 0, NULL, 0, 0, 1, NULL FROM tags t CROSS JOIN planned_stops s
+  UNION ALL SELECT t.k, s.till, 1, 0, NULL, 0, NULL, 0, 0, -1, NULL FROM tags t CROSS JOIN planned_stops s
+  WHERE s.till < $end_nanos
+  UNION ALL SELECT t.k, w.since, 0, 0, NULL, 0, NULL, 0, 0, 0, w.p FROM tags t CROSS JOIN periods w
 ),
 counted_off AS (
   SELECT k, kind, grade, overflow, skew, backward, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER ahead - nanos AS ns,
-         max(p) OVER so_far AS p, sum(gaps) OVER so_far AS gaps, last_value(grade IGNORE NULLS) OVER so_far AS lasting,
+         max(p) OVER so_far AS p, sum(gaps) OVER so_far AS gaps, sum(stops) OVER so_far AS stops,
+         last_value(grade IGNORE NULLS) OVER so_far AS lasting,
          sum(CASE WHEN kind = 2 THEN 1 ELSE 0 END) OVER so_far AS sample_no
   FROM events
   WINDOW ahead AS (PARTITION BY k ORDER BY nanos, kind, tie),
          so_far AS (PARTITION BY k ORDER BY nanos, kind, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 silences AS (
-  SELECT k, p, sample_no, sum(ns) AS ns, sum(CASE WHEN gaps = 0 AND lasting IS NOT NULL THEN ns ELSE 0 END) AS covered,
+  SELECT k, p, sample_no, sum(ns) AS ns, sum(CASE WHEN stops = 0 THEN ns ELSE 0 END) AS working,
+         sum(CASE WHEN gaps = 0 AND lasting IS NOT NULL THEN ns ELSE 0 END) AS covered,
          sum(CASE WHEN gaps = 0 AND lasting = 0 THEN ns ELSE 0 END) AS good_ns, count(CASE WHEN kind = 2 THEN 1 END) AS all_rows,
          count(CASE WHEN grade = 0 THEN 1 END) AS good, count(CASE WHEN grade = 1 THEN 1 END) AS uncertain,
          count(CASE WHEN grade = 2 THEN 1 END) AS bad, sum(overflow) AS overflows, sum(backward) AS backward, max(skew) AS skew
@@ -133,7 +142,8 @@ repeated AS (
   GROUP BY l.g, r.tag, w.p
 ),
 elements AS (
-  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence, sum(s.good_ns) AS good_ns,
+  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence, max(s.working) AS working,
+         sum(s.good_ns) AS good_ns,
          sum(s.all_rows) AS all_rows, sum(s.good) AS good, sum(s.uncertain) AS uncertain, sum(s.bad) AS bad,
          sum(s.overflows) AS overflows, sum(s.backward) AS backward, max(s.skew) AS skew
   FROM silences s JOIN tags t ON t.k = s.k JOIN stands l ON l.m = t.m
@@ -144,7 +154,7 @@ SELECT o.site, o.area, o.line, o.machine, w.start, w."end", e.tag, CAST(e.all_ro
        CAST(e.good AS BIGINT) AS good, CAST(e.uncertain AS BIGINT) AS uncertain, CAST(e.bad AS BIGINT) AS bad,
        CAST(e.overflows AS BIGINT) AS overflows, CAST(coalesce(r.duplicates, 0) AS BIGINT) AS duplicates,
        CAST(e.backward AS BIGINT) AS backward, CAST(e.silence AS DOUBLE) / 1000000000 AS longest_silence_s,
-       CAST(e.skew AS DOUBLE) / 1000000 AS max_skew_s, CAST(e.covered AS DOUBLE) / e.ns AS coverage,
+       CAST(e.working AS DOUBLE) / 1000000000 AS working_silence_s, CAST(e.skew AS DOUBLE) / 1000000 AS max_skew_s, CAST(e.covered AS DOUBLE) / e.ns AS coverage,
        100.0 * CAST(e.good_ns AS DOUBLE) / e.ns AS percent_good
 FROM elements e JOIN groups o ON o.g = e.g JOIN periods w ON w.p = e.p
 LEFT JOIN repeated r ON r.g = e.g AND r.tag = e.tag AND r.p = e.p
