@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from omptool.analytics import catalog
 from omptool.analytics.recipe import Recipe
@@ -23,6 +24,9 @@ MOST_RUNS = 200_000
 """With more, rows are sorted."""
 
 Column = np.ndarray[Any, np.dtype[Any]]
+
+CAPTURE = 1 << 40
+"""What `tie` grows by from one capture to the next."""
 
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _HELD = ("captures", "picked")
@@ -35,7 +39,9 @@ _LINED = f"""lined AS (
   FROM {{}} WHERE {_COUNTS}
 )"""
 _BEHIND = "node = node_before AND (nanos > nanos_before OR (nanos = nanos_before AND tie >= tie_before))"
-_HEADS = f"SELECT * FROM lined WHERE NOT coalesce({_BEHIND}, false) LIMIT {MOST_RUNS + 1}"
+_SET_BACK = f"value < value_before AND tie < tie_before AND tie // {CAPTURE} = tie_before // {CAPTURE}"
+_HEADS = f"""SELECT *, coalesce({_BEHIND}, false) AS behind FROM lined
+WHERE NOT coalesce({_BEHIND}, false) OR ({_SET_BACK}) LIMIT {MOST_RUNS + 1}"""
 _LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
 _COUNTERS = f"""{_LINED},
 counters AS (
@@ -79,9 +85,12 @@ def parts(
 
 
 def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
-    """The first value of each run with the one before; None where runs are too many or run through each other."""
+    """The first value of each run with the one before; None where parts/counters.sql has more to look at.
+
+    That is where runs are too many or run through each other, or where a clock was set back.
+    """
     found = engine.run(f"WITH {_LINED.format(table)}\n{_HEADS}").read_all()
-    if found.num_rows > MOST_RUNS:
+    if found.num_rows > MOST_RUNS or pc.any(found["behind"]).as_py():
         return None
     last = engine.run(_LAST.format(table)).read_all()
     node, nanos, tie, value = (_numbers(found, name) for name in ("node", "nanos", "tie", "value"))
@@ -92,7 +101,9 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
     late = (ends[0][order][:-1] > nanos[order][1:]) | (
         (ends[0][order][:-1] == nanos[order][1:]) & (ends[1][order][:-1] > tie[order][1:])
     )
-    if (same & late).any():
+    fallen = (ends[2][order][:-1] > value[order][1:]) & (ends[1][order][:-1] > tie[order][1:])
+    fallen &= ends[1][order][:-1] // CAPTURE == tie[order][1:] // CAPTURE
+    if (same & (late | fallen)).any():
         return None
     before = np.full(node.size, np.nan)
     before[order[1:][same]] = ends[2][order][:-1][same]

@@ -161,7 +161,8 @@ def touched(rows: pa.Table, nothing: str, counted: str = "rows") -> str:
         parts.append(f"{unseen} of {rows.num_rows} {counted} saw less than their whole window ({seen})")
     if poor:
         was_good = f"percent_good down to {_below(worst, 10)}"
-        parts.append(f"{poor} rest on values that were not all Good ({was_good})")
+        of_all = "" if unseen else f" of {rows.num_rows} {counted}"
+        parts.append(f"{poor}{of_all} rest on values that were not all Good ({was_good})")
     return "; ".join(parts)
 
 

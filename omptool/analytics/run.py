@@ -209,8 +209,7 @@ def _charted(
 
     window = span_window(engine, request, {"interval": 0}, _SPAN)
     found = variables.of_telemetry(engine, recipe, request, parameters, tags, binding, window, partial(ask, engine))
-    notes = (*binding.notes, *found.notes)
-    return Analysis(found.rows, notes, touched(found.seen, "no values", "charts"))
+    return Analysis(found.rows, (*binding.notes, *found.notes), found.touched)
 
 
 def _place(tag: Tag) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         from omptool.analytics import variables
 
         found = variables.of_table(recipe, request, parameters, read.source, columns["value"], partial(ask, engine))
-        return Analysis(found.rows, read.notes, touched(found.seen, f"{table} has no rows", "charts"))
+        return Analysis(found.rows, (*read.notes, *found.notes), found.touched)
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]

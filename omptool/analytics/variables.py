@@ -21,8 +21,10 @@ from omptool.analytics.cutting import Periods
 from omptool.analytics.part13.seen import Gaps, seen
 from omptool.analytics.part13.series import Windows, windows
 from omptool.analytics.recipe import Recipe
+from omptool.analytics.requested import touched
 from omptool.analytics.spc.measured import Cut, Measured, Times
 from omptool.analytics.spc.sums import Floats, Mask, Numbers
+from omptool.analytics.telling import Telling
 from omptool.errors import UsageError
 from omptool.model.specs import Spec, spec_of
 from omptool.model.times import datetime_of, unix_us
@@ -37,11 +39,11 @@ _YES = ("true", "t", "1", "1.0", "yes", "y")
 
 
 class Charts(NamedTuple):
-    """Rows of all charts, per chart how much of its window was seen, and what a person should know."""
+    """Rows of all charts, what a person should know, and why the answer is not whole (empty: it is)."""
 
     rows: pa.Table
-    seen: pa.Table
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
+    touched: str
 
 
 def of_telemetry(
@@ -76,7 +78,7 @@ def of_telemetry(
     values = _Values(recipe, wanted, streams.gaps(engine, wanted, whole), whole, ask, periods)
     places_of = list(splitters)
     cuts = dict(values.of(range(len(charted), len(wanted)))) if splitters else {}
-    tables, seen_by, empty = [], [], []
+    tables, seen_by, telling = [], [], Telling()
     for number, raw in values.of(range(len(charted))):
         tag = charted[number]
         cut = cuts[len(charted) + places_of.index(tag[2:6])] if tag[2:6] in splitters else None
@@ -84,16 +86,16 @@ def of_telemetry(
         if splitters and cut is None:
             alone = "no tag of this machine has the role subgroup"
             measured = replace(measured, notes=(*measured.notes, alone))
-        if not measured.value.size:
-            empty.append(measured.name)
         table = _finished(recipe, measured, given)
+        telling.add(measured.name, measured.value.size, table)
         seen_by += _seen_of(measured)
         shown: dict[str, Any] = {
             name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
             for name in (*request.places, "tag")
         }
         tables.append(pa.table(_put(shown | (periods.columns(table) if periods else {}), table, recipe)))
-    return Charts(pa.concat_tables(tables), _seen_table(seen_by), _nothing(empty))
+    unseen = touched(_seen_table(seen_by), "no values", "charts")
+    return Charts(pa.concat_tables(tables), telling.notes(), "; ".join(filter(None, [unseen, telling.verdict()])))
 
 
 def of_table(
@@ -149,9 +151,15 @@ def of_table(
         cut=None if periods is None or time is None else periods.of_rows(time, usable),
     )
     found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
-    return Charts(
-        pa.table(_put(periods.columns(found) if periods else {}, found, recipe)), _seen_table(_seen_of(measured))
-    )
+    columns = _put(periods.columns(found) if periods else {}, found, recipe)
+    if measured.value.size:
+        telling = Telling()
+        telling.add(table, measured.value.size, found)
+        notes, verdict = telling.notes(), telling.verdict()
+    else:
+        notes, verdict = _no_number(source, column, table, ask), ""
+    left_out = _left_out(rows, usable, number, column, table)
+    return Charts(pa.table(columns), notes, "; ".join(filter(None, [left_out, verdict])))
 
 
 def _seen_of(measured: Measured) -> list[tuple[float, float]]:
@@ -194,10 +202,29 @@ def _seen_table(pairs: Sequence[tuple[float, float]]) -> pa.Table:
     return pa.table({"coverage": pa.array(coverage, pa.float64()), "percent_good": pa.array(good, pa.float64())})
 
 
-def _nothing(names: Sequence[str]) -> tuple[str, ...]:
-    """Charts without a point have no row that could say so."""
-    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return (f"no number in the window: {listed}",) if names else ()
+def _left_out(rows: pa.Table, usable: Mask, number: Floats, column: str, table: str) -> str:
+    """How many rows of a plain table are no values, and why."""
+    if not rows.num_rows:
+        return f"{table} has no rows"
+    if usable.all():
+        return ""
+    reasons = {
+        f"no number in {column}": ~np.isfinite(number),
+        "no subgroup": rows["subgroup"].is_null().to_numpy() & (rows["subgroup"].null_count < rows.num_rows),
+        "no time": rows["time"].is_null().to_numpy() & (rows["time"].null_count < rows.num_rows),
+    }
+    why = " or ".join(reason for reason, holds in reasons.items() if holds.any())
+    return f"{int((~usable).sum())} of {rows.num_rows} rows of {table} are left out: {why}"
+
+
+def _no_number(source: str, column: str, table: str, ask: streams.Ask) -> tuple[str, ...]:
+    """What a column holds in place of numbers."""
+    select = f"WITH {source} SELECT CAST(value AS VARCHAR) AS said FROM input WHERE value IS NOT NULL"
+    said = ask(f"{select} GROUP BY said ORDER BY min(omp_row) LIMIT 3", {})["said"].to_pylist()
+    if not said:
+        return ()
+    what = f"no number in the column {column} of {table}: it says {', '.join(said)}"
+    return (f"{what}; numbers are written 10.5, and --map value=COLUMN takes another column",)
 
 
 class _Raw(NamedTuple):

@@ -36,6 +36,9 @@ from omptool.demo.truth import time_text
 UNSEEN = "UNASSIGNED"
 """State of a machine while nobody listens, as the analyses call it."""
 
+_NEEDED = ("State", "GoodCount", "IdealCycleTime")
+"""Without a first value of each nothing is known of a machine's OEE."""
+
 Row = Mapping[str, object]
 
 
@@ -57,8 +60,10 @@ def write(plant: Plant, recording: Recording, folder: Path) -> None:
     asked: dict[str, Callable[[Plant, Recording], list[Row]]] = {
         "oee": oee, "time_in_state": time_in_state, "data_quality": data_quality, "parts": parts, "stops": stops,
     }  # fmt: skip
-    if recording == FAULT_DAY:  # with a clock that is set and counters seen once a minute, parts have no exact time
-        asked = {"time_in_state": time_in_state, "data_quality": data_quality, "gaps": gaps}
+    if (
+        recording == FAULT_DAY
+    ):  # with a clock that is set and counters seen once a minute, stops and parts have no exact time
+        asked = {"oee": oee, "time_in_state": time_in_state, "data_quality": data_quality, "gaps": gaps}
     if recording == CNC_CELL:
         asked["tools"] = tools
     asked["alarms"] = alarms
@@ -96,15 +101,21 @@ def oee(plant: Plant, recording: Recording) -> list[Row]:
     """Per machine: OEE, its factors and the time elements, as OPC 40501-1 C.2.3 reads the states.
 
     Parts are those of the whole window, because a counter goes on while nobody listens; times are those that were seen.
+    Where the server's clock is wrong, parts are those that its counters said with a time in the window.
     """
     found: list[Row] = []
     for machine in _by_name(recording):
+        first = max(told[0].time_ns for name in _NEEDED if (told := _told(plant, recording, machine, name)))
         times: dict[str, int] = defaultdict(int)
         for piece in _pieces(plant, recording, machine):
-            times[_element(piece.state)] += piece.ns
+            seen = max(0, piece.end - max(first, piece.start))
+            times[_element(piece.state)] += seen
+            times["unassigned_s"] += piece.ns - seen
         made = _stretches(plant, recording, machine)
         good, scrap, rework = (sum(getattr(one, kind) for one in made) for kind in ("good", "scrap", "rework"))
         ideal = sum((_parts(one) * _ideal(machine, one.product) for one in made), Fraction(0))
+        if recording.clock_ahead[0]:
+            (good, scrap, rework), ideal = _counted(plant, recording, machine)
         planned = sum(times[name] for name in ("apt", "aust", "adet", "adot"))
         availability, quality = Fraction(times["apt"], planned), Fraction(good, good + scrap + rework)
         effectiveness = ideal * SECOND / times["apt"]
@@ -114,9 +125,25 @@ def oee(plant: Plant, recording: Recording) -> list[Row]:
             "pbt": planned / SECOND,
             **{name: times[name] / SECOND for name in ("apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s")},
             "ideal_s": float(ideal), "pq": good + scrap + rework, "gq": good, "sq": scrap, "rq": rework,
-            "coverage": coverage(recording, recording.start),
+            "coverage": coverage(recording, first),
         })  # fmt: skip
     return found
+
+
+def _counted(plant: Plant, recording: Recording, machine: Machine) -> tuple[list[int], Fraction]:
+    """Good, scrap and rework by the rises of the counters as they came, and the ideal time of all."""
+    ideals = _by_stamp(_told(plant, recording, machine, "IdealCycleTime"))
+    counts, ideal = [], Fraction(0)
+    for name in ("GoodCount", "ScrapCount", "ReworkCount"):
+        counts.append(0)
+        for before, change in pairwise(_told(plant, recording, machine, name)):
+            last, now = int(str(before.value)), int(str(change.value))
+            if recording.start <= change.time_ns < recording.end:
+                rise = now - last if now >= last else now
+                counts[-1] += rise
+                held = [each.value for each in ideals if each.time_ns <= change.time_ns]
+                ideal += rise * Fraction(str(held[-1])) if rise else 0
+    return counts, ideal
 
 
 def parts(plant: Plant, recording: Recording) -> list[Row]:
@@ -241,10 +268,15 @@ def _stretches(plant: Plant, recording: Recording, machine: Machine) -> list[Str
     return [one for one in plant.stretches(recording.start, recording.end) if one.machine == machine.name]
 
 
+def _told(plant: Plant, recording: Recording, machine: Machine, signal: str) -> list[Change]:
+    """Values of a machine's signal, as they came; none where it has no such signal."""
+    mine = [tag for tag in _of_signal(plant, recording, signal) if tag.channel.machine == machine]
+    return received(plant, recording, mine[0]) if mine else []
+
+
 def _states(plant: Plant, recording: Recording, machine: Machine) -> list[Change]:
     """Values of the machine's state."""
-    channel = next(tag for tag in _of_signal(plant, recording, "State") if tag.channel.machine == machine)
-    return _by_stamp(received(plant, recording, channel))
+    return _by_stamp(_told(plant, recording, machine, "State"))
 
 
 def _pieces(plant: Plant, recording: Recording, machine: Machine) -> Iterator[_Piece]:

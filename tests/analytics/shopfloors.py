@@ -164,6 +164,7 @@ def _row(random: Random, tag: str, place: Row, second: int, value: Any) -> Row:
     text = value if isinstance(value, str) else None
     quality = random.choice((*["Good"] * 8, "Uncertain", "Bad"))
     ticks = random.choice((0, 0, 0, 100, 900))
+    late = random.choice((0, 0, 0, 0, 0 if tag.endswith("Count") else 15))  # a counter that falls starts again
     time = moment(second)
     return place | {
         "time": time, "time_ns": ticks, "time_basis": "source",
@@ -171,7 +172,7 @@ def _row(random: Random, tag: str, place: Row, second: int, value: Any) -> Row:
         "receive_time": time, "tag": tag, "path": f"{place['machine']}/{tag}",
         "node_id": f"s={place['machine']}.{tag}", "type": "Double" if text is None else "String",
         "value": value if text is None else None, "value_text": text, "status": _STATUS[quality], "quality": quality,
-        "overflow": ticks == 900, "origin": "live", "late": time + timedelta(seconds=random.choice((0, 0, 0, 0, 15))),
+        "overflow": ticks == 900, "origin": "live", "late": time + timedelta(seconds=late),
     }  # fmt: skip
 
 

@@ -256,3 +256,19 @@ def test_a_machine_that_said_nothing_yet_is_not_left_out() -> None:
     found = [(row["machine"], row["state"], row["seconds"]) for row in result.rows.to_pylist()]
     assert found == [("M", "Stop", 60.0), ("M", "Run", 40.0), ("N", "UNASSIGNED", 100.0)]
     assert "coverage down to 0.0" in result.touched
+
+
+def test_a_clock_that_is_set_back_makes_no_parts() -> None:
+    """The clock is 50 s ahead until second 40: what is counted then lies between what is counted later."""
+    ahead = [
+        sample(stamp, "GoodCount", value, seq=seq) for seq, (stamp, value) in enumerate(((60, 7), (80, 8), (90, 9)), 2)
+    ]
+    after = [
+        sample(stamp, "GoodCount", value, seq=seq)
+        for seq, (stamp, value) in enumerate(((50, 10), (70, 11), (95, 12)), 5)
+    ]
+    rows = [RUNNING[0], sample(-5, "GoodCount", 5, seq=1), *ahead, *after]
+    (row,) = run("oee", rows, parameters={"ideal_cycle": 1.0}).rows.to_pylist()
+    assert row["gq"] == 7
+    (row,) = run("oee", [*rows, sample(96, "GoodCount", 3, seq=8)], parameters={"ideal_cycle": 1.0}).rows.to_pylist()
+    assert row["gq"] == 10  # and one that starts again does

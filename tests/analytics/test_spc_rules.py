@@ -94,3 +94,9 @@ def test_the_rules_of_a_chart_are_those_of_the_list() -> None:
     pairs = [(row["point"], rule) for row in charted for rule in (row["violations"] or "").split()]
     assert [(row["point"], row["rule"]) for row in listed] == pairs
     assert len(pairs) > 10
+
+
+def test_a_point_on_the_limit_is_judged_as_a_chart_draws_it() -> None:
+    given = measured([10.3, 10.0, 9.7])
+    assert run("spc_rules", given, center=10.0, sigma=0.1).num_rows == 0
+    assert run("i_mr", given, center=10.0, sigma=0.1)["violations"].null_count == 3

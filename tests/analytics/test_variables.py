@@ -51,7 +51,7 @@ def test_only_good_numbers_inside_the_window_are_points() -> None:
     assert found.rows["value"].to_pylist() == [2.0, 3.0]
     assert set(found.rows["coverage"].to_pylist()) == {1.0}  # the value before the window held at its start
     assert set(found.rows["percent_good"].to_pylist()) == {70.0}
-    assert found.touched == "1 rest on values that were not all Good (percent_good down to 70.0)"
+    assert found.touched == "1 of 1 charts rest on values that were not all Good (percent_good down to 70.0)"
 
 
 def test_what_two_recordings_have_is_one_point() -> None:

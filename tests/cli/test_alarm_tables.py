@@ -103,7 +103,7 @@ def test_what_stands_since_before_the_window_and_what_nobody_can_place(invoke: R
     (row,) = result.rows
     assert (row["alarms"], row["standing"], row["stale"], row["percent_good"]) == (1, 1, 1, 80)
     assert (result.code, result.err) == (
-        3, "exit 3: 1 rest on values that were not all Good (percent_good down to 80.0)\n",
+        3, "exit 3: 1 of 1 rows rest on values that were not all Good (percent_good down to 80.0)\n",
     )  # fmt: skip
     quiet = invoke("analyze", "alarm_chatter", "--on", "x.csv", "--start", "2026-11-10", "--end", "2026-11-11")
     assert (quiet.code, quiet.rows) == (3, [])  # nothing came, but a row has no time

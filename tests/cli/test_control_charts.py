@@ -42,7 +42,7 @@ def test_values_that_are_none_are_left_out_and_counted(invoke: Run, tmp_path: Pa
     (tmp_path / "x.csv").write_text("value\n1.5\nNA\nnan\n\n2.5\ninf\n", encoding="utf-8")
     result = invoke("analyze", "i_mr", "--on", "x.csv")
     assert result.code == 3
-    assert result.err == "exit 3: 1 rest on values that were not all Good (percent_good down to 33.3)\n"
+    assert result.err == "exit 3: 4 of 6 rows of x are left out: no number in value\n"
     assert [row["value"] for row in result.rows] == [1.5, 2.5]
     assert result.rows[0]["percent_good"] == pytest.approx(100 / 3)
 
@@ -51,7 +51,7 @@ def test_a_table_without_rows_says_so(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("value,time\n", encoding="utf-8")
     result = invoke("analyze", "i_mr", "--on", "x.csv")
     assert (result.code, result.rows) == (3, [])
-    assert "coverage down to 0.0" in result.err
+    assert result.err == "exit 3: x has no rows\n"
 
 
 def test_times_of_a_table_cut_it_and_name_the_baseline(invoke: Run, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_tags_of_a_lake_with_a_gap(invoke: Run, lake: Path) -> None:
     ]
     assert all(row["lcl"] < row["center"] < row["ucl"] and row["points"] == row["n"] for row in result.rows)
     by_line = invoke("analyze", "i_mr", "--on", lake, *asked, "--by", "line")
-    assert list(by_line.rows[0])[:3] == ["line", "tag", "point"]
+    assert list(by_line.rows[0])[:3] == ["line", "machine", "tag"]  # a line has two machines with this tag
     assert len(by_line.rows) == sum(row["n"] for row in result.rows)
     assert by_line.rows[0]["time"] > "2026-11-16T07:00:00Z"
 
@@ -147,7 +147,7 @@ def test_a_table_by_hour(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(text + "\n", encoding="utf-8")
     asked = ("analyze", "i_mr", "--on", "x.csv", "--by", "hour")
     result = invoke(*asked)
-    assert result.code == 3 and "1 rest on values that were not all Good (percent_good down to 80.0)" in result.err
+    assert (result.code, result.err) == (3, "exit 3: 1 of 13 rows of x are left out: no number in value\n")
     assert list(result.rows[0])[:3] == ["start", "end", "point"]
     assert [(row["start"][11:13], row["point"]) for row in result.rows] == [
         (hour, point) for hour in ("07", "08", "09") for point in (1, 2, 3, 4)
@@ -155,7 +155,7 @@ def test_a_table_by_hour(invoke: Run, tmp_path: Path) -> None:
     assert [row["percent_good"] for row in result.rows][::4] == [100, 80, 100]
     (tmp_path / "x.csv").write_text("\n".join(["time,value", *lines, ",7"]) + "\n", encoding="utf-8")
     lost = invoke(*asked)
-    assert lost.code == 3 and len(lost.rows) == 12 and "percent_good down to 92.3" in lost.err
+    assert lost.code == 3 and len(lost.rows) == 12 and "1 of 13 rows of x are left out: no time" in lost.err
     (tmp_path / "x.csv").write_text("time,value\n", encoding="utf-8")
     nothing = invoke(*asked)
     assert (nothing.code, nothing.rows) == (3, [])
@@ -195,6 +195,44 @@ def test_capability_by_the_specification_of_the_plant(invoke: Run, lake: Path, t
     assert next(row["cpk"] for row in typed.rows) == found["Press1", "PeakForce"]["cpk"]
     wrong = invoke("analyze", "capability", *asked, "--map", "value=PeakForce", "--param", "lsl=2", "--param", "usl=1")
     assert (wrong.code, wrong.err.splitlines()[0]) == (2, "omptool: lsl = 2 is not below usl = 1")
+
+
+def test_a_column_without_numbers_is_shown(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value;day\n10,3;Mon\n9,8;Tue\n", encoding="utf-8")
+    result = invoke("analyze", "i_mr", "--on", "x.csv")
+    assert (result.code, result.rows) == (3, [])
+    assert "note: no number in the column value of x: it says 10,3, 9,8; numbers are written 10.5" in result.err
+    assert "exit 3: 2 of 2 rows of x are left out: no number in value\n" in result.err
+
+
+@pytest.mark.parametrize("name", ["spc_rules", "i_mr", "ewma", "cusum", "xbar_r"])
+def test_no_limits_are_not_the_same_as_no_violation(invoke: Run, tmp_path: Path, name: str) -> None:
+    lines = [f"2026-11-16T07:00:{second:02}Z,{second % 3}" for second in range(40)]
+    (tmp_path / "x.csv").write_text("\n".join(["time,value", *lines]) + "\n", encoding="utf-8")
+    shown = [] if name == "spc_rules" else ["--param", "show=signals"]
+    size = ["--param", "size=5"] if name == "xbar_r" else []
+    asked = ("analyze", name, "--on", "x.csv", *shown, *size)
+    result = invoke(*asked, "--param", "baseline_end=2026-11-15T00:00:00Z")
+    assert (result.code, result.out) == (3, "")
+    assert "note: x: no point lies in the baseline" in result.err
+    assert "exit 3: no chart could be judged: there are no limits\n" in result.err
+    whole = invoke(*asked)
+    assert (whole.code, whole.err) == (0, "")
+
+
+def test_values_that_fill_no_subgroup_are_told(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value\n" + "1\n2\n" * 3, encoding="utf-8")
+    none = invoke("analyze", "xbar_r", "--on", "x.csv", "--param", "size=7")
+    assert (none.code, none.out) == (3, "")
+    assert "note: x: 6 values at the end fill no subgroup; no subgroup of the baseline has two values" in none.err
+    some = invoke("analyze", "spc_rules", "--on", "x.csv", "--param", "size=4")
+    assert (some.code, some.out, some.err) == (0, "", "note: x: 2 values at the end fill no subgroup\n")
+
+
+def test_a_tag_without_limits_does_not_hide_behind_one_that_has_some(invoke: Run, lake: Path) -> None:
+    asked = ("--start", START, "--end", END, "--map", "value={PackageWeight,PeakForce}", "--param", "size=2000")
+    result = invoke("analyze", "spc_rules", "--on", lake, *asked)
+    assert result.code == 3 and "note: " in result.err and "fill no subgroup; " in result.err
 
 
 def test_no_violation_is_an_answer(invoke: Run, tmp_path: Path) -> None:

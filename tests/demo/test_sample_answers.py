@@ -53,7 +53,7 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def test_all_recordings_are_there() -> None:
     assert sorted(SAMPLES) == sorted(recording.name for recording in RECORDINGS)
-    assert len(CASES) == 15
+    assert len(CASES) == 17
 
 
 @pytest.mark.parametrize(("name", "answer", "source"), CASES)

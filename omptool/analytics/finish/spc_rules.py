@@ -11,7 +11,7 @@ import pyarrow as pa
 from omptool.analytics.spc import charted as charts
 from omptool.analytics.spc.constants import Constants
 from omptool.analytics.spc.measured import Measured, grouped
-from omptool.analytics.spc.rules import ALL, chosen, violated
+from omptool.analytics.spc.rules import ALL, SIGMAS, chosen, violated
 from omptool.analytics.spc.within import chosen_method, within
 
 
@@ -35,7 +35,9 @@ def _listed(chart: charts.Charted, names: Sequence[str], sigma: float | None, co
     points, measured = chart.points, chart.measured
     error = None if sigma is None else sigma / np.sqrt(points.size)
     z = charts.distances(points.mean, chart.center, error)
-    holds = np.array(list(violated(z, names).values()), np.bool_).reshape(len(names), len(points))
+    low, high = charts.limits(chart.center, error, SIGMAS, len(points))
+    outside = (points.mean > high) | (points.mean < low)
+    holds = np.array(list(violated(z, names, outside).values()), np.bool_).reshape(len(names), len(points))
     place, rule = np.nonzero(holds.T)
     kinds = [ALL[names[each]] for each in rule.tolist()]
     length = np.array([kind.length for kind in kinds], np.int64)
@@ -60,4 +62,4 @@ def _listed(chart: charts.Charted, names: Sequence[str], sigma: float | None, co
         "percent_good": measured.percent_good,
         "note": "; ".join(filter(None, [*chart.notes, charts.why_no_limits(sigma)])) or None,
     }
-    return charts.with_constants(table, same)
+    return charts.told(charts.with_constants(table, same), same["note"], high)

@@ -18,6 +18,8 @@ from omptool.model.contracts import TIME
 
 _CHUNK = 1 << 16
 SHOWN = ("points", "signals", "summary")
+NOTE, UNJUDGED = b"note", b"unjudged"
+"""Of the schema of rows, which there may be none of: what would stand in each, and that nothing was to judge by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,19 @@ def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, obj
         "percent_good": chart.measured.percent_good,
         "note": "; ".join([*chart.notes, *_listed(constants.get("note"))]) or None,
     }
-    return with_constants(table, same)
+    return told(with_constants(table, same), same["note"], columns.get("cusum_pos", columns["ucl"]))
+
+
+def told(table: pa.Table, note: object, judging: Floats) -> pa.Table:
+    """Rows that say also where there are none why so.
+
+    Args:
+        judging: per point what decides about it; NaN: nothing does.
+    """
+    said = {NOTE: str(note)} if note else {}
+    if np.isnan(judging).all():
+        said[UNJUDGED] = "1"
+    return table.replace_schema_metadata(said)
 
 
 def times(points: Points) -> pa.Array:

@@ -16,6 +16,9 @@ from omptool.analytics.spc.sums import Floats, Mask
 from omptool.errors import UsageError
 from omptool.model.nearest import nearest
 
+SIGMAS = 3.0
+"""Where the limits of the rules lie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -63,7 +66,7 @@ def _beyond(sigmas: float, least: int, count: int) -> Callable[[Floats], Mask]:
 
 
 def _outside(z: Floats) -> Mask:
-    found: Mask = np.abs(z) > 3
+    found: Mask = np.abs(z) > SIGMAS
     return found
 
 
