@@ -3,14 +3,14 @@
     python -m tests.bench.bench_analyze [--machines N] [--only NAME] [--oee] [--keep DIR]
 
 N machines with 100,000 values each in a day; 200 are 20 million rows. `--oee` is the goal of the OEE alone: 3,000
-machines with 500 changes of state and 1,440 samples of a counter, beside one hand-written statement whose result is
-compared first. Each measurement is a process of its own; the floor is `SELECT node_id, avg(value) … GROUP BY 1`.
+machines with 500 changes of state and 1,440 samples of a counter. Beside an analysis stands the statement of the folder
+by_hand, where there is one; both must give the same first. Each measurement is a process of its own; the floor is
+`SELECT node_id, avg(value) … GROUP BY 1`.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import resource
 import subprocess
 import sys
@@ -20,11 +20,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from omptool.analytics import catalog
 from omptool.analytics.run import Request, analyse
 from omptool.sources.lake import LakeSource
 from omptool.sources.source import Named
 from omptool.sql.engine import LocalEngine
+from tests.bench.by_hand import BY_HAND
 from tests.bench.shopfloor import FAMILY, OEE, START_US, lake_of
 
 START = datetime.fromtimestamp(START_US // 1_000_000, UTC)
@@ -45,56 +50,54 @@ GIVEN: dict[str, tuple[Mapping[str, object], Mapping[str, str]]] = {
     "alarm_chatter": ({}, {"alarm": "StateReason"}),
 } | {name: ({}, _POWER) for name in ("i_mr", "ewma", "cusum", "spc_rules", "drift")}
 """Parameters and maps of what does not run without. Power is 70,000 values of each machine."""
-HAND = """
-WITH states AS (
-  SELECT machine, value_text AS state,
-         epoch_us(lead(time, 1, $end) OVER (PARTITION BY machine ORDER BY time, seq)) - epoch_us(time) AS us
-  FROM telemetry WHERE tag = 'State' AND time < $end
-),
-times AS (
-  SELECT machine, sum(us) FILTER (WHERE state <> 'NotAvailable') AS pbt
-  FROM states GROUP BY 1
-),
-counts AS (
-  SELECT machine, time, value, value - lag(value) OVER (PARTITION BY machine ORDER BY time, seq) AS step
-  FROM telemetry WHERE tag = 'GoodCount' AND time < $end
-),
-ideals AS (SELECT machine, time, value AS pri FROM telemetry WHERE tag = 'IdealCycleTime' AND time < $end),
-made AS (
-  SELECT c.machine, CASE WHEN c.step > 0 THEN c.step ELSE c.value END AS parts, i.pri
-  FROM counts c ASOF LEFT JOIN ideals i ON i.machine = c.machine AND i.time <= c.time
-  WHERE c.step > 0 OR (c.step < 0 AND c.value > 0)
-)
-SELECT t.machine, 1000000 * sum(m.parts * m.pri) / any_value(t.pbt) AS oee_index
-FROM times t JOIN made m ON m.machine = t.machine GROUP BY 1 ORDER BY 1
-"""
 
 
-def work(engine: LocalEngine, name: str) -> list[float]:
-    """One measurement; the indices where there are any."""
-    if name == "floor":
-        engine.run(FLOOR).read_all()
-        return []
-    if name == "hand":
-        return [float(value) for value in engine.run(HAND, {"end": END}).read_all()["oee_index"].to_pylist()]
+def ours(engine: LocalEngine, name: str) -> pa.Table:
     recipe = catalog.load(name)
     given, maps = GIVEN.get(name, ({}, {}))
-    rows = analyse(engine, recipe, Request(START, END, places=(recipe.by,), parameters=given, maps=maps)).rows
-    return [float(value) for value in rows["oee_index"].to_pylist()] if name == "oee" else []
+    return analyse(engine, recipe, Request(START, END, places=(recipe.by,), parameters=given, maps=maps)).rows
 
 
-def child(name: str, lake: Path) -> None:
+def by_hand(engine: LocalEngine, name: str) -> pa.Table:
+    statement = BY_HAND[name].statement if name in BY_HAND else FLOOR
+    moments = {"start": START, "end": END}
+    return engine.run(statement, {key: at for key, at in moments.items() if f"${key}" in statement}).read_all()
+
+
+def child(way: str, name: str, lake: Path) -> None:
+    """One measurement; `compare` says whether ours and that by hand give the same."""
     with LocalEngine([Named(LakeSource(lake))]) as engine:
+        if way == "compare":
+            say(str(int(same(name, ours(engine, name), by_hand(engine, name)))))
+            return
         wall, cpu = time.perf_counter(), time.process_time()
-        indices = work(engine, name)
+        _ = ours(engine, name) if way == "ours" else by_hand(engine, name)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    say(" ".join(map(repr, (wall, cpu, peak, *indices))))
+    say(f"{wall!r} {cpu!r} {peak!r}")
 
 
-def measured(name: str, lake: Path) -> list[float]:
-    """Wall and CPU seconds, peak in MB, indices."""
-    command = [sys.executable, "-m", "tests.bench.bench_analyze", "--child", name, str(lake)]
+def same(name: str, one: pa.Table, other: pa.Table) -> bool:
+    """Whether the statement's rows are among ours, with the same numbers to nine digits."""
+    hand = BY_HAND[name]
+    joined = other.select([*hand.keys, *hand.compared]).join(
+        one.select([*hand.keys, *hand.compared]), list(hand.keys), join_type="left outer", right_suffix=" ours"
+    )
+    if joined.num_rows != other.num_rows or (name != "kpi22400" and one.num_rows != other.num_rows):  # four of its KPIs
+        return False
+    return all(_equal(joined[column], joined[f"{column} ours"]) for column in hand.compared)
+
+
+def _equal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> bool:
+    if pa.types.is_string(one.type):
+        return bool(pc.fill_null(one, "").equals(pc.fill_null(other, "")))
+    numbers = [pc.fill_null(column.cast(pa.float64()), 0.0).to_numpy() for column in (one, other)]
+    return bool(np.allclose(*numbers, rtol=1e-9, atol=1e-9))
+
+
+def measured(way: str, name: str, lake: Path) -> list[float]:
+    """Wall and CPU seconds, peak in MB."""
+    command = [sys.executable, "-m", "tests.bench.bench_analyze", "--child", way, name, str(lake)]
     return [float(text) for text in subprocess.check_output(command, text=True).split()]
 
 
@@ -109,25 +112,24 @@ def main() -> None:
     parser.add_argument("--only", choices=ANALYSES, action="append")
     parser.add_argument("--oee", action="store_true", help="the goal of OEE: 3,000 machines, and by hand")
     parser.add_argument("--keep", type=Path, help="folder of a lake that is made once")
-    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.child:
-        child(chosen.child[0], Path(chosen.child[1]))
+        child(chosen.child[0], chosen.child[1], Path(chosen.child[2]))
         return
     with tempfile.TemporaryDirectory() as name:
         lake = lake_of(chosen.keep or Path(name), *((3_000, OEE) if chosen.oee else (chosen.machines, FAMILY)))
-        names = ("floor", "hand", "oee") if chosen.oee else ("floor", *(chosen.only or ANALYSES))
-        found = {}
-        for each in names:
-            found[each] = measured(each, lake)
-            wall, cpu, peak = found[each][:3]
-            floors = cpu / found["floor"][1]
-            say(f"{each:<16} {wall:>7.2f} s wall {cpu:>7.2f} s CPU {peak:>6.0f} MB {floors:>6.1f} floors")
-        if chosen.oee:
-            pairs = zip(found["hand"][3:], found["oee"][3:], strict=True)
-            if not all(math.isclose(one, other, rel_tol=1e-9) for one, other in pairs):
-                sys.exit("the two do not give the same")
-            say(f"oee is {found['oee'][1] / found['hand'][1]:.2f} x the statement by hand (CPU)")
+        floor = measured("hand", "floor", lake)
+        say(f"{'floor':<16} {floor[0]:>7.2f} s wall {floor[1]:>7.2f} s CPU {floor[2]:>6.0f} MB")
+        for name in ("oee",) if chosen.oee else chosen.only or ANALYSES:
+            if name in BY_HAND and measured("compare", name, lake) != [1.0]:
+                sys.exit(f"{name}: the two do not give the same")
+            wall, cpu, peak = measured("ours", name, lake)
+            line = f"{name:<16} {wall:>7.2f} s wall {cpu:>7.2f} s CPU {peak:>6.0f} MB {cpu / floor[1]:>6.1f} floors"
+            if name in BY_HAND:
+                hand = measured("hand", name, lake)
+                line += f"   by hand {hand[1]:>6.2f} s CPU {hand[2]:>6.0f} MB: {cpu / hand[1]:.2f} x"
+            say(line)
 
 
 if __name__ == "__main__":

@@ -37,21 +37,28 @@ graded AS (
   FROM picked p JOIN firsts f ON f.node = p.node WHERE f.worst > 0
   WINDOW node AS (PARTITION BY p.node ORDER BY p.nanos, p.tie)
 ),
--- what the machines said; an empty text: not known
+-- what the machines said. The outer state machines of PackML say that an inner one has the word
 labels AS (
-  SELECT p.m, b.role, b.book, p.nanos, p.tie, p.grade < 2 AS known, TRY_CAST(p.value AS BIGINT) AS number,
-         coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
-  FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
+  SELECT m, role, book, nanos, tie, known, number, label FROM (
+    SELECT p.m, b.role, b.book, p.nanos, p.tie, p.grade < 2 AS known, TRY_CAST(p.value AS BIGINT) AS number,
+           coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
+    FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
+  ) told WHERE NOT (book = 2 AND label IN ('Cleared', 'Running'))
+),
+-- words as numbers, so that rows are sorted by numbers alone; 0: not known
+words AS (
+  SELECT CAST(row_number() OVER (ORDER BY d.book, d.label, d.number) AS INTEGER) AS word, d.book, d.label, d.number,
+         coalesce(a.name, d.label) AS name, coalesce(a.meaning, b.meaning, '') AS meaning
+  FROM (SELECT DISTINCT book, label, number FROM labels WHERE known) d
+  LEFT JOIN codes a ON a.code = d.label AND a.book = d.book LEFT JOIN codes b ON b.number = d.number AND b.book = d.book
 ),
 said AS (
-  SELECT l.m, l.nanos, l.tie, CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.name, l.label) ELSE '' END END AS state,
-         CASE WHEN l.role = 'state' THEN CASE WHEN l.known THEN coalesce(a.meaning, b.meaning, '') ELSE '' END END AS meaning,
-         CASE WHEN l.role = 'mode' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS mode,
-         CASE WHEN l.role = 'reason' THEN CASE WHEN l.known THEN l.label ELSE '' END END AS reason
-  FROM labels l LEFT JOIN codes a ON a.code = l.label AND a.book = l.book
-  LEFT JOIN codes b ON b.number = l.number AND b.book = l.book
-  -- the outer state machines of PackML say that an inner one has the word
-  WHERE NOT (l.book = 2 AND l.label IN ('Cleared', 'Running'))
+  SELECT m, nanos, tie, CASE WHEN role = 'state' THEN word END AS state, CASE WHEN role = 'mode' THEN word END AS mode,
+         CASE WHEN role = 'reason' THEN word END AS reason
+  FROM (
+    SELECT l.m, l.nanos, l.tie, l.role, CASE WHEN l.known THEN w.word ELSE 0 END AS word
+    FROM labels l LEFT JOIN words w ON w.label = l.label AND w.book = l.book AND w.number IS NOT DISTINCT FROM l.number
+  ) told
 ),
 -- a machine that said nothing yet is there beside others, as one of which nothing is known
 machines AS (SELECT DISTINCT m FROM bound WHERE EXISTS (SELECT 1 FROM firsts)),
@@ -112,24 +119,26 @@ places AS (
   UNION SELECT m, g * $product_count FROM stands
 ),
 events AS (
-  SELECT m, nanos, tie, state, meaning, mode, reason, CAST(NULL AS INTEGER) AS span FROM said
-  UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, NULL, span FROM spans
+  SELECT m, nanos, tie, state, mode, reason, CAST(NULL AS INTEGER) AS span FROM said
+  UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, span FROM spans
 ),
 lasting AS (
   SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
-         last_value(state IGNORE NULLS) OVER so_far AS state, last_value(meaning IGNORE NULLS) OVER so_far AS meaning,
-         last_value(mode IGNORE NULLS) OVER so_far AS mode, last_value(reason IGNORE NULLS) OVER so_far AS reason,
-         last_value(span IGNORE NULLS) OVER so_far AS span
+         last_value(state IGNORE NULLS) OVER so_far AS state, last_value(mode IGNORE NULLS) OVER so_far AS mode,
+         last_value(reason IGNORE NULLS) OVER so_far AS reason, last_value(span IGNORE NULLS) OVER so_far AS span
   FROM events
   WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- stretches of a period in which nothing changes, of machine `w` and its run of a product `m`; `ns` is their length,
 -- `covered` whether their state is known, `reason` what the role of that name says
 timeline AS (
-  SELECT s.run AS m, l.m AS w, s.p, l.nanos, l.ns, coalesce(l.mode, 'Processing') AS mode, nullif(l.reason, '') AS reason,
-         s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(l.state, '') END AS state,
-         CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(l.meaning, '') END AS meaning
-  FROM lasting l JOIN product_spans s ON s.span = l.span WHERE s.p IS NOT NULL AND l.ns > 0
+  SELECT s.run AS m, l.m AS w, s.p, l.nanos, l.ns,
+         CASE WHEN l.mode IS NULL THEN 'Processing' ELSE coalesce(o.label, '') END AS mode, nullif(r.label, '') AS reason,
+         s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(t.name, '') END AS state,
+         CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(t.meaning, '') END AS meaning
+  FROM lasting l JOIN product_spans s ON s.span = l.span LEFT JOIN words t ON t.word = l.state
+  LEFT JOIN words o ON o.word = l.mode LEFT JOIN words r ON r.word = l.reason
+  WHERE s.p IS NOT NULL AND l.ns > 0
 ),
 seen AS (
   SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,

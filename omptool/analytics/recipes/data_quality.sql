@@ -9,7 +9,7 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3.33 PercentGood and its kin, by duration"
 evidence = "definition + simulator truth"
-parts = ["window"]
+parts = ["window", "captures"]
 chart = "coverage"
 labels = ["tag"]
 order = ["tag"]
@@ -53,39 +53,25 @@ about = "time in which the value was Good"
 */
 -- telemetry
 picked AS (
-  SELECT b.node, b.m, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.status,
-         CASE t.quality WHEN 'Good' THEN 0 WHEN 'Uncertain' THEN 1 ELSE 2 END AS grade,
-         CASE WHEN t.overflow THEN 1 ELSE 0 END AS overflow,
-         CASE WHEN t.origin <> 'initial' THEN abs(epoch_us(t.server_time) - epoch_us(t.time)) END AS skew,
-         t.value, t.value_exact, t.value_text, t.value_list, t.raw
+  SELECT b.node, b.m, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, c.base + t.seq AS tie,
+         CAST(CASE t.quality WHEN 'Good' THEN 0 WHEN 'Uncertain' THEN 1 ELSE 2 END AS SMALLINT) AS grade,
+         CAST(CASE WHEN t.overflow THEN 1 ELSE 0 END AS SMALLINT) AS overflow,
+         CASE WHEN t.origin <> 'initial' THEN abs(epoch_us(t.server_time) - epoch_us(t.time)) END AS skew
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
+  JOIN captures c ON c.capture = t.capture
   WHERE t.time < $end
 ),
--- captures and tags as numbers, so that rows are sorted by numbers alone: `tie` orders those of one moment
-captures AS (
-  SELECT capture, row_number() OVER (ORDER BY capture) * 1099511627776 AS base FROM (SELECT DISTINCT capture FROM picked) one
-),
+-- tags as numbers, so that rows are sorted by numbers alone
 tags AS (
   SELECT node, m, tag, CAST(row_number() OVER (ORDER BY node, tag) AS INTEGER) AS k
   FROM (SELECT DISTINCT node, m, tag FROM picked) one
 ),
 samples AS (
-  SELECT t.k, p.nanos, c.base + p.seq AS tie, p.grade, p.overflow, p.skew,
-         CASE WHEN lag(p.nanos) OVER (PARTITION BY p.node, c.base ORDER BY p.seq) > p.nanos THEN 1 ELSE 0 END AS backward
-  FROM picked p JOIN captures c ON c.capture = p.capture JOIN tags t ON t.node = p.node AND t.tag = p.tag
-),
--- only rows of one moment can repeat each other
-crowded AS (SELECT node, nanos FROM picked GROUP BY node, nanos HAVING count(*) > 1),
-repeats AS (
-  SELECT p.node, p.tag, p.nanos,
-         CASE WHEN lag(p.status) OVER same = p.status AND lag(p.value) OVER same IS NOT DISTINCT FROM p.value
-               AND lag(p.value_exact) OVER same IS NOT DISTINCT FROM p.value_exact
-               AND lag(p.value_text) OVER same IS NOT DISTINCT FROM p.value_text
-               AND lag(p.value_list) OVER same IS NOT DISTINCT FROM p.value_list
-               AND lag(p.raw) OVER same IS NOT DISTINCT FROM p.raw THEN 1 ELSE 0 END AS duplicate
-  FROM picked p JOIN crowded w ON w.node = p.node AND w.nanos = p.nanos
-  WINDOW same AS (PARTITION BY p.node, p.nanos ORDER BY p.capture, p.seq)
+  SELECT t.k, p.nanos, p.tie, p.grade, p.overflow, p.skew,
+         CASE WHEN lag(p.nanos) OVER (PARTITION BY p.node, p.tie // 1099511627776 ORDER BY p.tie) > p.nanos THEN 1 ELSE 0 END
+           AS backward
+  FROM picked p JOIN tags t ON t.node = p.node AND t.tag = p.tag
 ),
 losses AS (
   SELECT DISTINCT server, node_id, capture, epoch_us(start_time) * 1000 AS since,
@@ -95,9 +81,12 @@ losses AS (
 -- a gap without an end lasts until another capture has a value of this server
 resumed AS (
   SELECT l.server, l.capture, l.since, min(p.nanos) AS till
-  FROM losses l JOIN bound b ON b.server = l.server
-  JOIN picked p ON p.node = b.node AND p.capture <> l.capture AND p.nanos >= l.since
-  WHERE l.till IS NULL
+  FROM picked p JOIN bound b ON b.node = p.node
+  JOIN (
+    SELECT o.server, o.capture, o.since, c.base
+    FROM losses o LEFT JOIN captures c ON c.capture = o.capture WHERE o.till IS NULL
+  ) l ON l.server = b.server AND p.nanos >= l.since
+   AND (l.base IS NULL OR p.tie < l.base OR p.tie >= l.base + 1099511627776)
   GROUP BY l.server, l.capture, l.since
 ),
 lost AS (
@@ -106,34 +95,86 @@ lost AS (
   JOIN tags t ON t.node = b.node
   LEFT JOIN resumed r ON r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
--- one line of time per tag: periods begin (0), gaps and planned stops begin and end (1), values come (2)
-events AS (
-  SELECT k, nanos, 2 AS kind, tie, grade, overflow, skew, backward, 0 AS gaps, 0 AS stops, CAST(NULL AS INTEGER) AS p
-  FROM samples
-  UNION ALL SELECT k, since, 1, 0, NULL, 0, NULL, 0, 1, 0, NULL FROM lost
-  UNION ALL SELECT k, till, 1, 0, NULL, 0, NULL, 0, -1, 0, NULL FROM lost WHERE till < $end_nanos
-  UNION ALL SELECT t.k, s.since, 1, 0, NULL, 0, NULL, 0, 0, 1, NULL FROM tags t CROSS JOIN planned_stops s
-  UNION ALL SELECT t.k, s.till, 1, 0, NULL, 0, NULL, 0, 0, -1, NULL FROM tags t CROSS JOIN planned_stops s
-  WHERE s.till < $end_nanos
-  UNION ALL SELECT t.k, w.since, 0, 0, NULL, 0, NULL, 0, 0, 0, w.p FROM tags t CROSS JOIN periods w
+-- a tag's time cut where periods begin and gaps begin or end
+marks AS (
+  SELECT k, since AS nanos, 1 AS gaps, CAST(NULL AS INTEGER) AS p FROM lost
+  UNION ALL SELECT k, till, -1, NULL FROM lost WHERE till < $end_nanos
+  UNION ALL SELECT t.k, w.since, 0, w.p FROM tags t CROSS JOIN periods w
 ),
-counted_off AS (
-  SELECT k, kind, grade, overflow, skew, backward, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER ahead - nanos AS ns,
-         max(p) OVER so_far AS p, sum(gaps) OVER so_far AS gaps, sum(stops) OVER so_far AS stops,
-         last_value(grade IGNORE NULLS) OVER so_far AS lasting,
-         sum(CASE WHEN kind = 2 THEN 1 ELSE 0 END) OVER so_far AS sample_no
+spans AS (
+  SELECT k, nanos, CAST(row_number() OVER (ORDER BY k, nanos) AS INTEGER) AS span, max(p) OVER so_far AS p,
+         sum(gaps) OVER so_far = 0 AS whole, CASE WHEN moments.p IS NULL THEN 1 ELSE 0 END AS kind
+  FROM (SELECT k, nanos, sum(gaps) AS gaps, max(p) AS p FROM marks GROUP BY k, nanos) moments
+  WINDOW so_far AS (PARTITION BY k ORDER BY nanos ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- one line of time per tag: periods begin (0), gaps begin and end (1), values come (2)
+events AS (
+  SELECT k, nanos, CAST(2 AS SMALLINT) AS kind, tie, grade, overflow, skew, backward, CAST(NULL AS INTEGER) AS span FROM samples
+  UNION ALL SELECT k, nanos, CAST(kind AS SMALLINT), 0, NULL, 0, NULL, 0, span FROM spans
+),
+-- `ns` is the time until the next event, `silence` that until the next value or period
+lasting AS (
+  SELECT k, nanos, kind, grade, overflow, skew, backward,
+         lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER ahead - nanos AS ns,
+         CASE WHEN kind <> 1
+              THEN coalesce(lead(CASE WHEN kind <> 1 THEN nanos END IGNORE NULLS) OVER ahead, CAST($end_nanos AS BIGINT)) - nanos
+         END AS silence,
+         last_value(span IGNORE NULLS) OVER so_far AS span, last_value(grade IGNORE NULLS) OVER so_far AS lasts
   FROM events
   WINDOW ahead AS (PARTITION BY k ORDER BY nanos, kind, tie),
          so_far AS (PARTITION BY k ORDER BY nanos, kind, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
-silences AS (
-  SELECT k, p, sample_no, sum(ns) AS ns, sum(CASE WHEN stops = 0 THEN ns ELSE 0 END) AS working,
-         sum(CASE WHEN gaps = 0 AND lasting IS NOT NULL THEN ns ELSE 0 END) AS covered,
-         sum(CASE WHEN gaps = 0 AND lasting = 0 THEN ns ELSE 0 END) AS good_ns, count(CASE WHEN kind = 2 THEN 1 END) AS all_rows,
-         count(CASE WHEN grade = 0 THEN 1 END) AS good, count(CASE WHEN grade = 1 THEN 1 END) AS uncertain,
-         count(CASE WHEN grade = 2 THEN 1 END) AS bad, sum(overflow) AS overflows, sum(backward) AS backward, max(skew) AS skew
-  FROM counted_off WHERE p IS NOT NULL
-  GROUP BY k, p, sample_no
+-- planned stops in one piece each, and how much of a silence lies in them
+rests AS (
+  SELECT min(since) AS since, max(till) AS till FROM (
+    SELECT since, till, sum(fresh) OVER (ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rest
+    FROM (
+      SELECT since, till, CASE WHEN since <= max(till) OVER (
+               ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS fresh
+      FROM planned_stops
+    ) told
+  ) joined GROUP BY rest
+),
+rested AS (
+  SELECT e.k, e.nanos, sum(least(e.nanos + e.silence, r.till) - greatest(e.nanos, r.since)) AS ns
+  FROM lasting e JOIN rests r ON r.since < e.nanos + e.silence AND r.till > e.nanos
+  WHERE e.silence > 0 GROUP BY e.k, e.nanos
+),
+summed AS (
+  SELECT e.k, s.p, sum(e.ns) AS ns, sum(CASE WHEN s.whole AND e.lasts IS NOT NULL THEN e.ns ELSE 0 END) AS covered,
+         max(e.silence) AS silence, max(e.silence - coalesce(r.ns, 0)) AS working,
+         sum(CASE WHEN s.whole AND e.lasts = 0 THEN e.ns ELSE 0 END) AS good_ns,
+         sum(CASE WHEN e.kind = 2 THEN 1 ELSE 0 END) AS all_rows, sum(CASE WHEN e.grade = 0 THEN 1 ELSE 0 END) AS good,
+         sum(CASE WHEN e.grade = 1 THEN 1 ELSE 0 END) AS uncertain, sum(CASE WHEN e.grade = 2 THEN 1 ELSE 0 END) AS bad,
+         sum(e.overflow) AS overflows, sum(e.backward) AS backward, max(e.skew) AS skew,
+         sum(CASE WHEN e.kind = 2 AND e.ns = 0 THEN 1 ELSE 0 END) AS crowds
+  FROM lasting e JOIN spans s ON s.span = e.span LEFT JOIN rested r ON r.k = e.k AND r.nanos = e.nanos
+  WHERE s.p IS NOT NULL
+  GROUP BY e.k, s.p
+),
+-- only rows of one moment can repeat each other; most tags have none
+crowded_nodes AS (
+  SELECT DISTINCT t.node FROM summed s JOIN tags t ON t.k = s.k WHERE s.crowds > 0
+  UNION SELECT node FROM tags GROUP BY node HAVING count(*) > 1
+),
+crowded AS (
+  SELECT p.node, p.nanos FROM picked p JOIN crowded_nodes c ON c.node = p.node GROUP BY p.node, p.nanos HAVING count(*) > 1
+),
+repeats AS (
+  SELECT p.node, p.tag, p.nanos,
+         CASE WHEN lag(p.status) OVER same = p.status AND lag(p.value) OVER same IS NOT DISTINCT FROM p.value
+               AND lag(p.value_exact) OVER same IS NOT DISTINCT FROM p.value_exact
+               AND lag(p.value_text) OVER same IS NOT DISTINCT FROM p.value_text
+               AND lag(p.value_list) OVER same IS NOT DISTINCT FROM p.value_list
+               AND lag(p.raw) OVER same IS NOT DISTINCT FROM p.raw THEN 1 ELSE 0 END AS duplicate
+  FROM (
+    SELECT b.node, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.capture, t.seq, t.status, t.value, t.value_exact,
+           t.value_text, t.value_list, t.raw
+    FROM telemetry t JOIN (SELECT b.* FROM bound b JOIN (SELECT DISTINCT node FROM crowded) c ON c.node = b.node) b
+      ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
+    WHERE t.time < $end
+  ) p JOIN crowded w ON w.node = p.node AND w.nanos = p.nanos
+  WINDOW same AS (PARTITION BY p.node, p.nanos ORDER BY p.capture, p.seq)
 ),
 repeated AS (
   SELECT l.g, r.tag, w.p, sum(r.duplicate) AS duplicates
@@ -142,11 +183,11 @@ repeated AS (
   GROUP BY l.g, r.tag, w.p
 ),
 elements AS (
-  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.ns) AS silence, max(s.working) AS working,
+  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.silence) AS silence, max(s.working) AS working,
          sum(s.good_ns) AS good_ns,
          sum(s.all_rows) AS all_rows, sum(s.good) AS good, sum(s.uncertain) AS uncertain, sum(s.bad) AS bad,
          sum(s.overflows) AS overflows, sum(s.backward) AS backward, max(s.skew) AS skew
-  FROM silences s JOIN tags t ON t.k = s.k JOIN stands l ON l.m = t.m
+  FROM summed s JOIN tags t ON t.k = s.k JOIN stands l ON l.m = t.m
   GROUP BY l.g, t.tag, s.p
 )
 -- result

@@ -1,0 +1,33 @@
+-- rows: machine point
+-- compared: value center lcl ucl spread sigma violations
+WITH power AS (
+  SELECT machine, time, seq, value, row_number() OVER node AS point, lag(value) OVER node AS before
+  FROM telemetry WHERE tag = 'Power' AND time >= $start AND time < $end
+  WINDOW node AS (PARTITION BY machine ORDER BY time, seq)
+)
+,
+charts AS (
+  SELECT machine, avg(value) AS mean, avg(abs(value - before)) AS spread_center, count(*) AS n, stddev_samp(value) AS
+    sd_overall
+  FROM power GROUP BY 1
+),
+placed AS (
+  SELECT p.*, c.mean, c.spread_center, c.sd_overall, c.spread_center / 1.1283791670955126 AS sigma,
+         (p.value - c.mean) / (c.spread_center / 1.1283791670955126) AS z
+  FROM power p JOIN charts c USING (machine)
+),
+-- Western Electric 1 to 4, on either side
+ruled AS (
+  SELECT *, abs(z) > 3 AS wer1,
+         (z > 2 AND sum((z > 2)::INT) OVER three >= 2) OR (z < -2 AND sum((z < -2)::INT) OVER three >= 2) AS wer2,
+         (z > 1 AND sum((z > 1)::INT) OVER five >= 4) OR (z < -1 AND sum((z < -1)::INT) OVER five >= 4) AS wer3,
+         sum((z > 0)::INT) OVER eight = 8 OR sum((z < 0)::INT) OVER eight = 8 AS wer4
+  FROM placed
+  WINDOW three AS (PARTITION BY machine ORDER BY point ROWS 2 PRECEDING),
+         five AS (PARTITION BY machine ORDER BY point ROWS 4 PRECEDING),
+         eight AS (PARTITION BY machine ORDER BY point ROWS 7 PRECEDING)
+)
+ SELECT machine, point, time, value, mean AS center, mean - 3 * sigma AS lcl, mean + 3 * sigma AS ucl, abs(value -
+   before) AS spread, sigma, sd_overall, nullif(concat_ws(' ', CASE WHEN wer1 THEN 'WER1' END, CASE WHEN wer2 THEN
+   'WER2' END, CASE WHEN wer3 THEN 'WER3' END, CASE WHEN wer4 THEN 'WER4' END), '') AS violations FROM ruled ORDER BY
+   machine, point
