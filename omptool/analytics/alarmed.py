@@ -62,6 +62,13 @@ def bind_alarms(
     return Binding(tuple(bound), 1, found.notes if found else ())
 
 
+def watched(engine: Engine, tags: Sequence[Tag]) -> frozenset[tuple[str | None, ...]]:
+    """The machines (site to machine) whose alarms come as events, so that they need no tag of the role alarm."""
+    sources = [Tag(*row.values()) for row in engine.run(_SOURCES).read_all().to_pylist()]
+    servers = {source.server for source in sources} | set(engine.run(_LISTENED).read_all()["server"].to_pylist())
+    return frozenset(one[2:6] for one in (*sources, *(tag for tag in tags if tag.server in servers)))
+
+
 def _of_tags(
     recipe: Recipe, tags: Sequence[Tag], maps: Mapping[str, str], plant: Mapping[str, Sequence[str]]
 ) -> Binding | None:

@@ -261,6 +261,25 @@ def _notes(
             yield f"no tag has the role {role.name}: {role.about}"
 
 
+def maps_of(
+    recipe: Recipe, columns: Sequence[str], table: str, maps: Mapping[str, str], plant: PlantModel | None
+) -> Mapping[str, str]:
+    """`--map`; where it names no measured value and no column is called so, that is the one with a specification.
+
+    Raises:
+        UsageError: several columns have one.
+    """
+    if not recipe.series or plant is None or "value" in maps or "value" in map(str.casefold, columns):
+        return maps
+    named = [column for column in columns if spec_of(plant.specs, table, column) != NO_SPEC]
+    if len(named) > 1:
+        raise UsageError(
+            f"{len(named)} columns of {table} have a specification: {', '.join(named[:4])}",
+            f'one at a time: --map value="{named[0]}"',
+        )
+    return {**maps, "value": named[0]} if named else maps
+
+
 def bind_columns(recipe: Recipe, columns: Sequence[str], table: str, maps: Mapping[str, str]) -> dict[str, str]:
     """Role → column of a plain table: `--map`, else the column with the role's name in any case.
 

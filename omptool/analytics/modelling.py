@@ -25,6 +25,7 @@ _ROLES = {
     "power": r"(active)?[ _]*power$|leistung",
     "meter": r"energy|energie|kwh",
     "serial": r"serial",
+    "alarm": r"^(active)?[ _]*alarm([ _]*(code|number|no|nr|id))?$|fault[ _]*(code|number)|stör(nummer|code)",
 }
 _INSTEAD = {"produced": "good", "meter": "power"}
 """Roles that are of use only where the other one is not there."""
@@ -81,6 +82,7 @@ def lacks(
     plant: Mapping[str, Sequence[str]],
     priced: bool = False,
     meaningless: Collection[tuple[str, str]] = (),
+    watched: Collection[tuple[str | None, ...]] = (),
 ) -> Iterator[Lack]:
     """A row per machine and analysis, in order. A role that several tags could play is missing too.
 
@@ -88,6 +90,7 @@ def lacks(
         plant: `[roles]` of plant.toml.
         priced: whether it has `[ideal_cycle]`; a machine that says its product needs no tag of the role ideal then.
         meaningless: nodes (server, node_id) that said nothing with a meaning.
+        watched: machines whose alarms come as events.
     """
     machines = sorted({tag[2:6] for tag in tags}, key=lambda place: tuple(text or "" for text in place))
     for recipe in recipes:
@@ -96,6 +99,8 @@ def lacks(
             missing = lacking(recipe, found, place)
             if priced and "ideal" in missing and place in found.get("product", {}):
                 missing.remove("ideal")
+            if recipe.events and place in watched:
+                missing = []
             missing += [role.name for role in recipe.roles if candidates(role, found[role.name].get(place, ()))]
             said = found.get("state", {}).get(place, []) if "elements" in recipe.parts else []
             if said and all((tag.server, tag.node_id) in meaningless for tag in said):
@@ -108,15 +113,17 @@ def propose(
     plant: Mapping[str, Sequence[str]],
     states: Mapping[str, Collection[str]],
     recipes: Sequence[Recipe],
+    watched: Collection[tuple[str | None, ...]] = (),
 ) -> str:
     """A plant.toml to begin with.
 
     Args:
         plant: roles that are known already.
         states: tag of a state → the values that came.
+        watched: machines whose alarms come as events.
     """
     return "\n".join(
-        [*_place_lines(tags), "", *_role_lines(tags, plant, recipes), "", *_state_lines(states), "", _REST]
+        [*_place_lines(tags), "", *_role_lines(tags, plant, recipes, watched), "", *_state_lines(states), "", _REST]
     )
 
 
@@ -159,7 +166,12 @@ def _machine_glob(tags: Sequence[Tag]) -> str | None:
     return None
 
 
-def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes: Sequence[Recipe]) -> Iterator[str]:
+def _role_lines(
+    tags: Sequence[Tag],
+    plant: Mapping[str, Sequence[str]],
+    recipes: Sequence[Recipe],
+    watched: Collection[tuple[str | None, ...]],
+) -> Iterator[str]:
     yield "[roles]"
     defined = {role.name: recipe for recipe in recipes for role in recipe.roles if role.name in _ROLES}
     known = {role for role in _ROLES if _guess(role, tags)}
@@ -168,7 +180,9 @@ def _role_lines(tags: Sequence[Tag], plant: Mapping[str, Sequence[str]], recipes
             continue
         found = tags_of_roles(defined[role], tags, plant)[role] if role in defined else {}
         guess = _guess(role, tags)
-        if found:
+        if role == "alarm" and {tag[2:6] for tag in tags} <= set(watched):
+            yield "# alarm needs no tag: events of alarms were recorded"
+        elif found:
             names = sorted({tag.tag for same in found.values() for tag in same})
             yield f"# {role} is found without help: {', '.join(map(_quoted, names[:3]))}"
         elif guess is not None:

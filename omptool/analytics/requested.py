@@ -24,6 +24,9 @@ from omptool.sql.views import identifier
 _SEEING = ("timeline", "alarm_heard", "alarm_rows_seen")
 """Parts that say how much of a window was seen."""
 
+INSTANT = timedelta(milliseconds=1)
+"""How long the last value of a recording lasts (Part 13, 5.4.2.4): a window that ends there would not hold it."""
+
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -112,7 +115,7 @@ def span_window(
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
     if interval := interval_of(parameters["interval"]) // 1000:
         first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
-    return request.start or first, request.end or last + timedelta(milliseconds=1)
+    return request.start or first, request.end or last + INSTANT
 
 
 def moment(column: pa.ChunkedArray) -> datetime | None:

@@ -18,6 +18,7 @@ from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import (
+    INSTANT,
     Analysis,
     Request,
     ask,
@@ -149,7 +150,7 @@ def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
 
 
 def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
-    """The window asked for; where it is open, that of the recording.
+    """The window asked for; where it is open, that of the recording, with its last value.
 
     Raises:
         NotFound: there is no telemetry.
@@ -161,7 +162,7 @@ def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
-        start, end = start or live or first, end or last
+        start, end = start or live or first, end or last + INSTANT
     if start >= end:
         raise UsageError(
             f"the window from {format_time(unix_us(start))} to {format_time(unix_us(end))} is empty",

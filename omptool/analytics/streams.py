@@ -70,6 +70,8 @@ def interval_of(value: object, name: str = "interval", hint: str = "write 5s, 10
             found = parse_duration(str(value))
         except UsageError:
             raise UsageError(f"--param {name}: {value!r} is no duration", hint) from None
+    if found < timedelta():
+        raise UsageError(f"--param {name}: {found} is no duration", hint)
     return found // timedelta(microseconds=1) * 1000
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from omptool.analytics import alarmed, catalog, inputs
 from omptool.analytics.apart import told_apart
-from omptool.analytics.binding import bind_columns
+from omptool.analytics.binding import bind_columns, maps_of
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import Analysis, Request, ask, framed, periods_of, span_window, statement, touched
@@ -35,7 +35,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     if not recipe.timed and (request.start is not None or request.end is not None):
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
-    columns = bind_columns(recipe, names, table, request.maps)
+    columns = bind_columns(recipe, names, table, maps_of(recipe, names, table, request.maps, request.plant))
     read = inputs.read(engine, recipe, table, columns, request.zone)
     if recipe.stream:
         return _streamed_table(engine, recipe, request, parameters, read)

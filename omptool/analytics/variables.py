@@ -22,7 +22,7 @@ from omptool.analytics.part13.seen import Gaps, seen
 from omptool.analytics.part13.series import Windows, windows
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import touched
-from omptool.analytics.spc.measured import Cut, Measured, Times
+from omptool.analytics.spc.measured import HIGHEST, Cut, Measured, Times, countable
 from omptool.analytics.spc.sums import Floats, Mask, Numbers
 from omptool.analytics.telling import Telling
 from omptool.errors import UsageError
@@ -124,7 +124,7 @@ def of_table(
         rows, time = rows.filter(pa.array(inside)), time[inside]
     number = pc.fill_null(rows["value"], np.nan).to_numpy()
     grouped = rows["subgroup"].null_count < rows.num_rows
-    usable = np.isfinite(number)
+    usable = countable(number)
     if grouped:
         usable &= rows["subgroup"].is_valid().to_numpy()
     if time is not None:
@@ -210,6 +210,7 @@ def _left_out(rows: pa.Table, usable: Mask, number: Floats, column: str, table: 
         return ""
     reasons = {
         f"no number in {column}": ~np.isfinite(number),
+        f"a number beyond {HIGHEST:g} in {column}": np.isfinite(number) & ~countable(number),
         "no subgroup": rows["subgroup"].is_null().to_numpy() & (rows["subgroup"].null_count < rows.num_rows),
         "no time": rows["time"].is_null().to_numpy() & (rows["time"].null_count < rows.num_rows),
     }
@@ -286,7 +287,7 @@ class _Values:
         time = table["time"].cast(pa.int64()).to_numpy() * 1000 + table["time_ns"].cast(pa.int64()).to_numpy()
         value = pc.fill_null(table["value"], np.nan).to_numpy()
         good = table["good"].to_numpy()
-        usable = good & np.isfinite(value)
+        usable = good & countable(value)
         covered, share = seen(time, usable, self._gaps.get(number, ()), self._whole)
         inside = (time >= self._whole.early[0]) & ~_twice(time, value, good)
         cut = self._periods.of_values(time, usable, self._gaps.get(number, ())) if self._periods else None
@@ -304,12 +305,14 @@ def _twice(time: Times, value: Floats, good: Mask) -> Mask:
 
 
 def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], spec: Spec) -> Measured:
-    usable = raw.inside & raw.good & np.isfinite(raw.number)
+    usable = raw.inside & raw.good & countable(raw.number)
     group, labels = (None, None) if cut is None else _stretches(raw.time, cut)
     notes: tuple[str, ...] = ()
+    if huge := int((raw.inside & raw.good & np.isfinite(raw.number) & ~usable).sum()):
+        notes = (f"{huge} values are beyond {HIGHEST:g} and left out",)
     if group is not None:
         if lost := int((usable & (group < 0)).sum()):
-            notes = (f"{lost} values are in no subgroup, because nothing was known of it",)
+            notes += (f"{lost} values are in no subgroup, because nothing was known of it",)
         usable &= group >= 0
     time = raw.time[usable]
     name = f"{tag.tag} of {tag.machine}"

@@ -64,6 +64,7 @@ def init(
       omptool model init lake -o plant.toml
     """
     from omptool.analytics import catalog
+    from omptool.analytics.alarmed import watched
     from omptool.analytics.modelling import propose, state_tags
     from omptool.cli.asking import Asking
     from omptool.cli.output import print_text, refuse_existing, replacing
@@ -77,7 +78,7 @@ def init(
         states: dict[str, set[str]] = {}
         for tag, values in _said(asked, state_tags(tags, roles, recipes)):
             states.setdefault(tag.tag, set()).update(sorted(values)[:_MOST_VALUES])
-        text = propose(tags, roles, states, recipes)
+        text = propose(tags, roles, states, recipes, watched(asked.engine, tags))
     if output is None:
         print_text(text)
         return
@@ -106,6 +107,7 @@ def check(
       omptool model check shift.omcap --plant plant.toml
     """
     from omptool.analytics import catalog
+    from omptool.analytics.alarmed import watched
     from omptool.analytics.modelling import MEANINGS, Lack, lacks, several, state_tags
     from omptool.analytics.wellknown import understood
     from omptool.cli.asking import Asking
@@ -121,7 +123,7 @@ def check(
             if values and not values & (understood(tag.tag) | known)
         ]
         meaningless = {(tag.server, tag.node_id) for tag, _ in strange}
-        rows = list(lacks(recipes, tags, roles, priced, meaningless))
+        rows = list(lacks(recipes, tags, roles, priced, meaningless, watched(asked.engine, tags)))
         unclear = several(recipes, tags, roles)
     emit(Rows(Lack._fields, rows), format=format, output=output, force=force)
     unready = [row for row in rows if not row.ready]

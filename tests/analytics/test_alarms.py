@@ -128,6 +128,15 @@ def test_durations_are_those_of_the_schedule() -> None:
         assert [row["alarms"] for row in mine_of] == sorted((row["alarms"] for row in mine_of), reverse=True)
 
 
+def test_a_text_that_is_0_is_no_alarm() -> None:
+    numbers = tags()
+    texts = [row | {"value": None, "value_text": f"{row['value']:g}", "type": "String"} for row in numbers]
+    spelled = [row | {"value_text": {"0": " 0.0"}.get(str(row["value_text"]), row["value_text"])} for row in texts]
+    said = run("alarm_chatter", Recorded(numbers)).rows
+    assert said.num_rows and run("alarm_chatter", Recorded(texts)).rows.equals(said)
+    assert run("alarm_chatter", Recorded(spelled)).rows.equals(said)
+
+
 def test_by_message_the_reasons_are_counted() -> None:
     events = alarm_events()
     source = Alarmed(tags(), events=events)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,13 @@ def test_the_slope_is_the_median_of_all_slopes(values: list[int], order: list[in
     found = theil_sen(x, y, 0.95)
     by_hand = [(y[j] - y[i]) / (j - i) for i, j in combinations(range(len(values)), 2)]
     assert found is not None and found.slope == pytest.approx(float(np.median(by_hand)), abs=1e-12)
-    assert found.low <= found.slope <= found.high
+    assert found.low is None or found.high is None or found.low <= found.slope <= found.high
     assert found.level == pytest.approx(float(np.median(y - found.slope * x)), abs=1e-9)
     mixed = [place for place in order if place < len(values)]
     assert theil_sen(x[mixed], y[mixed], 0.95) == found
     turned = theil_sen(x, -y, 0.95)
-    assert turned is not None and (turned.slope, turned.low, turned.high) == (-found.slope, -found.high, -found.low)
+    assert turned is not None and turned.slope == -found.slope
+    assert (turned.low, turned.high) == tuple(None if end is None else -end for end in (found.high, found.low))
 
 
 def test_the_interval_holds_the_true_slope_as_often_as_it_says() -> None:
@@ -69,7 +71,7 @@ def test_the_interval_holds_the_true_slope_as_often_as_it_says() -> None:
     noise, held = np.random.default_rng(2), 0
     for _ in range(200):
         found = theil_sen(x, 0.3 * x + noise.normal(0, 2, x.size), 0.9)
-        assert found is not None
+        assert found is not None and found.low is not None and found.high is not None
         held += found.low <= 0.3 <= found.high
     assert 165 <= held <= 195  # 180 on average
 
@@ -79,7 +81,48 @@ def test_of_very_many_points_neighbours_are_joined() -> None:
     assert thinned(y).size <= MOST
     found = theil_sen(y, 2 * y + 1, 0.95)
     assert found is not None and found.slope == pytest.approx(2) and found.level == pytest.approx(1)
+    assert found.note == f"the slope is that of means of 10 neighbours: there are more than {MOST} points"
     assert theil_sen(np.zeros(5), np.arange(5.0), 0.95) is None
+
+
+def test_as_many_values_as_a_shift_has_are_compared_in_pairs() -> None:
+    y = np.random.default_rng(5).normal(0, 1, 1736) + 1e-3 * np.arange(1736)
+    found = theil_sen(np.arange(1736.0), y, 0.95)
+    first, second = np.triu_indices(y.size, 1)
+    by_hand = np.sort((y[second] - y[first]) / (second - first))
+    assert found is not None and found.slope == float(np.median(by_hand)) and found.note is None
+    n = y.size
+    reach = 1.959963984540054 * math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    rank = int((by_hand.size - reach) // 2)  # from 1
+    assert (found.low, found.high) == (by_hand[rank - 1], by_hand[-rank])
+
+
+@pytest.mark.parametrize("size", range(2, 8))
+def test_the_interval_of_few_points_is_exact(size: int) -> None:
+    """Of all orders of the points at most one in forty has fewer slopes below 0 than the interval leaves out."""
+    pairs = list(combinations(range(size), 2))
+    below = [sum(order[i] > order[j] for i, j in pairs) for order in permutations(range(size))]
+    rank = sum(np.mean([number <= most for number in below]) <= 0.025 for most in range(len(pairs) + 1))
+    x = np.arange(size, dtype=np.float64)
+    y = np.random.default_rng(size).normal(0, 1, size)
+    found = theil_sen(x, y, 0.95)
+    by_hand = sorted((y[j] - y[i]) / (j - i) for i, j in combinations(range(size), 2))
+    assert found is not None
+    if rank:
+        assert (found.low, found.high, found.note) == (by_hand[rank - 1], by_hand[-rank], None)
+    else:
+        assert (found.low, found.high) == (None, None)
+        assert found.note == "too few points for an interval that holds the slope with 95 %"
+
+
+def test_two_points_are_no_trend() -> None:
+    row = drifted([1.0, 2.0])
+    assert (row["slope"], row["slope_low"], row["slope_high"], row["trend"]) == (pytest.approx(1440), None, None, None)
+    assert "too few points for an interval" in row["note"]
+    (tool,) = tools([1.0, 2.0], limit=10.0)
+    assert (tool["remaining"], tool["remaining_low"], tool["remaining_high"]) == (8, None, None)
+    assert "too few points for an interval" in tool["note"]
+    assert {drifted(np.full(size, 5.0))["trend"] for size in (2, 3, 4, 5, 40)} == {None}
 
 
 def test_a_drift_is_dated_to_where_it_began() -> None:
@@ -125,9 +168,11 @@ def test_every_is_a_mean_and_units_do_not_matter(size: int) -> None:
     assert (one["ewma_point"], one["cusum_point"]) == (other["ewma_point"], other["cusum_point"])
 
 
-@pytest.mark.parametrize("wrong", [{"per": "week"}, {"lambda": 0.0}, {"h": -1.0}, {"confidence": 1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"per": "week"}, {"lambda": 0.0}, {"h": -1.0}, {"confidence": 1.0}, {"k": -1.0}, {"baseline": -3}]
+)
 def test_parameters_that_say_nothing_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=f"--param {next(iter(wrong))}"):
+    with pytest.raises(UsageError, match=f"--param {next(iter(wrong))}[:=]"):
         drifted(np.arange(20.0), **wrong)
 
 
@@ -138,6 +183,15 @@ def test_a_counter_that_falls_back_is_a_new_tool() -> None:
     ]  # fmt: skip
     assert rows[-1]["remaining"] == 198 and rows[-1]["remaining_h"] == pytest.approx(198 / 60)
     assert rows[0]["remaining"] is None and rows[0]["ended_at"] < rows[1]["began_at"]
+
+
+def test_a_counter_may_count_down() -> None:
+    rows = tools([*range(20, 0, -1)] * 5, direction="down", limit=0.0)
+    assert [(row["change"], row["values"], row["first"], row["last"]) for row in rows] == [
+        (change, 20, 20, 1) for change in ("start", *["reset"] * 4)
+    ]
+    assert rows[-1]["remaining"] == 1
+    assert [row["change"] for row in tools([*range(20, 0, -1)] * 5)] == ["start"]
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -141,6 +141,14 @@ def test_times_that_a_table_does_not_have(invoke: Run) -> None:
     assert baseline.code == 2 and "has no times\n  --map time=COLUMN, or --param baseline=25" in baseline.err
 
 
+def test_a_chart_that_no_subgroup_fills_says_so(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("value\n1\n2\n3\n", encoding="utf-8")
+    result = invoke("analyze", "xbar_r", "--on", "x.csv")
+    assert (result.code, result.out) == (3, "")
+    assert result.err.startswith("note: x: 3 values at the end fill no subgroup")
+    assert len(invoke("analyze", "xbar_r", "--on", "x.csv", "--param", "size=3").rows) == 1
+
+
 def test_a_table_by_hour(invoke: Run, tmp_path: Path) -> None:
     lines = [f"2026-11-16T{7 + n // 4:02}:{n % 4 * 15:02}:00Z,{n % 3}" for n in range(12)]
     text = "\n".join(["time,value", *reversed(lines), "2026-11-16T08:01:00Z,x"])

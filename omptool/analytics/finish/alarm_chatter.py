@@ -25,6 +25,10 @@ def finish(table: pa.Table, given: Mapping[str, Any]) -> pa.Table:
         UsageError: thresholds that make no sense.
     """
     expect(given, "chatter_count", 2, "one alarm does not chatter; 3 within 60 s is usual")
+    expect(given, "chatter_s", 0, "a length in seconds, 60 is usual")
+    expect(given, "fleeting_s", 0, "a length in seconds, 10 is usual")
+    expect(given, "stale_h", 0, "a length in hours, 24 is usual")
+    expect(given, "top", 0, "so many of the most frequent alarms; 0: all")
     kinds: dict[int, _Kinds] = {}
     episodes: dict[int, Mapping[tuple[int, str], list[list[Alarm]]]] = {}
     rows: list[dict[str, object]] = []

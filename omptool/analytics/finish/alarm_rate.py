@@ -40,6 +40,15 @@ def finish(table: pa.Table, given: Mapping[str, Any]) -> pa.Table:
     expect(given, "operators", 1, "somebody has to be there")
     expect(given, "flood_below", 1, "a flood has to end")
     expect(given, "flood_window", 1e-6, "a length in seconds, 600 is usual")
+    expect(given, "acceptable", 0, "alarms in 10 min and operator, 1 is usual")
+    expect(
+        given,
+        "manageable",
+        given["acceptable"],
+        "it is not below acceptable: 1 and 2 are usual",
+    )
+    expect(given, "stale_h", 0, "a length in hours, 24 is usual")
+    expect(given, "top", 1, "so many of the most frequent alarms, 10 is usual")
     if given["flood_below"] > given["flood_above"]:
         raise UsageError(
             f"--param flood_below: {given['flood_below']} is above flood_above, {given['flood_above']}",

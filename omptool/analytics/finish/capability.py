@@ -111,7 +111,7 @@ def indices(level: float, sigma: float | None, spec: Spec) -> Indices:
     sides = [side for side in (lower, upper) if side is not None]
     whole = None if spec.lsl is None or spec.usl is None else (spec.usl - spec.lsl) / (6 * sigma)
     away = None if spec.target is None else (level - spec.target) / sigma
-    on_target = None if whole is None or away is None else whole / math.sqrt(1 + away * away)
+    on_target = None if whole is None or away is None else whole / math.hypot(1.0, away)
     return Indices(whole, lower, upper, min(sides, default=None), on_target, away)
 
 
@@ -126,11 +126,11 @@ def _named(kind: str, found: Indices, freedom: float | None, n: int, confidence:
         names |= _between(kind, found.whole, freedom, tail)
     if found.nearest is not None:
         # Bissell 1990
-        width = normal_quantile(1 - tail) * math.sqrt(1 / (9 * n) + found.nearest**2 / (2 * freedom))
+        width = normal_quantile(1 - tail) * math.hypot(1 / (3 * math.sqrt(n)), found.nearest / math.sqrt(2 * freedom))
         names |= {f"{kind}k_low": found.nearest - width, f"{kind}k_high": found.nearest + width}
     if kind == "cp" and found.on_target is not None and found.away is not None:
         # Boyles 1991: as many degrees of freedom as the mean square around the target has
-        square = found.away**2
+        square = min(found.away * found.away, 1e12)  # so far off, more of it makes the interval no narrower
         names |= _between("cpm", found.on_target, (freedom + 1) * (1 + square) ** 2 / (1 + 2 * square), tail)
     return names
 

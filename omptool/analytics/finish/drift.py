@@ -94,7 +94,8 @@ def _row(measured: Measured, found: Points, behind: Mask, base: _Base, given: Ma
         row |= _told("ewma", _by_average(z, behind, given), found)
         row |= _told("cusum", _by_sum(z, behind, given), found)
         row["ewma"] = base.level + base.spread * float(averages(z, given["lambda"], 0.0)[-1])
-    return pa.Table.from_pylist([row | {"note": why}], schema=_SCHEMA)
+    said = [*measured.notes, why, trend.note if trend else None]
+    return pa.Table.from_pylist([row | {"note": "; ".join(filter(None, said)) or None}], schema=_SCHEMA)
 
 
 def _check(given: Mapping[str, Any]) -> None:
@@ -104,6 +105,12 @@ def _check(given: Mapping[str, Any]) -> None:
                 f"--param {name}={given[name]:g}: it is above 0" + (" and at most 1" if high == 1 else ""),
                 "omptool analyze drift --explain",
             )
+    if not given["k"] >= 0:
+        raise UsageError(f"--param k={given['k']:g}: it is not below 0", "0.5 is the default")
+    if given["baseline"] is not None and given["baseline"] < 1:
+        raise UsageError(
+            f"--param baseline={given['baseline']}: it is a number of points", "the first 25: --param baseline=25"
+        )
     if given["per"] not in _PER:
         raise UsageError(f"--param per={given['per']}: there are {', '.join(_PER)}", "day is the default")
 
@@ -125,8 +132,6 @@ def _among(measured: Measured, found: Points, given: Mapping[str, Any]) -> tuple
     """Points of the baseline: those that somebody named, else the first part."""
     place = np.arange(len(found))
     if (count := given["baseline"]) is not None:
-        if count < 1:
-            raise UsageError(f"--param baseline={count}: it is a number of points", "the first 25: --param baseline=25")
         return found.first & (place < count), None
     if measured.first is not None:
         return found.first.copy(), None if found.first.any() else "no point lies in the baseline"
@@ -146,6 +151,8 @@ def _axis(found: Points, given: Mapping[str, Any]) -> tuple[Floats, str]:
 
 def _direction(trend: Trend) -> str | None:
     """Where zero lies outside the confidence interval."""
+    if trend.low is None or trend.high is None:
+        return None
     return "up" if trend.low > 0 else "down" if trend.high < 0 else None
 
 

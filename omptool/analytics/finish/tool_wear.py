@@ -66,6 +66,8 @@ def _tools(measured: Measured, begins: Sequence[int], told: Sequence[str | None]
     if rows:
         rows[-1] |= _left(rows[-1], 1.0 if given["direction"] == "up" else -1.0, given)
     common = {"coverage": measured.coverage, "percent_good": measured.percent_good}
+    for row in rows:
+        row["note"] = "; ".join(filter(None, [*measured.notes, row.get("note")])) or None
     return pa.Table.from_pylist([row | common for row in rows], schema=_SCHEMA)
 
 
@@ -84,18 +86,22 @@ def changes(measured: Measured, sign: float, given: Mapping[str, Any]) -> tuple[
     value = measured.value
     if measured.group is not None:
         return [0, *(np.flatnonzero(np.diff(measured.group)) + 1).tolist()], "tag"
-    fallen = np.flatnonzero(np.diff(value) < 0) + 1
-    if is_counter(value):
-        return [0, *fallen.tolist()], "reset"
+    back = np.flatnonzero(sign * np.diff(value) < 0) + 1
+    if is_counter(value, sign):
+        return [0, *back.tolist()], "reset"
     return [0, *steps(value, sign, given["window"], _least(value, given))], "step"
 
 
-def is_counter(value: Floats) -> bool:
-    """Whether a value only rises, or falls back to less than half: then every fall is a tool change."""
+def is_counter(value: Floats, sign: float) -> bool:
+    """Whether a value only goes one way, or all the way back: then every way back is a tool change.
+
+    What counts up falls back to half or less, what counts down (`sign` is -1) jumps to the double or more.
+    """
     if value.size < 2 or value.min() < 0:
         return False
-    down = np.diff(value) < 0
-    return bool((value[1:][down] <= value[:-1][down] / 2).all())
+    back = sign * np.diff(value) < 0
+    before, behind = value[:-1][back], value[1:][back]
+    return bool((behind <= before / 2 if sign > 0 else before <= behind / 2).all())
 
 
 def _least(value: Floats, given: Mapping[str, Any]) -> float:
@@ -139,7 +145,7 @@ def _tool(
             "note": "one value: nothing to be seen of wear",
         }
     row |= {"first": trend.at(0.0), "last": trend.at(place[-1])}
-    row |= {"wear_per_value": trend.slope, "wear_low": trend.low, "wear_high": trend.high}
+    row |= {"wear_per_value": trend.slope, "wear_low": trend.low, "wear_high": trend.high, "note": trend.note}
     if row.get("hours"):
         row["wear_per_h"] = (row["last"] - row["first"]) / row["hours"]
     return row
@@ -152,12 +158,13 @@ def _left(row: Mapping[str, Any], sign: float, given: Mapping[str, Any]) -> dict
     distance = sign * (given["limit"] - row["last"])
     if distance <= 0:
         return {"remaining": 0.0, "remaining_low": 0.0, "remaining_high": 0.0, "remaining_h": 0.0}
-    slope, ends = sign * row["wear_per_value"], sorted(sign * row[name] for name in ("wear_low", "wear_high"))
-    slow, fast = ends
+    slope = sign * row["wear_per_value"]
     if slope <= 0:
         return {"note": "no wear to be seen: nothing says when the limit is reached"}
-    found = {"remaining": distance / slope, "remaining_low": distance / fast}
-    found |= {"remaining_high": distance / slow} if slow > 0 else {}
+    found = {"remaining": distance / slope}
+    if row["wear_low"] is not None:
+        slow, fast = sorted(sign * row[name] for name in ("wear_low", "wear_high"))
+        found |= {"remaining_low": distance / fast} | ({"remaining_high": distance / slow} if slow > 0 else {})
     pace = row.get("wear_per_h")
     return found | ({"remaining_h": distance / (sign * pace)} if pace else {})
 

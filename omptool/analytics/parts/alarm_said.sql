@@ -11,7 +11,8 @@ said AS (
   WHERE e.active IS NOT NULL AND e.time < $end
   UNION ALL
   SELECT b.m, concat(t.server, ' ', t.node_id),
-         CASE WHEN t.value IS NULL THEN coalesce(t.value_text, '') WHEN t.value = 0 OR isnan(t.value) THEN ''
+         CASE WHEN t.value IS NULL AND TRY_CAST(t.value_text AS DOUBLE) = 0 THEN ''
+              WHEN t.value IS NULL THEN coalesce(trim(t.value_text), '') WHEN t.value = 0 OR isnan(t.value) THEN ''
               WHEN t.type = 'Boolean' THEN '1' ELSE coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '') END,
          CASE WHEN t.type = 'Boolean' THEN t.tag ELSE concat(t.tag, ' ',
            coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '')) END,

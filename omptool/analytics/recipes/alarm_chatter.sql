@@ -7,7 +7,7 @@ formula = [
   "fleeting: gone again within fleeting_s, and not chattering; stale: stands for longer than stale_h",
   "share = alarms of this kind / all; cumulative = of it and those above",
 ]
-source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters"
+source = "definition; stale after 24 h as a public digest of ANSI/ISA-18.2-2016 gives it, the standard itself was not read; thresholds of chatter and fleeting alarms differ from plant to plant"
 evidence = "definition + simulator truth"
 share = ["own", "alarms"]
 finish = "alarm_chatter"
@@ -25,7 +25,7 @@ about = "alarms of one kind within chatter_s from which on they chatter"
 default = 3
 [parameters.chatter_s]
 type = "float"
-about = "s"
+about = "length of time that chatter_count is about, s"
 default = 60.0
 [parameters.fleeting_s]
 type = "float"

@@ -7,7 +7,7 @@ formula = [
   "a flood begins with the alarm that is more than flood_above * operators within flood_window, and ends when fewer than flood_below * operators are left in it",
   "stale: stands for longer than stale_h; a gap does not end what stood before it",
 ]
-source = "definition, after ISA-18.2 and IEC 62682, whose numbers are the defaults of the parameters; OPC 10000-9 leaves floods to them"
+source = "definition; defaults as a public digest of ANSI/ISA-18.2-2016 gives them (1 and 2 in 10 min, floods above 10 until below 5, 24 h), the standard itself was not read; OPC 10000-9 leaves floods to it and IEC 62682"
 evidence = "definition + simulator truth"
 share = ["own", "alarms"]
 finish = "alarm_rate"
@@ -36,7 +36,7 @@ about = "fewer than so many within flood_window: it ends"
 default = 5
 [parameters.flood_window]
 type = "float"
-about = "s"
+about = "length of time that flood_above and flood_below are about, s"
 default = 600.0
 [parameters.stale_h]
 type = "float"

@@ -5,7 +5,7 @@ formula = [
   "a point is the mean of the values of `every`; residuals are distances from the baseline's mean, in its standard deviations",
   "ewma: z = lambda * residual + (1 - lambda) * z before, beyond nsigmas * sqrt(lambda / (2 - lambda) * (1 - (1 - lambda)^(2t)))",
   "cusum: max(0, residual - k + sum before), of either direction, above h; the drift began where that sum left 0",
-  "slope: median of the slopes between all pairs of points (Theil-Sen), interval by the variance of Kendall's S with ties (Sen 1968)",
+  "slope: median of the slopes between all pairs of points (Theil-Sen), interval by the variance of Kendall's S with ties (Sen 1968), of up to 30 points by its exact distribution; of more than 4,000 points neighbours are joined, and note says so",
   "trend: up or down where 0 is outside the slope's interval",
 ]
 source = "Roberts 1959, Page 1954, Theil 1950, Sen 1968"

@@ -6,7 +6,7 @@ formula = [
   "moving range: center = d2 * sigma, limits = (d2 ± nsigmas * d3) * sigma, not below 0",
   "a rule is violated at the point that completes its pattern; the range knows limits only",
 ]
-source = "Montgomery, Introduction to Statistical Quality Control; held against SAS/QC Example 9.4, qcc and NIST StRD"
+source = "as SAS/QC, JMP and Minitab document it; held against SAS/QC Example 9.4, qcc and NIST StRD"
 evidence = "published value"
 share = ["measured", "points", "own", "baseline", "charted", "seen"]
 finish = "i_mr"

@@ -7,7 +7,7 @@ formula = [
   "range: (d2 ± nsigmas * d3) * sigma; standard deviation: (c4 ± nsigmas * sqrt(1 - c4^2)) * sigma; not below 0",
   "values in a row that do not fill a subgroup of `size` are left out",
 ]
-source = "Montgomery, Introduction to Statistical Quality Control; held against the piston rings of qcc"
+source = "as qcc and JMP document it, sigma as JMP for subgroups of different size; held against the piston rings of qcc"
 evidence = "published value"
 share = ["measured", "points", "own", "subgrouped", "baseline", "charted", "seen"]
 finish = "xbar_r"

@@ -36,6 +36,16 @@ class Cut(NamedTuple):
         return found
 
 
+HIGHEST = 1e100
+"""Nothing measured is beyond: it is what a program says in place of a value, and its squares are no numbers."""
+
+
+def countable(values: Floats) -> Mask:
+    """Which values can be reckoned with."""
+    found: Mask = np.abs(values) <= HIGHEST
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """Values of one Variable, or of a column: only usable ones, in order.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -11,8 +12,10 @@ import numpy as np
 from omptool.analytics.spc.sums import Floats
 from omptool.errors import UsageError
 
-MOST = 1500
+MOST = 4000
 """Points of which every pair is compared; of more, as many neighbours as it takes become their mean."""
+FEW = 30
+"""Up to so many points the interval comes from the exact distribution of Kendall's S."""
 
 
 class Trend(NamedTuple):
@@ -20,14 +23,16 @@ class Trend(NamedTuple):
 
     Attributes:
         slope: Theil-Sen, in units of y per unit of x.
-        low, high: its confidence interval (Sen 1968), from the variance of Kendall's S with ties.
+        low, high: its confidence interval (Sen 1968); None where points are too few for one.
         level: of the line at x = 0, the median of y - slope * x.
+        note: what the numbers do not say; None: nothing.
     """
 
     slope: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     level: float
+    note: str | None = None
 
     def at(self, x: float) -> float:
         return self.level + self.slope * x
@@ -42,15 +47,34 @@ def theil_sen(x: Floats, y: Floats, confidence: float) -> Trend | None:
     if not 0 < confidence < 1:
         raise UsageError(f"--param confidence={confidence:g}: it is between 0 and 1", "0.95 is the default")
     order = np.lexsort((y, x))
+    together = -(-x.size // MOST)
     x, y = thinned(x[order]), thinned(y[order])
-    first, second = np.triu_indices(x.size, 1)
-    run = x[second] - x[first]
-    slopes = np.sort(((y[second] - y[first])[run != 0]) / run[run != 0])
-    if not slopes.size:
+    found = slopes(x, y)
+    if not found.size:
         return None
-    slope = float(np.median(slopes))
-    low, high = _interval(slopes, y, confidence)
-    return Trend(slope, low, high, float(np.median(y - slope * x)))
+    below = _rank(found.size, x, y, confidence)
+    middle = [(found.size - 1) // 2, found.size // 2]
+    found.partition([*middle, *([below - 1, found.size - below] if below else [])])
+    slope = float(found[middle].mean())
+    low, high = (float(found[below - 1]), float(found[-below])) if below else (None, None)
+    notes = []
+    if together > 1:
+        notes.append(f"the slope is that of means of {together} neighbours: there are more than {MOST} points")
+    if not below:
+        notes.append(f"too few points for an interval that holds the slope with {100 * confidence:g} %")
+    return Trend(slope, low, high, float(np.median(y - slope * x)), "; ".join(notes) or None)
+
+
+def slopes(x: Floats, y: Floats) -> Floats:
+    """Between all pairs of points that differ in x, which is in order."""
+    found = np.empty(x.size * (x.size - 1) // 2)
+    begin = 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for apart in range(1, x.size):
+            end = begin + x.size - apart
+            np.divide(y[apart:] - y[:-apart], x[apart:] - x[:-apart], out=found[begin:end])
+            begin = end
+    return found if (np.diff(x) > 0).all() else found[np.isfinite(found)]
 
 
 def thinned(values: Floats) -> Floats:
@@ -63,10 +87,39 @@ def thinned(values: Floats) -> Floats:
     return found
 
 
-def _interval(slopes: Floats, y: Floats, confidence: float) -> tuple[float, float]:
+def _rank(pairs: int, x: Floats, y: Floats, confidence: float) -> int:
+    """Which slope from below and from above is an end of the interval, from 1; 0: they are too few for one.
+
+    By the variance of Kendall's S with ties (Sen 1968); of few points no narrower than its exact distribution has it.
+    """
     n = y.size
-    _, ties = np.unique(y, return_counts=True)
-    variance = (n * (n - 1) * (2 * n + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(variance, 0.0))
-    lower = max(math.floor((slopes.size - reach) / 2), 0)
-    return float(slopes[lower]), float(slopes[-1 - lower])
+    variance: float = n * (n - 1) * (2 * n + 5)
+    for values in (x, y):
+        _, ties = np.unique(values, return_counts=True)
+        variance -= float((ties * (ties - 1) * (2 * ties + 5)).sum())
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(max(variance, 0.0) / 18)
+    found = math.floor((pairs - reach) / 2)
+    if n > FEW:
+        return max(found, 0)
+    exact = _exact_rank(n, confidence)
+    return exact if pairs == n * (n - 1) // 2 and np.unique(y).size == n else max(min(found, exact), 0)
+
+
+def _exact_rank(n: int, confidence: float) -> int:
+    """The greatest rank whose interval holds the slope of n points that often, from the orders of n values."""
+    tail, outside, rank = (1 - confidence) / 2 * math.factorial(n), 0, 0
+    for orders in _inversions(n):
+        outside += orders
+        if outside > tail:
+            break
+        rank += 1
+    return rank
+
+
+@cache
+def _inversions(n: int) -> tuple[int, ...]:
+    """How many orders of n values have 0, 1, 2 … pairs the wrong way round."""
+    found = [1]
+    for size in range(2, n + 1):
+        found = [sum(found[max(place - size + 1, 0) : place + 1]) for place in range(len(found) + size - 1)]
+    return tuple(found)
