@@ -15,8 +15,6 @@ from tests import walkthrough
 from tests.conftest import ROOT, Result
 
 PAGES = sorted((ROOT / "docs" / "tutorial").glob("[0-9]*.md"))
-NOT_A_QUESTION = {"state_timeline"}
-"""What `report` draws from."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +33,6 @@ def test_a_page_shows_what_happens(invoke: Callable[..., Result], copies: Path, 
 
 def test_all_analyses_are_in_it() -> None:
     shown = {name for page in PAGES for name in re.findall(r"^\$ omptool analyze (\w+)", page.read_text("utf-8"), re.M)}
-    assert set(catalog.names()) - NOT_A_QUESTION - shown == set()
+    assert set(catalog.names()) - shown == set()
     told = (ROOT / "docs" / "tutorial" / "index.md").read_text("utf-8")
     assert [name for name in shown if not re.search(rf"\b{name}\b", told)] == []

@@ -45,12 +45,13 @@ WHERE NOT coalesce({_BEHIND}, false) OR ({_SET_BACK}) LIMIT {MOST_RUNS + 1}"""
 _LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
 _COUNTERS = f"""{_LINED},
 counters AS (
-  SELECT node, m, nanos, tie, value, value - value_before AS step FROM lined WHERE {_BEHIND}
+  SELECT node, m, nanos, tie, value, value - value_before AS step, nanos_before AS before FROM lined WHERE {_BEHIND}
   UNION ALL
-  SELECT node, m, nanos, tie, value, value - value_before AS step
+  SELECT node, m, nanos, tie, value, value - value_before AS step, before
   FROM (SELECT unnest(CAST($head_nodes AS INTEGER[])) AS node, unnest(CAST($head_machines AS INTEGER[])) AS m,
                unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_ties AS BIGINT[])) AS tie,
-               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before
+               unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before,
+               unnest(CAST($head_since AS BIGINT[])) AS before
   ) heads
 )"""
 """As parts/counters.sql; the first values of runs come from outside."""
@@ -107,12 +108,15 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
         return None
     before = np.full(node.size, np.nan)
     before[order[1:][same]] = ends[2][order][:-1][same]
+    since = np.zeros(node.size, np.int64)
+    since[order[1:][same]] = ends[0][order][:-1][same]
     return {
         "head_nodes": node.tolist(),
         "head_machines": _numbers(found, "m").tolist(),
         "head_nanos": nanos.tolist(),
         "head_ties": tie.tolist(),
         "head_values": value.tolist(),
+        "head_since": since.tolist(),
         "head_befores": [None if np.isnan(each) else each for each in before.tolist()],
     }
 

@@ -16,7 +16,8 @@ from omptool.errors import UsageError
 from omptool.sql.engine import Engine
 
 ROLE = "product"
-_LABELS = """SELECT DISTINCT coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS product
+_LABELS = """SELECT DISTINCT
+  coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS product
 FROM telemetry t JOIN (
   SELECT unnest(CAST($servers AS VARCHAR[])) AS server, unnest(CAST($node_ids AS VARCHAR[])) AS node_id
 ) b ON t.server = b.server AND t.node_id = b.node_id

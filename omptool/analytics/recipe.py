@@ -77,12 +77,29 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A value that `--param` sets."""
+    """A value that `--param` sets.
+
+    Attributes:
+        above, least, most: what a number must be, where not every one makes sense.
+    """
 
     name: str
     type: str
     about: str
     default: bool | int | float | str | None = None
+    above: float | None = None
+    least: float | None = None
+    most: float | None = None
+
+    def wrong(self, value: float) -> str:
+        """Why a number cannot be the value; empty: it can."""
+        if self.above is not None and not value > self.above:
+            return f"must be above {self.above:g}"
+        if self.least is not None and not value >= self.least:
+            return f"must be at least {self.least:g}"
+        if self.most is not None and not value <= self.most:
+            return f"must be at most {self.most:g}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +306,12 @@ class _Header:
             raise RecipeError(f"{self.where}: {key} must be true or false")
         return value
 
+    def number(self, key: str) -> float | None:
+        value = self.data.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float | None):
+            raise RecipeError(f"{self.where}: {key} must be a number")
+        return value
+
     def one_of(self, key: str, allowed: tuple[str, ...], *, default: str | None = None) -> str:
         value = self.text(key, default=default)
         if value not in allowed:
@@ -317,14 +340,15 @@ def _role(entry: _Header, known: tuple[str, ...] = ()) -> Role:
 
 
 def _parameter(entry: _Header) -> Parameter:
-    entry.expect({"type", "about", "default"})
+    entry.expect({"type", "about", "default", "above", "least", "most"})
     kind = entry.one_of("type", TYPES)
     default = entry.data.get("default")
     if default is not None and type(default).__name__ != {"text": "str", "interval": "str", "time": "str"}.get(
         kind, kind
     ):
         raise RecipeError(f"{entry.where}: default is no {kind}")
-    return Parameter(entry.name, kind, entry.text("about"), default)
+    bounds = [entry.number(key) for key in ("above", "least", "most")]
+    return Parameter(entry.name, kind, entry.text("about"), default, *bounds)
 
 
 def _column(entry: _Header) -> Column:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog, held
+from omptool.analytics import catalog, held, unsaid
 from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
@@ -41,6 +41,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
+        noted: whether anybody reads notes on what was recorded.
         only: (server, node_id) of the Variables that may play a role; None: all.
     """
 
@@ -56,6 +57,7 @@ class Request:
     table: str | None = None
     strangers: bool = False
     annotated: bool = False
+    noted: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 
@@ -203,6 +205,8 @@ def framed(
             rows = finished(recipe, found, values, keys)
         else:
             rows = ask(engine, statement(recipe, ctes, keys, [*keys[:-1], *recipe.order]), {**values, **more})
+        if section == "telemetry" and request.noted:
+            notes = (*notes, *unsaid.notes(recipe, instead, lambda said: ask(engine, said, values)))
         parts = recipe.parts if section == "telemetry" else recipe.table_parts
         seeing = [place for place, name in enumerate(parts) if name in _SEEING]
         sparse = bool(seeing) and _is_sparse(rows, request.places, values)

@@ -14,6 +14,7 @@ from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import Binding, Tag, bind, roles_of
+from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
@@ -81,7 +82,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         )
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
-    binding = replace(binding, notes=(*binding.notes, *apart.notes))
+    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, request, binding)))
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
@@ -95,6 +96,15 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     said = (notes, f"no values of these machines before the end of {asked}")
     return framed(engine, recipe, "telemetry", request, values, periods, said)
+
+
+def _end_of(engine: Engine, request: Request, binding: Binding) -> list[str]:
+    """A note where somebody asks for more than was recorded."""
+    if request.end is None or not request.noted:
+        return []
+    start = request.start or request.end - timedelta(days=1)
+    said = behind_the_end(engine, (one.server for one in binding.bound), start, request.end)
+    return [said] if said else []
 
 
 def _values(
@@ -136,6 +146,8 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
         kind = known[name].type
         if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "bool"):
             raise UsageError(f"--param {name}: {value!r} is no {kind}", known[name].about)
+        if kind in ("float", "int") and (why := known[name].wrong(value)):  # type: ignore[arg-type]
+            raise UsageError(f"--param {name}={value}: {name} {why}", known[name].about)
         found[name] = float(value) if kind == "float" and isinstance(value, int) else value
     return found
 

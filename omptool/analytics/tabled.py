@@ -47,8 +47,23 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
+    _refuse_unused(recipe, request, "\n".join(ctes))
     rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
     return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
+
+
+def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:
+    """What stands for a tag of telemetry is a column here.
+
+    Raises:
+        UsageError: a parameter that the table form knows nothing of.
+    """
+    for name in request.parameters:
+        if f"${name}" not in sql:
+            raise UsageError(
+                f"{recipe.name} of a plain table has no parameter {name}",
+                f"a column says it: --map ROLE=COLUMN; roles are {', '.join(role.name for role in recipe.table)}",
+            )
 
 
 def _framed(

@@ -137,6 +137,7 @@ def of_table(
     share = 100.0 * float(usable.mean()) if usable.size else 0.0
     periods = _periods_of_table(request, time, table) if rows.num_rows else None
     first = _flagged(kept["baseline"]) if "baseline" in kept.column_names else None
+    why = () if first is None or first.any() else (_no_baseline(kept["baseline"]),)
     when = None if time is None else time[usable]
     measured = Measured(
         name=table,
@@ -148,6 +149,7 @@ def of_table(
         coverage=1.0 if rows.num_rows else 0.0,
         percent_good=share,
         spec=spec,
+        notes=why,
         cut=None if periods is None or time is None else periods.of_rows(time, usable),
     )
     found = _finished(recipe, measured, {**given, "start": cut[0], "end": cut[1]})
@@ -363,6 +365,11 @@ def _flagged(column: pa.ChunkedArray) -> Mask | None:
         return None
     found: Mask = pc.is_in(pc.utf8_lower(column.cast(pa.string())), pa.array(_YES)).to_numpy()
     return found
+
+
+def _no_baseline(column: pa.ChunkedArray) -> str:
+    words = column.drop_null().unique().slice(0, 3).to_pylist()
+    return f"the column of the baseline says {', '.join(words)}: true, 1 or yes is what limits come from"
 
 
 def _baseline(time: Times | None, first: Mask | None, given: Mapping[str, Any], name: str) -> Mask | None:

@@ -114,6 +114,7 @@ def analyze(
         )
     from omptool.analytics.run import analyse
     from omptool.cli.output import emit, refuse_existing
+    from omptool.cli.window import said_once
 
     if output is not None:
         refuse_existing(output, force=force)
@@ -131,7 +132,9 @@ def analyze(
     if chart:
         _draw(recipe, request, analysis, asked, points)
     else:
-        emit(analysis.rows, format=format, output=output, force=force, tz=asked.zone_name)
+        own = request.table is not None and not recipe.table_parts
+        rows = said_once(analysis.rows, own=own, format=format, output=output, tz=asked.zone_name)
+        emit(rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
     lost = importing.tell(asked.sources, keep=rejects)

@@ -100,7 +100,10 @@ def drift(title: str, row: Row, shown: Shown) -> Iterator[str]:
 def _slope(row: Row) -> str:
     if row["slope"] is None:
         return ""
-    per = f"{row['slope']:+.4g} per {row['per']} ({row['slope_low']:.4g} to {row['slope_high']:.4g})"
+    per = f"{row['slope']:+.4g} per {row['per']}"
+    if row["slope_low"] is None:
+        return per
+    per += f" ({row['slope_low']:.4g} to {row['slope_high']:.4g})"
     return per if row["trend"] else f"{per}: no trend"
 
 

@@ -228,6 +228,14 @@ def test_no_limits_are_not_the_same_as_no_violation(invoke: Run, tmp_path: Path,
     assert (whole.code, whole.err) == (0, "")
 
 
+def test_words_that_name_no_baseline_are_shown(invoke: Run, tmp_path: Path) -> None:
+    lines = [f"{place % 3},Phase {1 + place // 20}" for place in range(40)]
+    (tmp_path / "x.csv").write_text("\n".join(["value,baseline", *lines]) + "\n", encoding="utf-8")
+    result = invoke("analyze", "spc_rules", "--on", "x.csv")
+    assert (result.code, result.out) == (3, "")
+    assert "note: x: the column of the baseline says Phase 1, Phase 2: true, 1 or yes is what limits come" in result.err
+
+
 def test_values_that_fill_no_subgroup_are_told(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("value\n" + "1\n2\n" * 3, encoding="utf-8")
     none = invoke("analyze", "xbar_r", "--on", "x.csv", "--param", "size=7")

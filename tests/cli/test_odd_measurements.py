@@ -27,6 +27,14 @@ def test_what_a_program_says_in_place_of_a_value_is_left_out(invoke: Run, tmp_pa
     assert (alone.code, [row | told for row in result.rows]) == (0, alone.rows)
 
 
+@pytest.mark.parametrize("name", ["drift", "tool_wear"])
+def test_a_picture_of_two_points_has_no_interval(invoke: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.csv").write_text("value\n1\n2\n")
+    result = invoke("analyze", name, "--on", "x.csv", "--chart")
+    assert result.code == 0 and "too few points for an interval" in result.out
+    assert ("+1 per point" in result.out) == (name == "drift")
+
+
 def test_limits_without_measure_end_in_no_crash(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("value\n1\n2\n1\n3\n")
     for limits in (["usl=1e308"], ["lsl=-1e300", "usl=1e300", "target=1e200"]):

@@ -45,9 +45,15 @@ def _parameters() -> Iterator[Case]:
 
 _AGGREGATE = "analyze aggregate --on shift.omcap"
 _TIMES = {"times.csv": "time,value\n2026-01-01T00:00:00Z,1\n2026-01-01T00:10:00Z,2\n"}
+_OEE = {"oee.csv": "pbt,apt,pri,pq,gq\n10,9,1,8,8\n"}
 ANALYSES = (
     *_parameters(),
     Case("a parameter of another type", "analyze i_mr --on orders.csv --map value=pieces --param baseline=much", 2),
+    Case("`oee`: an ideal cycle time below 0", "analyze oee --on shift.omcap --param ideal_cycle=-5", 2),
+    Case("`oee`: an ideal cycle time for a table", "analyze oee --on oee.csv --param ideal_cycle=5", 2, files=_OEE),
+    Case("`micro_stops`: a threshold below 0", "analyze micro_stops --on shift.omcap --param threshold=-1", 2),
+    Case("`state_timeline`: slots below 0", "analyze state_timeline --on shift.omcap --param slots=-3", 2),
+    Case("`aggregate`: a share above 100 %", f"{_AGGREGATE} --param aggregate=Count --param percent_data_good=500", 2),
     Case("`aggregate`: none is named", _AGGREGATE, 2),
     Case("`aggregate`: none of this name", f"{_AGGREGATE} --param aggregate=Averge", 2),
     Case("`aggregate`: an interval that is none", f"{_AGGREGATE} --param aggregate=Count --param interval=often", 2),

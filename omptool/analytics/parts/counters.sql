@@ -1,6 +1,7 @@
--- Counters of parts, and by how much each rose; NaN, infinity and what DOUBLE cannot count exactly are no counts.
+-- Counters of parts, by how much each rose and since when; NaN, infinity and what DOUBLE cannot count exactly are no counts.
 counted AS (
-  SELECT node, m, nanos, tie, value, value - lag(value) OVER told AS step, lag(tie) OVER told AS tie_before
+  SELECT node, m, nanos, tie, value, value - lag(value) OVER told AS step, lag(tie) OVER told AS tie_before,
+         lag(nanos) OVER told AS before
   FROM picked WHERE kind = 1 AND grade < 2 AND abs(value) < 9007199254740992
   WINDOW told AS (PARTITION BY node ORDER BY nanos, tie)
 ),
@@ -21,9 +22,9 @@ held_against AS (
   FROM as_they_came
 ),
 counters AS (
-  SELECT node, m, nanos, tie, value, step FROM counted
+  SELECT node, m, nanos, tie, value, step, before FROM counted
   WHERE NOT EXISTS (SELECT 1 FROM set_back b WHERE b.node = counted.node)
   UNION ALL
-  SELECT node, m, nanos, tie, value, value - lag(value) OVER (PARTITION BY node ORDER BY nanos, tie) AS step
-  FROM held_against WHERE tie = newest OR value >= newest_value
+  SELECT node, m, nanos, tie, value, value - lag(value) OVER node AS step, lag(nanos) OVER node AS before
+  FROM held_against WHERE tie = newest OR value >= newest_value WINDOW node AS (PARTITION BY node ORDER BY nanos, tie)
 )

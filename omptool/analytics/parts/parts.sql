@@ -22,9 +22,9 @@ ideal AS (
   FROM ideals WHERE place = 1 OR value IS DISTINCT FROM before
 ),
 made AS (
-  SELECT c.node, coalesce(x.run, c.m) AS m, c.nanos, c.tie, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
+  SELECT c.node, coalesce(x.run, c.m) AS m, c.nanos, c.before, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
   FROM (
-    SELECT node, m, nanos, tie, CASE WHEN step > 0 THEN step ELSE value END AS parts
+    SELECT node, m, nanos, before, CASE WHEN step > 0 THEN step ELSE value END AS parts
     FROM counters WHERE step > 0 OR (step < 0 AND value > 0)
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
   LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
@@ -34,6 +34,13 @@ makers AS (
   SELECT b.node, CASE WHEN b.role = 'produced' THEN 'good' ELSE b.role END AS role,
          NOT (b.role IN ('scrap', 'rework') AND o.m IS NOT NULL) AS fresh
   FROM bound b LEFT JOIN (SELECT DISTINCT m FROM bound WHERE role = 'produced') o ON o.m = b.m
+),
+-- counters that never say a number: nobody knows what their machines made
+unread AS (
+  SELECT g.g, min(w.role) AS role FROM (
+    SELECT p.m, b.role FROM picked p JOIN bound b ON b.node = p.node
+    WHERE p.kind = 1 AND p.grade < 2 GROUP BY p.m, b.role, p.node HAVING count(p.value) = 0
+  ) w JOIN stands g ON g.m = w.m GROUP BY g.g
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (

@@ -3,6 +3,7 @@
 -- timeline says, 3 for products and ideal times, 0 for the rest; `grade` 0 Good, 1 Uncertain, 2 Bad;
 -- PackML counts in structures, one per material: the first is what the machine makes, and AccCount does not start again
 -- with each order. A state machine within another one is Bad while that is elsewhere: that says nothing.
+-- What DOUBLE cannot say exactly is a text: serial numbers and products may be large integers.
 -- `tie` orders the values of one moment: captures are numbered, behind that comes the place in the capture.
 picked AS (
   SELECT b.node, b.m,
@@ -13,7 +14,7 @@ picked AS (
          CASE WHEN b.role IN ('good', 'produced', 'scrap', 'rework')
               THEN coalesce(t.value, TRY_CAST(regexp_extract(t.value_text, '"AccCount": ?([0-9]+)', 1) AS DOUBLE))
               ELSE t.value END AS value,
-         t.value_text
+         coalesce(t.value_text, CAST(t.value_exact AS VARCHAR)) AS value_text
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
   JOIN captures c ON c.capture = t.capture

@@ -40,7 +40,8 @@ graded AS (
 -- what the machines said. The outer state machines of PackML say that an inner one has the word
 labels AS (
   SELECT m, role, book, nanos, tie, known, number, label FROM (
-    SELECT p.m, b.role, b.book, p.nanos, p.tie, p.grade < 2 AS known, TRY_CAST(p.value AS BIGINT) AS number,
+    SELECT p.m, b.role, b.book, p.nanos, p.tie, p.grade < 2 AS known,
+           CASE WHEN abs(p.value) < 9007199254740992 THEN TRY_CAST(p.value AS BIGINT) END AS number,
            coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
     FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
   ) told WHERE NOT (book = 2 AND label IN ('Cleared', 'Running'))

@@ -49,10 +49,14 @@ default = false
 [parameters.percent_data_bad]
 type = "float"
 about = "from this share of Bad on, the result is Bad, %"
+least = 0
+most = 100
 default = 100.0
 [parameters.percent_data_good]
 type = "float"
 about = "from this share of Good on, the result is Good, %"
+least = 0
+most = 100
 default = 100.0
 
 [columns.tag]

@@ -2,7 +2,8 @@
 title = "Cycle times of parts"
 about = "How long a part takes, stops included, from one rise of a counter to the next."
 formula = [
-  "cycle = time since the rise before / parts of this rise; one observation per rise",
+  "cycle = time since the rise before / parts of this rise; one observation per rise, counters that rise together are one",
+  "a rise across a gap, or over a Bad value of a counter, is no observation",
   "percentiles interpolate between observations; mad = median distance from the median",
   "slow_share = cycles longer than slow * ideal cycle time of the part",
 ]
@@ -38,6 +39,7 @@ required = false
 [parameters.slow]
 type = "float"
 about = "a cycle is slow from this multiple of the ideal cycle time on"
+above = 0
 default = 1.5
 [columns.cycles]
 about = "observations"
@@ -73,13 +75,29 @@ unit = "%"
 about = "time in which all values used were Good"
 */
 -- telemetry
+-- counters that rise at one moment made these parts together; `before` is when the first of them had its last value
+rises AS (
+  SELECT c.m, c.nanos, min(c.pri) AS pri, min(c.before) AS before,
+         CAST(sum(CAST(round(c.parts * 1000000) AS DECIMAL(38, 0))) AS DOUBLE) / 1000000 AS parts
+  FROM made c JOIN makers k ON k.node = c.node WHERE k.fresh GROUP BY c.m, c.nanos
+),
+-- when nobody saw the counters: until `till`
+unseen AS (
+  SELECT m, since, till FROM lost
+  UNION ALL SELECT m, nanos, nanos FROM picked WHERE kind = 1 AND grade = 2
+),
 cycles AS (
-  SELECT c.m, c.nanos, c.pri, c.parts, c.nanos - lag(c.nanos) OVER (PARTITION BY c.m ORDER BY c.nanos, k.role, c.tie) AS ns
-  FROM made c JOIN makers k ON k.node = c.node WHERE k.fresh
+  SELECT m, nanos, pri, parts, before, kind, nanos - lag(nanos) OVER (PARTITION BY m, kind ORDER BY nanos) AS ns,
+         max(till) OVER (PARTITION BY w ORDER BY nanos, kind ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS unseen
+  FROM (
+    SELECT m, m % $machine_count AS w, nanos, pri, parts, before, 0 AS kind, CAST(NULL AS BIGINT) AS till FROM rises
+    UNION ALL SELECT m, m, since, NULL, NULL, NULL, 1, till FROM unseen
+  ) moments
 ),
 placed AS (
   SELECT g.g, w.p, c.m, c.nanos, c.ns / c.parts AS cycle_ns, c.pri
-  FROM cycles c JOIN places g ON g.m = c.m JOIN periods w ON c.nanos >= w.since AND c.nanos < w.till WHERE c.ns > 0
+  FROM cycles c JOIN places g ON g.m = c.m JOIN periods w ON c.nanos >= w.since AND c.nanos < w.till
+  WHERE c.kind = 0 AND c.ns > 0 AND (c.unseen IS NULL OR c.unseen <= least(c.nanos - c.ns, c.before))
 ),
 elements AS (
   SELECT s.g, s.p, c.m, c.nanos, c.cycle_ns / 1000000000 AS cycle_s, c.pri, s.coverage, s.percent_good

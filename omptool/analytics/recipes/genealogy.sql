@@ -3,7 +3,7 @@ title = "What each part met on its way"
 about = "Per serial number and station: when it came and left, and the process values meanwhile."
 formula = [
   "a serial number is in a station from its value on the tag to the next value",
-  "values in [entered, left) count; first and last by time; the value before entering is not among them",
+  "values in [entered, left) count; the value before entering is not among them; a part that met none has a row without a tag",
   "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial; parent is the last into which serial itself was built, on any machine",
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
@@ -35,7 +35,7 @@ about = "number of the part that was built in, in rows of the role child; else n
 [columns.parent]
 about = "number of the part into which this one was built; null when nobody said so"
 [columns.tag]
-about = "process value, or the tag that said the child"
+about = "process value, or the tag that said the child; null where the part met neither"
 [columns.entered]
 about = "when the number came"
 [columns.left_at]
@@ -59,7 +59,7 @@ about = "time in which all values used were Good"
 told AS (
   SELECT b.m, b.node, b.role, t.tag, epoch_us(t.time) * 1000 + t.time_ns AS nanos, t.time, t.capture, t.seq, t.quality,
          t.value, CASE WHEN t.quality = 'Good' THEN t.value END AS good,
-         coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
+         coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
   WHERE t.time < $end
@@ -120,9 +120,10 @@ rows_of AS (
 ),
 elements AS (
   SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.child, q.serial AS parent, v.found, v.minimum, v.maximum, v.total
-  FROM present r JOIN rows_of v ON v.stay = r.stay LEFT JOIN parents q ON q.child = r.serial
+  FROM present r LEFT JOIN rows_of v ON v.stay = r.stay LEFT JOIN parents q ON q.child = r.serial
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.child, e.parent, e.tag, e.entered, e.left_at, CAST(e.found AS BIGINT) AS "values",
+SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.child, e.parent, e.tag, e.entered, e.left_at,
+       CASE WHEN e.child IS NULL THEN CAST(coalesce(e.found, 0) AS BIGINT) END AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p

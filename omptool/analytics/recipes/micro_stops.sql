@@ -22,6 +22,7 @@ required = false
 [parameters.threshold]
 type = "float"
 about = "length from which a stop is long, s"
+least = 0
 default = 300.0
 [columns.micro_stops]
 about = "shorter than the threshold"

@@ -69,6 +69,7 @@ required = false
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"
+above = 0
 
 [columns.availability]
 unit = "1"
@@ -131,12 +132,13 @@ elements AS (
          t.adet / CAST(1000000000 AS DOUBLE) AS adet, t.adot / CAST(1000000000 AS DOUBLE) AS adot,
          t.unplanned / CAST(1000000000 AS DOUBLE) AS unplanned_s,
          (s.ns - t.apt - t.aust - t.adet - t.adot - t.unplanned) / CAST(1000000000 AS DOUBLE) AS unassigned_s,
-         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
-         CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
+         CASE WHEN coalesce(p.unpriced, 0) = 0 AND u.role IS NULL THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
+         CASE WHEN u.role IS NULL THEN CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 END AS pq,
+         CASE WHEN u.role IS NULL THEN CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 END AS gq,
          CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq,
-         t.unexplained, CAST(NULL AS VARCHAR) AS lacking, s.coverage, s.percent_good
+         t.unexplained, u.role AS lacking, s.coverage, s.percent_good
   FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
-  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p
+  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p LEFT JOIN unread u ON u.g = t.g // $product_count
 )
 -- table
 elements AS (

@@ -24,6 +24,7 @@ required = false
 [parameters.slots]
 type = "int"
 about = "pieces per window that a picture has room for; 0: every run"
+least = 0
 default = 0
 [columns.since]
 about = "begin of the run, not before the window"

@@ -55,6 +55,7 @@ about = "all the time there is, s"
 [parameters.ideal_cycle]
 type = "float"
 about = "ideal cycle time in seconds, instead of the role ideal"
+above = 0
 [columns.teep_index]
 unit = "1"
 about = "oee_index * utilization"
@@ -86,15 +87,16 @@ about = "time in which all values used were Good"
 elements AS (
   SELECT site, area, line, machine, product, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
          CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained,
-         CAST(NULL AS VARCHAR) AS lacking, coverage, percent_good
+         lacking, coverage, percent_good
   FROM (
   SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
-         s.ns AS calendar, t.unexplained, s.coverage, s.percent_good,
-         CASE WHEN coalesce(p.unpriced, 0) = 0 THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
-         CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 AS pq, CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 AS gq,
+         s.ns AS calendar, t.unexplained, u.role AS lacking, s.coverage, s.percent_good,
+         CASE WHEN coalesce(p.unpriced, 0) = 0 AND u.role IS NULL THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
+         CASE WHEN u.role IS NULL THEN CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 END AS pq,
+         CASE WHEN u.role IS NULL THEN CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 END AS gq,
          CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq
   FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
-  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p
+  LEFT JOIN parts p ON p.g = t.g AND p.p = t.p LEFT JOIN unread u ON u.g = t.g // $product_count
   ) whole
 )
 -- table

@@ -118,6 +118,7 @@ class Asker:
             parameters=_known(self.request.parameters, recipe) | dict(parameters or {}),
             maps=_played(self.request.maps, recipe) | dict(maps or {}),
             only=only,
+            noted=False,
         )
         if pieces is not None:
             return analyse(self.engine, behind(recipe, pieces), asked)

@@ -108,7 +108,7 @@ def _course(asker: Asker, row: Row, mine: Sequence[Row]) -> Spec:
 
 def _cells(asker: Asker, row: Row) -> list[str]:
     per = f"per {row['per']}"
-    between = "–" if row["slope"] is None else f"{number(row['slope_low'])} to {number(row['slope_high'])}"
+    between = "–" if row["slope_low"] is None else f"{number(row['slope_low'])} to {number(row['slope_high'])}"
     signals = [
         f"{row[f'{name}_signal']}, {asker.clock.text(row[f'{name}_at'], seconds=False)}"
         if row[f"{name}_signal"]

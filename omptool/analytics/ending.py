@@ -1,0 +1,58 @@
+"""Where a recording ends. What a window holds behind that is not seen: it rests on the last values before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from omptool.model.times import format_time, unix_us
+from omptool.sql.engine import Engine
+
+_SERVERS = "SELECT unnest(CAST($servers AS VARCHAR[])) AS server"
+_SANE = """time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
+  AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000"""
+_WENT_ON = f"""SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server
+WHERE t.time >= $end AND t.time < $later AND {_SANE}"""
+_ENDS = f"""WITH lasts AS (
+  SELECT t.server, t.capture, max(greatest(time, coalesce(receive_time, time))) AS last
+  FROM telemetry t WHERE {_SANE} GROUP BY t.server, t.capture
+),
+ends AS (
+  SELECT capture, max(last) AS last FROM (
+    SELECT capture, last FROM lasts UNION ALL SELECT capture, max(time) FROM journal GROUP BY capture
+  ) told GROUP BY capture
+)
+SELECT epoch_us(min(last)) AS last FROM (
+  SELECT l.server, max(e.last) AS last FROM lasts l JOIN ({_SERVERS}) b ON l.server = b.server
+  JOIN ends e ON e.capture = l.capture GROUP BY l.server
+) servers"""
+"""A server that is silent was still recorded while its capture went on."""
+
+_LOOK = timedelta(days=1)
+
+
+def behind_the_end(engine: Engine, servers: Iterable[str], start: datetime, end: datetime) -> str:
+    """A note where the recording of one of the servers ends before a window does; empty: it does not.
+
+    A hundredth of the window is not worth a note: the last value of a recording rarely comes at its very end.
+    """
+    names = sorted(set(servers))
+    given = {"servers": names, "end": end, "later": end + _LOOK}
+    if engine.run(_WENT_ON, given).read_all().num_rows == len(names):
+        return ""
+    last = engine.run(_ENDS, {"servers": names}).read_all()["last"][0].as_py()
+    if last is None:
+        return ""
+    missing = min(unix_us(end) - last, unix_us(end) - unix_us(start))
+    if missing * 100 <= unix_us(end) - unix_us(start):
+        return ""
+    return (
+        f"the recording ends at {format_time(last)}: {_share(missing, unix_us(end) - unix_us(start))} of the window"
+        " rests on the last values before"
+    )
+
+
+def _share(missing: int, whole: int) -> str:
+    if missing >= whole:
+        return "all"
+    return f"the last {timedelta(seconds=missing // 1_000_000)}"
