@@ -86,6 +86,10 @@ def _framed(
     try:
         start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
     except NotFound:
+        if not said.bound:
+            raise NotFound(
+                f"{table} has no rows, so nothing says which time it is about", "name the window: --start and --end"
+            ) from None
         raise NotFound(
             f"no row of {table} has a time that can be read in {columns['time']}",
             "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",

@@ -27,8 +27,6 @@ from omptool.cli.options import (
 from omptool.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pyarrow as pa
 
     from omptool.analytics.recipe import Recipe
@@ -205,9 +203,7 @@ def _request(
             raise UsageError(f"--{flag} and --param {flag} are given", "use one of them")
         if value is not None and not isinstance(value, datetime):
             value = parse_time(str(value), now=now, zone=zone)
-        if text == "shift":
-            value, text = _shift(asked, now, start=flag == "start"), None
-        moments.append(value if text is None else timed(f"--{flag}", parse_time, text, now=now, zone=zone))
+        moments.append(asked.moment(f"--{flag}", text, now) if text is not None else value)
     for parameter in recipe.parameters:
         if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
             given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
@@ -232,19 +228,6 @@ def _request(
         annotated=annotated,
         strangers=any("nodes" not in named.source.views() for named in sources if named.source.has_telemetry),
     )
-
-
-def _shift(asked: Asked, now: datetime, *, start: bool) -> datetime:
-    """Where the shift of now begins or ends."""
-    from datetime import timedelta
-
-    from omptool.model.shifts import occurrences
-
-    shifts = asked.model.calendar.shifts if asked.model else ()
-    found = occurrences(shifts, now, now + timedelta(microseconds=1), asked.zone)
-    if not found:
-        raise UsageError("no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"')
-    return found[-1].start if start else found[-1].end
 
 
 def _of_all_points(recipe: Recipe, request: Request, chart: bool) -> Request:

@@ -45,6 +45,28 @@ class Asked:
     cloud: str | None = None
     moved: Callable[[], bool] = lambda: False
 
+    def moment(self, flag: str, text: str | None, now: dt.datetime) -> dt.datetime | None:
+        """What `--start` or `--end` says; `shift` is where the shift of now begins or ends.
+
+        Raises:
+            UsageError: no time, or no shift goes on now.
+        """
+        from omptool.cli.narrow import timed
+        from omptool.model.shifts import occurrences
+        from omptool.model.times import parse_time
+
+        if text is None:
+            return None
+        if text != "shift":
+            return timed(flag, parse_time, text, now=now, zone=self.zone)
+        shifts = self.model.calendar.shifts if self.model else ()
+        found = occurrences(shifts, now, now + dt.timedelta(microseconds=1), self.zone)
+        if not found:
+            raise UsageError(
+                "no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"'
+            )
+        return found[-1].start if flag == "--start" else found[-1].end
+
     def say_gaps(self) -> None:
         """Say which windows may lack values."""
         from omptool.sources.source import describe_gaps

@@ -63,13 +63,13 @@ def _bars(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[
     own = {column.name for column in recipe.columns} - set(recipe.labels)
     dull = own | {"end"} if "start" in asked.keys else own | {"start", "end"}
     shown = [name for name in rows.schema.names if name in ratios or name not in dull]
-    cut = [[row[name] for name in shown] for row in rows.to_pylist()]
+    cut = [[_said(row[name], asked) for name in shown] for row in rows.to_pylist()]
     yield from bars(shown, set(ratios), cut, rows[recipe.chart].to_pylist(), cells=cells, glyphs=glyphs)
 
 
 def _pareto(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
     labels = [name for name in asked.recipe.labels if name in rows.schema.names and name != "rank"]
-    for title, mine in _groups(rows, asked.keys):
+    for title, mine in _groups(rows, asked.keys, asked):
         yield title
         # what is the same in all lines tells none from another
         told = [name for name in labels if name == labels[-1] or len({row[name] for row in mine}) > 1]
@@ -79,14 +79,14 @@ def _pareto(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterato
 
 def _timeline(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
     pieces = [
-        Piece(_name(row, asked.places), row["element"], row["since"], row["till"]) for row in rows.to_pylist()
+        Piece(_name(row, asked.places, asked), row["element"], row["since"], row["till"]) for row in rows.to_pylist()
     ]  # fmt: skip
     yield from timeline(pieces, asked.zone, asked.zone_name, cells=cells, glyphs=glyphs)
 
 
 def _stack(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
     parts = [
-        (_name(row, asked.keys), (row["energy_kwh"] or 0.0) - (row["idle_kwh"] or 0.0), row["idle_kwh"] or 0.0)
+        (_name(row, asked.keys, asked), (row["energy_kwh"] or 0.0) - (row["idle_kwh"] or 0.0), row["idle_kwh"] or 0.0)
         for row in rows.to_pylist()
     ]
     if parts:
@@ -94,7 +94,7 @@ def _stack(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator
 
 
 def _control(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, _of_chart(asked)):
+    for title, mine in _groups(rows, _of_chart(asked), asked):
         if not mine:
             yield title
         points = [row for row in mine if row["point"] is not None]
@@ -105,6 +105,16 @@ def _control(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterat
             yield from control(_series(title, points, asked), cells=cells, glyphs=glyphs)
             if "spread" in points[0]:
                 yield from control(_spread(points, asked), cells=cells, glyphs=glyphs, rows=7)
+    yield from _rules(rows)
+
+
+def _rules(rows: pa.Table) -> Iterator[str]:
+    """What the rules that are violated say."""
+    from omptool.analytics.spc.rules import ALL
+
+    columns = [rows[name].unique().to_pylist() for name in rows.schema.names if name.endswith("violations")]
+    found = {word for texts in columns for text in texts for word in (text or "").split()}
+    yield from (f"{name}: {rule.about}" for name, rule in ALL.items() if name in found)
 
 
 def _series(title: str, rows: Sequence[Row], asked: Asked) -> Series:
@@ -141,7 +151,7 @@ _INDICES = ("cp", "cpk", "pp", "ppk", "cpm")
 
 
 def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, _of_chart(asked)):
+    for title, mine in _groups(rows, _of_chart(asked), asked):
         if not mine:
             yield title
             continue
@@ -154,12 +164,12 @@ def _histogram(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iter
 
 
 def _drift(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, _of_chart(asked)):
+    for title, mine in _groups(rows, _of_chart(asked), asked):
         yield from chart_course.drift(title, mine[0], _shown(asked, cells, glyphs)) if mine else [title]
 
 
 def _wear(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:
-    for title, mine in _groups(rows, _of_chart(asked)):
+    for title, mine in _groups(rows, _of_chart(asked), asked):
         yield from chart_course.wear(title, mine, _shown(asked, cells, glyphs)) if mine else [title]
 
 
@@ -174,20 +184,26 @@ def _of_chart(asked: Asked) -> list[str]:
     return [*asked.places, "tag", *(key for key in asked.keys if key not in asked.places)]
 
 
-def _groups(rows: pa.Table, keys: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
+def _groups(rows: pa.Table, keys: Sequence[str], asked: Asked) -> Iterator[tuple[str, list[Row]]]:
     """Rows that belong to one picture, with its title; behind the first ones only how many are left out."""
     found: dict[str, list[Row]] = {}
     for row in rows.to_pylist():
-        found.setdefault(_name(row, keys), []).append(row)
+        found.setdefault(_name(row, keys, asked), []).append(row)
     yield from list(found.items())[:_CHARTS]
     if len(found) > _CHARTS:
         yield f"{len(found) - _CHARTS:,} more are not drawn: name fewer with --map or --by", []
 
 
-def _name(row: Row, keys: Sequence[str]) -> str:
+def _name(row: Row, keys: Sequence[str], asked: Asked) -> str:
     texts = [row[key] for key in keys if key in row and row[key] is not None]
-    words = [f"{text:%Y-%m-%d %H:%M} UTC" if isinstance(text, dt.datetime) else str(text) for text in texts]
-    return terminal.escape("  ".join(words))
+    return terminal.escape("  ".join(str(_said(text, asked)) for text in texts))
+
+
+def _said(value: object, asked: Asked) -> object:
+    """A moment as the clocks of the plant say it; anything else as it is."""
+    if isinstance(value, dt.datetime):
+        return f"{value.astimezone(asked.zone):%Y-%m-%d %H:%M} {asked.zone_name}"
+    return value
 
 
 def _number(value: float | None) -> float:

@@ -11,6 +11,7 @@ from omptool.cli import diagnostics, importing, settings
 from omptool.cli.asking import Asked, Asking
 from omptool.cli.exits import ExitCode
 from omptool.cli.options import (
+    CloudOption,
     ConfigOption,
     EndOption,
     ForceOption,
@@ -51,6 +52,7 @@ def report(
         typer.Option("--param", help="Value of a parameter of the analyses; repeatable.", metavar="NAME[:TYPE]=VALUE"),
     ] = None,
     force: ForceOption = False,
+    cloud: CloudOption = None,
     tz: TzOption = None,
     plant: PlantOption = None,
     input_format: InputFormatOption = None,
@@ -68,14 +70,16 @@ def report(
     Examples:
       omptool report lake -o monday.html --start 2026-11-16 --end 2026-11-17
       omptool report shift.omcap --map state=State --param ideal_cycle=12.5
-      omptool report lake --on orders.parquet --plant plant.toml -o plant.html --force
+      omptool report lake --start shift -o shift.html --force
+      omptool report --cloud plant --start yesterday --end today -o plant.html
     """
     from omptool.analytics.report import library
     from omptool.cli.output import refuse_existing
 
     loaded = settings.load(config)
-    asking = Asking([*(source or []), *(on or [])], None, plant, input_format, tz, decode_once=True)
-    if not asking.on:
+    asking = Asking([*(source or []), *(on or [])], cloud, plant, input_format, tz, decode_once=True)
+    asking.check()
+    if not asking.on and cloud is None:
         raise UsageError("report needs a source", "name a capture or a lake:  omptool report lake -o report.html")
     to_stdout = str(output) == "-"
     if not to_stdout:
@@ -83,6 +87,8 @@ def report(
     library.require()
     with diagnostics.Progress(progress) as display, asking.opened(loaded) as asked:
         page, made = _made(asked, asking.on, (start, end), map or [], param or [], display)
+        if asked.moved():
+            diagnostics.note("note: the lake grew while the page was made; the same command again may find more")
         lost = importing.tell(asked.sources)
     size = _write(page, output, force, to_stdout)
     if made.touched:
@@ -114,13 +120,14 @@ def _made(
     from omptool.cli import terminal
 
     request = _request(asked, window, maps, params)
-    source = " --on ".join(map(diagnostics.typed, on))
+    source = " --on ".join(map(diagnostics.typed, on)) if asked.cloud is None else diagnostics.typed(asked.cloud)
+    option = "--on" if asked.cloud is None else "--cloud"
     name = settings.zone(asked.zone_name)[1]
     with concurrent.futures.ThreadPoolExecutor(1, "omptool-report") as pool:
         text = pool.submit(library.bundle)  # takes a second or two, while the engine works
         display.update(["verifying"], {"section": "verify"})
         found = build(
-            asked.engine, request, source=source, zone_name=name, statements=statements(asked.sources),
+            asked.engine, request, source=source, option=option, zone_name=name, statements=statements(asked.sources),
             on_section=lambda title: display.update([f"computing {title}"], {"section": title}),
         )  # fmt: skip
         made = f"made by omptool {__version__} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -147,11 +154,9 @@ def _request(asked: Asked, window: tuple[str | None, str | None], maps: list[str
     from omptool.analytics.binding import parse_maps
     from omptool.analytics.report.asker import RECIPES
     from omptool.analytics.run import Request
-    from omptool.cli.narrow import timed
-    from omptool.model.times import parse_time
     from omptool.sql import parameters
 
-    if not any(named.source.has_telemetry for named in asked.sources):
+    if asked.cloud is None and not any(named.source.has_telemetry for named in asked.sources):
         labels = ", ".join(named.source.label for named in asked.sources)
         raise UsageError(
             f"{labels} has no telemetry, and a report is about machines over time",
@@ -168,10 +173,7 @@ def _request(asked: Asked, window: tuple[str | None, str | None], maps: list[str
                 f"no analysis of the report has a parameter {name}", f"they have {', '.join(sorted(known))}"
             )
     flags = ("--start", "--end")
-    moments = [
-        None if text is None else timed(flag, parse_time, text, now=now, zone=zone)
-        for flag, text in zip(flags, window, strict=True)
-    ]
+    moments = [asked.moment(flag, text, now) for flag, text in zip(flags, window, strict=True)]
     return Request(
         start=moments[0], end=moments[1], zone=zone, maps=parse_maps(maps, list(roles.values())), parameters=given,
         plant=asked.model,

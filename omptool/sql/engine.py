@@ -51,7 +51,7 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Holding(Protocol):
+class Holding(Engine, Protocol):
     """An engine that can hold rows between statements."""
 
     def held(self, statement: str, parameters: Mapping[str, object]) -> AbstractContextManager[str]:

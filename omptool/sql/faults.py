@@ -23,6 +23,9 @@ _FILE = re.compile(r"^\s*file\s*=\s*(.+)$", re.MULTILINE)
 _REASON = re.compile(
     r"^\s*(Invalid unicode|Value with unterminated quote|Expected Number of Columns: .*)", re.MULTILINE
 )
+_CELL = re.compile(
+    r'^\s*Error when converting column "(.+)"\. Could not convert string "(.*)" to (.+?)\s*$', re.MULTILINE
+)
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _INTERNAL = ("_omp_", "pg_", "duckdb_", "pragma_", "sqlite_")
 
@@ -54,6 +57,11 @@ def _unreadable(file: str, text: str) -> QueryError:
     """A text file that the reader of CSV gave up on: it says which and why in lines of their own."""
     line, reason = _LINE.search(text), _REASON.search(text)
     place = f"{file}, line {line[1]}" if line else file
+    if cell := _CELL.search(text):
+        return QueryError(
+            f"cannot read {place}: {cell[1]} is {cell[2]!r}, no {cell[3].strip(chr(39))}",
+            "correct the file, or ask for the column as it is, without a cast",
+        )
     why = reason[1].replace("Invalid unicode", "it is not UTF-8") if reason else _sentence(text)
     return QueryError(f"cannot read {place}: {why[:1].lower()}{why[1:]}", "correct the file, or save it again as UTF-8")
 

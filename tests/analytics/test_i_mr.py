@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from omptool.analytics import catalog
 from omptool.analytics.finish.i_mr import moving_ranges
 from omptool.errors import UsageError
 from tests.analytics.spc_reference import measured, published, rows, run, tires
@@ -15,6 +16,8 @@ from tests.analytics.spc_reference import measured, published, rows, run, tires
 def test_the_tires_of_sas() -> None:
     found = run("i_mr", tires()).to_pylist()
     sas = published("spc_sas_tires_expected")
+    usual = {parameter.name: parameter.default for parameter in catalog.load("i_mr").parameters}
+    assert (usual["span"], usual["nsigmas"]) == (sas["span_n"], sas["sigmas"])
     last = found[-1]
     assert (last["lcl"], last["mean"], last["ucl"]) == pytest.approx(
         (sas["LCLI"], sas["MEAN"], sas["UCLI"]), abs=0.00005

@@ -61,3 +61,28 @@ def sums(name: str, rows: Sequence[Row]) -> Any:
         for key, each in found.items()
         if any(each.values())
     }
+
+
+WHOLE = ("time_elements", "time_in_state", "state_timeline", "oee")
+"""Analyses whose rows of a machine are all of the window, to the nanosecond."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@FLOORS
+@example(floor=FLOOR)
+@given(floor=floors())
+def test_what_is_known_and_what_is_not_are_the_window(name: str, floor: Floor) -> None:
+    parts = ("apt", "aust", "adet", "adot", "unplanned_s", "unassigned_s") if name == "oee" else ("seconds",)
+    spent: dict[str, int] = defaultdict(int)
+    for row in rows_of(name, floor):
+        spent[row["machine"]] += sum(round(row[part] * 1e9) for part in parts)
+    machines = {row["machine"] for row in floor.telemetry}
+    assert spent == dict.fromkeys(machines, (END - T0) // timedelta(microseconds=1) * 1000)
+
+
+@pytest.mark.parametrize("name", ADDITIVE.keys() - {"capability", "drift"})
+@FLOORS
+@given(floor=floors())
+def test_hours_and_machines_of_a_site_are_the_whole(name: str, floor: Floor) -> None:
+    hourly = [row | {"machine": "all"} for row in rows_of(name, floor, places=("site",), period="hour")]
+    assert sums(name, hourly) == sums(name, [row | {"machine": "all"} for row in rows_of(name, floor)])

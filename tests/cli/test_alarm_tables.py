@@ -148,6 +148,7 @@ def test_words_that_somebody_names_win() -> None:
         (f"time,source,active\n{AT},A,hello\n", [], "no active says that an alarm is active: it says hello"),
         (f"time,active\n{AT},1\n", [], 'no column "source" in x for the role source'),
         ("time,source,active\n,A,1\n", [], "no row of x has a time that can be read"),
+        ("time,source,active\n", [], "x has no rows, so nothing says which time it is about"),
         (f"time,source,active\n{AT},A,1\n", ["--start", END, "--end", START], "the window is empty"),
         (f"time,source,active\n{AT},A,1\n", ["--by", "shift"], "--by shift needs the shifts of the plant"),
     ],

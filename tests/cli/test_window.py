@@ -63,3 +63,13 @@ def test_columns_of_a_plain_table_are_its_own(invoke: Run, tmp_path: Path) -> No
     result = invoke("analyze", "oee", "--on", "t.csv", env={"COLUMNS": "200"})
     assert {"start", "end"} <= set(result.out.split())
     assert "window:" not in result.err
+
+
+def test_a_picture_names_days_as_the_clocks_of_the_plant_do(invoke: Run, lake: str, tmp_path: Path) -> None:
+    result = invoke("analyze", "time_in_state", "--on", lake, *WINDOW, "--by", "machine,day", "--chart")
+    assert "2026-01-01 09:00 Asia/Tokyo" in result.out
+    assert "UTC" not in result.out
+    pareto = [sample(0, "State", "Executing"), sample(70, "State", "OutOfService")]
+    convert([Recorded(pareto)], tmp_path / "stops")  # type: ignore[list-item]
+    drawn = invoke("analyze", "downtime_pareto", "--on", "stops", *WINDOW, "--by", "machine,day", "--chart").out
+    assert "2026-01-01 09:00 Asia/Tokyo" in drawn

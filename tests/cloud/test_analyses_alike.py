@@ -9,10 +9,12 @@ import pyarrow as pa
 import pytest
 
 from omptool.analytics import catalog
+from omptool.analytics.report import library
 from omptool.lake.convert import convert
 from omptool.model.contracts import EVENTS
 from tests.analytics.plants import Recorded, table
 from tests.analytics.shopfloors import END, FLOOR, T0, Floor
+from tests.cli.page import Page
 from tests.cloud.clouds import Cloud, running_cloud
 from tests.conftest import Result
 
@@ -60,3 +62,21 @@ def test_an_analysis_is_the_same_from_the_api(invoke: Run, lake: Path, cloud: Cl
     here, there = invoke(*ask, "--on", lake), invoke(*ask, "--cloud", "plant")
     assert here.out.count("\n") > 1 or name == "changeover"
     assert (there.code, there.out, there.err) == (here.code, here.out, here.err)
+
+
+def test_a_page_is_the_same_from_the_api(
+    invoke: Run, lake: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "bundle", lambda: "window.drawChart = () => {};")
+    (tmp_path / "omptool.toml").write_text(cloud.settings)
+    here = invoke("report", lake, *WINDOW, "-o", "here.html")
+    there = invoke("report", "--cloud", "plant", *WINDOW, "-o", "there.html")
+    assert (there.code, there.err.splitlines()[:-1]) == (here.code, here.err.splitlines()[:-1])
+    pages = [Page((tmp_path / name).read_text(encoding="utf-8")) for name in ("here.html", "there.html")]
+    assert pages[0].charts == pages[1].charts != []
+    assert "omptool analyze" in pages[1].text and "--cloud plant" in pages[1].text
+
+
+def test_a_page_of_a_cloud_and_a_lake_is_refused(invoke: Run, lake: Path) -> None:
+    result = invoke("report", lake, "--cloud", "plant")
+    assert (result.code, result.err.splitlines()[0]) == (2, "omptool: --on and --cloud are given")

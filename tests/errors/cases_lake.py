@@ -109,6 +109,12 @@ QUERY = (
     Case("two statements", f'query "select 1; select 2"{_ON}', 1),
     Case("a statement that writes", f'query "drop table telemetry"{_ON}', 1),
     Case("a value that cannot be converted", f"query \"select cast('x' as int)\"{_ON}", 1),
+    Case(
+        "a cell of a table that cannot be converted",
+        'query "select cast(pieces as int) from a" --on a.csv',
+        1,
+        files={"a.csv": "order,pieces\n7,12\n8,none\n"},
+    ),
     Case("a parameter without a value", f"query 'from telemetry where machine = $m'{_ON}", 1),
     Case("a parameter that the statement does not have", f'query "from telemetry"{_ON} --param m=1', 1),
     Case("`--param`: no name", f'query "from telemetry"{_ON} --param 5', 2),

@@ -4,7 +4,7 @@ about = "How many values came, how good they were, and where the record is doubt
 formula = [
   "percent_good = time in which the last value was Good and no gap was / window * 100",
   "duplicates = rows equal to the one before in time, value and status; backward = rows whose time lies before that of the row received before",
-  "longest_silence_s = longest time in the window without a row; its ends count",
+  "longest_silence_s = longest time in the window without a row; its ends count; working_silence_s = the same with the planned stops of plant.toml left out: who rests need not speak",
   "max_skew_s = largest difference between server time and time; without first values of a subscription, which are sent when asked for and not when they change",
 ]
 source = "OPC 10000-13 5.4.3.33 PercentGood and its kin, by duration"
@@ -38,6 +38,9 @@ about = "rows that step back in time"
 [columns.longest_silence_s]
 unit = "s"
 about = "longest time without a row"
+[columns.working_silence_s]
+unit = "s"
+about = "longest time without a row, planned stops left out of it"
 [columns.max_skew_s]
 unit = "s"
 about = "server time against time, null without changes that have both"
@@ -121,14 +124,32 @@ lasting AS (
   WINDOW ahead AS (PARTITION BY k ORDER BY nanos, kind, tie),
          so_far AS (PARTITION BY k ORDER BY nanos, kind, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
+-- planned stops in one piece each, and how much of a silence lies in them
+rests AS (
+  SELECT min(since) AS since, max(till) AS till FROM (
+    SELECT since, till, sum(fresh) OVER (ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rest
+    FROM (
+      SELECT since, till, CASE WHEN since <= max(till) OVER (
+               ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS fresh
+      FROM planned_stops
+    ) told
+  ) joined GROUP BY rest
+),
+rested AS (
+  SELECT e.k, e.nanos, sum(least(e.nanos + e.silence, r.till) - greatest(e.nanos, r.since)) AS ns
+  FROM lasting e JOIN rests r ON r.since < e.nanos + e.silence AND r.till > e.nanos
+  WHERE e.silence > 0 GROUP BY e.k, e.nanos
+),
 summed AS (
   SELECT e.k, s.p, sum(e.ns) AS ns, sum(CASE WHEN s.whole AND e.lasts IS NOT NULL THEN e.ns ELSE 0 END) AS covered,
-         max(e.silence) AS silence, sum(CASE WHEN s.whole AND e.lasts = 0 THEN e.ns ELSE 0 END) AS good_ns,
+         max(e.silence) AS silence, max(e.silence - coalesce(r.ns, 0)) AS working,
+         sum(CASE WHEN s.whole AND e.lasts = 0 THEN e.ns ELSE 0 END) AS good_ns,
          sum(CASE WHEN e.kind = 2 THEN 1 ELSE 0 END) AS all_rows, sum(CASE WHEN e.grade = 0 THEN 1 ELSE 0 END) AS good,
          sum(CASE WHEN e.grade = 1 THEN 1 ELSE 0 END) AS uncertain, sum(CASE WHEN e.grade = 2 THEN 1 ELSE 0 END) AS bad,
          sum(e.overflow) AS overflows, sum(e.backward) AS backward, max(e.skew) AS skew,
          sum(CASE WHEN e.kind = 2 AND e.ns = 0 THEN 1 ELSE 0 END) AS crowds
-  FROM lasting e JOIN spans s ON s.span = e.span WHERE s.p IS NOT NULL
+  FROM lasting e JOIN spans s ON s.span = e.span LEFT JOIN rested r ON r.k = e.k AND r.nanos = e.nanos
+  WHERE s.p IS NOT NULL
   GROUP BY e.k, s.p
 ),
 -- only rows of one moment can repeat each other; most tags have none
@@ -162,7 +183,8 @@ repeated AS (
   GROUP BY l.g, r.tag, w.p
 ),
 elements AS (
-  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.silence) AS silence, sum(s.good_ns) AS good_ns,
+  SELECT l.g, t.tag, s.p, sum(s.ns) AS ns, sum(s.covered) AS covered, max(s.silence) AS silence, max(s.working) AS working,
+         sum(s.good_ns) AS good_ns,
          sum(s.all_rows) AS all_rows, sum(s.good) AS good, sum(s.uncertain) AS uncertain, sum(s.bad) AS bad,
          sum(s.overflows) AS overflows, sum(s.backward) AS backward, max(s.skew) AS skew
   FROM summed s JOIN tags t ON t.k = s.k JOIN stands l ON l.m = t.m
@@ -173,7 +195,7 @@ SELECT o.site, o.area, o.line, o.machine, w.start, w."end", e.tag, CAST(e.all_ro
        CAST(e.good AS BIGINT) AS good, CAST(e.uncertain AS BIGINT) AS uncertain, CAST(e.bad AS BIGINT) AS bad,
        CAST(e.overflows AS BIGINT) AS overflows, CAST(coalesce(r.duplicates, 0) AS BIGINT) AS duplicates,
        CAST(e.backward AS BIGINT) AS backward, CAST(e.silence AS DOUBLE) / 1000000000 AS longest_silence_s,
-       CAST(e.skew AS DOUBLE) / 1000000 AS max_skew_s, CAST(e.covered AS DOUBLE) / e.ns AS coverage,
+       CAST(e.working AS DOUBLE) / 1000000000 AS working_silence_s, CAST(e.skew AS DOUBLE) / 1000000 AS max_skew_s, CAST(e.covered AS DOUBLE) / e.ns AS coverage,
        100.0 * CAST(e.good_ns AS DOUBLE) / e.ns AS percent_good
 FROM elements e JOIN groups o ON o.g = e.g JOIN periods w ON w.p = e.p
 LEFT JOIN repeated r ON r.g = e.g AND r.tag = e.tag AND r.p = e.p

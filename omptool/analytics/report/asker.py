@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,8 @@ from omptool.analytics.binding import Tag
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.report.words import Clock
 from omptool.analytics.run import Analysis, Request, analyse, recorded_tags
-from omptool.sql.engine import Engine
+from omptool.sql.engine import Engine, Holding
+from omptool.sql.views import HIDDEN
 
 RECIPES = (
     "oee", "downtime_pareto", "state_timeline", "time_elements", "i_mr", "drift", "tool_wear", "energy", "alarm_rate",
@@ -40,7 +42,7 @@ class _Remembering:
         self._known: dict[str, pa.Table] = {}
 
     def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
-        if parameters is not None:
+        if parameters is not None or HIDDEN in statement:  # a table that is held is gone soon
             return self._engine.run(statement, parameters)
         if statement not in self._known:
             self._known[statement] = self._engine.run(statement).read_all()
@@ -50,13 +52,24 @@ class _Remembering:
         self._engine.cancel()
 
 
+class _Holder(_Remembering):
+    """The same of an engine that holds rows between statements."""
+
+    def __init__(self, engine: Holding) -> None:
+        super().__init__(engine)
+        self._holding = engine
+
+    def held(self, statement: str, parameters: Mapping[str, object]) -> AbstractContextManager[str]:
+        return self._holding.held(statement, parameters)
+
+
 @dataclass(slots=True)
 class Asker:
     """One source and one window.
 
     Attributes:
         request: what holds for every recipe; its window is given.
-        source: how a command names the source.
+        source: how a command names the source, behind `option`.
         touched: what was said of gaps and values that are not Good, by analysis.
     """
 
@@ -64,11 +77,12 @@ class Asker:
     request: Request
     clock: Clock
     source: str
+    option: str = "--on"
     touched: dict[str, str] = field(default_factory=dict)
     _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        self.engine = _Remembering(self.engine)
+        self.engine = _Holder(self.engine) if isinstance(self.engine, Holding) else _Remembering(self.engine)
 
     @property
     def start(self) -> datetime:
@@ -138,7 +152,7 @@ class Asker:
         return found
 
     def command(self, name: str, *options: str) -> str:
-        return " ".join(["omptool analyze", name, "--on", self.source, *options])
+        return " ".join(["omptool analyze", name, self.option, self.source, *options])
 
 
 def _known(given: Mapping[str, object], recipe: Recipe) -> dict[str, object]:

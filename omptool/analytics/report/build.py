@@ -37,6 +37,7 @@ def build(
     request: Request,
     *,
     source: str,
+    option: str = "--on",
     zone_name: str,
     statements: Sequence[Statement],
     on_section: Callable[[str], None] = lambda _: None,
@@ -45,7 +46,7 @@ def build(
 
     Args:
         request: window, roles and parameters for all analyses; a missing window is what was recorded.
-        source: the source as a command names it.
+        source: the source as a command names it, behind `option`.
         zone_name: of `request.zone`, for people.
         statements: what is known of the completeness of each source.
         on_section: told the title of what is computed next.
@@ -57,7 +58,7 @@ def build(
     """
     start, end = window(engine, request)
     clock = Clock(request.zone, zone_name, start, end)
-    asker = Asker(engine, replace(request, start=start, end=end), clock, source)
+    asker = Asker(engine, replace(request, start=start, end=end), clock, source, option)
     on_section("Completeness")
     first = completeness(asker, [said.text for said in statements], all(said.is_proven for said in statements))
     sections = [first]

@@ -59,7 +59,7 @@ def completeness(asker: Asker, statements: list[str], is_proven: bool) -> Sectio
     return Section(
         "completeness", "Completeness", lead=lead, grade=worst, figure=tile, notes=more,
         figures=[Figure(title, f"{count(total, 'window')} on the line of time.", drawn, True)],
-        tables=[table(title, columns, cells, f'omptool query "from gaps" --on {asker.source}')],
+        tables=[table(title, columns, cells, f'omptool query "from gaps" {asker.option} {asker.source}')],
     )  # fmt: skip
 
 

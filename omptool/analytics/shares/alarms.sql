@@ -74,8 +74,8 @@ type = "text"
 about = "what it says when the alarm goes; default: 0, false, off, RTN, normal, cleared …, or with active_is all the rest"
 [columns.coverage]
 unit = "1"
-about = "1 - time in gaps or before anything was heard / window"
+about = "1 - time in gaps or before anything was heard / window; 1 for a table"
 [columns.percent_good]
 unit = "%"
-about = "time in which the tags were Good; of events, the time that is covered"
+about = "time in which the tags were Good; of events, the time that is covered; of a table: rows that say when, and what"
 */

@@ -75,10 +75,6 @@ def percent(value: object) -> str:
 
 def plain(value: object) -> str:
     """Any other value on one line."""
-    import datetime as dt
-
-    if isinstance(value, dt.datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
     return "" if value is None else terminal.escape(str(value))
 
 

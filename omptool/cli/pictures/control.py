@@ -55,6 +55,9 @@ def control(series: Series, *, cells: int, glyphs: Glyphs, rows: int = _ROWS) ->
         for at in bucket:
             if series.signals[at]:
                 grid.mark(column, series.values[at], glyphs.signal)
+    for line, glyph in ((series.lcl, glyphs.limit), (series.ucl, glyphs.limit), (series.center, glyphs.center)):
+        for column, bucket in enumerate(buckets):
+            grid.cross(column, line[bucket[len(bucket) // 2]], glyph, glyphs.range, glyphs.cross)
     apart = _labelled(grid, series)
     per = f", {math.ceil(count / columns):,} per column" if count > columns else ""
     found = [at for at, words in enumerate(series.signals) if words]

@@ -18,7 +18,7 @@ class Glyphs:
         states: of the time elements APT, AUST, ADOT, ADET, NOT_PLANNED, UNASSIGNED.
         limit, center: horizontal lines; `edge`: a vertical one.
         point, range, signal: a value, values between, one that violates a rule.
-        mark: a vertical line that cuts; `rise`, `fall`: parts of a line that slants.
+        mark: a vertical line that cuts; `rise`, `fall`: parts of a line that slants; `cross`: values over a line.
     """
 
     full: str
@@ -34,17 +34,18 @@ class Glyphs:
     mark: str
     rise: str
     fall: str
+    cross: str
 
 
 UNICODE = Glyphs(
     full="█", eighths="▏▎▍▌▋▊▉", parts="█░",
     states={"APT": "█", "AUST": "▒", "ADOT": "░", "ADET": "!", "NOT_PLANNED": "·", "UNASSIGNED": "?"},
-    limit="┄", center="─", edge="│", point="•", range="│", signal="✗", mark="┊", rise="╱", fall="╲",
+    limit="┄", center="─", edge="│", point="•", range="│", signal="✗", mark="┊", rise="╱", fall="╲", cross="┼",
 )  # fmt: skip
 ASCII = Glyphs(
     full="#", eighths="", parts="#:",
     states={"APT": "#", "AUST": "+", "ADOT": "-", "ADET": "!", "NOT_PLANNED": ".", "UNASSIGNED": "?"},
-    limit="-", center="=", edge="|", point="o", range="|", signal="X", mark=":", rise="/", fall="\\",
+    limit="-", center="=", edge="|", point="o", range="|", signal="X", mark=":", rise="/", fall="\\", cross="+",
 )  # fmt: skip
 
 

@@ -51,6 +51,12 @@ class Grid:
         for at in range(self.row(high), self.row(low) + 1):
             self._cells[at][column] = glyph
 
+    def cross(self, column: int, value: float, line: str, over: str, crossing: str) -> None:
+        """A line at a value; where values are drawn over it, a crossing."""
+        if math.isfinite(value):
+            cells = self._cells[self.row(value)]
+            cells[column] = crossing if cells[column] == over else line if cells[column] == " " else cells[column]
+
     def label(self, value: float, text: str) -> str:
         """A word at the scale; one that is there already stays, and is returned."""
         return self._labels.setdefault(self.row(value), text)
