@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from omptool.model.times import format_time, unix_us
@@ -13,17 +13,17 @@ _SANE = """time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000"""
 _WENT_ON = f"""SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server
 WHERE t.time >= $end AND t.time < $later AND {_SANE}"""
-_ENDS = f"""WITH lasts AS (
+_ENDS = """WITH lasts AS (
   SELECT t.server, t.capture, max(greatest(time, coalesce(receive_time, time))) AS last
-  FROM telemetry t WHERE {_SANE} GROUP BY t.server, t.capture
+  FROM telemetry t WHERE {which} GROUP BY t.server, t.capture
 ),
 ends AS (
   SELECT capture, max(last) AS last FROM (
     SELECT capture, last FROM lasts UNION ALL SELECT capture, max(time) FROM journal GROUP BY capture
   ) told GROUP BY capture
 )
-SELECT epoch_us(min(last)) AS last FROM (
-  SELECT l.server, max(e.last) AS last FROM lasts l JOIN ({_SERVERS}) b ON l.server = b.server
+SELECT epoch_us(min(last)) AS last, count(*) AS found FROM (
+  SELECT l.server, max(e.last) AS last FROM lasts l JOIN ({servers}) b ON l.server = b.server
   JOIN ends e ON e.capture = l.capture GROUP BY l.server
 ) servers"""
 """A server that is silent was still recorded while its capture went on."""
@@ -40,7 +40,7 @@ def behind_the_end(engine: Engine, servers: Iterable[str], start: datetime, end:
     given = {"servers": names, "end": end, "later": end + _LOOK}
     if engine.run(_WENT_ON, given).read_all().num_rows == len(names):
         return ""
-    last = engine.run(_ENDS, {"servers": names}).read_all()["last"][0].as_py()
+    last = _last(engine, names, start)
     if last is None:
         return ""
     missing = min(unix_us(end) - last, unix_us(end) - unix_us(start))
@@ -50,6 +50,19 @@ def behind_the_end(engine: Engine, servers: Iterable[str], start: datetime, end:
         f"the recording ends at {format_time(last)}: {_share(missing, unix_us(end) - unix_us(start))} of the window"
         " rests on the last values before"
     )
+
+
+def _last(engine: Engine, names: Sequence[str], start: datetime) -> int | None:
+    """Unix microseconds where the first of the servers was recorded last.
+
+    What lies ahead of the window is only read where a server has no value in it: a lake may hold years.
+    """
+    inside = _ENDS.format(which=f"{_SANE} AND t.time >= $start", servers=_SERVERS)
+    found = engine.run(inside, {"servers": names, "start": start}).read_all()
+    if found["found"][0].as_py() < len(names):
+        found = engine.run(_ENDS.format(which=_SANE, servers=_SERVERS), {"servers": names}).read_all()
+    last: int | None = found["last"][0].as_py()
+    return last
 
 
 def _share(missing: int, whole: int) -> str:

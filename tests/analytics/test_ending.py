@@ -61,6 +61,13 @@ def test_a_server_that_was_silent_was_still_recorded() -> None:
     assert _note(Recorded([*STATE, *(row | {"capture": "c2"} for row in other)]), 0, 100) != ""
 
 
+def test_a_server_that_ended_ahead_of_the_window_is_not_forgotten_beside_one_that_went_on() -> None:
+    went_on = [sample(0, "State", "Executing"), sample(199, "State", "Setup")]
+    ended = [sample(9, "State", "Executing", server="urn:b", machine="B", node_id="s=B.State", capture="c2")]
+    assert _note(Recorded(went_on), 100, 200) == ""
+    assert "T00:00:09Z: all of the window" in _note(Recorded([*went_on, *ended]), 100, 200)
+
+
 def test_a_clock_that_is_far_ahead_does_not_make_a_recording_longer() -> None:
     late = [sample(40_000, "Other", 1, receive_time=T0 + timedelta(seconds=60))]
     assert "T00:00:50Z" in _note(Recorded([*STATE, *late]), 0, 20_000)
