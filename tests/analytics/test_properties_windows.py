@@ -80,7 +80,7 @@ def test_what_is_known_and_what_is_not_are_the_window(name: str, floor: Floor) -
     assert spent == dict.fromkeys(machines, (END - T0) // timedelta(microseconds=1) * 1000)
 
 
-@pytest.mark.parametrize("name", ADDITIVE.keys() - {"capability", "drift"})
+@pytest.mark.parametrize("name", sorted(ADDITIVE.keys() - {"capability", "drift"}))
 @FLOORS
 @given(floor=floors())
 def test_hours_and_machines_of_a_site_are_the_whole(name: str, floor: Floor) -> None:
