@@ -28,6 +28,8 @@ _WENT = {"0", "false", "f", "no", "not", "n", "off", "inactive", "rtn", "return"
 """Words of journals; UNACK_ALM is an alarm, ACK_RTN none, and what has neither (ACK) changes nothing."""
 
 _SHOWN = 6
+_SOON = "till <= (SELECT max(time) FROM input) + INTERVAL 366 DAY"
+"""Ends in a far year mean that the alarm stands: no window lasts until then."""
 
 
 def bind_alarms(
@@ -137,7 +139,7 @@ def of_rows(
             rows = sum(counts[word] for word in others)
             notes = (f"{rows} rows say neither that an alarm came nor that it went: {_listed(others)}",)
     values = {"active_words": came, "gone_words": went, "by_row": by_row, "table_name": table}
-    last = "greatest(max(time), max(till))" if by_row else "max(time)"
+    last = f"greatest(max(time), max(till) FILTER (WHERE {_SOON}))" if by_row else "max(time)"
     return Rows(_places_of(engine, source, table), values, notes, last)
 
 

@@ -29,6 +29,9 @@ CAPTURE = 1 << 40
 """What `tie` grows by from one capture to the next."""
 
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
+_QUOTED = re.compile(r"--[^\n]*|/\*.*?\*/|\"[^\"]*\"|'[^']*'", re.DOTALL)
+"""Names of columns, texts and comments may hold whatever they like."""
+
 _HELD = ("captures", "picked")
 """Parts that can be held."""
 
@@ -57,9 +60,14 @@ counters AS (
 """As parts/counters.sql; the first values of runs come from outside."""
 
 
+def named(statement: str) -> set[str]:
+    """The parameters of a statement."""
+    return set(_NAMED.findall(_QUOTED.sub(" ", statement)))
+
+
 def given(statement: str, values: Mapping[str, object]) -> dict[str, object]:
     """The values that a statement names."""
-    wanted = set(_NAMED.findall(statement))
+    wanted = named(statement)
     return {name: value for name, value in values.items() if name in wanted}
 
 

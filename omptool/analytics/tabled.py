@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from omptool.analytics import alarmed, catalog, inputs
+from omptool.analytics import alarmed, catalog, held, inputs
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns, maps_of
 from omptool.analytics.numbering import numbered, windowed
@@ -36,14 +36,16 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
     columns = bind_columns(recipe, names, table, maps_of(recipe, names, table, request.maps, request.plant))
-    read = inputs.read(engine, recipe, table, columns, request.zone)
+    timed = any(each is not None for each in (request.period, request.start, request.end))
+    read = inputs.read(engine, recipe, table, columns, request.zone, request.maps, timed=timed)
     if recipe.stream:
         return _streamed_table(engine, recipe, request, parameters, read)
     if recipe.series:
         from omptool.analytics import variables
 
         found = variables.of_table(recipe, request, parameters, read.source, columns["value"], partial(ask, engine))
-        return Analysis(found.rows, (*read.notes, *found.notes), found.touched)
+        said = "; ".join(filter(None, [found.touched, read.unread]))
+        return Analysis(found.rows, (*read.notes, *found.notes), said)
     if recipe.table_parts:
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
@@ -58,8 +60,9 @@ def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:
     Raises:
         UsageError: a parameter that the table form knows nothing of.
     """
+    known = held.named(sql)
     for name in request.parameters:
-        if f"${name}" not in sql:
+        if name not in known:
             raise UsageError(
                 f"{recipe.name} of a plain table has no parameter {name}",
                 f"a column says it: --map ROLE=COLUMN; roles are {', '.join(role.name for role in recipe.table)}",

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from omptool.analytics import catalog, streams
+from omptool.analytics import baselines, catalog, streams
 from omptool.analytics.binding import Binding, Tag
 from omptool.analytics.cutting import Periods
 from omptool.analytics.part13.seen import Gaps, seen
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 _EARLIEST = -(2**62) // 1000
 """Unix microseconds of a row without a time."""
-_YES = ("true", "t", "1", "1.0", "yes", "y")
 
 
 class Charts(NamedTuple):
@@ -117,11 +116,8 @@ def of_table(
     order = "sorted NULLS LAST, time NULLS LAST, omp_row"
     rows = ask(f"WITH {ctes}\nSELECT * FROM result\nORDER BY {order}", given)
     time = _times(rows, table, needed=cut != (None, None))
-    if time is not None and cut != (None, None):
-        early = -(2**63) if cut[0] is None else unix_us(cut[0]) * 1000
-        late = 2**63 - 1 if cut[1] is None else unix_us(cut[1]) * 1000
-        inside = (time >= early) & (time < late)
-        rows, time = rows.filter(pa.array(inside)), time[inside]
+    numbers = bool(pc.any(pc.is_finite(rows["value"])).as_py())
+    rows, time, nothing = _within(rows, time, cut, table)
     number = pc.fill_null(rows["value"], np.nan).to_numpy()
     grouped = rows["subgroup"].null_count < rows.num_rows
     usable = countable(number)
@@ -136,8 +132,8 @@ def of_table(
     label = kept["subgroup"] if grouped else kept["ordered"]
     share = 100.0 * float(usable.mean()) if usable.size else 0.0
     periods = _periods_of_table(request, time, table) if rows.num_rows else None
-    first = _flagged(kept["baseline"]) if "baseline" in kept.column_names else None
-    why = () if first is None or first.any() else (_no_baseline(kept["baseline"]),)
+    first = baselines.flagged(kept["baseline"]) if "baseline" in kept.column_names else None
+    why = () if first is None or first.any() else (baselines.no_baseline(kept["baseline"]),)
     when = None if time is None else time[usable]
     measured = Measured(
         name=table,
@@ -145,7 +141,7 @@ def of_table(
         time=when,
         group=group,
         labels=label.to_pylist() if label.null_count < len(label) else None,
-        first=_baseline(when, first, given, table),
+        first=baselines.baseline(when, first, given, table),
         coverage=1.0 if rows.num_rows else 0.0,
         percent_good=share,
         spec=spec,
@@ -159,9 +155,26 @@ def of_table(
         telling.add(table, measured.value.size, found)
         notes, verdict = telling.notes(), telling.verdict()
     else:
-        notes, verdict = _no_number(source, column, table, ask), ""
-    left_out = _left_out(rows, usable, number, column, table)
+        notes, verdict = () if numbers else _no_number(source, column, table, ask), ""
+    left_out = _left_out(rows, usable, number, column, table) if rows.num_rows else nothing
     return Charts(pa.table(columns), notes, "; ".join(filter(None, [left_out, verdict])))
+
+
+def _within(
+    rows: pa.Table, time: Times | None, cut: tuple[datetime | None, datetime | None], table: str
+) -> tuple[pa.Table, Times | None, str]:
+    """Rows of the window, their times, and what to say when there are none."""
+    if time is None or cut == (None, None):
+        return rows, time, f"{table} has no rows"
+    early = -(2**63) if cut[0] is None else unix_us(cut[0]) * 1000
+    late = 2**63 - 1 if cut[1] is None else unix_us(cut[1]) * 1000
+    if early >= late:
+        raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
+    unknown = time <= _EARLIEST * 1000
+    inside = (time >= early) & (time < late) & ~unknown
+    if inside.any():
+        inside |= unknown  # nobody knows where they lie: they are counted as left out
+    return rows.filter(pa.array(inside)), time[inside], f"no row of {table} lies in the window"
 
 
 def _seen_of(measured: Measured) -> list[tuple[float, float]]:
@@ -206,8 +219,6 @@ def _seen_table(pairs: Sequence[tuple[float, float]]) -> pa.Table:
 
 def _left_out(rows: pa.Table, usable: Mask, number: Floats, column: str, table: str) -> str:
     """How many rows of a plain table are no values, and why."""
-    if not rows.num_rows:
-        return f"{table} has no rows"
     if usable.all():
         return ""
     reasons = {
@@ -324,7 +335,7 @@ def _measured(tag: Tag, raw: _Raw, cut: _Raw | None, given: Mapping[str, Any], s
         time=time,
         group=None if group is None else group[usable],
         labels=None if group is None or labels is None else [labels[each] for each in group[usable].tolist()],
-        first=_baseline(time, None, given, name),
+        first=baselines.baseline(time, None, given, name),
         coverage=raw.coverage,
         percent_good=raw.percent_good,
         spec=spec,
@@ -358,32 +369,6 @@ def _times(rows: pa.Table, table: str, *, needed: bool) -> Times | None:
         return None
     found: Times = pc.fill_null(column.cast(pa.int64()), _EARLIEST).to_numpy() * 1000
     return found
-
-
-def _flagged(column: pa.ChunkedArray) -> Mask | None:
-    if column.null_count == len(column):
-        return None
-    found: Mask = pc.is_in(pc.utf8_lower(column.cast(pa.string())), pa.array(_YES)).to_numpy()
-    return found
-
-
-def _no_baseline(column: pa.ChunkedArray) -> str:
-    words = column.drop_null().unique().slice(0, 3).to_pylist()
-    return f"the column of the baseline says {', '.join(words)}: true, 1 or yes is what limits come from"
-
-
-def _baseline(time: Times | None, first: Mask | None, given: Mapping[str, Any], name: str) -> Mask | None:
-    """Values that the limits come from: those that a column names, in the stretch that parameters name."""
-    for parameter in ("baseline_start", "baseline_end"):
-        moment = given.get(parameter)
-        if moment is None:
-            continue
-        if time is None:
-            raise UsageError(f"--param {parameter}: {name} has no times", "--map time=COLUMN, or --param baseline=25")
-        edge = unix_us(moment) * 1000
-        mine = time >= edge if parameter == "baseline_start" else time < edge
-        first = mine if first is None else first & mine
-    return first
 
 
 def _place(tag: Tag) -> tuple[str, ...]:

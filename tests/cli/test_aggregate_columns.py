@@ -134,3 +134,11 @@ def test_statuses_that_are_none(invoke: Run, tmp_path: Path, status: Any, said: 
     result = _ask(invoke, _table(tmp_path, [1.0, 2.0], status=status), "Count")
     assert (result.code, result.out) == (2, "")
     assert said in result.err
+
+
+@pytest.mark.parametrize("limit", ["16.1", "16.2"])
+def test_a_limit_with_decimals_is_met(invoke: Run, tmp_path: Path, limit: str) -> None:
+    """161 of 1,000 Good values are 16.1 %."""
+    status = ["Good"] * 161 + ["Bad"] * 839
+    (row,) = _ask(invoke, _table(tmp_path, [1.0] * 1000, status=status), "Count", f"percent_data_good={limit}").rows
+    assert row["status_name"].startswith("Good" if limit == "16.1" else "Uncertain")

@@ -49,6 +49,16 @@ def test_columns_of_any_name_are_kept_apart_from_ours(
         assert f"note: {name} of shifts is shown as {name}_given: oee has a column of that name\n" in result.err
 
 
+@pytest.mark.parametrize("name", ["$ideal_cycle", "it's $ideal_cycle", 'a "$ideal_cycle" b'])
+def test_a_column_may_be_called_as_a_parameter(invoke: Run, tmp_path: Path, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    path = _csv(tmp_path, **{quoted: "7"}, **OEE)
+    (row,) = invoke("analyze", "oee", "--on", path).rows
+    assert (row[name], row["oee_index"]) == (7, pytest.approx(0.79))
+    refused = invoke("analyze", "oee", "--on", path, "--param", "ideal_cycle=3")
+    assert refused.code == 2 and "oee of a plain table has no parameter ideal_cycle" in refused.err
+
+
 def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
     lines = ["shift,omp_row,pbt,apt,pri,pq,gq", *(f"s{n},{9 - n},100,90,1,80,79" for n in range(9))]
     (tmp_path / "shifts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

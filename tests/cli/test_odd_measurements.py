@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.analytics.spc_reference import FOLDER
@@ -72,3 +74,9 @@ def test_thresholds_of_alarms_make_sense(invoke: Run, tmp_path: Path, name: str,
     (tmp_path / "x.csv").write_text("time,source,active\n2026-11-16T07:00:00Z,A,1\n2026-11-16T07:01:00Z,A,0\n")
     result = invoke("analyze", name, "--on", "x.csv", "--param", given)
     assert result.code == 2 and says in result.err
+
+
+def test_bytes_that_say_numbers(invoke: Run, tmp_path: Path) -> None:
+    pq.write_table(pa.table({"value": [b"1", b"2", b"4"]}), tmp_path / "x.parquet")
+    result = invoke("analyze", "i_mr", "--on", "x.parquet")
+    assert (result.code, [row["value"] for row in result.rows]) == (0, [1, 2, 4])

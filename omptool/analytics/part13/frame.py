@@ -80,12 +80,13 @@ class Frame:
     def percent(self, good: Floats, bad: Floats, whole: Floats, uncertain: Mask) -> Codes:
         """The StatusCode calculation of 5.4.3.2, from parts of a whole: numbers of values, or nanoseconds.
 
-        Shares would be rounded, and miss a limit that they meet.
+        Shares would be rounded, and miss a limit that they meet; so is a limit with decimals.
         """
         settings = self.settings
+        least = whole * (1 - 1e-12)
         wholly = (bad <= 0) & ~uncertain
-        is_bad = (bad > 0) & (bad * 100 >= settings.percent_data_bad * whole)
-        enough = ~uncertain & (good * 100 >= settings.percent_data_good * whole)
+        is_bad = (bad > 0) & (bad * 100 >= settings.percent_data_bad * least)
+        enough = ~uncertain & (good * 100 >= settings.percent_data_good * least)
         found: Codes = np.where(is_bad, bits.BAD, np.where(wholly | enough, bits.GOOD, bits.UNCERTAIN)).astype(
             np.uint32
         )
