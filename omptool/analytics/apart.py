@@ -36,12 +36,16 @@ def told_apart(recipe: Recipe, places: Sequence[str], bound: Iterable[Bound]) ->
     lowest = PLACES.index(wanted[-1])
     # as in `numbered`: a machine that another line got later is one, in the place that was told last
     there = {(one.role, one.server, one.node_id, one.place[0], one.place[3]): one.place for one in bound}.values()
-    notes = []
+    examples: dict[str, str] = {}
     for name in PLACES[:lowest]:
         if name not in wanted and (example := _ambiguous(there, wanted, name)):
             wanted = [each for each in PLACES if each in {*wanted, name}]
-            notes.append(f"several {PLACES[lowest]}s are called {example}: rows say their {name} too")
-    return Apart(tuple(wanted), tuple(notes))
+            examples[name] = example
+    if not examples:
+        return Apart(tuple(wanted))
+    called = next(iter(examples.values()))
+    told = f"several {PLACES[lowest]}s are called {called}: rows say their {' and '.join(examples)} too"
+    return Apart(tuple(wanted), (told,))
 
 
 def _ambiguous(there: Collection[Place], shown: Sequence[str], name: str) -> str:

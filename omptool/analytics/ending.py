@@ -12,7 +12,7 @@ _SERVERS = "SELECT unnest(CAST($servers AS VARCHAR[])) AS server"
 _SANE = """time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000"""
 _WENT_ON = f"""SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server
-WHERE t.time >= $end AND t.time < $later AND {_SANE}"""
+WHERE t.time >= $late AND t.time < $later AND {_SANE}"""
 _ENDS = """WITH lasts AS (
   SELECT t.server, t.capture, max(greatest(time, coalesce(receive_time, time))) AS last
   FROM telemetry t WHERE {which} GROUP BY t.server, t.capture
@@ -37,14 +37,15 @@ def behind_the_end(engine: Engine, servers: Iterable[str], start: datetime, end:
     A hundredth of the window is not worth a note: the last value of a recording rarely comes at its very end.
     """
     names = sorted(set(servers))
-    given = {"servers": names, "end": end, "later": end + _LOOK}
+    tolerated = (end - start) / 100
+    given = {"servers": names, "late": end - tolerated, "later": end + _LOOK}
     if engine.run(_WENT_ON, given).read_all().num_rows == len(names):
         return ""
     last = _last(engine, names, start)
     if last is None:
         return ""
     missing = min(unix_us(end) - last, unix_us(end) - unix_us(start))
-    if missing * 100 <= unix_us(end) - unix_us(start):
+    if timedelta(microseconds=missing) <= tolerated:
         return ""
     return (
         f"the recording ends at {format_time(last)}: {_share(missing, unix_us(end) - unix_us(start))} of the window"

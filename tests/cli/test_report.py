@@ -102,6 +102,13 @@ def test_a_page_says_which_limits_and_rules_its_control_charts_have(invoke: Run,
     assert "from values from 2026-11-16 07:10:00, at 3 sigma of a known standard deviation, around 800." in known
 
 
+def test_a_page_says_where_the_recording_ends(invoke: Run, tmp_path: Path) -> None:
+    sentence = "The recording ends at 2026-11-16T14:00:"
+    for end, is_said in (("2026-11-16T14:00Z", False), ("2026-11-16T18:00Z", True)):
+        invoke("report", SAMPLE, "--start", "2026-11-16T13:00Z", "--end", end, "-o", "page.html", "--force")
+        assert (sentence in Page((tmp_path / "page.html").read_text()).text) == is_said
+
+
 def test_a_remark_about_one_hour_names_the_hour(invoke: Run, tmp_path: Path) -> None:
     lake = ROOT / "sample_data" / "cnc-cell" / "lake"
     window = ("--start", "2026-11-16T21:59:50.147846Z", "--end", "2026-11-16T23:00Z", "--tz", "UTC")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from omptool.analytics.ending import behind_the_end
 from omptool.analytics.report.alarms import alarms
 from omptool.analytics.report.asker import Asker
 from omptool.analytics.report.condition import drift, wear
@@ -48,7 +49,7 @@ def build(
         request: window, roles and parameters for all analyses; a missing window is what was recorded.
         source: the source as a command names it, behind `option`.
         zone_name: of `request.zone`, for people.
-        statements: what is known of the completeness of each source.
+        statements: what is known of the completeness of each source; one about the end of the recording is added.
         on_section: told the title of what is computed next.
 
     Raises:
@@ -60,7 +61,8 @@ def build(
     clock = Clock(request.zone, zone_name, start, end)
     asker = Asker(engine, replace(request, start=start, end=end), clock, source, option)
     on_section("Completeness")
-    first = completeness(asker, [said.text for said in statements], all(said.is_proven for said in statements))
+    told = [*_ending(asker, request), *(said.text for said in statements)]
+    first = completeness(asker, told, all(said.is_proven for said in statements))
     sections = [first]
     for id, title, make in _SECTIONS:
         on_section(title)
@@ -73,6 +75,14 @@ def build(
         sections=sections,
         touched=list(asker.touched),
     )
+
+
+def _ending(asker: Asker, request: Request) -> list[str]:
+    """A sentence where a window that somebody gave goes on behind the recording."""
+    if request.end is None:
+        return []
+    said = behind_the_end(asker.engine, (tag.server for tag in asker.tags()), asker.start, asker.end)
+    return [f"{said[0].upper()}{said[1:]}."] if said else []
 
 
 def _sites(asker: Asker) -> list[str]:
