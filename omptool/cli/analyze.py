@@ -131,7 +131,8 @@ def analyze(
         _draw(recipe, request, analysis, asked, points)
     else:
         own = request.table is not None and not recipe.table_parts
-        rows = said_once(analysis.rows, own=own, format=format, output=output, tz=asked.zone_name)
+        cut = request.period is not None
+        rows = said_once(analysis.rows, own=own, cut=cut, format=format, output=output, tz=asked.zone_name)
         emit(rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
