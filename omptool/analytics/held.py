@@ -27,6 +27,8 @@ Column = np.ndarray[Any, np.dtype[Any]]
 
 CAPTURE = 1 << 40
 """What `tie` grows by from one capture to the next."""
+ARRIVAL = CAPTURE // 2
+"""In the first half of a capture's values `tie` says when they came; see parts/picked.sql."""
 
 _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _HELD = ("captures", "picked")
@@ -39,7 +41,8 @@ _LINED = f"""lined AS (
   FROM {{}} WHERE {_COUNTS}
 )"""
 _BEHIND = "node = node_before AND (nanos > nanos_before OR (nanos = nanos_before AND tie >= tie_before))"
-_SET_BACK = f"value < value_before AND tie < tie_before AND tie // {CAPTURE} = tie_before // {CAPTURE}"
+_SET_BACK = f"""value < value_before AND tie < tie_before AND tie // {ARRIVAL} = tie_before // {ARRIVAL}
+AND tie // {ARRIVAL} % 2 = 0"""
 _HEADS = f"""SELECT *, coalesce({_BEHIND}, false) AS behind FROM lined
 WHERE NOT coalesce({_BEHIND}, false) OR ({_SET_BACK}) LIMIT {MOST_RUNS + 1}"""
 _LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
@@ -103,7 +106,8 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
         (ends[0][order][:-1] == nanos[order][1:]) & (ends[1][order][:-1] > tie[order][1:])
     )
     fallen = (ends[2][order][:-1] > value[order][1:]) & (ends[1][order][:-1] > tie[order][1:])
-    fallen &= ends[1][order][:-1] // CAPTURE == tie[order][1:] // CAPTURE
+    arrival = tie[order][1:] // ARRIVAL
+    fallen &= (ends[1][order][:-1] // ARRIVAL == arrival) & (arrival % 2 == 0)
     if (same & (late | fallen)).any():
         return None
     before = np.full(node.size, np.nan)

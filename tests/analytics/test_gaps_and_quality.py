@@ -258,6 +258,23 @@ def test_a_machine_that_said_nothing_yet_is_not_left_out() -> None:
     assert "coverage down to 0.0" in result.touched
 
 
+@pytest.mark.parametrize("origin", ["history", "republished", "imported"])
+def test_what_came_later_than_it_was_measured_is_no_clock_that_was_set_back(origin: str) -> None:
+    """The server starts again at second 38; what it counted before that is fetched when the connection is back."""
+    counted = [(at, 500 + at) for at in range(20)], [(at, at - 38) for at in range(40, 60)]
+    fetched = [(at, 500 + at, origin) for at in range(20, 38)]
+    rest = [(at, at - 38) for at in range(60, 100)]
+    told = [*((*each, "live") for each in (*counted[0], *counted[1])), *fetched, *((*each, "live") for each in rest)]
+    rows = [
+        RUNNING[0],
+        *(sample(at, "GoodCount", value, seq=seq, origin=how) for seq, (at, value, how) in enumerate(told, 2)),
+    ]
+    for since, till, parts in ((0, 60, 58), (50, 60, 10), (0, 100, 98)):
+        window = {"start": T0 + timedelta(seconds=since), "end": T0 + timedelta(seconds=till)}
+        (row,) = run("oee", rows, parameters={"ideal_cycle": 1.0}, **window).rows.to_pylist()
+        assert row["gq"] == parts
+
+
 def test_a_clock_that_is_set_back_makes_no_parts() -> None:
     """The clock is 50 s ahead until second 40: what is counted then lies between what is counted later."""
     ahead = [

@@ -43,6 +43,7 @@ def rows_in(order: str) -> list[dict[str, object]]:
     for machine in ("M", "N"):
         for place in range(60):
             at = {"machine": machine, "seq": 2 * place + 1, "capture": "c1" if place < 31 else "c2"}
+            at |= {"origin": draw.choice(["live", "live", "live", "history"])}
             good = {"quality": draw.choice(["Good", "Good", "Uncertain", "Bad"])}
             told = {
                 "State": draw.choice(["Executing", "NotExecuting", "Setup", "OutOfService"]),

@@ -50,6 +50,18 @@ def test_parts_of_a_window_add_up() -> None:
         assert sum(part[name] for part in parts) == pytest.approx(whole[name], abs=1e-8)
 
 
+def test_a_meter_whose_clock_is_set_back_does_not_start_again() -> None:
+    told = [(second, 1000 + second / 10) for second in range(0, 60, 5)]
+    told += [(second - 30, 1000 + second / 10) for second in range(60, 120, 5)]
+    assert energy([*RUNS, *meter(*told)])["energy_kwh"] == pytest.approx(11.5)
+    late = [
+        row | {"seq": 20_000 + place}
+        for place, row in enumerate(meter(*((at, at) for at in range(0, 60, 5)), origin="history"))
+    ]
+    restarted = meter(*((at, at - 60) for at in range(60, 100, 5)))
+    assert energy([*RUNS, *restarted, *late])["energy_kwh"] == pytest.approx(55 + 35)
+
+
 def test_a_meter_that_starts_again_and_one_that_says_nonsense() -> None:
     row = energy([*RUNS, *meter((0, 990), (40, 994), (60, 2), (70, None), (80, float("nan")), (100, 5))])
     assert row["energy_kwh"] == pytest.approx(4 + 2 + 3)

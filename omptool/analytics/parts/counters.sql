@@ -6,18 +6,19 @@ counted AS (
   WINDOW told AS (PARTITION BY node ORDER BY nanos, tie)
 ),
 -- A fall to what came earlier is no start at 0: the clock was set back, and values from before and after lie between each
--- other. Of these, the ones from before are left out where they contradict the newest that came so far.
+-- other. Of these, the ones from before are left out where they contradict the newest that came so far. History that was
+-- fetched later is behind in coming too, and is no such case: `tie` tells it apart.
 set_back AS (
   SELECT DISTINCT node FROM counted
-  WHERE step < 0 AND tie < tie_before AND tie // 1099511627776 = tie_before // 1099511627776
+  WHERE step < 0 AND tie < tie_before AND tie // 549755813888 = tie_before // 549755813888 AND tie // 549755813888 % 2 = 0
 ),
 as_they_came AS (
-  SELECT c.node, c.m, c.nanos, c.tie, c.value, max(c.tie) OVER (PARTITION BY c.node, c.tie // 1099511627776
+  SELECT c.node, c.m, c.nanos, c.tie, c.value, max(c.tie) OVER (PARTITION BY c.node, c.tie // 549755813888
            ORDER BY c.nanos, c.tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS newest
   FROM counted c JOIN set_back b ON b.node = c.node
 ),
 held_against AS (
-  SELECT *, last_value(CASE WHEN tie = newest THEN value END IGNORE NULLS) OVER (PARTITION BY node, tie // 1099511627776
+  SELECT *, last_value(CASE WHEN tie = newest THEN value END IGNORE NULLS) OVER (PARTITION BY node, tie // 549755813888
            ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS newest_value
   FROM as_they_came
 ),

@@ -4,13 +4,15 @@
 -- PackML counts in structures, one per material: the first is what the machine makes, and AccCount does not start again
 -- with each order. A state machine within another one is Bad while that is elsewhere: that says nothing.
 -- What DOUBLE cannot say exactly is a text: serial numbers and products may be large integers.
--- `tie` orders the values of one moment: captures are numbered, behind that comes the place in the capture.
+-- `tie` orders the values of one moment: captures are numbered, behind that comes the place in the capture. It says when
+-- a value came only where it came as it was measured: what was fetched later or imported counts as half a capture further.
 picked AS (
   SELECT b.node, b.m,
          CAST(CASE WHEN b.role IN ('good', 'produced', 'scrap', 'rework') THEN 1 WHEN b.role IN ('state', 'mode', 'reason') THEN 2
               WHEN b.role IN ('ideal', 'product') THEN 3 ELSE 0 END AS SMALLINT) AS kind,
          CAST(CASE t.quality WHEN 'Good' THEN 0 WHEN 'Uncertain' THEN 1 ELSE 2 END AS SMALLINT) AS grade,
-         epoch_us(t.time) * 1000 + t.time_ns AS nanos, c.base + t.seq AS tie,
+         epoch_us(t.time) * 1000 + t.time_ns AS nanos,
+         c.base + t.seq + CASE WHEN t.origin IN ('history', 'republished', 'imported') THEN 549755813888 ELSE 0 END AS tie,
          CASE WHEN b.role IN ('good', 'produced', 'scrap', 'rework')
               THEN coalesce(t.value, TRY_CAST(regexp_extract(t.value_text, '"AccCount": ?([0-9]+)', 1) AS DOUBLE))
               ELSE t.value END AS value,
