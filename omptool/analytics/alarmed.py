@@ -6,10 +6,11 @@ wins.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from omptool.analytics.alarmwords import words
 from omptool.analytics.binding import Binding, Bound, Tag, bind
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import Request
@@ -21,11 +22,6 @@ _SOURCES = """
 SELECT DISTINCT server, node_id, site, area, line, machine, source_name FROM events WHERE active IS NOT NULL
 ORDER BY server, node_id, site, area, line, machine, source_name"""
 _LISTENED = "SELECT DISTINCT server FROM journal WHERE kind = 'conditions_refreshed' AND server IS NOT NULL"
-
-_CAME = {"1", "true", "t", "yes", "y", "on", "active", "act", "alm", "alarm", "alarmed", "in", "came", "set", "raised"}
-_WENT = {"0", "false", "f", "no", "not", "n", "off", "inactive", "rtn", "return", "returned", "norm", "normal", "ok",
-         "out", "went", "gone", "clear", "cleared", "reset", "ended"}  # fmt: skip
-"""Words of journals; UNACK_ALM is an alarm, ACK_RTN none, and what has neither (ACK) changes nothing."""
 
 _SHOWN = 6
 
@@ -113,60 +109,77 @@ def of_rows(
         UsageError: nothing says when an alarm comes or goes.
     """
     table = request.table or ""
-    by_row = "till" in columns and "active" not in request.maps
-    if not by_row and "active" not in columns:
+    if "till" not in columns and "active" not in columns:
         raise UsageError(
             f"no column of {table} says whether an alarm came or went; {recipe.name} needs it",
             "a row for either: --map active=COLUMN\na row for both, time and till: --map till=COLUMN",
         )
-    came: list[str] = []
-    went: list[str] = []
-    notes: tuple[str, ...] = ()
+    counts, ends = _said(engine, source) if "active" in columns else ({}, 0)
+    came, went = words(counts, given.get("active_is"), given.get("gone_is"))
+    by_row, notes = _by_row(request, given, columns, ends, both=bool(came and went))
     if not by_row:
-        select = f"WITH {source} SELECT lower(trim(CAST(active AS VARCHAR))) AS word, count(*) AS n FROM input"
-        found = engine.run(f"{select} WHERE active IS NOT NULL GROUP BY word ORDER BY n DESC, word").read_all()
-        counts = dict(zip(found["word"].to_pylist(), found["n"].to_pylist(), strict=True))
-        came, went = words(counts, given.get("active_is"), given.get("gone_is"))
-        if counts and not came:
-            raise UsageError(
-                f"no {columns['active']} says that an alarm is active: it says {_listed(list(counts))}",
-                "name the words, separated by commas: --param active_is=ALM --param gone_is=RTN",
-            )
-        others = [word for word in counts if word not in {*came, *went}]
-        if others:
-            rows = sum(counts[word] for word in others)
-            notes = (f"{rows} rows say neither that an alarm came nor that it went: {_listed(others)}",)
+        notes = _unsaid(columns["active"], counts, came, went)
     values = {"active_words": came, "gone_words": went, "by_row": by_row, "table_name": table}
     last = "greatest(max(time), max(till))" if by_row else "max(time)"
     return Rows(_places_of(engine, source, table), values, notes, last)
 
 
-def words(said: Collection[str], active_is: object, gone_is: object) -> tuple[list[str], list[str]]:
-    """Which of the words of a column say that an alarm came, and which that it went.
+def _by_row(
+    request: Request, given: Mapping[str, object], columns: Mapping[str, str], ends: int, *, both: bool
+) -> tuple[bool, tuple[str, ...]]:
+    """Whether every row is an alarm of its own, and what a person should know of that.
 
     Args:
-        said: in lower case.
-        active_is, gone_is: as somebody lists them, separated by commas; None: the usual ones.
+        ends: rows that say when their alarm went.
+        both: the words of `active` say that alarms came and that they went.
+
+    Raises:
+        UsageError: words are named, and there is no column with words.
     """
-    came, went = (None if text is None else _split(str(text)) for text in (active_is, gone_is))
-    if came is None and went is None:
-        usual = {word: _usual(word) for word in said}
-        return [word for word in said if usual[word]], [word for word in said if usual[word] is False]
-    came = {word for word in said if _usual(word) and word not in (went or ())} if came is None else came
-    found = [word for word in said if word in came]
-    return found, [word for word in said if word not in came and (went is None or word in went)]
+    if "till" not in columns or "active" in request.maps:
+        return False, ()
+    table, till = request.table, columns["till"]
+    named = [name for name in ("active_is", "gone_is") if given.get(name) is not None]
+    by_name = "active" in columns and "till" not in request.maps  # both are there, and nobody asked for either
+    if by_name and (named or (both and not ends)):
+        return False, ()
+    if named:
+        raise UsageError(
+            f"{table} is read as a row per alarm, with its end in {till}: {named[0]} has no words to name",
+            f"leave out --param {named[0]}, or name the column with the words: --map active=COLUMN",
+        )
+    if not by_name or not both:
+        return True, ()
+    active = columns["active"]
+    rest = f"if {active} says in each row whether one came or went: --map active={shlex.quote(active)}"
+    return True, (f"every row of {table} is taken as an alarm that {till} ends; {rest}",)
 
 
-def _usual(word: str) -> bool | None:
-    try:
-        return float(word) != 0
-    except ValueError:
-        parts = set(re.findall(r"[^\W_]+", word))
-    return False if parts & _WENT else True if parts & _CAME else None
+def _said(engine: Engine, source: str) -> tuple[dict[str, int], int]:
+    """The words of `active` with their rows, the most frequent first, and how many rows have a `till`."""
+    select = f"WITH {source} SELECT lower(trim(CAST(active AS VARCHAR))) AS word, count(*) AS n, count(till) AS ends"
+    found = engine.run(f"{select} FROM input GROUP BY word ORDER BY n DESC, word").read_all().to_pylist()
+    return {row["word"]: row["n"] for row in found if row["word"] is not None}, sum(row["ends"] for row in found)
 
 
-def _split(text: str) -> set[str]:
-    return {word.strip().casefold() for word in text.split(",")}
+def _unsaid(column: str, counts: Mapping[str, int], came: Sequence[str], went: Sequence[str]) -> tuple[str, ...]:
+    """What a person should know of the words.
+
+    Raises:
+        UsageError: none says that an alarm came.
+    """
+    if counts and not came:
+        raise UsageError(
+            f"no {column} says that an alarm is active: it says {_listed(list(counts))}",
+            "name the words, separated by commas: --param active_is=ALM --param gone_is=RTN",
+        )
+    notes: tuple[str, ...] = ()
+    if others := [word for word in counts if word not in {*came, *went}]:
+        rows = sum(counts[word] for word in others)
+        notes = (f"{rows} rows say neither that an alarm came nor that it went: {_listed(others)}",)
+    if counts and not went:
+        notes += (f"no {column} says that an alarm went, so all still stand; --param gone_is=WORD names what says it",)
+    return notes
 
 
 def _listed(texts: Sequence[str]) -> str:
@@ -175,7 +188,9 @@ def _listed(texts: Sequence[str]) -> str:
 
 def _places_of(engine: Engine, source: str, table: str) -> tuple[Bound, ...]:
     """The machines of a table, each under the key that its rows have; without a machine the table itself is one."""
-    columns = ", ".join(f"CAST({name} AS VARCHAR) AS {name}" for name in ("site", "area", "line", "machine"))
+    columns = ", ".join(
+        f"nullif(CAST({name} AS VARCHAR), '') AS {name}" for name in ("site", "area", "line", "machine")
+    )
     rows = engine.run(f"WITH {source} SELECT DISTINCT {columns} FROM input ORDER BY ALL").read_all().to_pylist()
-    places = [(row["site"], row["area"], row["line"], row["machine"] or table) for row in rows]
+    places = dict.fromkeys((row["site"], row["area"], row["line"], row["machine"] or table) for row in rows)
     return tuple(Bound("row", "", "\x1f".join(text or "" for text in place), False, place) for place in places)

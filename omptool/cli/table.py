@@ -28,8 +28,10 @@ _BACKGROUND = (
 )
 """Columns of the views that a person misses least, in the order in which a narrow terminal drops them.
 
-Where there is no `tag`, `path` is the name that a person knows, and stays.
+Where there is no `tag`, `path` is the name that a person knows, and stays; so do the places of rows that are about no
+node: they are what the rows are about.
 """
+_PLACES = ("site", "area", "line")
 
 _END_TELLS = ("path", "tag")
 """Columns of which a narrow terminal shows the end: the beginning is the same in every row."""
@@ -172,9 +174,10 @@ def _fitted(columns: list[_Column]) -> list[_Column]:
     if len(empty) < len(columns) and _total(columns) <= room:
         return columns
     dropped = []
-    has_tag = any(column.name == "tag" for column in kept)
+    there = {column.name for column in kept}
+    staying = {*(() if "tag" in there else ("path",)), *(() if "node_id" in there else _PLACES)}
     while len(kept) > 1 and _total(kept, most=_LEAST) > room:
-        background = [c for c in kept if c.name in _BACKGROUND and (has_tag or c.name != "path")]
+        background = [c for c in kept if c.name in _BACKGROUND and c.name not in staying]
         column = min(background, key=lambda c: _BACKGROUND.index(c.name)) if background else kept[-1]
         kept.remove(column)
         dropped.append(column.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from omptool.analytics.alarmed import words
+from omptool.analytics.alarmwords import words
 from omptool.lake.convert import convert
 from tests.analytics.plants import Recorded, moment
 from tests.analytics.test_alarms import END, START, raised, tags
@@ -126,7 +126,11 @@ def test_own_words(invoke: Run, tmp_path: Path) -> None:
     [
         ("unack_alm", True), ("ack_rtn", False), ("active, unacknowledged", True), ("cleared", False),
         ("not active", False), ("ack", None), ("shelved", None), ("1.0", True), ("0", False), ("-3", True), ("", None),
-        ("inactive", False),
+        ("inactive", False), ("nan", None), ("inf", None), ("alarm start", True), ("alarm end", False), ("set", True),
+        ("alarm acknowledged", None), ("alarm ack", None), ("ack_alm", True), ("unacknowledged alarm", True),
+        ("active, not acknowledged", True), ("inactive, not acknowledged", False), ("off normal", True), ("off", False),
+        ("not normal", True), ("not cleared", True), ("not in alarm", False), ("no alarm", False), ("no", False),
+        ("return to normal", False), ("deactivated", False), ("active, not suppressed", True),
     ],
 )  # fmt: skip
 def test_usual_words(said: str, came: bool | None) -> None:
@@ -138,6 +142,9 @@ def test_words_that_somebody_names_win() -> None:
     assert words(["1", "0", "on"], "on", None) == (["on"], ["1", "0"])
     assert words(["1", "0", "on"], None, "1") == (["on"], ["1"])
     assert words(["a", "b", "c"], " A ,x", "B") == (["a"], ["b"])
+    assert words(["schließt", "öffnet"], "Schließt", None) == (["schließt"], ["öffnet"])
+    assert words(["on, held", "on", "off"], "On, held", "off") == (["on, held"], ["off"])
+    assert words(["on, held", "on", "off"], 'On, "on, held"', None) == (["on, held", "on"], ["off"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,3 +187,51 @@ def test_hostile_names_are_only_names(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(f'time,source,active,machine\n2026-11-16T07:00:00Z,"{name}",1,"{name}"\n')
     (row,) = invoke("analyze", "alarm_chatter", "--on", "x.csv").rows
     assert (row["machine"], row["alarm"], row["alarms"]) == (name, name, 1)
+
+
+def test_a_journal_with_words_and_a_column_of_ends(invoke: Run, tmp_path: Path) -> None:
+    """An `end` that says nothing makes no row per alarm of a journal whose words say both; else a note says so."""
+    rows = [("07:00", "ALM", "07:01"), ("07:01", "RTN", ""), ("07:02", "ALM", ""), ("07:03", "RTN", "")]
+    for name, ends in (("empty.csv", False), ("full.csv", True)):
+        lines = [
+            f"2026-11-16T{at}:00Z,A,{word},{f'2026-11-16T{end}:00Z' if ends and end else ''}" for at, word, end in rows
+        ]
+        (tmp_path / name).write_text("\n".join(["time,source,state,end", *lines]) + "\n", encoding="utf-8")
+    told = invoke("analyze", "alarm_rate", "--on", "empty.csv")
+    assert [(row["alarms"], row["standing"]) for row in told.rows] == [(2, 0)] and told.err == "", told.err
+    doubtful = invoke("analyze", "alarm_rate", "--on", "full.csv")
+    assert [row["alarms"] for row in doubtful.rows] == [4] and "--map active=state" in doubtful.err
+    for choice in (("--map", "active=state"), ("--param", "active_is=ALM")):
+        settled = invoke("analyze", "alarm_rate", "--on", "full.csv", *choice)
+        assert [(row["alarms"], row["standing"]) for row in settled.rows] == [(2, 0)] and settled.err == "", settled.err
+    by_row = invoke("analyze", "alarm_rate", "--on", "full.csv", "--map", "till=end")
+    assert [row["alarms"] for row in by_row.rows] == [4] and by_row.err == "", by_row.err
+    refused = invoke("analyze", "alarm_rate", "--on", "full.csv", "--map", "till=end", "--param", "active_is=ALM")
+    assert refused.code == 2 and "active_is has no words to name" in refused.err
+
+
+def test_an_empty_name_is_no_machine_of_its_own(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text(
+        '{"time":"2026-11-16T07:00:00Z","source":"A","state":"ALM","machine":"","line":""}\n'
+        '{"time":"2026-11-16T07:01:00Z","source":"A","state":"RTN","machine":null,"line":null}\n',
+        encoding="utf-8",
+    )
+    result = invoke("analyze", "alarm_chatter", "--on", "x.jsonl")
+    assert [(row["machine"], row["alarms"], row["mean_s"]) for row in result.rows] == [("x", 1, 60)], result.err
+
+
+def test_rows_of_one_moment_in_a_journal_written_newest_first(invoke: Run, tmp_path: Path) -> None:
+    said = [("10", "A,RTN"), ("10", "A,ALM"), ("05", "B,RTN"), ("00", "B,ALM")]
+    rows = [f"2026-11-16T07:{minute}:00Z,{what}" for minute, what in said]
+    for name, order in (("falls.csv", rows), ("rises.csv", rows[::-1])):
+        (tmp_path / name).write_text("\n".join(["time,source,state", *order]) + "\n", encoding="utf-8")
+        (row,) = invoke("analyze", "alarm_rate", "--on", name).rows
+        assert (row["alarms"], row["standing"]) == (2, 0), name
+
+
+def test_words_of_which_none_says_that_an_alarm_went(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,source,state\n2026-11-16T07:00:00Z,A,ALM\n2026-11-16T07:05:00Z,A,over\n")
+    result = invoke("analyze", "alarm_rate", "--on", "x.csv")
+    assert "no state says that an alarm went, so all still stand; --param gone_is=WORD" in result.err
+    settled = invoke("analyze", "alarm_rate", "--on", "x.csv", "--param", "gone_is=over")
+    assert [row["standing"] for row in settled.rows] == [0] and settled.err == ""

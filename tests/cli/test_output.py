@@ -227,6 +227,17 @@ def test_a_narrow_terminal_keeps_the_path_where_there_is_no_tag() -> None:
     assert "path" not in out.text and "tag" in out.text
 
 
+def test_a_narrow_terminal_keeps_what_rows_without_a_node_are_about() -> None:
+    """The line that was asked for stays, whatever else has to go; of a node the address says the same again."""
+    facts = {f"measured_{number}": 1000.0 + number for number in range(9)}
+    with on_terminal(NO_COLOR="1") as (out, _):
+        emit(Rows(["line", *facts], [("Line7", *facts.values())]))
+    assert out.text.startswith("line ") and "Line7" in out.text and "measured_8" not in out.text
+    with on_terminal(NO_COLOR="1") as (out, _):
+        emit(Rows(["line", "node_id", "tag", *facts], [("Line7", "i=7", "Speed", *facts.values())]))
+    assert "Line7" not in out.text and "Speed" in out.text
+
+
 def test_a_clipped_text_says_on_which_side() -> None:
     assert clip("Line1/Press1", 12) == "Line1/Press1"
     assert clip("Line1/Press1", 7) == "Line1/…"
