@@ -163,7 +163,7 @@ SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effe
             ELSE nullif(concat_ws('; ',
               CASE WHEN least(pbt, apt, ideal_s, pq, gq) < 0 THEN 'a number is below 0' END,
               CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,
-              CASE WHEN pbt = 0 AND coverage > 0 THEN 'no planned busy time' END,
+              CASE WHEN pbt = 0 AND unplanned_s IS NULL THEN 'no planned busy time' END,
               CASE WHEN apt > 0 AND ideal_s > apt
                    THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes' END,
               CASE WHEN apt = 0 AND pq > 0 THEN 'no effectiveness: parts were made in no production time' END,
