@@ -162,7 +162,8 @@ def _analysis(recipe: Any) -> Iterator[str]:
         optional = "" if role.required else ", optional"
         yield f"| `{role.name}` | tag{optional} | {globs} | {role.about}{instead} |"
     for role in recipe.table:
-        yield f"| `{role.name}` | column{'' if role.required else ', optional'} | `{role.name}` | {role.about} |"
+        names = _globs((role.name, *role.globs))
+        yield f"| `{role.name}` | column{'' if role.required else ', optional'} | {names} | {role.about} |"
     if recipe.parameters:
         yield from ("", "| parameter | type | meaning |", "|---|---|---|")
         yield from (f"| `{each.name}` | {each.type} | {each.about} |" for each in recipe.parameters)

@@ -19,6 +19,9 @@ from omptool.model.path import Glob, glob_of
 from omptool.model.plant import PlantModel
 from omptool.model.specs import NO_SPEC, spec_of
 
+VALUE = "value"
+"""The role of what an analysis of Variables looks at."""
+
 _MAP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
 
@@ -100,6 +103,7 @@ def bind(
     given: Iterable[str] = (),
     priced: bool = False,
     product: bool = False,
+    values: Collection[tuple[str, str]] | None = None,
 ) -> Binding:
     """Find the tags of every role.
 
@@ -127,6 +131,9 @@ def bind(
         role.name: _of_role([maps[role.name]] if role.name in maps else plant.get(role.name, role.globs), machines)
         for role in roles
     }
+    if values is not None and VALUE in found:
+        mine = {key: [tag for tag in each if tag[:2] in values] for key, each in found[VALUE].items()}
+        found[VALUE] = {key: each for key, each in mine.items() if each}
     if priced and found.get("product") and "ideal" in found:
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
         found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}

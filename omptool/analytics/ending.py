@@ -13,57 +13,71 @@ _SANE = """time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000"""
 _WENT_ON = f"""SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server
 WHERE t.time >= $late AND t.time < $later AND {_SANE}"""
+_LASTS = """SELECT t.server, t.capture, max(greatest(t.time, coalesce(t.receive_time, t.time))) AS last
+  FROM {view} t WHERE {which} GROUP BY t.server, t.capture"""
 _ENDS = """WITH lasts AS (
-  SELECT t.server, t.capture, max(greatest(time, coalesce(receive_time, time))) AS last
-  FROM telemetry t WHERE {which} GROUP BY t.server, t.capture
+  {telemetry}
+  UNION ALL
+  {events}
 ),
 ends AS (
   SELECT capture, max(last) AS last FROM (
     SELECT capture, last FROM lasts UNION ALL SELECT capture, max(time) FROM journal GROUP BY capture
   ) told GROUP BY capture
 )
-SELECT epoch_us(min(last)) AS last, count(*) AS found FROM (
-  SELECT l.server, max(e.last) AS last FROM lasts l JOIN ({servers}) b ON l.server = b.server
-  JOIN ends e ON e.capture = l.capture GROUP BY l.server
-) servers"""
+SELECT l.server, epoch_us(max(e.last)) AS last FROM lasts l JOIN ({servers}) b ON l.server = b.server
+JOIN ends e ON e.capture = l.capture GROUP BY l.server ORDER BY l.server"""
 """A server that is silent was still recorded while its capture went on."""
 
 _LOOK = timedelta(days=1)
+_SHOWN = 3
 
 
-def behind_the_end(engine: Engine, servers: Iterable[str], start: datetime, end: datetime) -> str:
+def behind_the_end(
+    engine: Engine, servers: Iterable[str], start: datetime, end: datetime, *, carried: bool = True
+) -> str:
     """A note where the recording of one of the servers ends before a window does; empty: it does not.
 
     A hundredth of the window is not worth a note: the last value of a recording rarely comes at its very end.
+
+    Args:
+        carried: whether a value holds until the next one.
     """
     names = sorted(set(servers))
     tolerated = (end - start) / 100
     given = {"servers": names, "late": end - tolerated, "later": end + _LOOK}
     if engine.run(_WENT_ON, given).read_all().num_rows == len(names):
         return ""
-    last = _last(engine, names, start)
-    if last is None:
+    whole = unix_us(end) - unix_us(start)
+    lasts = _last(engine, names, start)
+    behind = [name for name, last in lasts.items() if min(unix_us(end) - last, whole) > whole / 100]
+    if not behind:
         return ""
-    missing = min(unix_us(end) - last, unix_us(end) - unix_us(start))
-    if timedelta(microseconds=missing) <= tolerated:
-        return ""
-    return (
-        f"the recording ends at {format_time(last)}: {_share(missing, unix_us(end) - unix_us(start))} of the window"
-        " rests on the last values before"
-    )
+    last = min(lasts[name] for name in behind)
+    of = "" if len(behind) == len(names) else f" of {_listed(behind)}"
+    rests = "rests on the last values before" if carried else "holds no values"
+    share = _share(min(unix_us(end) - last, whole), whole)
+    return f"the recording{of} ends at {format_time(last)}: {share} of the window {rests}"
 
 
-def _last(engine: Engine, names: Sequence[str], start: datetime) -> int | None:
-    """Unix microseconds where the first of the servers was recorded last.
+def _last(engine: Engine, names: Sequence[str], start: datetime) -> dict[str, int]:
+    """Server → Unix microseconds where it was recorded last.
 
     What lies ahead of the window is only read where a server has no value in it: a lake may hold years.
     """
-    inside = _ENDS.format(which=f"{_SANE} AND t.time >= $start", servers=_SERVERS)
-    found = engine.run(inside, {"servers": names, "start": start}).read_all()
-    if found["found"][0].as_py() < len(names):
-        found = engine.run(_ENDS.format(which=_SANE, servers=_SERVERS), {"servers": names}).read_all()
-    last: int | None = found["last"][0].as_py()
-    return last
+    found = engine.run(_ends(f"{_SANE} AND t.time >= $start"), {"servers": names, "start": start}).read_all()
+    if found.num_rows < len(names):
+        found = engine.run(_ends(_SANE), {"servers": names}).read_all()
+    return dict(zip(found["server"].to_pylist(), found["last"].to_pylist(), strict=True))
+
+
+def _ends(which: str) -> str:
+    seen = {view: _LASTS.format(view=view, which=which) for view in ("telemetry", "events")}
+    return _ENDS.format(servers=_SERVERS, **seen)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _share(missing: int, whole: int) -> str:

@@ -52,7 +52,7 @@ def _lines(recipe: Recipe) -> Iterator[str]:
     yield from _roles(recipe.roles)
     if recipe.table:
         yield from ("", "Roles of columns, on a plain table (--map ROLE=COLUMN, else the column of that name)")
-        yield from _aligned([(role.name, role.about) for role in recipe.table])
+        yield from _aligned([(role.name, _with_names(role)) for role in recipe.table])
     if recipe.parameters:
         yield from ("", "Parameters (--param NAME=VALUE)")
         yield from _aligned([(each.name, each.type, each.about) for each in recipe.parameters])
@@ -79,6 +79,10 @@ def _roles(roles: Sequence[Role]) -> Iterator[str]:
             break_on_hyphens=False,
             break_long_words=False,
         )
+
+
+def _with_names(role: Role) -> str:
+    return f"{role.about}; also named {', '.join(role.globs)}" if role.globs else role.about
 
 
 def _role_name(role: Role) -> str:

@@ -42,7 +42,8 @@ class Request:
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
         noted: whether anybody reads notes on what was recorded.
-        only: (server, node_id) of the Variables that may play a role; None: all.
+        only: (server, node_id) of the Variables that may play the role `value`, and the others in their machines any
+            other; without such a role those that may play any; None: all.
     """
 
     start: datetime | None = None

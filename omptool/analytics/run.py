@@ -13,7 +13,7 @@ import pyarrow as pa
 from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
-from omptool.analytics.binding import Binding, Tag, bind, roles_of
+from omptool.analytics.binding import VALUE, Binding, Tag, bind, roles_of
 from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
@@ -51,6 +51,10 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
 """
 """Stamps of clocks that are far off do not stretch the window."""
 
+_RECEIVED = "SELECT time, receive_time, origin FROM"
+_SPAN_OF_ALARMS = _SPAN.replace("FROM telemetry", f"FROM ({_RECEIVED} telemetry UNION ALL {_RECEIVED} events) received")
+"""Alarms come when no value does."""
+
 
 def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     """Compute an analysis.
@@ -72,22 +76,23 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
     tags = recorded_tags(engine, request.strangers)
     if request.only is not None:
-        tags = [tag for tag in tags if (tag.server, tag.node_id) in request.only]
+        tags = _beside(recipe, tags, request.only)
     roles = roles_of(recipe, request.plant, tags) if request.plant else {}
     if recipe.events:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
         binding = bind(
-            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product
-        )
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product,
+            values=request.only,
+        )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
-    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, request, binding)))
+    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, binding)))
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
-    start, end = window(engine, request)
+    start, end = window(engine, request, _span(recipe))
     periods = periods_of(request, calendar, start, end)
     told = products.labels(engine, binding.bound, end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
@@ -98,12 +103,22 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     return framed(engine, recipe, "telemetry", request, values, periods, said)
 
 
-def _end_of(engine: Engine, request: Request, binding: Binding) -> list[str]:
+def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]]) -> list[Tag]:
+    """Some Variables; where these are values, with what may play another role in their machines."""
+    mine = [tag for tag in tags if (tag.server, tag.node_id) in only]
+    if recipe.role(VALUE) is None:
+        return mine
+    machines = {tag[2:6] for tag in mine}
+    return [tag for tag in tags if tag[2:6] in machines]
+
+
+def _end_of(engine: Engine, recipe: Recipe, request: Request, binding: Binding) -> list[str]:
     """A note where somebody asks for more than was recorded."""
     if request.end is None or not request.noted:
         return []
-    start = request.start or request.end - timedelta(days=1)
-    said = behind_the_end(engine, (one.server for one in binding.bound), start, request.end)
+    start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
+    servers = {one.server for one in binding.bound}
+    said = behind_the_end(engine, servers, start, end, carried=not recipe.series) if start < end else ""
     return [said] if said else []
 
 
@@ -161,8 +176,15 @@ def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
     raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
 
 
-def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+def _span(recipe: Recipe) -> str:
+    return _SPAN_OF_ALARMS if recipe.events else _SPAN
+
+
+def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[datetime, datetime]:
     """The window asked for; where it is open, that of the recording, with its last value.
+
+    Args:
+        span_of: the statement that finds first, live and last.
 
     Raises:
         NotFound: there is no telemetry.
@@ -170,7 +192,7 @@ def window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
     """
     start, end = request.start, request.end
     if start is None or end is None:
-        span = engine.run(_SPAN).read_all()
+        span = engine.run(span_of).read_all()
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")

@@ -113,7 +113,7 @@ def codes(own: Mapping[str, MachineState]) -> Iterator[Code]:
     """Everything that is understood.
 
     Args:
-        own: [states] of plant.toml. Its words win everywhere, its numbers on nodes that have no numbers of their own.
+        own: [states] of plant.toml. Its words win everywhere, its numbers where no companion specification has them.
     """
     words = {**{state.value: state for state in MachineState}, **PACKML, **own}
     numberless = {word: state for word, state in words.items() if not word.isdecimal()}
@@ -124,5 +124,7 @@ def codes(own: Mapping[str, MachineState]) -> Iterator[Code]:
         yield Code(Book.PACKML_MACHINE, word, state)
     for number, word in PACKML_NUMBERS.items():
         yield Code(Book.PACKML_NUMBER, str(number), words[word], word)
+    for word in sorted(own.keys() - numberless.keys() - {str(number) for number in PACKML_NUMBERS}):
+        yield Code(Book.PACKML_NUMBER, word, own[word])
     for word, state in {**numberless, **PROGRAM, **own}.items():
         yield Code(Book.PROGRAM, word, state)

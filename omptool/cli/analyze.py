@@ -131,7 +131,8 @@ def analyze(
         _draw(recipe, request, analysis, asked, points)
     else:
         own = request.table is not None and not recipe.table_parts
-        rows = said_once(analysis.rows, own=own, format=format, output=output, tz=asked.zone_name)
+        cut = request.period is not None
+        rows = said_once(analysis.rows, own=own, cut=cut, format=format, output=output, tz=asked.zone_name)
         emit(rows, format=format, output=output, force=force, tz=asked.zone_name)
     if analysis.touched:
         diagnostics.note(f"exit 3: {analysis.touched}")
@@ -193,6 +194,11 @@ def _request(
         if len(plain) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
         table = plain[0]
+        if by is not None and recipe.stream:
+            raise UsageError(
+                f"{table} is a plain table: {recipe.name} of it gives a row per interval",
+                "--param interval=1h, no --by",
+            )
         if by is not None and not recipe.table_parts and not recipe.series:
             raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
     given = parameters.parse(params, now=now, zone=zone)

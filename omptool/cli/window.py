@@ -8,7 +8,6 @@ from omptool.cli import diagnostics, settings, terminal
 from omptool.cli.output import choose_format
 
 if TYPE_CHECKING:
-    import datetime as dt
     from pathlib import Path
 
     import pyarrow as pa
@@ -16,13 +15,16 @@ if TYPE_CHECKING:
 _ENDS = ("start", "end")
 
 
-def said_once(rows: pa.Table, *, own: bool, format: str | None, output: Path | None, tz: str | None) -> pa.Table:
+def said_once(
+    rows: pa.Table, *, own: bool, cut: bool, format: str | None, output: Path | None, tz: str | None
+) -> pa.Table:
     """Rows for `emit`; every other format than a table on a terminal keeps all columns.
 
     Args:
         own: whether columns of these names are those of somebody's table.
+        cut: whether rows are for periods of the window, of which only one may have any.
     """
-    if own or output is not None or not terminal.stdout_is_terminal() or choose_format(format, None) != "table":
+    if own or cut or output is not None or not terminal.stdout_is_terminal() or choose_format(format, None) != "table":
         return rows
     if not rows.num_rows or not set(_ENDS) <= set(rows.column_names):
         return rows
@@ -30,9 +32,7 @@ def said_once(rows: pa.Table, *, own: bool, format: str | None, output: Path | N
     if len(start) > 1 or len(end) > 1:
         return rows
     zone, name = settings.zone(tz)
-    diagnostics.note(f"window: {_text(start[0].as_py(), zone)} to {_text(end[0].as_py(), zone)} ({name})")
+    since, till = (each[0].as_py().astimezone(zone).replace(tzinfo=None) for each in (start, end))
+    spec = "milliseconds" if since.microsecond or till.microsecond else "seconds"
+    diagnostics.note(f"window: {since.isoformat(' ', spec)} to {till.isoformat(' ', spec)} ({name})")
     return rows.drop_columns(list(_ENDS))
-
-
-def _text(moment: dt.datetime, zone: dt.tzinfo) -> str:
-    return moment.astimezone(zone).replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")

@@ -10,10 +10,10 @@ import pytest
 
 from omptool.analytics import catalog
 from omptool.analytics.run import Request, analyse
-from omptool.model.contracts import JOURNAL
+from omptool.model.contracts import EVENTS, JOURNAL
 from omptool.sources.source import Named, Scannable, Stream
 from omptool.sql.engine import LocalEngine
-from tests.analytics.plants import Recorded, table
+from tests.analytics.plants import SERVER, Recorded, table
 from tests.analytics.test_gaps_and_quality import T0, sample
 
 Rows = list[dict[str, Any]]
@@ -28,17 +28,60 @@ class Journaled(Recorded):
         return {**super().views(), "journal": Stream(stop.schema, stop.to_batches)}
 
 
-def _note(source: Recorded, start: float, end: float | None, name: str = "time_in_state", **asked: Any) -> str:
-    window = {"start": T0 + timedelta(seconds=start), "end": None if end is None else T0 + timedelta(seconds=end)}
+def _note(source: Recorded, start: float | None, end: float | None, name: str = "time_in_state", **asked: Any) -> str:
+    window = {name: None if at is None else T0 + timedelta(seconds=at) for name, at in (("start", start), ("end", end))}
     with LocalEngine([Named(source)]) as engine:
         found = analyse(engine, catalog.load(name), Request(strangers=True, **window, **asked))
-    return "".join(note for note in found.notes if note.startswith("the recording ends"))
+    return "".join(note for note in found.notes if note.startswith("the recording"))
 
 
 def test_a_window_behind_the_end_rests_on_the_last_values() -> None:
     ends = "the recording ends at 2026-01-01T00:00:50Z: "
     assert _note(Recorded(STATE), 100, 200) == f"{ends}all of the window rests on the last values before"
     assert _note(Recorded(STATE), 0, 200) == f"{ends}the last 0:02:30 of the window rests on the last values before"
+
+
+def test_of_several_servers_those_are_named_whose_recording_ends() -> None:
+    went_on = [sample(0, "State", "Executing"), sample(199, "State", "Setup")]
+    ended = [sample(9, "State", "Executing", server="urn:b", machine="B", node_id="s=B.State", capture="c2")]
+    assert _note(Recorded([*went_on, *ended]), 0, 200).startswith("the recording of urn:b ends at 2026-01-01T00:00:09Z")
+
+
+def test_an_open_beginning_is_that_of_the_recording() -> None:
+    told = [sample(0, "State", "Executing"), sample(50, "State", "Setup")]
+    assert "the last 0:00:50 of the window" in _note(Recorded(told), None, 100)
+
+
+def test_a_control_chart_carries_no_value_on() -> None:
+    rows = [sample(at, "Power", at % 3, seq=at + 1000) for at in range(0, 60, 10)]
+    assert _note(Recorded(rows), 0, 200, "i_mr", maps={"value": "Power"}).endswith("of the window holds no values")
+
+
+def _alarm(second: float, active: bool) -> dict[str, object]:
+    at = T0 + timedelta(seconds=second)
+    return {
+        "time": at, "time_ns": 0, "receive_time": at, "server": SERVER, "node_id": "s=M", "site": "S", "machine": "M",
+        "source_name": "M", "condition_id": "c", "active": active, "retain": active, "origin": "live",
+        "capture": "c1", "seq": 100 + int(second),
+    }  # fmt: skip
+
+
+class Alarmed(Recorded):
+    """Values until 60 s, alarms until 300 s."""
+
+    def views(self) -> Mapping[str, Scannable]:
+        said = [_alarm(10, True), _alarm(20, False), _alarm(61, True), _alarm(200, False), _alarm(300, True)]
+        alarms = table(EVENTS, said)
+        return {**super().views(), "events": Stream(alarms.schema, alarms.to_batches)}
+
+
+def test_alarms_are_recorded_too() -> None:
+    source = Alarmed([sample(0, "Power", 1), sample(60, "Power", 2)])
+    assert _note(source, 0, 301, "alarm_rate") == ""
+    assert "T00:05:00Z: the last 0:05:00" in _note(source, 0, 600, "alarm_rate")
+    with LocalEngine([Named(source)]) as engine:
+        [row] = analyse(engine, catalog.load("alarm_rate"), Request(strangers=True)).rows.to_pylist()
+    assert (row["alarms"], row["end"]) == (3, T0 + timedelta(seconds=300, milliseconds=1))
 
 
 @pytest.mark.parametrize("name", ["aggregate", "i_mr", "data_quality", "bottleneck"])

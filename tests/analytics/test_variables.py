@@ -84,7 +84,7 @@ def test_a_machine_without_the_subgroup_is_told() -> None:
     found = run("xbar_r", rows, maps={"value": "Bore", "subgroup": "Serial"}).rows.to_pylist()
     notes = {each["machine"]: each["note"] for each in found}
     assert notes["M1"] is None
-    assert notes["M2"] == "no tag of this machine has the role subgroup; 1 values at the end fill no subgroup"
+    assert notes["M2"] == "no tag of this machine has the role subgroup; 1 value at the end fills no subgroup"
 
 
 def test_subgroups_by_time_and_a_baseline_by_time() -> None:

@@ -60,6 +60,12 @@ def test_its_numbers_mean_nothing_on_other_nodes_and_theirs_nothing_here() -> No
     assert (times(told["M"]), times(told["N"])) == ({"apt": 100.0}, {"adet": 100.0})
 
 
+def test_numbers_that_packml_does_not_have_are_those_of_the_plant_model() -> None:
+    model = PlantModel.parse('[states]\n18 = "OutOfService"\n6 = "OutOfService"\n')
+    rows = [*COUNTS, sample(0, "Status/StateCurrent", 6, seq=9), sample(40, "Status/StateCurrent", 18, seq=10)]
+    assert times(oee(rows, plant=model)) == {"apt": 40.0, "adet": 60.0}
+
+
 def test_a_word_of_the_plant_model_wins_over_the_number_too() -> None:
     model = PlantModel.parse('[states]\nStopped = "NotAvailable"\n')
     assert oee([*COUNTS, sample(0, "Status/StateCurrent", 2, seq=9)], plant=model)["unplanned_s"] == 100.0

@@ -59,6 +59,12 @@ def test_a_column_may_be_called_as_a_parameter(invoke: Run, tmp_path: Path, name
     assert refused.code == 2 and "oee of a plain table has no parameter ideal_cycle" in refused.err
 
 
+def test_an_aggregate_of_a_table_is_cut_by_its_interval(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n", encoding="utf-8")
+    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "hour")
+    assert result.code == 2 and "aggregate of it gives a row per interval" in result.err and "interval=1h" in result.err
+
+
 def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
     lines = ["shift,omp_row,pbt,apt,pri,pq,gq", *(f"s{n},{9 - n},100,90,1,80,79" for n in range(9))]
     (tmp_path / "shifts.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -76,6 +82,8 @@ def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
         ({"pri": "2"}, "effectiveness above 1: the ideal cycle time is longer than the machine takes"),
         ({"apt": "-5", "pq": "90"}, "a number is below 0"),
         ({"pq": "0", "gq": "0"}, None),
+        ({"pbt": "0", "apt": "0", "pq": "0", "gq": "0"}, "no planned busy time"),
+        ({"pri": "1e200", "pq": "1e200"}, "no number in pri * pq"),
         ({"pbt": "NaN"}, "no number in pbt"),
         ({"pbt": "", "gq": "NaN"}, "no number in pbt, gq"),
     ],
@@ -98,6 +106,10 @@ def test_a_factor_that_cannot_be_is_told(
 def test_more_was_planned_than_there_is_time(invoke: Run, tmp_path: Path) -> None:
     (row,) = invoke("analyze", "teep", "--on", _csv(tmp_path, **OEE, calendar="50")).rows
     assert row["note"] == "utilization above 1: pbt is longer than calendar"
+    (row,) = invoke("analyze", "teep", "--on", _csv(tmp_path, **OEE, calendar="200", aust="20")).rows
+    assert (
+        row["nee_index"] > row["oee_index"] and row["note"] == "use above 1: apt and aust together are longer than pbt"
+    )
 
 
 @pytest.mark.parametrize(

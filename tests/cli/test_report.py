@@ -12,6 +12,7 @@ import pytest
 from omptool.analytics.report import library
 from omptool.lake.convert import convert
 from tests.analytics.plants import Recorded, gap
+from tests.analytics.test_gaps_and_quality import sample
 from tests.cli.page import Page
 from tests.conftest import ROOT, Result
 
@@ -72,6 +73,17 @@ def test_what_drifts_and_wears_is_on_the_page_where_there_is_such_a_thing(invoke
     text = Page((tmp_path / "other.html").read_text()).text
     assert "Tool wear" not in text and "Drift" not in text
     assert "no tag has one value per part" in text
+
+
+def test_a_tool_change_is_what_a_tag_of_the_role_subgroup_says(invoke: Run, tmp_path: Path) -> None:
+    said = [sample(0, "ToolName", "T1"), sample(600, "ToolName", "T2")]
+    rows = [sample(10 * at + 5, "BoreDiameter", 25 + at % 7 / 100, seq=at + 9) for at in range(120)]
+    convert([Recorded([*said, *rows])], tmp_path / "lake")  # type: ignore[list-item]
+    (tmp_path / "own.toml").write_text('[roles]\nsubgroup = ["ToolName"]\n')
+    for options in (["--map", "subgroup=ToolName"], ["--plant", "own.toml"]):
+        assert len(invoke("analyze", "tool_wear", "--on", "lake", *options).rows) == 2
+        invoke("report", "lake", *options, "-o", "page.html", "--force")
+        assert "1 tool change on 1 tag." in Page((tmp_path / "page.html").read_text()).text
 
 
 def test_the_numbers_are_those_of_analyze(invoke: Run, tmp_path: Path) -> None:

@@ -51,6 +51,19 @@ def test_rows_that_differ_and_other_formats_keep_their_columns(
     assert "start" in text.splitlines()[0] and "window:" not in result.err
 
 
+@pytest.mark.usefixtures("on_terminal")
+def test_a_period_is_not_the_window(invoke: Run, lake: str) -> None:
+    result = invoke("analyze", "time_in_state", "--on", lake, *WINDOW, "--by", "machine,hour", env={"COLUMNS": "200"})
+    assert {"start", "end"} <= set(result.out.split()) and "window:" not in result.err
+
+
+@pytest.mark.usefixtures("on_terminal")
+def test_a_window_shorter_than_a_second_has_a_length(invoke: Run, lake: str) -> None:
+    window = ("--start", "2026-01-01T00:00:00.1Z", "--end", "2026-01-01T00:00:00.8Z", "--tz", "UTC")
+    result = invoke("analyze", "time_in_state", "--on", lake, *window, env={"COLUMNS": "80"})
+    assert "window: 2026-01-01 00:00:00.100 to 2026-01-01 00:00:00.800 (UTC)\n" in result.err
+
+
 def test_a_pipe_gets_every_column(invoke: Run, lake: str) -> None:
     result = invoke("analyze", "time_in_state", "--on", lake, *WINDOW)
     assert all(row["start"] == "2026-01-01T00:00:00Z" for row in result.rows)

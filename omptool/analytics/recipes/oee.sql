@@ -142,13 +142,13 @@ elements AS (
 )
 -- table
 elements AS (
-  SELECT *, pri * pq AS ideal_s, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
+  SELECT *, CASE WHEN isfinite(pri * pq) THEN pri * pq END AS ideal_s, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
          CAST(NULL AS VARCHAR) AS unexplained,
          nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
                           CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
-                          CASE WHEN gq IS NULL THEN 'gq' END), '') AS lacking,
-         CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
-         CASE WHEN pbt + apt + pri + pq + gq IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
+                          CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN NOT isfinite(pri * pq) THEN 'pri * pq' END), '') AS lacking,
+         CASE WHEN isfinite(pri * pq) AND pbt + apt + gq IS NOT NULL THEN 1.0 ELSE 0.0 END AS coverage,
+         CASE WHEN isfinite(pri * pq) AND pbt + apt + gq IS NOT NULL THEN 100.0 ELSE 0.0 END AS percent_good
   FROM input
 )
 -- result
@@ -163,6 +163,7 @@ SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effe
             ELSE nullif(concat_ws('; ',
               CASE WHEN least(pbt, apt, ideal_s, pq, gq) < 0 THEN 'a number is below 0' END,
               CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,
+              CASE WHEN pbt = 0 AND unplanned_s IS NULL THEN 'no planned busy time' END,
               CASE WHEN apt > 0 AND ideal_s > apt
                    THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes' END,
               CASE WHEN apt = 0 AND pq > 0 THEN 'no effectiveness: parts were made in no production time' END,

@@ -87,7 +87,7 @@ about = "time in which all values used were Good"
 elements AS (
   SELECT site, area, line, machine, product, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
          CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained,
-         lacking, coverage, percent_good
+         false AS of_table, lacking, coverage, percent_good
   FROM (
   SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
          s.ns AS calendar, t.unexplained, u.role AS lacking, s.coverage, s.percent_good,
@@ -101,12 +101,13 @@ elements AS (
 )
 -- table
 elements AS (
-  SELECT *, pri * pq AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained,
+  SELECT *, CASE WHEN isfinite(pri * pq) THEN pri * pq END AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained, true AS of_table,
          nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
                           CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
-                          CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN calendar IS NULL THEN 'calendar' END), '') AS lacking,
-         CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 1.0 END AS coverage,
-         CASE WHEN pbt + apt + pri + pq + gq + calendar IS NULL THEN 0.0 ELSE 100.0 END AS percent_good
+                          CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN NOT isfinite(pri * pq) THEN 'pri * pq' END,
+                          CASE WHEN calendar IS NULL THEN 'calendar' END), '') AS lacking,
+         CASE WHEN isfinite(pri * pq) AND pbt + apt + gq + calendar IS NOT NULL THEN 1.0 ELSE 0.0 END AS coverage,
+         CASE WHEN isfinite(pri * pq) AND pbt + apt + gq + calendar IS NOT NULL THEN 100.0 ELSE 0.0 END AS percent_good
   FROM input
 )
 -- result
@@ -123,7 +124,9 @@ SELECT *, CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
             ELSE nullif(concat_ws('; ',
               CASE WHEN least(pbt, apt, coalesce(aust, 0), ideal_s, pq, gq, calendar) < 0 THEN 'a number is below 0' END,
               CASE WHEN pbt > calendar THEN 'utilization above 1: pbt is longer than calendar' END,
-              CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,
+              CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt'
+                   WHEN apt + aust > pbt * (1 + 1e-9) THEN 'use above 1: apt and aust together are longer than pbt' END,
+              CASE WHEN pbt = 0 AND of_table THEN 'no planned busy time' END,
               CASE WHEN apt > 0 AND ideal_s > apt
                    THEN 'effectiveness above 1: the ideal cycle time is longer than the machine takes' END,
               CASE WHEN apt = 0 AND pq > 0 THEN 'no effectiveness: parts were made in no production time' END,

@@ -121,7 +121,10 @@ def grouped(measured: Measured, given: Mapping[str, Any]) -> Measured:
     if size == 1:
         return measured
     kept = measured.value.size // size * size
-    left_over = (f"{measured.value.size - kept} values at the end fill no subgroup",)
+    lost, where = measured.value.size - kept, "" if measured.cut is None else " of the window"
+    left_over = (f"{lost} values at the end{where} fill no subgroup",)
+    if lost == 1:
+        left_over = (f"1 value at the end{where} fills no subgroup",)
     return replace(
         measured,
         value=measured.value[:kept],
