@@ -51,9 +51,11 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
 """
 """Stamps of clocks that are far off do not stretch the window."""
 
-_RECEIVED = "SELECT time, receive_time, origin FROM"
-_SPAN_OF_ALARMS = _SPAN.replace("FROM telemetry", f"FROM ({_RECEIVED} telemetry UNION ALL {_RECEIVED} events) received")
-"""Alarms come when no value does."""
+_EVENTS = "SELECT time, receive_time, 'initial' AS origin FROM events"
+_SPAN_OF_ALARMS = _SPAN.replace(
+    "FROM telemetry", f"FROM (SELECT time, receive_time, origin FROM telemetry UNION ALL {_EVENTS}) received"
+)
+"""Alarms come when no value does, and those that stand as a recording begins came before it."""
 
 
 def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:

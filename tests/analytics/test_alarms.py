@@ -46,11 +46,14 @@ def tags(names: Sequence[str] = ("AlarmCode",)) -> list[dict[str, object]]:
     return telemetry(PLANT, ns("2026-11-16T06:00:00+00:00"), ns(END), names)
 
 
+AREAS = {channel.machine.name: channel.line.area for channel in PLANT.channels.values()}
+
+
 def event(at_ns: int, machine: str, active: bool | None, **changes: object) -> dict[str, object]:
     line = "Line2" if machine in ("CNC1", "CNC2", "Packer2") else "Line1"
     return {
         "time": moment(at_ns), "time_ns": at_ns % 1000, "receive_time": moment(at_ns) + timedelta(seconds=1),
-        "server": SERVER, "node_id": f"s={machine}", "site": "Riverside", "area": None, "line": line,
+        "server": SERVER, "node_id": f"s={machine}", "site": "Riverside", "area": AREAS[machine], "line": line,
         "machine": machine, "event_type": "i=2915", "source_name": machine, "message": "m", "severity": 500,
         "condition_id": f"s={machine}.Stopped", "condition_name": "Stopped", "active": active, "origin": "live",
         "capture": "c1", "seq": at_ns // 100 % (1 << 40),

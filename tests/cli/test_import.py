@@ -61,8 +61,11 @@ def test_query_and_analyze_take_it_as_it_is(invoke: Run, log: Path) -> None:
     log.write_text(CSV.replace("noon", "2026-11-22T10:00:02Z"), encoding="utf-8")
     assert invoke("convert", "log.csv", "-o", "lake").code == 0
     for source in ("log.csv", "lake"):
-        (row,) = invoke("analyze", "data_quality", "--on", source, "--format", "jsonl").rows
-        assert row["machine"] == "Press7"
+        rows = invoke("analyze", "data_quality", "--on", source, "--format", "jsonl").rows
+        assert [(row["machine"], row["tag"], row["rows"]) for row in rows] == [
+            ("Press7", "Note", 1),
+            ("Press7", "Temp", 3),
+        ]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "tsv"])
