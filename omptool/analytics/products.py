@@ -13,6 +13,7 @@ from omptool.analytics import catalog
 from omptool.analytics.binding import Bound
 from omptool.analytics.recipe import Recipe
 from omptool.errors import UsageError
+from omptool.model.listing import listed
 from omptool.sql.engine import Engine
 
 ROLE = "product"
@@ -50,5 +51,4 @@ def notes(bound: Sequence[Bound]) -> Iterator[str]:
     saying = {one.place for one in bound if one.role == ROLE}
     silent = sorted({one.place[3] for one in bound if one.place not in saying})
     if silent:
-        listed = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
-        yield f"no tag has the role product in {listed}: their rows have no product"
+        yield f"no tag has the role product in {listed(silent)}: their rows have no product"

@@ -163,7 +163,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
         kind = known[name].type
         if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "bool"):
             raise UsageError(f"--param {name}: {value!r} is no {kind}", known[name].about)
-        if kind in ("float", "int") and (why := known[name].wrong(value)):  # type: ignore[arg-type]
+        if isinstance(value, (float, int)) and (why := known[name].wrong(value)):
             raise UsageError(f"--param {name}={value}: {name} {why}", known[name].about)
         found[name] = float(value) if kind == "float" and isinstance(value, int) else value
     return found

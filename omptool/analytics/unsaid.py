@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 
 from omptool.analytics import catalog
 from omptool.analytics.recipe import Recipe
+from omptool.model.listing import listed
 
 _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FROM (
   SELECT state, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
@@ -16,7 +17,6 @@ _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FRO
 WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
 _WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM picked p JOIN bound b ON b.node = p.node
 WHERE p.kind = 1 AND p.grade < 2 GROUP BY b.role, b.machine, p.node HAVING count(p.value) = 0"""
-_SHOWN = 8
 
 
 def notes(recipe: Recipe, instead: Mapping[str, str], ask: Callable[[str], pa.Table]) -> Iterator[str]:
@@ -36,11 +36,7 @@ def notes(recipe: Recipe, instead: Mapping[str, str], ask: Callable[[str], pa.Ta
     found = rows.sort_by([("what", "ascending"), ("machine", "ascending")]).to_pylist()
     if states := [row["what"] for row in found if row["kind"] == "state"]:
         has = "state {} has no meaning: add it" if len(states) == 1 else "states {} have no meaning: add them"
-        yield has.format(_listed(states)) + " to [states] of plant.toml"
+        yield has.format(listed(states)) + " to [states] of plant.toml"
     for row in found:
         if row["kind"] == "counter":
             yield f"the counter {row['what']} of {row['machine']} says no numbers: its parts are not counted"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
