@@ -18,7 +18,7 @@ _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FRO
 WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
 _WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM picked p JOIN bound b ON b.node = p.node
 WHERE p.kind = 1 AND p.grade < 2 GROUP BY b.role, b.machine, p.node HAVING count(p.value) = 0"""
-_READ = ("window", "captures", "picked", "timeline")
+_READ = ("window", "captures", "heard", "picked", "timeline")
 
 Ask = Callable[[str], pa.Table]
 
