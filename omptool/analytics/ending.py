@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from omptool.model.listing import listed
 from omptool.model.times import format_time, unix_us
 from omptool.sql.engine import Engine
 
 _SERVERS = "SELECT unnest(CAST($servers AS VARCHAR[])) AS server"
 _SANE = """time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000"""
-_WENT_ON = f"""SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server
-WHERE t.time >= $late AND t.time < $later AND {_SANE}"""
+_LATER = f"time >= $late AND time < $later AND {_SANE}"
+_WENT_ON = f"SELECT DISTINCT t.server FROM telemetry t JOIN ({_SERVERS}) b ON t.server = b.server WHERE {_LATER}"
+_ONE_WENT_ON = f"SELECT server FROM telemetry WHERE server = $servers[1] AND {_LATER} LIMIT 1"
+"""The first value says it: the others need not be read."""
 _LASTS = """SELECT t.server, t.capture, max(greatest(t.time, coalesce(t.receive_time, t.time))) AS last
   FROM {view} t WHERE {which} GROUP BY t.server, t.capture"""
 _ENDS = """WITH lasts AS (
@@ -46,7 +49,7 @@ def behind_the_end(
     names = sorted(set(servers))
     tolerated = (end - start) / 100
     given = {"servers": names, "late": end - tolerated, "later": end + _LOOK}
-    if engine.run(_WENT_ON, given).read_all().num_rows == len(names):
+    if engine.run(_ONE_WENT_ON if len(names) == 1 else _WENT_ON, given).read_all().num_rows == len(names):
         return ""
     whole = unix_us(end) - unix_us(start)
     lasts = _last(engine, names, start)
@@ -54,7 +57,7 @@ def behind_the_end(
     if not behind:
         return ""
     last = min(lasts[name] for name in behind)
-    of = "" if len(behind) == len(names) else f" of {_listed(behind)}"
+    of = "" if len(behind) == len(names) else f" of {listed(behind, _SHOWN)}"
     rests = "rests on the last values before" if carried else "holds no values"
     share = _share(min(unix_us(end) - last, whole), whole)
     return f"the recording{of} ends at {format_time(last)}: {share} of the window {rests}"
@@ -74,10 +77,6 @@ def _last(engine: Engine, names: Sequence[str], start: datetime) -> dict[str, in
 def _ends(which: str) -> str:
     seen = {view: _LASTS.format(view=view, which=which) for view in ("telemetry", "events")}
     return _ENDS.format(servers=_SERVERS, **seen)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _share(missing: int, whole: int) -> str:

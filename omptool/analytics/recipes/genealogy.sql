@@ -4,12 +4,13 @@ about = "Per serial number and station: when it came and left, and the process v
 formula = [
   "a serial number is in a station from its value on the tag to the next value",
   "values in [entered, left) count; the value before entering is not among them; a part that met none has a row without a tag",
-  "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial; parent is the last into which serial itself was built, on any machine",
+  "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial, and one said before its part is only counted in a note; parent is the last into which serial itself was built, on any machine",
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
 single = true
+notes_of = ["child"]
 labels = ["serial", "tag", "child"]
 order = ["entered", "serial", "tag", "child", "left_at", "minimum", "maximum", "mean"]
 
@@ -105,7 +106,7 @@ said_children AS (
   ) said WHERE child IS DISTINCT FROM before AND child <> ''
 ),
 built AS (
-  SELECT s.stay, s.serial, c.tag, c.child, c.nanos
+  SELECT s.stay, s.serial, s.m, c.tag, c.child, c.nanos
   FROM said_children c JOIN numbered s ON s.m = c.m AND c.nanos >= s.since AND c.nanos < s.till WHERE s.serial <> ''
 ),
 parents AS (
@@ -127,3 +128,9 @@ SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial,
        CASE WHEN e.child IS NULL THEN CAST(coalesce(e.found, 0) AS BIGINT) END AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p
+-- notes
+SELECT concat('children said while no part was there, which were built into none: ', count(*)) AS note
+FROM said_children c
+WHERE c.nanos >= (SELECT min(since) FROM periods)
+  AND NOT EXISTS (SELECT 1 FROM built b WHERE b.m = c.m AND b.tag = c.tag AND b.nanos = c.nanos AND b.child = c.child)
+HAVING count(*) > 0
