@@ -15,6 +15,7 @@ from omptool.analytics.binding import Binding, Bound, Tag, bind
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import Request
 from omptool.errors import NotFound, UsageError
+from omptool.model.listing import listed
 from omptool.sql.engine import Engine
 
 ROLE = "alarm"
@@ -172,20 +173,16 @@ def _unsaid(column: str, counts: Mapping[str, int], came: Sequence[str], went: S
     """
     if counts and not came:
         raise UsageError(
-            f"no {column} says that an alarm is active: it says {_listed(list(counts))}",
+            f"no {column} says that an alarm is active: it says {listed(counts, _SHOWN)}",
             "name the words, separated by commas: --param active_is=ALM --param gone_is=RTN",
         )
     notes: tuple[str, ...] = ()
     if others := [word for word in counts if word not in {*came, *went}]:
         rows = sum(counts[word] for word in others)
-        notes = (f"{rows} rows say neither that an alarm came nor that it went: {_listed(others)}",)
+        notes = (f"{rows} rows say neither that an alarm came nor that it went: {listed(others, _SHOWN)}",)
     if counts and not went:
         notes += (f"no {column} says that an alarm went, so all still stand; --param gone_is=WORD names what says it",)
     return notes
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
 def _places_of(engine: Engine, source: str, table: str) -> tuple[Bound, ...]:

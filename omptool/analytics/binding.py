@@ -14,6 +14,7 @@ from typing import NamedTuple
 from omptool.analytics.recipe import Recipe, Role
 from omptool.analytics.wellknown import Voice, one_machine, voice
 from omptool.errors import NotFound, UsageError
+from omptool.model.listing import listed
 from omptool.model.nearest import nearest
 from omptool.model.path import Glob, glob_of
 from omptool.model.plant import PlantModel
@@ -231,9 +232,8 @@ def candidates(role: Role, tags: Iterable[Tag]) -> list[str]:
 def _refuse_ambiguous(role: Role, found: _Machines) -> None:
     for key, tags in found.items():
         if names := candidates(role, tags):
-            listed = ", ".join(names[:4]) + (" …" if len(names) > 4 else "")
             raise UsageError(
-                f"{len(names)} tags of {key[-1]} could be {role.name}: {listed}",
+                f"{len(names)} tags of {key[-1]} could be {role.name}: {listed(names, 4)}",
                 f"say which: --map {role.name}={names[0]}",
             )
 
@@ -246,7 +246,7 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
     if not glob and not role.globs:  # any tag may be meant
         known = sorted(set(tags))
-        hint += f"\ntags are {', '.join(known[:8])}" + (f" and {len(known) - 8} more" if len(known) > 8 else "")
+        hint += f"\ntags are {listed(known)}"
     if role.instead:
         hint += f"\nor a tag for {role.instead} in its place: --map {role.instead}=TAG"
     if role.parameter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from omptool.model.listing import listed
 from omptool.model.times import format_time, unix_us
 from omptool.sql.engine import Engine
 
@@ -54,7 +55,7 @@ def behind_the_end(
     if not behind:
         return ""
     last = min(lasts[name] for name in behind)
-    of = "" if len(behind) == len(names) else f" of {_listed(behind)}"
+    of = "" if len(behind) == len(names) else f" of {listed(behind, _SHOWN)}"
     rests = "rests on the last values before" if carried else "holds no values"
     share = _share(min(unix_us(end) - last, whole), whole)
     return f"the recording{of} ends at {format_time(last)}: {share} of the window {rests}"
@@ -74,10 +75,6 @@ def _last(engine: Engine, names: Sequence[str], start: datetime) -> dict[str, in
 def _ends(which: str) -> str:
     seen = {view: _LASTS.format(view=view, which=which) for view in ("telemetry", "events")}
     return _ENDS.format(servers=_SERVERS, **seen)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _share(missing: int, whole: int) -> str:

@@ -13,15 +13,18 @@ from omptool.analytics import catalog
 from omptool.analytics.binding import Bound
 from omptool.analytics.recipe import Recipe
 from omptool.errors import UsageError
+from omptool.model.listing import listed
 from omptool.sql.engine import Engine
 
 ROLE = "product"
-_LABELS = """SELECT DISTINCT
-  coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS product
-FROM telemetry t JOIN (
-  SELECT unnest(CAST($servers AS VARCHAR[])) AS server, unnest(CAST($node_ids AS VARCHAR[])) AS node_id
-) b ON t.server = b.server AND t.node_id = b.node_id
-WHERE t.time < $end AND t.quality <> 'Bad'"""
+_LABELS = """SELECT DISTINCT product FROM (
+  SELECT t.time, coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR))
+         AS product, rank() OVER (PARTITION BY t.server, t.node_id, t.time >= $start ORDER BY t.time DESC) AS back
+  FROM telemetry t JOIN (
+    SELECT unnest(CAST($servers AS VARCHAR[])) AS server, unnest(CAST($node_ids AS VARCHAR[])) AS node_id
+  ) b ON t.server = b.server AND t.node_id = b.node_id
+  WHERE t.time < $end AND t.quality <> 'Bad'
+) told WHERE time >= $start OR back = 1"""
 
 
 def check(recipe: Recipe) -> None:
@@ -37,10 +40,15 @@ def check(recipe: Recipe) -> None:
     raise UsageError(f"{recipe.name} has no rows by product: {own}", f"--by product goes with {can}")
 
 
-def labels(engine: Engine, bound: Sequence[Bound], end: datetime) -> list[str]:
-    """The products that were said before the end of the window, in order."""
+def labels(engine: Engine, bound: Sequence[Bound], start: datetime, end: datetime) -> list[str]:
+    """The products that were said in the window, or last before it, in order: of years of orders few are of a day."""
     nodes = sorted({(one.server, one.node_id) for one in bound if one.role == ROLE})
-    given = {"servers": [node[0] for node in nodes], "node_ids": [node[1] for node in nodes], "end": end}
+    given = {
+        "servers": [node[0] for node in nodes],
+        "node_ids": [node[1] for node in nodes],
+        "start": start,
+        "end": end,
+    }
     found = engine.run(_LABELS, given).read_all()["product"].to_pylist()
     return sorted(filter(None, found))
 
@@ -50,5 +58,4 @@ def notes(bound: Sequence[Bound]) -> Iterator[str]:
     saying = {one.place for one in bound if one.role == ROLE}
     silent = sorted({one.place[3] for one in bound if one.place not in saying})
     if silent:
-        listed = ", ".join(silent[:8]) + (f" and {len(silent) - 8} more" if len(silent) > 8 else "")
-        yield f"no tag has the role product in {listed}: their rows have no product"
+        yield f"no tag has the role product in {listed(silent)}: their rows have no product"

@@ -96,7 +96,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request, _span(recipe))
     periods = periods_of(request, calendar, start, end)
-    told = products.labels(engine, binding.bound, end) if request.product else None
+    told = products.labels(engine, binding.bound, periods.starts[0], end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
     values["priced_by_product"] = by_product
@@ -163,7 +163,7 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
         kind = known[name].type
         if not isinstance(value, types[kind]) or (isinstance(value, bool) and kind != "bool"):
             raise UsageError(f"--param {name}: {value!r} is no {kind}", known[name].about)
-        if kind in ("float", "int") and (why := known[name].wrong(value)):  # type: ignore[arg-type]
+        if isinstance(value, (float, int)) and (why := known[name].wrong(value)):
             raise UsageError(f"--param {name}={value}: {name} {why}", known[name].about)
         found[name] = float(value) if kind == "float" and isinstance(value, int) else value
     return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pyarrow as pa
 
 from omptool.analytics.spc.charted import NOTE, UNJUDGED
+from omptool.model.listing import listed
 
 _SHOWN = 4
 
@@ -39,13 +38,9 @@ class Telling:
 
     def notes(self) -> tuple[str, ...]:
         """Sentences, each with the charts that it is about."""
-        empty = (f"no number in the window: {_listed(self._empty)}",) if self._empty else ()
-        return (*empty, *(f"{_listed(names)}: {note}" for note, names in self._by_note.items()))
+        empty = (f"no number in the window: {listed(self._empty, _SHOWN)}",) if self._empty else ()
+        return (*empty, *(f"{listed(names, _SHOWN)}: {note}" for note, names in self._by_note.items()))
 
     def verdict(self) -> str:
         """Why an answer without a violation would be none; empty: there is an answer."""
         return "no chart could be judged: there are no limits" if 0 < self._charts == self._unjudged else ""
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from omptool.cli import diagnostics
 from omptool.errors import NotFound, UsageError
+from omptool.model.listing import listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,6 +55,5 @@ def emit_list(
 
 def _say_left_out(left_out: Mapping[str, list[str]]) -> None:
     for why, nodes in left_out.items():
-        more = f" and {len(nodes) - _NAMED:,} more" if len(nodes) > _NAMED else ""
         noun = "node" if len(nodes) == 1 else "nodes"
-        diagnostics.note(f"note: {len(nodes):,} {noun} left out, {why}: {', '.join(nodes[:_NAMED])}{more}")
+        diagnostics.note(f"note: {len(nodes):,} {noun} left out, {why}: {listed(nodes, _NAMED)}")

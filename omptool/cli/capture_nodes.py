@@ -15,6 +15,7 @@ from omptool.cli.access import NOTHING, Access
 from omptool.cli.capture_events import TypedEvents
 from omptool.cli.options import SelectOption
 from omptool.errors import UsageError
+from omptool.model import listing
 
 if TYPE_CHECKING:
     from omptool.capture.recording.terms import Intervals, Selection, Wanted
@@ -232,8 +233,7 @@ def _endpoints(named: Sequence[ServerConfig], listed: NodeList, file: str) -> di
     taken = {_plain(server.url) for server in named}
     rest = [url for url in urls if _plain(url) not in taken]
     if rest:
-        more = f" and {len(rest) - _SHOWN:,} more" if len(rest) > _SHOWN else ""
-        diagnostics.note(f"note: {file} names servers that are not captured: {', '.join(rest[:_SHOWN])}{more}")
+        diagnostics.note(f"note: {file} names servers that are not captured: {listing.listed(rest, _SHOWN)}")
     return {server.url: by_url[_plain(server.url)] for server in named}
 
 

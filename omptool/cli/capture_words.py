@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from omptool.cli import diagnostics
 from omptool.cli.diagnostics import typed
 from omptool.cli.output import Rows
+from omptool.model.listing import listed
 from omptool.model.vocabulary import GapReason
 
 if TYPE_CHECKING:
@@ -87,19 +88,17 @@ def _failed(server: ServerResult, output: Path) -> str:
 
 def _unexplained(server: ServerResult) -> str:
     """Types whose structures nobody can read, the first ones by name."""
-    names = server.unknown_types[:_FAILED]
-    more = f" and {len(server.unknown_types) - len(names):,} more" if len(server.unknown_types) > len(names) else ""
-    return f"{short(server.label)} does not explain the types {', '.join(names)}{more}: structures of them stay bytes"
+    names = listed(server.unknown_types, _FAILED)
+    return f"{short(server.label)} does not explain the types {names}: structures of them stay bytes"
 
 
 def _unfiltered(server: ServerResult) -> str:
     """Nodes of which more is recorded than was asked for, the first ones by name."""
     count = len(server.unfiltered)
-    named = ", ".join(f"{node.path} ({node.status_name})" for node in server.unfiltered[:_FAILED])
-    more = f" and {count - _FAILED:,} more" if count > _FAILED else ""
+    named = listed([f"{node.path} ({node.status_name})" for node in server.unfiltered], _FAILED)
     return (
         f"{short(server.label)} does not take what was asked to be left out of {count:,} node{'s' * (count > 1)}: "
-        f"{named}{more}; all of it is recorded"
+        f"{named}; all of it is recorded"
     )
 
 

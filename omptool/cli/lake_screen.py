@@ -8,6 +8,7 @@ from omptool.cli import settings, terminal
 from omptool.cli.convert_words import plural, size_text
 from omptool.cli.diagnostics import typed
 from omptool.lake.summary import LakeSummary, summarise
+from omptool.model.listing import listed
 from omptool.sources.lake import LakeSource
 
 
@@ -21,7 +22,7 @@ def draw(lake: LakeSource, tz: str | None) -> str:
         ("version", f"{table.version}, of {_moment(table.committed_at, tz)}"),
         ("rows", f"{table.rows:,} in {size}{_others(found)}"),
         ("nodes", f"{found.nodes:,} of {plural(found.servers, 'server')}"),
-        ("sites", f"{_listed(found.sites)}; {plural(found.days, 'day')}"),
+        ("sites", f"{listed(found.sites, 5) or 'none'}; {plural(found.days, 'day')}"),
         ("time", _span(table.first_time, table.last_time, tz)),
         ("gaps", ", ".join(f"{count:,} {reason}" for reason, count in found.gaps.items()) or "none"),
     ]
@@ -40,11 +41,6 @@ def _others(found: LakeSummary) -> str:
     """Rows of the tables that people record on purpose."""
     events = next((table.rows for table in found.tables if table.view == "events"), 0)
     return f"; {plural(events, 'event')}" if events else ""
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown} and {len(names) - 5:,} more" if len(names) > 5 else shown or "none"
 
 
 def _span(first: datetime | None, last: datetime | None, tz: str | None) -> str:

@@ -17,6 +17,7 @@ from omptool.cli.options import (
     OutputOption,
     PlantOption,
 )
+from omptool.model.listing import listed
 
 if TYPE_CHECKING:
     from omptool.analytics.binding import Tag
@@ -130,9 +131,9 @@ def check(
     if not unready:
         return ExitCode.OK
     for one in unclear:
-        diagnostics.note(f"{len(one.tags)} tags of {one.machine} could be {one.role}: {_listed(one.tags)}")
+        diagnostics.note(f"{len(one.tags)} tags of {one.machine} could be {one.role}: {listed(one.tags, _SHOWN)}")
     for tag, values in strange:
-        diagnostics.note(f"nothing that {tag.tag} of {tag.machine} says has a meaning: {_listed(values)}")
+        diagnostics.note(f"nothing that {tag.tag} of {tag.machine} says has a meaning: {listed(values, _SHOWN)}")
     missing = sorted({role for row in unready for role in row.missing.split()})
     lacking = [role for role in missing if role != MEANINGS and role not in {one.role for one in unclear}]
     wrong = [f"no tag for {', '.join(lacking)}"] if lacking else []
@@ -152,10 +153,6 @@ def _said(asked: Asked, tags: Sequence[Tag]) -> Iterator[tuple[Tag, set[str]]]:
             found.setdefault((server, node_id), set()).add(value)
     for tag in tags:
         yield tag, found.get((tag.server, tag.node_id), set())
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_SHOWN]) + (f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else "")
 
 
 def _tags(asked: Asked) -> list[Tag]:

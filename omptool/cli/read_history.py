@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from omptool.cli import diagnostics, noderows, rowfilter, streaming
 from omptool.cli.exits import ExitCode
 from omptool.errors import NotFound, UsageError
+from omptool.model.listing import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -262,17 +263,16 @@ class _Reading:
         return f"before {end}" if self.wanted.start is None else f"in [{self.wanted.start:%Y-%m-%dT%H:%M:%SZ}, {end})"
 
     async def _problem(self, ending: str, nodes: list[Node]) -> tuple[str, str]:
-        names = ", ".join(node.path or node.node_id for node in nodes[:_NAMED])
-        more = f" and {len(nodes) - _NAMED:,} more" if len(nodes) > _NAMED else ""
+        names = listed([node.path or node.node_id for node in nodes], _NAMED)
         came = any(self.rows[at] for at, node in enumerate(self.nodes) if node in nodes)
         if self.wanted.aggregate is not None and ending in _NO_SUCH_SERVICE:
             return (
-                f"no {self.wanted.aggregate} of {names}{more}: the server computes nothing ({ending})",
+                f"no {self.wanted.aggregate} of {names}: the server computes nothing ({ending})",
                 await self._hint(),
             )
         what = self.wanted.aggregate or ("whole history" if came else "history")
         reason = f"{_WHY[ending]} ({ending})" if ending in _WHY else ending
-        return f"no {what} of {names}{more}: {reason}", await self._hint()
+        return f"no {what} of {names}: {reason}", await self._hint()
 
     async def _hint(self) -> str:
         url = self.session.url

@@ -67,7 +67,7 @@ def session_created(client: Client, token: bytes, nonce: bytes | None, policy_id
 def session_activated(client: Client, nonce: bytes | None) -> None:
     """It is ours."""
     client.uaclient.session._set_state(SessionState.ACTIVATED)
-    client._server_nonce = nonce  # type: ignore[assignment]
+    client._server_nonce = nonce  # type: ignore[assignment]  # asyncua infers None from its start
 
 
 def leave_session(client: Client) -> None:

@@ -22,7 +22,7 @@ _AHEAD = 512 << 10
 """Bytes that are read beyond what was asked for: columns of a row group lie side by side."""
 
 
-class _File(AbstractBufferedFile):  # type: ignore[misc]
+class _File(AbstractBufferedFile):  # type: ignore[misc]  # fsspec is untyped
     """An object, read in ranges."""
 
     def _fetch_range(self, start: int, end: int) -> bytes:
@@ -30,7 +30,7 @@ class _File(AbstractBufferedFile):  # type: ignore[misc]
         return found
 
 
-class StoreFiles(AbstractFileSystem):  # type: ignore[misc]
+class StoreFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec is untyped
     """The objects of one kind of store; names come with its scheme, or without."""
 
     protocol: str

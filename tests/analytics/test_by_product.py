@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from fractions import Fraction
 
+import pyarrow as pa
 import pytest
 
 from omptool.analytics import catalog
+from omptool.analytics.run import Request, analyse
 from omptool.demo.plant import State
 from omptool.errors import NotFound, UsageError
 from omptool.model.plant import PlantModel
+from omptool.sources.source import Named
+from omptool.sql.engine import LocalEngine
 from tests.analytics.plants import MACHINE_NAMES, Recorded, gap, ns, telemetry
 from tests.analytics.test_family import END, MORE, PLANT, START, element
 from tests.analytics.test_family import run as of_plant
@@ -132,6 +137,34 @@ def test_a_serial_number_has_the_product_with_which_it_came() -> None:
     ]  # fmt: skip
     found = [(row["product"], row["serial"], row["values"]) for row in run("genealogy", rows, **BOTH).rows.to_pylist()]
     assert found == [("A", "P2", 2), (None, "P1", 1)]
+
+
+class Listening:
+    """Keeps the products that a statement has groups for."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self._engine = engine
+        self.products: set[str | None] = set()
+
+    def run(self, statement: str, parameters: Mapping[str, object] | None = None) -> pa.RecordBatchReader:
+        told = (parameters or {}).get("group_products", [])
+        assert isinstance(told, list)
+        self.products.update(told)
+        return self._engine.run(statement, parameters)
+
+    def cancel(self) -> None:
+        self._engine.cancel()
+
+
+def test_only_products_of_the_window_and_the_last_before_it_make_groups() -> None:
+    older = [sample(second, "Product", f"of {second}", seq=900 + second) for second in (-300, -200, -100)]
+    later = sample(100, "Product", "of later", seq=9_000)
+    with LocalEngine([Named(Recorded([*older, *SHIFT, later], []))]) as engine:
+        listening = Listening(engine)
+        asked = Request(T0, T0 + timedelta(seconds=100), parameters=ONE, strangers=True, **BOTH)
+        rows = analyse(listening, catalog.load("oee"), asked).rows.to_pylist()
+    assert listening.products == {None, "A", "B", "of -100"}
+    assert {row["product"]: row["apt"] for row in rows} == {None: 5.0, "A": 45.0, "B": 20.0, "of -100": 10.0}
 
 
 def test_machines_without_a_product_are_named_and_have_a_row() -> None:

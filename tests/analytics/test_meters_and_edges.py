@@ -115,6 +115,37 @@ def test_the_unit_of_the_node_counts(unit: str | None, kwh: float) -> None:
         assert found["energy_kwh"][0].as_py() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("tag", "unit", "taken"), [("Power", "hp", "kW"), ("EnergyCounter", "GWh", "kWh")])
+def test_a_unit_that_nobody_knows_is_named(tag: str, unit: str, taken: str) -> None:
+    rows = [*RUNS, *(sample(second, tag, second, seq=10_000 + second, unit=unit) for second in (0, 100))]
+    said = []
+    for given in ({}, {"scale": 2.0}):
+        with LocalEngine([Named(Known(rows))]) as engine:
+            asked = Request(T0, T0 + timedelta(seconds=100), parameters=given)
+            notes = analyse(engine, catalog.load("energy"), asked).notes
+        said.append([note for note in notes if note.startswith("the unit")])
+    assert [len(notes) for notes in said] == [1, 0]
+    assert f"the unit {unit} of the" in said[0][0] and f"count as {taken}; --param scale=" in said[0][0]
+
+
+class Renamed(Known):
+    """The unit of its nodes changes after an hour."""
+
+    def _nodes(self) -> list[dict[str, object]]:
+        later = {"unit": "kWh", "valid_from": T0 + timedelta(hours=1)}
+        return [each for row in super()._nodes() for each in (row | {"valid_from": T0}, row | later)]
+
+
+@pytest.mark.parametrize(("hours", "kwh"), [(0, 10), (2, 10_000)])
+def test_a_unit_that_changed_is_that_of_the_window(hours: int, kwh: float) -> None:
+    begun = 3600 * hours
+    rows = [*RUNS, *meter((begun, 0), (begun + 100, 10_000), unit="Wh")]
+    start = T0 + timedelta(hours=hours)
+    with LocalEngine([Named(Renamed(rows))]) as engine:
+        asked = Request(start, start + timedelta(seconds=100))
+        assert analyse(engine, catalog.load("energy"), asked).rows["energy_kwh"][0].as_py() == pytest.approx(kwh)
+
+
 def edges(*rows: dict[str, object]) -> Analysis:
     return run("genealogy", list(rows), end=T0 + timedelta(seconds=200))
 
@@ -142,6 +173,12 @@ def test_what_was_built_into_what() -> None:
     met = {row["serial"]: (row["values"], row["mean"], row["parent"]) for row in rows if not row["child"]}
     assert met == {"C1": (1, 5.0, "P1"), "C2": (1, 7.0, "P1"), "P1": (1, 1.0, None), "P2": (1, 3.0, None)}
     assert [row["values"] for row in rows if row["child"]] == [None, None]
+
+
+def test_a_child_that_came_before_its_part_is_counted() -> None:
+    said = "children said while no part was there, which were built into none: 1"
+    assert said in edges(*ASSEMBLY).notes
+    assert said not in edges(*ASSEMBLY[:-1]).notes
 
 
 def test_without_children_there_are_none() -> None:

@@ -153,10 +153,6 @@ def worst(frame: Frame, bound: tuple[Codes, Mask] | None = None) -> Result:
 
 def annotated(frame: Frame, times: Times) -> Result:
     """How many annotations lie in each window."""
-    side = "right" if frame.windows.backward else "left"
-    times = np.sort(times)
-    found = np.searchsorted(times, frame.windows.late, side=side) - np.searchsorted(  # type: ignore[call-overload]
-        times, frame.windows.early, side=side
-    )
+    first, behind = frame.windows.bounds(np.sort(times))
     status = np.where(frame.known, bits.CALCULATED, bits.NO_DATA).astype(np.uint32)
-    return Result(found.astype(np.float64), status)
+    return Result((behind - first).astype(np.float64), status)

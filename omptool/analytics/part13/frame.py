@@ -18,9 +18,7 @@ class Frame:
         self.series = series
         self.windows = windows
         self.settings = settings
-        side = "right" if windows.backward else "left"
-        self.lo: Index = np.searchsorted(series.time, windows.early, side=side)  # type: ignore[call-overload]
-        self.hi: Index = np.searchsorted(series.time, windows.late, side=side)  # type: ignore[call-overload]
+        self.lo, self.hi = windows.bounds(series.time)
         self.count: Index = self.hi - self.lo
 
     @cached_property

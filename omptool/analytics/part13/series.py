@@ -6,6 +6,7 @@ Times are unix nanoseconds. Nothing here knows where the values come from.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +128,11 @@ class Windows:
 
     def __len__(self) -> int:
         return int(self.early.size)
+
+    def bounds(self, time: Times) -> tuple[Index, Index]:
+        """Where the moments of each window begin in `time`, which is sorted, and where they end."""
+        side: Literal["left", "right"] = "right" if self.backward else "left"
+        return np.searchsorted(time, self.early, side=side), np.searchsorted(time, self.late, side=side)
 
     def part(self, start: int, end: int) -> Windows:
         return Windows(self.early[start:end], self.late[start:end], self.cut[start:end], self.backward)

@@ -4,6 +4,7 @@ about = "How long a part takes, stops included, from one rise of a counter to th
 formula = [
   "cycle = time since the rise before / parts of this rise; one observation per rise, counters that rise together are one",
   "a rise across a gap, or over a Bad value of a counter, is no observation",
+  "by product no cycle reaches over a change: the first rise behind one is no observation, with a product per part there is none",
   "percentiles interpolate between observations; mad = median distance from the median",
   "slow_share = cycles longer than slow * ideal cycle time of the part",
 ]

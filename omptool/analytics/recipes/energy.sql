@@ -5,7 +5,7 @@ formula = [
   "energy_kwh = sum of power * time; a value holds until the next one",
   "of a meter: its rise from one reading to the next, spread evenly over the time between; one that falls has started again at 0; the time behind its last reading is not known",
   "idle_kwh = the same while not APT; per_part = energy_kwh / pq",
-  "units W, kW, MW, Wh, kWh, MWh, J, kJ, MJ and GJ of the node count as such; scale = kW, or kWh, per unit of the tag wins",
+  "units W, kW, MW, Wh, kWh, MWh, J, kJ, MJ and GJ of the node count as such, and the one before the end of the window for all of it; scale = kW, or kWh, per unit of the tag wins",
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
@@ -75,12 +75,18 @@ about = "time in which all values used were Good"
 */
 -- telemetry
 scales AS (
-  SELECT b.node, coalesce(CAST($scale AS DOUBLE), max(CASE n.unit
-           WHEN 'W' THEN 0.001e0 WHEN 'MW' THEN 1000e0 WHEN 'Wh' THEN 0.001e0 WHEN 'W·h' THEN 0.001e0 WHEN 'MWh' THEN 1000e0
-           WHEN 'MW·h' THEN 1000e0 WHEN 'J' THEN 1 / 3600000e0 WHEN 'kJ' THEN 1 / 3600e0 WHEN 'MJ' THEN 1 / 3.6e0
-           WHEN 'GJ' THEN 1000 / 3.6e0 END), 1e0) AS factor
-  FROM bound b LEFT JOIN nodes n ON n.server = b.server AND n.node_id = b.node_id
-  WHERE b.role IN ('power', 'meter') GROUP BY b.node
+  SELECT node, coalesce(factor, 1e0) AS factor, CASE WHEN factor IS NULL THEN unit END AS strange
+  FROM (
+    SELECT b.node, n.unit, coalesce(CAST($scale AS DOUBLE), CASE n.unit
+             WHEN 'W' THEN 0.001e0 WHEN 'kW' THEN 1e0 WHEN 'MW' THEN 1000e0 WHEN 'Wh' THEN 0.001e0 WHEN 'W·h' THEN 0.001e0
+             WHEN 'kWh' THEN 1e0 WHEN 'kW·h' THEN 1e0 WHEN 'MWh' THEN 1000e0 WHEN 'MW·h' THEN 1000e0
+             WHEN 'J' THEN 1 / 3600000e0 WHEN 'kJ' THEN 1 / 3600e0 WHEN 'MJ' THEN 1 / 3.6e0 WHEN 'GJ' THEN 1000 / 3.6e0 END) AS factor,
+           row_number() OVER (
+             PARTITION BY b.node ORDER BY CASE WHEN n.unit IS NULL THEN 1 ELSE 0 END,
+             CASE WHEN n.valid_from < $end THEN 0 ELSE 1 END, n.valid_from DESC, n.unit) AS place
+    FROM bound b LEFT JOIN nodes n ON n.server = b.server AND n.node_id = b.node_id
+    WHERE b.role IN ('power', 'meter')
+  ) told WHERE place = 1
 ),
 -- the reading behind the window says how much of the last rise is within it
 readings AS (

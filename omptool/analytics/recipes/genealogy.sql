@@ -4,7 +4,7 @@ about = "Per serial number and station: when it came and left, and the process v
 formula = [
   "a serial number is in a station from its value on the tag to the next value",
   "values in [entered, left) count; the value before entering is not among them; a part that met none has a row without a tag",
-  "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial; parent is the last into which serial itself was built, on any machine",
+  "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial, and one said before its part is only counted in a note; parent is the last into which serial itself was built, on any machine",
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
@@ -105,7 +105,7 @@ said_children AS (
   ) said WHERE child IS DISTINCT FROM before AND child <> ''
 ),
 built AS (
-  SELECT s.stay, s.serial, c.tag, c.child, c.nanos
+  SELECT s.stay, s.serial, s.m, c.tag, c.child, c.nanos
   FROM said_children c JOIN numbered s ON s.m = c.m AND c.nanos >= s.since AND c.nanos < s.till WHERE s.serial <> ''
 ),
 parents AS (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -74,8 +75,8 @@ def overall(rows: list[dict[str, Any]]) -> dict[str, float | None]:
     availability = _ratio(sums["apt"], sums["pbt"])
     effectiveness = _ratio(sums["ideal_s"], sums["apt"]) if priced else None
     quality = _ratio(sums["gq"], sums["pq"])
-    parts = (availability, effectiveness, quality)
-    product = None if None in parts else parts[0] * parts[1] * parts[2]  # type: ignore[operator]
+    known = [share for share in (availability, effectiveness, quality) if share is not None]
+    product = math.prod(known) if len(known) == 3 else None
     return {
         "availability": availability, "effectiveness": effectiveness, "quality_ratio": quality,
         "oee_index": 0.0 if sums["pbt"] and not sums["pq"] else product, **sums,

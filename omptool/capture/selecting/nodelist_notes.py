@@ -6,7 +6,9 @@ Pure. A setting that is silently dropped would be believed in.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+
+from omptool.model.listing import listed
 
 _NAMED = 5
 """Nodes or keys named in one note."""
@@ -33,21 +35,16 @@ class Told:
         """A sentence each."""
         file = self._file
         for why, nodes in self.left_out.items():
-            yield f"{file}: {_count(len(nodes), 'node')} left out, {why}: {_some(nodes)}"
+            yield f"{file}: {_count(len(nodes), 'node')} left out, {why}: {listed(nodes, _NAMED)}"
         for (name, instead), count in self.otherwise.items():
             yield f"{file}: {name} (in {_count(count, 'place')}) cannot be had: {instead}"
         if self.has_security:
             yield f"{file}: security and users are not taken from it; they belong into [servers.NAME] of omptool.toml"
         if self.aside:
-            yield f"{file}: of no meaning for a capture, about messages and sending: {_some(list(self.aside))}"
+            yield f"{file}: of no meaning for a capture, about messages and sending: {listed(self.aside, _NAMED)}"
         if self.unknown:
-            yield f"{file}: unknown keys, not used: {_some(list(self.unknown))}"
+            yield f"{file}: unknown keys, not used: {listed(self.unknown, _NAMED)}"
 
 
 def _count(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more

@@ -58,7 +58,7 @@ class SecureServer(Server):
     async def _setup_server_nodes(self) -> None:
         await super()._setup_server_nodes()
         for factory in self._policies:
-            factory.create = _TrustedOnly(factory, self._security.trusts)  # type: ignore[method-assign]
+            factory.create = _TrustedOnly(factory, self._security.trusts)  # type: ignore[method-assign]  # asyncua asks it by name
         nothing: Any = SecurityPolicyFactory(
             SecurityPolicyNone, ua.MessageSecurityMode.None_, permission_ruleset=_Nothing()
         )  # type: ignore[no-untyped-call]  # asyncua: untyped

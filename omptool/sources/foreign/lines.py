@@ -30,7 +30,7 @@ def open_text(path: Path) -> IO[bytes]:
     """The file as bytes, unpacked when it is gzip."""
     with path.open("rb") as probe:
         packed = probe.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads like one
 
 
 def head(path: Path, size: int = 65536) -> bytes:
