@@ -59,7 +59,7 @@ def _lines(recipe: Recipe) -> Iterator[str]:
     yield from ("", "Columns, behind those of --by and the window (start, end)")
     yield from _aligned([(column.name, column.unit, column.about) for column in recipe.columns])
     for section in recipe.sections:
-        if section != "result":
+        if section in ("telemetry", "table"):
             yield from ("", f"SQL on {section if section == 'telemetry' else 'a plain table'}")
             yield from textwrap.indent("WITH " + ",\n".join(catalog.ctes(recipe, section)), "  ").splitlines()
 

@@ -11,6 +11,8 @@
                                           `-- telemetry and table` where only the parts before them differ
     -- result
     SELECT … FROM elements
+    -- notes
+    SELECT … AS note FROM …         sentences that a person should know of the values of telemetry, from the same CTEs
 
 What several analyses say alike stands once, in files of the same form in `shares/`. A recipe names them in the order in
 which their roles, parameters and columns stand: `share = ["measured", "own", "seen"]`. Its own stand where `own` is; of
@@ -44,10 +46,11 @@ PICTURES = ("bars", "pareto", "timeline", "stack", "control", "histogram", "drif
 COLUMN_TYPES = ("float", "time", "any")
 
 _HEADER = re.compile(r"/\* omptool\n(.*?)\n\*/\n(.*)", re.DOTALL)
-_SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result)$\n", re.MULTILINE)
+_SECTION = re.compile(r"^-- (telemetry|table|telemetry and table|result|notes)$\n", re.MULTILINE)
 _KEYS = {
     "title", "about", "formula", "source", "evidence", "parts", "roles", "table", "parameters", "columns", "chart",
     "picture", "order", "labels", "finish", "stream", "series", "by", "events", "table_parts", "share", "single",
+    "notes_of",
 }  # fmt: skip
 
 
@@ -129,6 +132,7 @@ class Recipe:
         by: what a row is for when nobody says so.
         single: every row is about one machine, whatever rows are asked for.
         events: it is about alarms, which come as events where a server has them; see `alarmed`.
+        notes_of: roles that its notes are about: without a tag that has one there are none.
     """
 
     name: str
@@ -154,6 +158,7 @@ class Recipe:
     picture: str = ""
     table_parts: tuple[str, ...] = ()
     single: bool = False
+    notes_of: tuple[str, ...] = ()
 
     def role(self, name: str) -> Role | None:
         """The role of telemetry with this name."""
@@ -216,6 +221,7 @@ def parse(name: str, text: str, shared: Callable[[str], str] | None = None) -> R
         events=header.flag("events", False),
         table_parts=header.texts("table_parts"),
         single=header.flag("single", False) or header.flag("stream", False) or header.flag("series", False),
+        notes_of=header.texts("notes_of"),
         picture=header.one_of("picture", PICTURES, default="bars" if "chart" in data else ""),
     )
     _check(recipe)

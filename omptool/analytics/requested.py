@@ -207,8 +207,8 @@ def framed(
         else:
             rows = ask(engine, statement(recipe, ctes, keys, [*keys[:-1], *recipe.order]), {**values, **more})
         if section == "telemetry" and request.noted:
-            roles = frozenset(values["roles"])
-            notes = (*notes, *unsaid.notes(recipe, instead, roles, lambda said: ask(engine, said, {**values, **more})))
+            heard = unsaid.notes(recipe, instead, values["roles"], lambda said: ask(engine, said, {**values, **more}))
+            notes = (*notes, *heard)
         parts = recipe.parts if section == "telemetry" else recipe.table_parts
         seeing = [place for place, name in enumerate(parts) if name in _SEEING]
         sparse = bool(seeing) and _is_sparse(rows, request.places, values)

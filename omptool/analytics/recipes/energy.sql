@@ -157,3 +157,7 @@ SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.energy_
        e.energy_kwh / nullif(e.pq, 0) AS per_part_kwh, CAST(e.ns AS DOUBLE) / 1000000000 AS known_s,
        s.coverage, s.percent_good
 FROM elements e JOIN seen s ON s.g = e.g AND s.p = e.p JOIN groups n ON n.g = e.g JOIN periods w ON w.p = e.p
+-- notes
+SELECT DISTINCT concat('the unit ', s.strange, ' of the ', b.role, ' of ', b.machine, ' is not known: its values count as ',
+         CASE b.role WHEN 'power' THEN 'kW; --param scale=KW_PER_UNIT' ELSE 'kWh; --param scale=KWH_PER_UNIT' END) AS note
+FROM scales s JOIN bound b ON b.node = s.node WHERE s.strange <> ''

@@ -10,6 +10,7 @@ source = "ESMF Industry Core Information Model, traceability; ASOF of serial num
 evidence = "definition + simulator truth"
 parts = ["window", "captures", "picked", "timeline"]
 single = true
+notes_of = ["child"]
 labels = ["serial", "tag", "child"]
 order = ["entered", "serial", "tag", "child", "left_at", "minimum", "maximum", "mean"]
 
@@ -127,3 +128,9 @@ SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial,
        CASE WHEN e.child IS NULL THEN CAST(coalesce(e.found, 0) AS BIGINT) END AS "values",
        CAST(e.total AS DOUBLE) / 1000000 / nullif(e.found, 0) AS mean, e.minimum, e.maximum, s.coverage, s.percent_good
 FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p
+-- notes
+SELECT concat('children said while no part was there, which were built into none: ', count(*)) AS note
+FROM said_children c
+WHERE c.nanos >= (SELECT min(since) FROM periods)
+  AND NOT EXISTS (SELECT 1 FROM built b WHERE b.m = c.m AND b.tag = c.tag AND b.nanos = c.nanos AND b.child = c.child)
+HAVING count(*) > 0
