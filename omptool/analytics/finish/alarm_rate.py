@@ -95,7 +95,7 @@ def _row(window: Window, alarms: Sequence[Alarm], dense: Density, given: Mapping
     inside = [(max(since, window.since), min(till, window.till)) for since, till in dense.floods]
     inside = [(since, till) for since, till in inside if since < till]
     flood_ns = sum(till - since for since, till in inside)
-    covered = window.row["coverage"] * (window.till - window.since)
+    covered = window.row["coverage"] * (window.till - window.since)  # of the row, not of each of its machines
     rate = len(mine) * _TEN_MINUTES / covered / given["operators"] if covered else None
     often = sorted(Counter(alarm.kind for alarm in mine).values(), reverse=True)
     return {
