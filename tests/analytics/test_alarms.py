@@ -201,6 +201,16 @@ def test_a_gap_lowers_coverage_not_the_rate() -> None:
     assert "6 of 6 rows saw less" in result.touched
 
 
+def test_machines_of_a_row_share_its_operator() -> None:
+    """A line of several machines has one window, however many of them are seen in it."""
+    machines = {row["machine"]: row["alarms"] for row in run("alarm_rate", Recorded(tags())).rows.to_pylist()}
+    lines = run("alarm_rate", Recorded(tags()), places=("site",)).rows.to_pylist()
+    assert len(machines) > 1
+    assert sum(row["alarms"] for row in lines) == sum(machines.values())
+    for row in lines:
+        assert row["per_10min"] == pytest.approx(row["alarms"] / 18 / row["coverage"], rel=1e-12)
+
+
 def test_stale_and_standing() -> None:
     """One stands since Friday, one stood for 25 hours; periods see them as they were then."""
     monday = ns("2026-11-16T06:00:00+00:00")
