@@ -53,7 +53,7 @@ _SET_BACK = f"""value < value_before AND tie < tie_before AND tie // {ARRIVAL} =
 AND tie // {ARRIVAL} % 2 = 0"""
 _HEADS = f"""SELECT *, coalesce({_BEHIND}, false) AS behind FROM lined
 WHERE NOT coalesce({_BEHIND}, false) OR ({_SET_BACK}) LIMIT {MOST_RUNS + 1}"""
-_LAST = f"SELECT node, nanos, tie, value FROM {{}} WHERE {_COUNTS} ORDER BY rowid DESC LIMIT 1"
+_LAST = f"SELECT node, nanos, tie, value FROM {{0}} WHERE rowid = (SELECT max(rowid) FROM {{0}} WHERE {_COUNTS})"
 _COUNTERS = f"""{_LINED},
 counters AS (
   SELECT node, m, kind, nanos, tie, value, value - value_before AS step, nanos_before AS before

@@ -73,7 +73,11 @@ class LakeSource:
     def _opened(self) -> Mapping[str, Scannable]:
         found: dict[str, Scannable] = {
             view: Files(
-                tuple(sorted(table.files())), "parquet", layout.PARTITIONS[view], tuple(layout.file_schema(view).names)
+                tuple(sorted(table.files())),
+                "parquet",
+                layout.PARTITIONS[view],
+                tuple(layout.file_schema(view).names),
+                fixed=True,
             )
             for view, table in self._tables.items()
         }
@@ -81,7 +85,7 @@ class LakeSource:
             table = Table(self.path, name)
             partitions = layout.partitions(name)
             columns = tuple(column for column in table.columns() if column not in partitions)
-            found[name] = Files(tuple(sorted(table.files())), "parquet", partitions, columns)
+            found[name] = Files(tuple(sorted(table.files())), "parquet", partitions, columns, fixed=True)
         return found
 
     def gap_reasons(self) -> Mapping[str, int]:

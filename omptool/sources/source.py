@@ -44,12 +44,14 @@ class Files:
         format: "parquet", "csv", "tsv" or "json" (a document or a row per line).
         partitions: columns whose values stand in the folder names, all text.
         columns: names in the files, where they are known without reading rows.
+        fixed: whether a file never changes under its name.
     """
 
     paths: tuple[Location, ...]
     format: str
     partitions: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    fixed: bool = False
 
 
 Scannable = Stream | Files

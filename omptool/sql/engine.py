@@ -21,7 +21,7 @@ from duckdb import sqltypes
 from omptool.errors import OmptoolError, QueryError
 from omptool.sources.source import Named
 from omptool.sql import confine, faults, gate, holding, views
-from omptool.sql.duckdb import connect, make_repeatable, open_stores
+from omptool.sql.duckdb import connect, keep_footers, make_repeatable, open_stores
 
 BATCH_ROWS = 16_384
 
@@ -95,6 +95,8 @@ class LocalEngine:
             self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):
                 open_stores(self._connection, views.schemes(sources), self._failures.append)
+                if views.all_fixed(sources):
+                    keep_footers(self._connection)
                 views.register(self._connection, sources, self._failures.append)
                 if confinement is not None and confinement.threads is not None:
                     self._connection.execute(f"SET threads = {confinement.threads}")

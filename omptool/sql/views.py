@@ -70,6 +70,12 @@ def schemes(sources: Sequence[Named]) -> set[str]:
     }
 
 
+def all_fixed(sources: Sequence[Named]) -> bool:
+    """Whether no file of the sources ever changes under its name."""
+    tables = [table for named in sources for table in named.source.views().values()]
+    return all(table.fixed for table in tables if isinstance(table, Files))
+
+
 def names(sources: Sequence[Named]) -> list[str]:
     """The tables a statement can name."""
     found = list(VIEWS)

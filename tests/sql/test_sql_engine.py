@@ -68,6 +68,18 @@ def test_a_lake_is_read_by_its_versions_files_and_its_site_is_text(lake: Path) -
         assert rows(engine, "select array_dimensions, parents from nodes limit 1") == [([2, 3], ["i=85"])]
 
 
+def test_files_that_may_change_are_read_anew_and_those_of_a_lake_are_not(lake: Path, tmp_path: Path) -> None:
+    kept = "SELECT current_setting('parquet_metadata_cache')"
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"a": [1]}), path)
+    with LocalEngine([Named(LakeSource(lake))]) as engine:
+        assert rows(engine, kept) == [(True,)]
+    with LocalEngine([Named(LakeSource(lake)), *resolve_all([str(path)])]) as engine:
+        assert rows(engine, kept) == [(False,)] and rows(engine, "SELECT a FROM x") == [(1,)]
+        pq.write_table(pa.table({"a": [2, 3]}), path)
+        assert rows(engine, "SELECT a FROM x") == [(2,), (3,)]
+
+
 def test_sources_are_united_and_named_ones_can_be_told_apart(lake: Path) -> None:
     sources = [Named(LakeSource(lake), "a"), Named(stream(telemetry("c3", 0, 10)), "b")]
     with LocalEngine(sources) as engine:

@@ -31,7 +31,7 @@ def finish(table: pa.Table, given: Mapping[str, Any]) -> pa.Table:
     """The load of alarms.
 
     Args:
-        table: as `alarms.read`, with covered_ns, coverage and percent_good of periods.
+        table: as `alarms.read`, with coverage and percent_good of periods.
         given: the periods and the recipe's parameters.
 
     Raises:
@@ -95,7 +95,7 @@ def _row(window: Window, alarms: Sequence[Alarm], dense: Density, given: Mapping
     inside = [(max(since, window.since), min(till, window.till)) for since, till in dense.floods]
     inside = [(since, till) for since, till in inside if since < till]
     flood_ns = sum(till - since for since, till in inside)
-    covered = window.row["covered_ns"]
+    covered = window.row["coverage"] * (window.till - window.since)  # of the row, not of each of its machines
     rate = len(mine) * _TEN_MINUTES / covered / given["operators"] if covered else None
     often = sorted(Counter(alarm.kind for alarm in mine).values(), reverse=True)
     return {

@@ -81,8 +81,7 @@ watched AS (
   FROM swept WHERE p IS NOT NULL AND ns > 0
 ),
 seen AS (
-  SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) AS covered_ns,
-         sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,
+  SELECT g, p, sum(ns) AS ns, sum(CASE WHEN covered THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS coverage,
          100.0 * sum(CASE WHEN covered AND poor = 0 THEN ns ELSE 0 END) / CAST(sum(ns) AS DOUBLE) AS percent_good
   FROM watched JOIN stands USING (m) GROUP BY g, p
 )

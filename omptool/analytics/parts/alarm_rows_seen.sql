@@ -5,6 +5,6 @@ usable AS (
   FROM rows_of JOIN stands USING (m) GROUP BY g
 ),
 seen AS (
-  SELECT u.g, w.p, w.till - w.since AS ns, w.till - w.since AS covered_ns, CAST(1 AS DOUBLE) AS coverage, u.percent_good
+  SELECT u.g, w.p, w.till - w.since AS ns, CAST(1 AS DOUBLE) AS coverage, u.percent_good
   FROM usable u CROSS JOIN periods w
 )

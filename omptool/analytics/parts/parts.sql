@@ -37,10 +37,8 @@ makers AS (
 ),
 -- counters that never say a number: nobody knows what their machines made
 unread AS (
-  SELECT g.g, min(w.role) AS role FROM (
-    SELECT p.m, b.role FROM picked p JOIN bound b ON b.node = p.node
-    WHERE p.kind = 1 AND p.grade < 2 GROUP BY p.m, b.role, p.node HAVING count(p.value) = 0
-  ) w JOIN stands g ON g.m = w.m GROUP BY g.g
+  SELECT g.g, min(b.role) AS role FROM firsts f JOIN bound b ON b.node = f.node JOIN stands g ON g.m = b.m
+  WHERE f.wordy GROUP BY g.g
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (

@@ -3,7 +3,8 @@ title = "Alarms an operator has to deal with"
 about = "How many alarms came, how dense they were, and when they were too many to act on."
 formula = [
   "an alarm is a condition that becomes active; what is said again, acknowledged or suppressed is none",
-  "per_10min = alarms / seen time / operators, for 10 min",
+  "a condition of which a server does not speak when it is asked what stands (ConditionRefresh) has gone; it counts as gone from then on",
+  "per_10min = alarms of the row / time that was seen of its window / operators, for 10 min",
   "a flood begins with the alarm that is more than flood_above * operators within flood_window, and ends when fewer than flood_below * operators are left in it",
   "stale: stands for longer than stale_h; a gap does not end what stood before it",
 ]
@@ -74,11 +75,11 @@ about = "alarms that stand at its end"
 */
 -- telemetry and table
 elements AS (
-  SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till, CAST(NULL AS BIGINT) AS covered_ns,
+  SELECT g.g, CAST(NULL AS INTEGER) AS p, a.m, a.source, a.alarm, a.since, a.till,
          CAST(NULL AS DOUBLE) AS coverage, CAST(NULL AS DOUBLE) AS percent_good
   FROM alarms a JOIN stands g ON g.m = a.m
   UNION ALL
-  SELECT g, p, NULL, NULL, NULL, NULL, NULL, CAST(covered_ns AS BIGINT), coverage, percent_good FROM seen
+  SELECT g, p, NULL, NULL, NULL, NULL, NULL, coverage, percent_good FROM seen
 )
 -- result
 SELECT * FROM elements

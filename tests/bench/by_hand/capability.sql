@@ -1,10 +1,7 @@
 -- rows: machine
 -- compared: n mean sd_within sd_overall cp pp cpk
-WITH power AS (
-  SELECT machine, time, seq, value, row_number() OVER node AS point, lag(value) OVER node AS before
-  FROM telemetry WHERE tag = 'Power' AND time >= $start AND time < $end
-  WINDOW node AS (PARTITION BY machine ORDER BY time, seq)
-)
- SELECT machine, count(*) AS n, avg(value) AS mean, avg(abs(value - before)) / 1.1283791670955126 AS sd_within,
-   stddev_samp(value) AS sd_overall, 100 / (6 * sd_within) AS cp, 100 / (6 * sd_overall) AS pp, least(mean - 0, 100 -
-   mean) / (3 * sd_within) AS cpk FROM power GROUP BY 1
+-- after: power
+SELECT machine, count(*) AS n, avg(value) AS mean, avg(abs(value - before)) / 1.1283791670955126 AS sd_within,
+       stddev_samp(value) AS sd_overall, 100 / (6 * sd_within) AS cp, 100 / (6 * sd_overall) AS pp,
+       least(mean - 0, 100 - mean) / (3 * sd_within) AS cpk
+FROM power GROUP BY 1

@@ -1,21 +1,6 @@
 -- rows: machine point
 -- compared: value center lcl ucl spread sigma violations
-WITH power AS (
-  SELECT machine, time, seq, value, row_number() OVER node AS point, lag(value) OVER node AS before
-  FROM telemetry WHERE tag = 'Power' AND time >= $start AND time < $end
-  WINDOW node AS (PARTITION BY machine ORDER BY time, seq)
-)
-,
-charts AS (
-  SELECT machine, avg(value) AS mean, avg(abs(value - before)) AS spread_center, count(*) AS n, stddev_samp(value) AS
-    sd_overall
-  FROM power GROUP BY 1
-),
-placed AS (
-  SELECT p.*, c.mean, c.spread_center, c.sd_overall, c.spread_center / 1.1283791670955126 AS sigma,
-         (p.value - c.mean) / (c.spread_center / 1.1283791670955126) AS z
-  FROM power p JOIN charts c USING (machine)
-),
+-- after: power placed
 -- Western Electric 1 to 4, on either side
 ruled AS (
   SELECT *, abs(z) > 3 AS wer1,
@@ -27,7 +12,8 @@ ruled AS (
          five AS (PARTITION BY machine ORDER BY point ROWS 4 PRECEDING),
          eight AS (PARTITION BY machine ORDER BY point ROWS 7 PRECEDING)
 )
- SELECT machine, point, time, value, mean AS center, mean - 3 * sigma AS lcl, mean + 3 * sigma AS ucl, abs(value -
-   before) AS spread, sigma, sd_overall, nullif(concat_ws(' ', CASE WHEN wer1 THEN 'WER1' END, CASE WHEN wer2 THEN
-   'WER2' END, CASE WHEN wer3 THEN 'WER3' END, CASE WHEN wer4 THEN 'WER4' END), '') AS violations FROM ruled ORDER BY
-   machine, point
+SELECT machine, point, time, value, mean AS center, mean - 3 * sigma AS lcl, mean + 3 * sigma AS ucl,
+       abs(value - before) AS spread, sigma, sd_overall,
+       nullif(concat_ws(' ', CASE WHEN wer1 THEN 'WER1' END, CASE WHEN wer2 THEN 'WER2' END,
+                        CASE WHEN wer3 THEN 'WER3' END, CASE WHEN wer4 THEN 'WER4' END), '') AS violations
+FROM ruled ORDER BY machine, point

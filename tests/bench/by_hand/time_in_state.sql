@@ -1,13 +1,5 @@
 -- rows: machine state
 -- compared: seconds visits longest_s
-WITH
-states AS (
-  SELECT machine, time, value_text AS state, epoch_us(lead(time, 1, $end) OVER node) - epoch_us(time) AS us
-  FROM telemetry WHERE tag = 'State' AND time < $end WINDOW node AS (PARTITION BY machine ORDER BY time, seq)
-),
-stretches AS (SELECT * FROM states WHERE us > 0)
-, turns AS (SELECT *, CASE WHEN state = lag(state) OVER m THEN 0 ELSE 1 END AS turn FROM stretches WINDOW m AS
-  (PARTITION BY machine ORDER BY time)), numbered AS (SELECT *, sum(turn) OVER (PARTITION BY machine ORDER BY time
-  ROWS UNBOUNDED PRECEDING) AS run FROM turns), runs AS (SELECT machine, state, run, sum(us) AS us FROM numbered GROUP
-  BY ALL) SELECT machine, state, sum(us) / 1e6 AS seconds, count(*) AS visits, max(us) / 1e6 AS longest_s FROM runs
-  GROUP BY 1, 2
+-- after: states turns
+runs AS (SELECT machine, state, run, sum(us) AS us FROM numbered GROUP BY ALL)
+SELECT machine, state, sum(us) / 1e6 AS seconds, count(*) AS visits, max(us) / 1e6 AS longest_s FROM runs GROUP BY 1, 2
