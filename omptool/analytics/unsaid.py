@@ -13,12 +13,14 @@ from omptool.model.listing import listed
 
 _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FROM (
   SELECT state, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) AS till
-  FROM said WHERE state IS NOT NULL
+  FROM said WHERE state IS NOT NULL AND m IN (
+    SELECT s.m FROM said s JOIN words w ON w.word = s.state WHERE w.meaning = '' AND w.name <> ''
+  )
 ) told JOIN words w ON w.word = told.state
 WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
-_WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM picked p JOIN bound b ON b.node = p.node
-WHERE p.kind = 1 AND p.grade < 2 GROUP BY b.role, b.machine, p.node HAVING count(p.value) = 0"""
-_READ = ("window", "captures", "picked", "timeline")
+_WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM firsts f JOIN bound b ON b.node = f.node
+WHERE f.wordy"""
+_READ = ("window", "captures", "heard", "picked", "timeline")
 
 Ask = Callable[[str], pa.Table]
 

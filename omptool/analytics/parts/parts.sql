@@ -25,7 +25,7 @@ made AS (
   SELECT c.node, coalesce(x.run, c.m) AS m, c.nanos, c.before, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
   FROM (
     SELECT node, m, nanos, before, CASE WHEN step > 0 THEN step ELSE value END AS parts
-    FROM counters WHERE step > 0 OR (step < 0 AND value > 0)
+    FROM counters WHERE kind = 1 AND (step > 0 OR (step < 0 AND value > 0))
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
   LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
 ),
@@ -37,10 +37,8 @@ makers AS (
 ),
 -- counters that never say a number: nobody knows what their machines made
 unread AS (
-  SELECT g.g, min(w.role) AS role FROM (
-    SELECT p.m, b.role FROM picked p JOIN bound b ON b.node = p.node
-    WHERE p.kind = 1 AND p.grade < 2 GROUP BY p.m, b.role, p.node HAVING count(p.value) = 0
-  ) w JOIN stands g ON g.m = w.m GROUP BY g.g
+  SELECT g.g, min(b.role) AS role FROM firsts f JOIN bound b ON b.node = f.node JOIN stands g ON g.m = b.m
+  WHERE f.wordy GROUP BY g.g
 ),
 -- sums are of whole millionths: in any order, on any number of threads, to the same last digit
 made_by_node AS (

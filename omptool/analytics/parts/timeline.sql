@@ -29,7 +29,12 @@ lost AS (
   FROM losses l LEFT JOIN resumed r
     ON r.m = l.m AND r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
-firsts AS (SELECT node, min(nanos) AS nanos, max(grade) AS worst FROM picked GROUP BY node),
+-- `wordy`: a counter that says something, but never a number
+firsts AS (
+  SELECT node, min(nanos) AS nanos, max(grade) AS worst,
+         max(CASE WHEN kind = 1 AND grade < 2 THEN CASE WHEN value IS NULL THEN 0 ELSE 1 END END) = 0 AS wordy
+  FROM picked GROUP BY node
+),
 -- most nodes are always Good: only the others are looked at row by row
 graded AS (
   SELECT p.m, p.nanos,
@@ -119,22 +124,25 @@ places AS (
   SELECT s.run AS m, g.g * $product_count + s.product AS g FROM product_spans s JOIN stands g ON g.m = s.m
   UNION SELECT m, g * $product_count FROM stands
 ),
+-- moments of one machine behind those of another, so that one pass says what lasts. A machine begins with words and a span
+-- that are none: those of the one before are not its own
 events AS (
-  SELECT m, nanos, tie, state, mode, reason, CAST(NULL AS INTEGER) AS span FROM said
+  SELECT DISTINCT m, CAST(NULL AS BIGINT) AS nanos, 0 AS tie, -1 AS state, -1 AS mode, -1 AS reason, 0 AS span FROM bound
+  UNION ALL SELECT m, nanos, tie, state, mode, reason, NULL FROM said
   UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, span FROM spans
 ),
 lasting AS (
-  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
+  SELECT m, nanos, CASE WHEN lead(m) OVER () = m THEN lead(nanos) OVER () ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
          last_value(state IGNORE NULLS) OVER so_far AS state, last_value(mode IGNORE NULLS) OVER so_far AS mode,
          last_value(reason IGNORE NULLS) OVER so_far AS reason, last_value(span IGNORE NULLS) OVER so_far AS span
-  FROM events
-  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  FROM (SELECT * FROM events ORDER BY m, nanos NULLS FIRST, tie) in_order
+  WINDOW so_far AS (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- stretches of a period in which nothing changes, of machine `w` and its run of a product `m`; `ns` is their length,
 -- `covered` whether their state is known, `reason` what the role of that name says
 timeline AS (
   SELECT s.run AS m, l.m AS w, s.p, l.nanos, l.ns,
-         CASE WHEN l.mode IS NULL THEN 'Processing' ELSE coalesce(o.label, '') END AS mode, nullif(r.label, '') AS reason,
+         CASE WHEN l.mode < 0 THEN 'Processing' ELSE coalesce(o.label, '') END AS mode, nullif(r.label, '') AS reason,
          s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(t.name, '') END AS state,
          CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(t.meaning, '') END AS meaning
   FROM lasting l JOIN product_spans s ON s.span = l.span LEFT JOIN words t ON t.word = l.state
