@@ -23,6 +23,8 @@ _SOURCES = """
 SELECT DISTINCT server, node_id, site, area, line, machine, source_name FROM events WHERE active IS NOT NULL
 ORDER BY server, node_id, site, area, line, machine, source_name"""
 _LISTENED = "SELECT DISTINCT server FROM journal WHERE kind = 'conditions_refreshed' AND server IS NOT NULL"
+_MACHINES = "SELECT DISTINCT server, site, area, line, machine FROM nodes WHERE tag <> path"
+"""Where nodes stand below a machine; a tag that stands below none is of the line, the area or the server itself."""
 
 _SHOWN = 6
 _SOON = "till <= (SELECT max(time) FROM input) + INTERVAL 366 DAY"
@@ -34,7 +36,8 @@ def bind_alarms(
 ) -> Binding:
     """The alarms of every machine: nodes of the role `event` are sources of events, of `alarm` tags.
 
-    A machine of a server with events of alarms is there even when it raised none: role `machine`.
+    A machine of a server with events of alarms is there even when it raised none: role `machine`. Lines and areas are
+    none where the server has machines.
 
     Raises:
         NotFound: neither events nor tags.
@@ -46,7 +49,7 @@ def bind_alarms(
     if ROLE not in maps:
         listened = engine.run(_LISTENED).read_all()["server"].to_pylist()
         by_event |= set(listened) - by_tag
-    places = {(tag.server, tag[2:6]): tag for tag in reversed(tags) if tag.server in by_event}
+    places = _machines(engine, [tag for tag in tags if tag.server in by_event])
     bound = [
         *(found.bound if found else ()),
         *(Bound("event", one.server, one.node_id, False, one[2:6]) for one in sources),
@@ -59,6 +62,14 @@ def bind_alarms(
             "or record the server's alarms: omptool capture SERVER --events",
         )
     return Binding(tuple(bound), 1, found.notes if found else ())
+
+
+def _machines(engine: Engine, tags: Sequence[Tag]) -> dict[tuple[str, tuple[str | None, ...]], Tag]:
+    """The first tag of every machine, by server and place."""
+    known = {(row["server"], tuple(row.values())[1:]) for row in engine.run(_MACHINES).read_all().to_pylist()}
+    having = {server for server, _ in known}
+    places = {(tag.server, tag[2:6]): tag for tag in reversed(tags)}
+    return {key: tag for key, tag in places.items() if key in known or key[0] not in having}
 
 
 def watched(engine: Engine, tags: Sequence[Tag]) -> frozenset[tuple[str | None, ...]]:

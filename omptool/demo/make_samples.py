@@ -39,7 +39,7 @@ def _make(plant: Plant, recording: Recording, target: Path) -> None:
     recorded = Capture.open(capture)
     about = {
         "title": recording.title,
-        "tags": sum(1 for node in recorded.nodes() if node.handle),
+        "tags": sum(1 for entry in recorded.nodes() if entry.handle and entry.node.node_class == "Variable"),
         "rows": recorded.rows,
         "start": time_text(recording.start),
         "end": time_text(recording.end),

@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from omptool.demo import sample_packml
+from omptool.demo import sample_alarms, sample_packml
 from omptool.demo.line import ideal_cycle
 from omptool.demo.plant import (
     ITEM_STATES,
@@ -66,7 +66,7 @@ def write(plant: Plant, recording: Recording, folder: Path) -> None:
         asked = {"oee": oee, "time_in_state": time_in_state, "data_quality": data_quality, "gaps": gaps}
     if recording == CNC_CELL:
         asked["tools"] = tools
-    asked["alarms"] = alarms
+    asked["alarms"] = sample_alarms.alarms
     for name, answer in asked.items():
         rows = answer(plant, recording)
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -174,23 +174,6 @@ def stops(plant: Plant, recording: Recording) -> list[Row]:
         for one in _stretches(plant, recording, machine)
         if State[one.state] in kinds
     ]  # fmt: skip
-
-
-def alarms(plant: Plant, recording: Recording) -> list[Row]:
-    """Per machine and alarm number, the most frequent first: how often it came, and how long it stood."""
-    found: list[Row] = []
-    for tag in _of_signal(plant, recording, "AlarmCode"):
-        stood: dict[int, list[int]] = defaultdict(list)
-        changes = _by_stamp(received(plant, recording, tag))
-        for change, end in zip(changes, [*(after.time_ns for after in changes[1:]), None], strict=True):
-            if change.value and recording.start <= change.time_ns < recording.end:
-                stood[int(str(change.value))] += [] if end is None else [end - change.time_ns]
-        for code, times in sorted(stood.items(), key=lambda entry: (-len(entry[1]), -max(entry[1]), entry[0])):
-            found.append({
-                "machine": tag.channel.machine.name, "alarm": f"{tag.name} {code}", "alarms": len(times),
-                "mean_s": sum(times) / len(times) / SECOND, "longest_s": max(times) / SECOND,
-            })  # fmt: skip
-    return found
 
 
 def gaps(plant: Plant, recording: Recording) -> list[Row]:

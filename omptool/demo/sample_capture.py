@@ -11,11 +11,13 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from omptool.capture.eventrows import Asked, EventEncoder
 from omptool.capture.format import LOCK_FILE
 from omptool.capture.nodetable import ServerIdentity
 from omptool.capture.rows import Block, RowEncoder
+from omptool.capture.selecting.selection import SERVER_OBJECT
 from omptool.capture.writer import CaptureWriter
-from omptool.demo import nodes, sample_packml
+from omptool.demo import nodes, sample_events, sample_packml
 from omptool.demo.plant import MINUTE, SECOND, SITE
 from omptool.demo.sample_plans import PUBLISHING, Outage, Recording, Session
 from omptool.demo.sample_shift import Message, messages, server_time, tags
@@ -108,24 +110,38 @@ class _Connection:
         self._tags = tags(plant, recording)
         self._server = _identity(recording)
         names = [*(tag.node_id for tag in self._tags), *(level.node_id for level in _levels(recording))]
+        names += [SERVER_OBJECT] if recording.events else []
         self._handles = {name: handle for handle, name in enumerate(names, 1)}
         self._signals = {tag.node_id: tag.channel.signal for tag in self._tags}
         self._messages = list(messages(plant, recording, session))
         self._sub = self._open()
         started = recording.stamp(session.start)
         self._encoder = RowEncoder(len(self._handles), sub=self._sub, started_ns=started, slack_ns=PUBLISHING)
+        asked = {handle: Asked(handle, sample_events.FIELDS) for handle in self._notifiers()}
+        self._events = EventEncoder(asked, sub=self._sub, namespaces=nodes.NAMESPACES, started_ns=started)
 
     def bring(self, until: int) -> None:
         """Append the messages that have arrived by now."""
         arrived = [message for message in self._messages if message.receive_ns < until]
         del self._messages[: len(arrived)]
-        rows = self._encoder.encode([self._block(message) for message in arrived]).rows
+        rows = self._encoder.encode([self._block(message) for message in arrived if message.changes]).rows
         if rows is not None:
             self._writer.append(rows)
+        self._hear(arrived, until)
         ahead, set_ns = self._recording.clock_ahead
         if ahead and set_ns == until:
             detail = {"clock": "server", "seconds": -ahead / SECOND}
             self._writer.journal("clock_step", server=self._server.server, sub=self._sub, detail=detail, time_ns=until)
+
+    def _hear(self, arrived: Sequence[Message], until: int) -> None:
+        """Append their events."""
+        found = self._events.encode([self._events_of(message) for message in arrived if message.events])
+        if found.rows is not None:
+            self._writer.append_events(found.rows)
+        for _ in range(found.refreshed):
+            at_ns = next(message.receive_ns for message in arrived if message.events)
+            name = self._server.server
+            self._writer.journal("conditions_refreshed", server=name, sub=self._sub, detail={}, time_ns=at_ns)
 
     def lost(self, outage: Outage) -> None:
         """The connection broke, and is there again."""
@@ -154,13 +170,20 @@ class _Connection:
             if (slow := self._recording.slowed.get(tag.channel.signal.name))
         ]
         writer.journal("revised", server=name, sub=sub, detail={"items": revised})
+        if self._notifiers():
+            writer.journal("condition_refresh", server=name, sub=sub, detail={"status_name": "Good"})
         return sub
+
+    def _notifiers(self) -> list[int]:
+        """Handles of what is watched for events."""
+        return [handle for name, handle in self._handles.items() if name == SERVER_OBJECT]
 
     def _node_table(self) -> Sequence[MonitoredNode]:
         """All nodes of the server below Objects, monitored or not."""
         found = []
         name, since = self._server.server, self._recording.capture_start
-        for node in _nodes(self._recording):
+        server = Node(SERVER_OBJECT, "Server", "Server", "Server", node_class="Object")
+        for node in (*[server for _ in self._notifiers()], *_nodes(self._recording)):
             handle = self._handles.get(node.node_id, 0)
             entry = MonitoredNode(node, handle, name, since)
             if handle:
@@ -181,6 +204,15 @@ class _Connection:
         items = [self._item(change) for change in message.changes]
         if message.sequence == 1:
             items += [self._first_of(level) for level in _levels(self._recording)]
+        return self._of(message, items)
+
+    def _events_of(self, message: Message) -> Block:
+        """Its events: EventFieldLists for the one item that watches them."""
+        (handle,) = self._notifiers()
+        events = [_HANDLE.pack(handle) + sample_events.fields(self._recording, one) for one in message.events]
+        return self._of(message, events)
+
+    def _of(self, message: Message, items: Sequence[bytes]) -> Block:
         mono = message.receive_ns - self._recording.capture_start + _UP
         return Block(len(items), b"".join(items), message.receive_ns, mono, message.sequence, message.publish_ns)
 

@@ -65,6 +65,7 @@ class Recording:
         outages: in order.
         clock_ahead: how far the server's clock is ahead, and until when (true time); then it is set.
         packml: the server speaks PackML, see `sample_packml`.
+        events: the server's alarms are recorded, see `sample_events`.
         plant_toml: the plant model beside it.
     """
 
@@ -84,6 +85,7 @@ class Recording:
     outages: tuple[Outage, ...] = ()
     clock_ahead: tuple[int, int] = (0, 0)
     packml: bool = False
+    events: bool = False
 
     @property
     def capture_start(self) -> int:
@@ -232,7 +234,7 @@ FAULT_DAY = Recording(
                "the server's StartTime changed"),
         Outage(_WEDNESDAY + 20 * HOUR + 10 * MINUTE, _WEDNESDAY + 20 * HOUR + 11 * MINUTE + 35 * SECOND),
     ),
-    clock_ahead=(90 * SECOND, _WEDNESDAY + 4 * HOUR + 40 * MINUTE),
+    clock_ahead=(90 * SECOND, _WEDNESDAY + 4 * HOUR + 40 * MINUTE), events=True,
 )  # fmt: skip
 
 RECORDINGS = (PRESS_LINE, CNC_CELL, PACKAGING_LINE, FAULT_DAY)

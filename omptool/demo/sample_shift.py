@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from omptool.demo import sample_packml
+from omptool.demo import sample_events, sample_packml
 from omptool.demo.noise import key, uniforms
 from omptool.demo.plant import SECOND
 from omptool.demo.sample_plans import PUBLISHING, Recording, Session
@@ -42,6 +42,7 @@ class Message:
         sequence: SequenceNumber, from 1 in each session.
         publish_ns, receive_ns: when it was sent and when it arrived, Unix nanoseconds.
         changes: in the order of time.
+        events: likewise.
     """
 
     session: Session
@@ -49,6 +50,7 @@ class Message:
     publish_ns: int
     receive_ns: int
     changes: tuple[Change, ...]
+    events: tuple[sample_events.Told, ...] = ()
 
 
 def tags(plant: Plant, recording: Recording) -> list[Tag]:
@@ -81,13 +83,16 @@ def messages(plant: Plant, recording: Recording, session: Session) -> Iterator[M
         due[session.start].append((first.time_ns, tag.shown(recording, first)))
         for change in _later(plant, recording, tag, session):
             due[_published(change.time_ns)].append((change.time_ns, tag.shown(recording, change)))
-    times = sorted(due)
+    events: dict[int, list[sample_events.Told]] = defaultdict(list)
+    for event in sample_events.told(plant, recording, session) if recording.events else ():
+        events[_published(event.at_ns)].append(event)
+    times = sorted(due.keys() | events.keys())
     delays = uniforms(key("sample", session.epoch, "delay"), np.arange(len(times), dtype=np.int64))
     for number, (publish, delay) in enumerate(zip(times, delays.tolist(), strict=True)):
         happened = due[publish] if publish == session.start else sorted(due[publish], key=lambda pair: pair[0])
         arrival = publish + (2_000 + int(6_000 * delay * delay)) * 1000
         told = tuple(change for _, change in happened)
-        yield Message(session, number + 1, recording.stamp(publish), arrival, told)
+        yield Message(session, number + 1, recording.stamp(publish), arrival, told, tuple(events[publish]))
 
 
 def server_time(recording: Recording, change: Change, session: Session) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from omptool.demo.alarms import alarm_of, standing
+from omptool.demo.alarms import standing, with_alarms
 from omptool.demo.nodes import constants, variant_of
 from omptool.demo.plant import SHIFT
 from omptool.demo.schedule import Change, Plant
@@ -29,10 +29,8 @@ async def live(plant: Plant, start_ns: int, end_ns: int | None) -> AsyncIterator
     """The plant from `start_ns` (exclusive) to `end_ns`, each value due at its own time."""
     for alarm in standing(plant, start_ns):
         yield alarm
-    for change in plant.changes(start_ns + 1, 1 << 62 if end_ns is None else end_ns):
-        yield _served(plant, change, change.time_ns)
-        if (told := alarm_of(plant, change, change.time_ns)) is not None:
-            yield told
+    for told in with_alarms(plant, start_ns, plant.changes(start_ns + 1, 1 << 62 if end_ns is None else end_ns)):
+        yield told if isinstance(told, ServedAlarm) else _served(plant, told, told.time_ns)
 
 
 async def simulated(
@@ -45,13 +43,11 @@ async def simulated(
     begin = clock()
     for alarm in standing(plant, start_ns):
         yield alarm
-    for change in plant.changes(start_ns + 1, 1 << 62 if end_ns is None else end_ns):
-        due = begin + int((change.time_ns - start_ns) / speed)
-        if change.time_ns > due:
+    for told in with_alarms(plant, start_ns, plant.changes(start_ns + 1, 1 << 62 if end_ns is None else end_ns)):
+        due = begin + int((told.time_ns - start_ns) / speed)
+        if told.time_ns > due:
             return
-        yield _served(plant, change, due)
-        if (told := alarm_of(plant, change, due)) is not None:
-            yield told
+        yield told._replace(due_ns=due) if isinstance(told, ServedAlarm) else _served(plant, told, due)
 
 
 class Kept:

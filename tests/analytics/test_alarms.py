@@ -67,7 +67,7 @@ def alarm_events() -> list[dict[str, object]]:
         if name.endswith(".AlarmCode"):
             area = PLANT.channels[name].line.area
             for change in PLANT.changes_of(name, ns("2026-11-16T06:00:00+00:00"), ns(END)):
-                told = alarm_of(PLANT, change, 0)
+                told = alarm_of(PLANT, change)
                 assert told is not None
                 more = {"message": told.message, "severity": told.severity, "area": area}
                 found.append(event(change.time_ns, PLANT.channels[name].machine.name, told.is_active, **more))
@@ -189,6 +189,45 @@ def test_a_quiet_plant_is_no_failure() -> None:
     with pytest.raises(NotFound, match="nothing tells of alarms") as refused:
         run("alarm_rate", Recorded(quiet))
     assert "--events" in refused.value.hint
+
+
+def test_an_operator_of_a_line_has_the_alarms_of_all_its_machines() -> None:
+    """In the same time."""
+    alone = {row["machine"]: row["alarms"] for row in run("alarm_rate", Recorded(tags())).rows.to_pylist()}
+    for source in (Recorded(tags()), Alarmed(tags(), events=alarm_events())):
+        rows = run("alarm_rate", source, places=("line",)).rows.to_pylist()
+        assert [row["line"] for row in rows] == ["Line1", "Line2"]
+        assert sum(row["alarms"] for row in rows) == sum(alone.values())
+        for row in rows:
+            assert row["per_10min"] == pytest.approx(row["alarms"] / 18 / row["coverage"], rel=1e-12)
+
+
+def life(kind: str, at_ns: int, seq: int) -> dict[str, object]:
+    return {"time": moment(at_ns), "server": SERVER, "kind": kind, "capture": "c1", "seq": seq}
+
+
+@pytest.mark.parametrize("clock", [0, -3600, 3600])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_a_server_does_not_say_again_has_gone(clock: int, *, is_there: bool) -> None:
+    """The connection is lost and back after 10 min. The server's clock may be another than that of the recording."""
+    at = ns("2026-11-16T07:30:00+00:00")
+
+    def told(seconds: int, active: bool, seq: int, **more: object) -> dict[str, object]:
+        came = moment(at + seconds * SECOND)
+        return event(at + (seconds + clock) * SECOND, "Press1", active, receive_time=came, seq=seq, **more)
+
+    events = [told(0, True, 1), told(1800, True, 3), told(1830, False, 4)]
+    events += [told(600, True, 2, origin="initial")] if is_there else []
+    journal = [life(*each) for each in (("connect", at - SECOND, 1), ("conditions_refreshed", at - SECOND // 2, 2))]
+    journal += [life("connect", at + 590 * SECOND, 3), life("conditions_refreshed", at + 601 * SECOND, 4)]
+    first = [row for row in tags() if row["machine"] == "Press1"]
+    (row,) = run("alarm_chatter", Alarmed(first, events=events, journal=journal)).rows.to_pylist()
+    gone = {0: 601.0, -3600: 1800.0, 3600: 1e-9}[clock]
+    assert (row["alarms"], row["standing"]) == ((1, 0) if is_there else (2, 0))
+    assert row["mean_s"] == pytest.approx(1830.0 if is_there else (gone + 30) / 2, rel=1e-12)
+    elsewhere = [each | {"capture": "c0"} for each in events[:1]]
+    (row,) = run("alarm_chatter", Alarmed(first, events=elsewhere, journal=journal)).rows.to_pylist()
+    assert (row["alarms"], row["standing"]) == (1, 1)  # the later recording says nothing of this condition at all
 
 
 def test_a_gap_lowers_coverage_not_the_rate() -> None:

@@ -82,6 +82,17 @@ def test_gaps_are_in_the_view(invoke: Run, source: str) -> None:
     ]
 
 
+def test_alarms_as_events_are_of_machines_and_count_as_the_numbers_do(invoke: Run) -> None:
+    """What hangs on the line or the area is no machine that never raised one."""
+    sample = SAMPLES["fault-day"]
+    ask = ("analyze", "alarm_rate", "--by", "line,shift")
+    told, numbered = asked(invoke, sample, *ask), asked(invoke, sample, *ask, "--map", "alarm=AlarmCode")
+    assert [row["line"] for row in told] == ["Line1"] * 3
+    assert [row["alarms"] for row in told] == [row["alarms"] for row in numbered]
+    acked = "select count(*) as n, min(severity) as least from events where active and acked and origin = 'live'"
+    assert asked(invoke, sample, "query", acked)[0] == {"n": 14, "least": 800}
+
+
 def test_packml_needs_no_plant_model(invoke: Run, tmp_path: Path) -> None:
     """Good ones as the plant model has them; the states mean what PackML says, not what this line makes of them."""
     sample = SAMPLES["packaging-line"]

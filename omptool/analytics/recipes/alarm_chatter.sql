@@ -3,6 +3,7 @@ title = "Alarms that come too often, too briefly, or never go"
 about = "The most frequent alarms with their share, and which of them chatter, flash up, or have become part of the furniture."
 formula = [
   "an alarm is a condition that becomes active; what is said again, acknowledged or suppressed is none",
+  "a condition of which a server does not speak when it is asked what stands (ConditionRefresh) has gone; it counts as gone from then on",
   "chattering: alarms of one kind of which chatter_count or more came within chatter_s",
   "fleeting: gone again within fleeting_s, and not chattering; stale: stands for longer than stale_h",
   "share = alarms of this kind / all; cumulative = of it and those above",

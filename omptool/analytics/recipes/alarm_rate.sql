@@ -3,6 +3,7 @@ title = "Alarms an operator has to deal with"
 about = "How many alarms came, how dense they were, and when they were too many to act on."
 formula = [
   "an alarm is a condition that becomes active; what is said again, acknowledged or suppressed is none",
+  "a condition of which a server does not speak when it is asked what stands (ConditionRefresh) has gone; it counts as gone from then on",
   "per_10min = alarms of the row / time that was seen of its window / operators, for 10 min",
   "a flood begins with the alarm that is more than flood_above * operators within flood_window, and ends when fewer than flood_below * operators are left in it",
   "stale: stands for longer than stale_h; a gap does not end what stood before it",

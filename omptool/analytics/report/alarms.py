@@ -22,7 +22,8 @@ def alarms(asker: Asker) -> Section:
     if not rows:
         return nothing(id, title)
     [whole] = rows
-    top = asker.run("alarm_chatter", places=(), parameters={"top": _TOP}).rows.to_pylist()
+    by_words = {"by_message": True} if _is_told_by_words(asker) else {}
+    top = asker.run("alarm_chatter", places=(), parameters={"top": _TOP, **by_words}).rows.to_pylist()
     over_time = _over_time(asker)
     figures = []
     if len(over_time) > 1 and whole["alarms"]:
@@ -37,12 +38,20 @@ def alarms(asker: Asker) -> Section:
         "Source": False, "Alarm": False, "Alarms": True, "Share": True, "Cumulative": True, "Chattering": True,
         "Fleeting": True, "Standing": True, "Mean time": True, "Longest": True,
     }  # fmt: skip
-    command = asker.command("alarm_chatter", "--by", "site", "--param", "top=0")
+    more = ("--param", "by_message=true") if by_words else ()
+    command = asker.command("alarm_chatter", "--by", "site", "--param", "top=0", *more)
     return Section(
         id, title, lead=_lead(whole), figures=figures, grade=_GRADES.get(whole["verdict"] or "", ""),
         tables=[table("The most frequent alarms", columns, [_cells(row) for row in top], command)] if top else [],
         figure=("Alarms", number(whole["alarms"]), f"{number(whole['per_10min'])} in 10 min"),
     )  # fmt: skip
+
+
+def _is_told_by_words(asker: Asker) -> bool:
+    """Whether all conditions have one name: then their messages say what was wrong, as where all are called Stopped."""
+    rows = asker.run("alarm_chatter", places=("site",), parameters={"top": 0}).rows.to_pylist()
+    named = {row["alarm"] for row in rows}
+    return len(named) == 1 and len(rows) < sum(row["alarms"] for row in rows)
 
 
 def _lead(whole: Row) -> list[str]:

@@ -50,10 +50,11 @@ class Alarms:
         event.Time = _EPOCH + timedelta(microseconds=alarm.time_ns // 1000)
         event.ReceiveTime = datetime.now(UTC)
         event.BranchId = ua.NodeId()
-        event.Retain = alarm.is_active
-        state = {"EnabledState/Id": True, "ActiveState/Id": alarm.is_active, "AckedState/Id": not alarm.is_active}
+        event.Retain = alarm.is_active or not alarm.is_acked
+        state = {"EnabledState/Id": True, "ActiveState/Id": alarm.is_active, "AckedState/Id": alarm.is_acked}
         event.__dict__.update(state | {"SuppressedOrShelved": False})
         event.ActiveState = ua.LocalizedText("Active" if alarm.is_active else "Inactive")
+        event.AckedState = ua.LocalizedText("Acknowledged" if alarm.is_acked else "Unacknowledged")
         return event
 
 

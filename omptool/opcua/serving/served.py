@@ -64,6 +64,7 @@ class ServedAlarm(NamedTuple):
     message: str
     severity: int
     is_active: bool
+    is_acked: bool
     time_ns: int
 
 
