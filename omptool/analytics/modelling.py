@@ -207,6 +207,7 @@ def _quoted(text: str) -> str:
 def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
     told: set[str] = set()
     yield f"[states]  # value of the state → {', '.join(MachineState)}"
+    yield '# codes of some machines only: write [[states]] in place of [states], below it machine = "Press*"'
     for tag, values in states.items():
         yield f"# {_quoted(tag)}"
         for value in sorted(set(values) - understood(tag) - told):

@@ -115,13 +115,13 @@ def check(
     from omptool.cli.output import Rows, emit
 
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
-        roles, known = (asked.model.roles, set(asked.model.states)) if asked.model else ({}, set())
+        roles, own = (asked.model.roles, asked.model.states_of) if asked.model else ({}, None)
         priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
         recipes, tags = [catalog.load(name) for name in catalog.names()], _tags(asked)
         strange = [
             (tag, sorted(values)[:_MOST_VALUES])
             for tag, values in _said(asked, state_tags(tags, roles, recipes))
-            if values and not values & (understood(tag.tag) | known)
+            if values and not values & (understood(tag.tag) | (own(tag[2:6]).keys() if own else set()))
         ]
         meaningless = {(tag.server, tag.node_id) for tag, _ in strange}
         rows = list(lacks(recipes, tags, roles, priced, meaningless, watched(asked.engine, tags)))
