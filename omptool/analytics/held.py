@@ -34,12 +34,17 @@ _NAMED = re.compile(r"\$([A-Za-z_]\w*)")
 _QUOTED = re.compile(r"--[^\n]*|/\*.*?\*/|\"[^\"]*\"|'[^']*'", re.DOTALL)
 """Names of columns, texts and comments may hold whatever they like."""
 
-_HELD = ("captures", "picked")
-"""Parts that can be held."""
+_NONE = """(
+  SELECT CAST(NULL AS INTEGER) AS node, CAST(NULL AS BIGINT) AS capture, CAST(NULL AS BIGINT) AS since,
+         CAST(NULL AS BIGINT) AS till WHERE false)"""
+_PICKED = """unheard AS NOT MATERIALIZED (SELECT * FROM {}),
+spoken AS NOT MATERIALIZED (SELECT * FROM {}),
+picked AS NOT MATERIALIZED (SELECT * FROM spoken WHERE nanos < $end_nanos)"""
+"""As parts/picked.sql, of rows that were taken out before."""
 
-_COUNTS = "kind = 1 AND grade < 2 AND abs(value) < 9007199254740992"
+_COUNTS = "kind IN (1, 4) AND grade < 2 AND abs(value) < 9007199254740992"
 _LINED = f"""lined AS (
-  SELECT node, m, nanos, tie, value, lag(node) OVER () AS node_before, lag(nanos) OVER () AS nanos_before,
+  SELECT node, m, kind, nanos, tie, value, lag(node) OVER () AS node_before, lag(nanos) OVER () AS nanos_before,
          lag(tie) OVER () AS tie_before, lag(value) OVER () AS value_before
   FROM {{}} WHERE {_COUNTS}
 )"""
@@ -51,10 +56,12 @@ WHERE NOT coalesce({_BEHIND}, false) OR ({_SET_BACK}) LIMIT {MOST_RUNS + 1}"""
 _LAST = f"SELECT node, nanos, tie, value FROM {{0}} WHERE rowid = (SELECT max(rowid) FROM {{0}} WHERE {_COUNTS})"
 _COUNTERS = f"""{_LINED},
 counters AS (
-  SELECT node, m, nanos, tie, value, value - value_before AS step, nanos_before AS before FROM lined WHERE {_BEHIND}
+  SELECT node, m, kind, nanos, tie, value, value - value_before AS step, nanos_before AS before
+  FROM lined WHERE {_BEHIND}
   UNION ALL
-  SELECT node, m, nanos, tie, value, value - value_before AS step, before
+  SELECT node, m, kind, nanos, tie, value, value - value_before AS step, before
   FROM (SELECT unnest(CAST($head_nodes AS INTEGER[])) AS node, unnest(CAST($head_machines AS INTEGER[])) AS m,
+               unnest(CAST($head_kinds AS SMALLINT[])) AS kind,
                unnest(CAST($head_nanos AS BIGINT[])) AS nanos, unnest(CAST($head_ties AS BIGINT[])) AS tie,
                unnest(CAST($head_values AS DOUBLE[])) AS value, unnest(CAST($head_befores AS DOUBLE[])) AS value_before,
                unnest(CAST($head_since AS BIGINT[])) AS before
@@ -84,16 +91,31 @@ def parts(
         return
     with contextlib.ExitStack() as stack:
         held: dict[str, str] = {}
-        for name in _HELD:
-            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(name)])
+
+        def hold(part: str, name: str) -> str:
+            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(part)])
             statement += f"\nSELECT * FROM {name}"
-            table = stack.enter_context(engine.held(statement, given(statement, values)))
-            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {table})"
-        heads = _heads(engine, table) if "counters" in recipe.parts else None
+            return stack.enter_context(engine.held(statement, given(statement, values)))
+
+        tables = {}
+        for name in ("captures", "heard"):
+            tables[name] = hold(name, name)
+            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {tables[name]})"
+        alone = _count(engine, tables["captures"]) < 2
+        unheard = _NONE if alone else hold("picked", "unheard")
+        several = not alone and _count(engine, unheard) > 0
+        spoken = hold("picked", "spoken") if several else tables["heard"]
+        heads = _heads(engine, spoken) if "counters" in recipe.parts and not several else None
+        held["picked"] = _PICKED.format(unheard, spoken)
         if heads is None:
             yield held, {}
         else:
-            yield {**held, "counters": _COUNTERS.format(table)}, heads
+            yield {**held, "counters": _COUNTERS.format(spoken)}, heads
+
+
+def _count(engine: Engine, table: str) -> int:
+    found: int = engine.run(f"SELECT count(*) AS found FROM {table}").read_all()["found"][0].as_py()
+    return found
 
 
 def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
@@ -125,6 +147,7 @@ def _heads(engine: Engine, table: str) -> Mapping[str, object] | None:
     return {
         "head_nodes": node.tolist(),
         "head_machines": _numbers(found, "m").tolist(),
+        "head_kinds": _numbers(found, "kind").tolist(),
         "head_nanos": nanos.tolist(),
         "head_ties": tie.tolist(),
         "head_values": value.tolist(),

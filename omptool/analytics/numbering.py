@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +14,9 @@ from omptool.analytics.periods import PLACES
 from omptool.analytics.recipe import Recipe
 from omptool.model.contracts import TIME
 from omptool.model.times import unix_us
+
+_NEXT_DAY = timedelta(days=1)
+"""Behind the end of a window, in which a capture that goes on has values."""
 
 
 def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[str] | None = None) -> dict[str, object]:
@@ -61,12 +64,14 @@ def numbered(bound: Sequence[Bound], places: Sequence[str], products: Sequence[s
 
 
 def windowed(cuts: Sequence[datetime], end: datetime) -> dict[str, object]:
-    """Parameters of the CTE `periods`."""
+    """Parameters of the CTEs `periods` and `heard`."""
     return {
         "cuts": list(cuts),
         "cut_nanos": [unix_us(cut) * 1000 for cut in cuts],
         "start": cuts[0],
         "end": end,
+        "until": end,
+        "later": end + _NEXT_DAY,
         "end_nanos": unix_us(end) * 1000,
     }
 

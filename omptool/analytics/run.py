@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,9 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000
 """
 """Stamps of clocks that are far off do not stretch the window."""
+
+_FAR = datetime(2262, 1, 1, tzinfo=UTC)
+"""Later moments are no nanoseconds in 64 bits."""
 
 _EVENTS = "SELECT time, receive_time, 'initial' AS origin FROM events"
 _SPAN_OF_ALARMS = _SPAN.replace(
@@ -133,9 +136,11 @@ def _values(
     calendar = request.plant.calendar if request.plant else Calendar()
     known = list(codes(request.plant.states if request.plant else {}))
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
+    metered = any(one.role == "meter" for one in binding.bound)
     return {
         **numbered(binding.bound, request.places, told),
         **windowed(periods.starts, end),
+        **({"until": _FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
         "ideal_products": list(calendar.ideal_cycle),

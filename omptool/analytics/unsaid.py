@@ -20,7 +20,7 @@ _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FRO
 WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
 _WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM firsts f JOIN bound b ON b.node = f.node
 WHERE f.wordy"""
-_READ = ("window", "captures", "picked", "timeline")
+_READ = ("window", "captures", "heard", "picked", "timeline")
 
 Ask = Callable[[str], pa.Table]
 

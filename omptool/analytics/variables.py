@@ -21,6 +21,7 @@ from omptool.analytics.cutting import Periods
 from omptool.analytics.part13.seen import Gaps, seen
 from omptool.analytics.part13.series import Windows, windows
 from omptool.analytics.recipe import Recipe
+from omptool.analytics.repeating import repeated
 from omptool.analytics.requested import touched
 from omptool.analytics.spc.measured import HIGHEST, Cut, Measured, Times, countable
 from omptool.analytics.spc.sums import Floats, Mask, Numbers
@@ -89,7 +90,7 @@ def of_telemetry(
         telling.add(measured.name, measured.value.size, table)
         seen_by += _seen_of(measured)
         shown: dict[str, Any] = {
-            name: pa.repeat(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
+            name: repeated(pa.scalar(getattr(tag, name), pa.string()), table.num_rows)
             for name in (*request.places, "tag")
         }
         tables.append(pa.table(_put(shown | (periods.columns(table) if periods else {}), table, recipe)))
@@ -310,8 +311,10 @@ class _Values:
 def _twice(time: Times, value: Floats, good: Mask) -> Mask:
     """Values that two recordings have, or that came again when a connection did: all but the first of each moment."""
     found = np.zeros(time.size, np.bool_)
-    if (np.diff(time) == 0).any():
-        order = np.lexsort((good, value, time))  # stable: of equal ones the first stays first
+    same = np.diff(time) == 0
+    if same.any():
+        near = np.flatnonzero(np.concatenate((same, [False])) | np.concatenate(([False], same)))
+        order = near[np.lexsort((good[near], value[near], time[near]))]  # stable: of equal ones the first stays first
         when, what, how = time[order], value[order], good[order]
         found[order[1:]] = (np.diff(when) == 0) & (what[1:] == what[:-1]) & (how[1:] == how[:-1])
     return found

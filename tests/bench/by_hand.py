@@ -62,4 +62,10 @@ BY_HAND = {path.stem: _read(path) for path in sorted(_FOLDER.glob("*.sql"))} | {
     "ewma": Hand(
         programs.ewma, ("machine", "point"), ("value", "ewma", "center", "lcl", "ucl", "sigma", "violations"), 1e-6
     ),
+    "tool_wear": Hand(
+        programs.tool_wear,
+        ("machine", "tool"),
+        ("values", "hours", "first", "last", "wear_per_value", "wear_low", "wear_high"),
+        1e-6,
+    ),
 }

@@ -25,7 +25,7 @@ made AS (
   SELECT c.node, coalesce(x.run, c.m) AS m, c.nanos, c.before, coalesce(CAST($ideal_cycle AS DOUBLE), i.pri) AS pri, c.parts
   FROM (
     SELECT node, m, nanos, before, CASE WHEN step > 0 THEN step ELSE value END AS parts
-    FROM counters WHERE step > 0 OR (step < 0 AND value > 0)
+    FROM counters WHERE kind = 1 AND (step > 0 OR (step < 0 AND value > 0))
   ) c LEFT JOIN (SELECT * FROM ideal WHERE till > since) i ON i.m = c.m AND c.nanos >= i.since AND c.nanos < i.till
   LEFT JOIN product_runs x ON x.m = c.m AND c.nanos >= x.since AND c.nanos < x.till
 ),

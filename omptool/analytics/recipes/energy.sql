@@ -9,7 +9,7 @@ formula = [
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
 chart = "idle_share"
 picture = "stack"
 
@@ -88,25 +88,12 @@ scales AS (
     WHERE b.role IN ('power', 'meter')
   ) told WHERE place = 1
 ),
--- the reading behind the window says how much of the last rise is within it
-readings AS (
-  SELECT p.node, p.m, p.nanos, p.tie, p.value FROM picked p JOIN bound b ON b.node = p.node
-  WHERE b.role = 'meter' AND p.grade < 2 AND abs(p.value) < 1e300
-  UNION ALL
-  SELECT b.node, b.m, epoch_us(t.time) * 1000 + t.time_ns,
-         c.base + t.seq + CASE WHEN t.origin IN ('history', 'republished', 'imported') THEN 549755813888 ELSE 0 END, t.value
-  FROM telemetry t JOIN bound b
-    ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
-  JOIN captures c ON c.capture = t.capture
-  WHERE b.role = 'meter' AND t.time >= $end AND t.quality <> 'Bad' AND abs(t.value) < 1e300
-),
--- a clock that was set back leaves readings from before behind newer ones, which would look like starts at 0
+-- of one moment the last reading counts
 last_readings AS (
   SELECT node, m, nanos, value FROM (
-    SELECT *, row_number() OVER (PARTITION BY node, nanos ORDER BY tie DESC) AS place,
-           max(tie) OVER (PARTITION BY node, tie // 549755813888 ORDER BY nanos, tie) AS newest
-    FROM readings
-  ) told WHERE place = 1 AND (tie = newest OR tie // 549755813888 % 2 = 1)
+    SELECT node, m, nanos, value, row_number() OVER (PARTITION BY node, nanos ORDER BY tie DESC) AS place
+    FROM counters WHERE kind = 4
+  ) told WHERE place = 1
 ),
 rises AS (
   SELECT node, m, nanos, value, lead(value) OVER meter AS later, lead(nanos) OVER meter - nanos AS ns

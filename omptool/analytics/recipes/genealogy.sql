@@ -8,7 +8,7 @@ formula = [
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "picked", "timeline"]
+parts = ["window", "captures", "heard", "picked", "timeline"]
 single = true
 notes_of = ["child"]
 labels = ["serial", "tag", "child"]
@@ -63,7 +63,10 @@ told AS (
          coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR)) AS label
   FROM telemetry t JOIN bound b
     ON t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site
-  WHERE t.time < $end
+  JOIN captures c ON c.capture = t.capture
+  WHERE t.time < $end AND NOT EXISTS (
+    SELECT 1 FROM unheard u WHERE u.node = b.node AND u.capture = c.base // 1099511627776
+      AND epoch_us(t.time) * 1000 + t.time_ns >= u.since AND epoch_us(t.time) * 1000 + t.time_ns <= u.till)
 ),
 changes AS (
   SELECT m, nanos, time, capture, seq, CASE WHEN quality <> 'Bad' THEN label END AS serial,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from omptool.analytics.repeating import repeated, shortened
 from omptool.analytics.spc.measured import Measured, Points, grand_mean, points
 from omptool.analytics.spc.periods import of_values, part, part_of_points, united
 from omptool.analytics.spc.rules import FIRST, violated
@@ -16,7 +17,6 @@ from omptool.analytics.spc.sums import Floats, Mask, mean, sd
 from omptool.errors import UsageError
 from omptool.model.contracts import TIME
 
-_CHUNK = 1 << 16
 SHOWN = ("points", "signals", "summary")
 NOTE, UNJUDGED = b"note", b"unjudged"
 """Of the schema of rows, which there may be none of: what would stand in each, and that nothing was to judge by."""
@@ -175,8 +175,8 @@ def rows(chart: Charted, columns: Mapping[str, Any], constants: Mapping[str, obj
         "point": pa.array(np.arange(1, size + 1)),
         "time": times(here),
         "label": labels(here),
-        "size": pa.array(here.size),
-        "phase": pa.array(np.where(chart.among, 1, 2)),
+        "size": shortened(here.size),
+        "phase": shortened(np.where(chart.among, 1, 2)),
         "value": pa.array(here.mean),
         **{name: _array(column) for name, column in columns.items()},
     }
@@ -230,15 +230,8 @@ def with_constants(table: pa.Table, same: Mapping[str, object]) -> pa.Table:
     """Columns that say the same in every row; what is no text is a number."""
     for name, value in same.items():
         kind = pa.string() if name in ("constants", "note") else pa.int64() if isinstance(value, int) else pa.float64()
-        table = table.append_column(name, _repeated(pa.scalar(value, kind), table.num_rows))
+        table = table.append_column(name, repeated(pa.scalar(value, kind), table.num_rows))
     return table
-
-
-def _repeated(value: pa.Scalar, size: int) -> pa.ChunkedArray:
-    """The same value many times, in memory few."""
-    chunk = pa.repeat(value, min(size, _CHUNK))
-    whole, rest = divmod(size, _CHUNK)
-    return pa.chunked_array([chunk] * whole + [chunk.slice(0, rest)] * (rest > 0), value.type)
 
 
 def _common(column: pa.ChunkedArray, name: str) -> pa.Array:
@@ -253,7 +246,7 @@ def _listed(note: object) -> Sequence[str]:
 
 
 def _array(column: Any) -> pa.Array:
-    return column if isinstance(column, pa.Array | pa.ChunkedArray) else pa.array(column, from_pandas=True)
+    return column if isinstance(column, pa.Array | pa.ChunkedArray) else shortened(column)
 
 
 def why_no_limits(sigma: float | None) -> str | None:

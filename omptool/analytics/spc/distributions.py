@@ -8,6 +8,7 @@ regularized incomplete gamma function (DLMF 8.2.4), by its series below the mean
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 _LARGE = 1e5
@@ -18,6 +19,7 @@ def normal_quantile(p: float) -> float:
     return NormalDist().inv_cdf(p)
 
 
+@lru_cache(256)  # many charts have as many values
 def chi_square_quantile(p: float, freedom: float) -> float:
     """The value that a chi-square variable stays below with probability `p` (0 < p < 1)."""
     cube = 1 - 2 / (9 * freedom) + normal_quantile(p) * math.sqrt(2 / (9 * freedom))
