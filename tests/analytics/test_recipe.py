@@ -130,7 +130,9 @@ def test_an_unknown_analysis_has_a_nearest_name() -> None:
     assert "did you mean time_in_state?" in caught.value.hint
 
 
-_NOT_ALIKE = r"\bOVER\s*\(\s*\)|\bASOF\b|WITHIN GROUP|\bREPLACE\b|quantile|percentile|\blist\(|string_agg|array_agg|ORDER BY[^()]*\)\s*FILTER"
+_NOT_ALIKE = (
+    r"\bASOF\b|WITHIN GROUP|\bREPLACE\b|quantile|percentile|\blist\(|string_agg|array_agg|ORDER BY[^()]*\)\s*FILTER"
+)
 _NO_ORDER = r"\bOVER\s*\(\s*\)|\bAS\s*\(\s*(\)|ROWS\b)"
 """Windows whose rows are in whatever order their subquery left them."""
 
