@@ -114,23 +114,29 @@ meters AS (SELECT DISTINCT m FROM bound WHERE role = 'meter'),
 places_in_time AS (
   SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches
 ),
+-- stretches and powers of one machine behind those of another, so that one pass says what lasts; stretch 0 counts for
+-- nothing, and with it and no power each machine begins
+moments AS (
+  SELECT DISTINCT m, CAST(NULL AS BIGINT) AS nanos, 0 AS tie, 0 AS stretch, CAST('NaN' AS DOUBLE) AS kw FROM bound
+  UNION ALL SELECT w.w, w.nanos, 0, CASE WHEN w.covered OR x.m IS NOT NULL THEN w.stretch ELSE 0 END, NULL
+  FROM places_in_time w LEFT JOIN meters x ON x.m = w.w
+  UNION ALL SELECT m, nanos, tie, NULL, kw FROM powers
+),
 merged AS (
-  SELECT m, nanos, lead(nanos, 1, CAST($end_nanos AS BIGINT)) OVER (PARTITION BY m ORDER BY nanos, tie) - nanos AS ns,
+  SELECT CASE WHEN lead(m) OVER () = m THEN lead(nanos) OVER () ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
          last_value(stretch IGNORE NULLS) OVER so_far AS stretch, last_value(kw IGNORE NULLS) OVER so_far AS kw
-  FROM (
-    SELECT w AS m, nanos, 0 AS tie, stretch, CAST(NULL AS DOUBLE) AS kw FROM places_in_time
-    UNION ALL SELECT m, nanos, tie, NULL, kw FROM powers
-  ) moments
-  WINDOW so_far AS (PARTITION BY m ORDER BY nanos, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  FROM (SELECT * FROM moments ORDER BY m, nanos NULLS FIRST, tie) in_order
+  WINDOW so_far AS (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+-- whole thousandths of a joule: in any order to the same last digit
+pieces AS (
+  SELECT stretch, sum(CAST(round(kw * ns / 1000) AS DECIMAL(38, 0))) AS joules, sum(ns) AS ns
+  FROM merged WHERE stretch > 0 AND abs(kw) < 1e300 AND ns > 0 GROUP BY stretch
 ),
 used AS (
-  SELECT g, p, sum(joules) AS total, sum(CASE WHEN covered AND element <> 'APT' THEN joules ELSE 0 END) AS idle, sum(ns) AS ns
-  FROM (
-    -- whole thousandths of a joule: in any order to the same last digit
-    SELECT w.m, w.p, w.element, w.covered, e.ns, CAST(round(e.kw * e.ns / 1000) AS DECIMAL(38, 0)) AS joules
-    FROM merged e JOIN places_in_time w ON w.stretch = e.stretch LEFT JOIN meters x ON x.m = e.m
-    WHERE (w.covered OR x.m IS NOT NULL) AND abs(e.kw) < 1e300 AND e.ns > 0
-  ) pieces JOIN places USING (m) GROUP BY g, p
+  SELECT g, w.p, sum(e.joules) AS total, sum(CASE WHEN w.covered AND w.element <> 'APT' THEN e.joules ELSE 0 END) AS idle,
+         sum(e.ns) AS ns
+  FROM pieces e JOIN places_in_time w ON w.stretch = e.stretch JOIN places l ON l.m = w.m GROUP BY g, w.p
 ),
 elements AS (
   SELECT t.g, t.p, CAST(u.total AS DOUBLE) / 1000000 / 3600 AS energy_kwh,
