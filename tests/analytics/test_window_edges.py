@@ -78,6 +78,50 @@ def test_a_stop_cut_by_a_gap_is_flagged_too() -> None:
     assert (row["failures"], row["restored"], row["censored"]) == (2, 0, 3)
 
 
+@pytest.mark.parametrize("name", ["mtbf_mttr", "downtime_pareto", "micro_stops"])
+@pytest.mark.parametrize("begins", [10, 40, 45, 50])
+def test_a_stop_that_begins_as_the_window_does_is_not_cut(name: str, begins: int) -> None:
+    rows = [
+        sample(-30, "State", "Setup"), sample(10, "State", "OutOfService"), sample(20, "State", "Executing"),
+        sample(30, "State", "NotExecuting"), sample(40, "State", "OutOfService"), sample(50, "State", "Executing"),
+        sample(60, "State", "OutOfService"), sample(70, "State", "Executing"),
+    ]  # fmt: skip
+    found = run(name, rows, start=T0 + timedelta(seconds=begins), end=T0 + timedelta(seconds=80)).rows.to_pylist()
+    failures = sum(begins <= second for second in (10, 40, 60))
+    cut = {"mtbf_mttr": begins == 45, "downtime_pareto": begins == 45, "micro_stops": begins in (40, 45)}[name]
+    assert sum(row["censored"] for row in found) == int(cut)
+    if name == "mtbf_mttr":
+        assert (found[0]["failures"], found[0]["restored"]) == (failures, failures)
+    if name == "micro_stops":
+        assert found[0]["micro_stops"] == sum(begins <= second for second in (10, 30, 60))
+
+
+def test_failures_of_two_windows_are_those_of_one() -> None:
+    whole = run("mtbf_mttr", STOPPED).rows.to_pylist()[0]["failures"]
+    for cut in (20, 40, 50, 55, 60, 90):
+        at = T0 + timedelta(seconds=cut)
+        parts = [
+            *run("mtbf_mttr", STOPPED, end=at).rows.to_pylist(),
+            *run("mtbf_mttr", STOPPED, start=at).rows.to_pylist(),
+        ]
+        assert sum(row["failures"] for row in parts) == whole
+
+
+def test_what_was_before_a_break_or_a_gap_says_whether_a_stop_begins_with_the_window() -> None:
+    plant = PlantModel.parse('[[planned_stop]]\nname = "break"\nstart = "00:00"\nend = "00:01"\n')
+    window = {"start": T0 + timedelta(seconds=60), "end": T0 + timedelta(seconds=100), "plant": plant}
+    after = [sample(60, "State", "OutOfService"), sample(80, "State", "Executing")]
+    lost = [gap("2026-01-01T00:00:50+00:00", "2026-01-01T00:01:00+00:00")]
+    told = {}
+    for name, before, gaps, asked in (
+        ("begins", "Executing", [], window), ("lasts", "OutOfService", [], window),
+        ("unseen", "Executing", lost, window | {"plant": None}),
+    ):  # fmt: skip
+        [row] = run("mtbf_mttr", [sample(-30, "State", before), *after], gaps, **asked).rows.to_pylist()
+        told[name] = (row["failures"], row["censored"])
+    assert told == {"begins": (1, 0), "lasts": (0, 1), "unseen": (0, 1)}
+
+
 EXECUTING = [sample(LONG_AGO, "State", "Executing", seq=1), sample(LONG_AGO, "GoodCount", 1, seq=2)]
 
 

@@ -1,11 +1,6 @@
--- The time elements of ISO 22400 as OPC 40501-1 C.2.3 maps them, and runs of them.
+-- Runs of time elements, and their sums.
 stretches AS (
-  SELECT m, w, p, nanos, ns, covered, good, state, reason,
-         CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN 'APT'
-              WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN 'AUST'
-              WHEN meaning = 'OutOfService' THEN 'ADET' WHEN meaning = 'NotExecuting' THEN 'ADOT'
-              WHEN meaning = 'NotAvailable' THEN 'NOT_PLANNED' ELSE 'UNASSIGNED' END AS element,
-         CASE WHEN meaning IS NULL THEN state END AS unexplained
+  SELECT m, w, p, nanos, ns, covered, good, state, reason, element, CASE WHEN meaning IS NULL THEN state END AS unexplained
   FROM timeline
 ),
 times AS (
