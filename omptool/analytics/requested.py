@@ -41,7 +41,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
-        noted: whether anybody reads notes on what was recorded.
+        noted: whether anybody reads notes on what was recorded; `ending`: also on where it ends.
         only: (server, node_id) of the Variables that may play the role `value`, and the others in their machines any
             other; without such a role those that may play any; None: all.
     """
@@ -59,6 +59,7 @@ class Request:
     strangers: bool = False
     annotated: bool = False
     noted: bool = True
+    ending: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 

@@ -42,6 +42,8 @@ _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
 _RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
 """Nodes that were monitored, and those of imports: nobody has browsed what is above them."""
+_VARIABLES = f"{_RECORDED} AND coalesce(node_class, 'Variable') <> 'Object'"
+"""Objects send events."""
 
 _IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
@@ -119,7 +121,7 @@ def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]
 
 def _end_of(engine: Engine, recipe: Recipe, request: Request, binding: Binding) -> list[str]:
     """A note where somebody asks for more than was recorded."""
-    if request.end is None or not request.noted:
+    if request.end is None or not request.noted or not request.ending:
         return []
     start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
     servers = {one.server for one in binding.bound}
@@ -175,8 +177,8 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
 
 
 def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
-    """All Variables that were recorded."""
-    tables = [_TAGS + _RECORDED + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    """All Variables that were recorded; where there is none, what was watched for events."""
+    tables = [_TAGS + _VARIABLES + (_STRANGERS if strangers else ""), _TAGS + "telemetry", _TAGS + _RECORDED]
     for select in tables:
         if found := [Tag(*row.values()) for row in engine.run(select + _IN_ORDER).read_all().to_pylist()]:
             return found
@@ -210,6 +212,15 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
             "windows are [start, end); give --start and --end",
         )
     return start, end
+
+
+def whole_window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+    """The same with events: where it is open, no value and no event is left out.
+
+    Raises:
+        NotFound, UsageError: as `window`.
+    """
+    return window(engine, request, _SPAN_OF_ALARMS)
 
 
 def _streamed(

@@ -96,6 +96,7 @@ REPORT = (
     Case("`--start` is no time", "report shift.omcap --start noon", 2),
     Case("`-o` is there", "report shift.omcap -o old.html", 1, files={"old.html": "<p>old"}),
     Case("`-o`: no such folder", "report shift.omcap -o no/new.html", 1),
+    Case("the chart library is not installed", "report shift.omcap -o new.html", 1, needs="without vl_convert"),
     Case(
         "values are missing, and the page says where",
         "report gaps.omcap -o new.html",
