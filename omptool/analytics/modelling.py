@@ -125,7 +125,7 @@ def machines_of(
         changed: nodes (server, node_id) that said more than their first value.
         plant: `[roles]` of plant.toml.
     """
-    there = {tag[2:6] for tag in tags if (tag.server, tag.node_id) in changed}
+    there: set[tuple[str | None, ...]] = {tag[2:6] for tag in tags if (tag.server, tag.node_id) in changed}
     for recipe in recipes:
         found = tags_of_roles(recipe, tags, plant)
         there.update(place for role in recipe.roles if role.globs != _ANY for place in found[role.name])

@@ -21,8 +21,8 @@ from omptool.cli.options import (
     InputFormatOption,
     OutputOption,
     PlantOption,
-    StartOption,
     TzOption,
+    WindowStartOption,
 )
 from omptool.errors import UsageError
 
@@ -57,7 +57,7 @@ def analyze(
             metavar="LIST",
         ),
     ] = None,
-    start: StartOption = None,
+    start: WindowStartOption = None,
     end: EndOption = None,
     param: Annotated[
         list[str] | None,
