@@ -212,11 +212,12 @@ _Machines = Mapping[tuple[str | None, ...], Sequence[Tag]]
 
 
 def _of_role(globs: Sequence[str], machines: _Machines) -> _Found:
-    compiled = [Glob(text) for text in globs]
+    names = {tag.tag for tags in machines.values() for tag in tags}  # machines of one kind have the same ones
+    matched = [{name for name in names if glob.matches(name)} for glob in map(Glob, globs)]
     found = {}
     for key, tags in machines.items():
-        for glob in compiled:
-            if matching := [tag for tag in tags if glob.matches(tag.tag)]:
+        for those in matched:
+            if matching := [tag for tag in tags if tag.tag in those]:
                 found[key] = matching
                 break
     return found

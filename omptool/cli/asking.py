@@ -165,6 +165,6 @@ class Asking:
         )  # fmt: skip
         with (
             decoded(sources) if self.decode_once else contextlib.nullcontext(sources) as scanned,
-            LocalEngine(scanned, tz=self.session_tz, repeatable=self.repeatable) as engine,
+            LocalEngine(scanned, tz=self.session_tz, repeatable=self.repeatable, memory=loaded["sql.memory"]) as engine,
         ):
             yield Asked(engine, model, name, zone, sources)
