@@ -94,7 +94,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
-    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, binding)))
+    binding = replace(
+        binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, parameters, binding))
+    )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
@@ -119,14 +121,26 @@ def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]
     return [tag for tag in tags if tag[2:6] in machines]
 
 
-def _end_of(engine: Engine, recipe: Recipe, request: Request, binding: Binding) -> list[str]:
+def _end_of(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, Any], binding: Binding
+) -> list[str]:
     """A note where somebody asks for more than was recorded."""
     if request.end is None or not request.noted or not request.ending:
         return []
     start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
     servers = {one.server for one in binding.bound}
-    said = behind_the_end(engine, servers, start, end, carried=not recipe.series) if start < end else ""
+    carried = _carries(recipe, parameters)
+    said = behind_the_end(engine, servers, start, end, carried=carried) if start < end else ""
     return [said] if said else []
+
+
+def _carries(recipe: Recipe, parameters: Mapping[str, Any]) -> bool:
+    """Whether a value counts behind the last one, too."""
+    if recipe.stream:
+        from omptool.analytics.finish.aggregate import chosen
+
+        return chosen(parameters["aggregate"]).extrapolates
+    return not recipe.series
 
 
 def _values(
