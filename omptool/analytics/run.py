@@ -24,6 +24,7 @@ from omptool.analytics.requested import (
     Analysis,
     Request,
     ask,
+    beside,
     framed,
     moment,
     periods_of,
@@ -216,6 +217,7 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+        beside(request, live or first, last)
         start, end = start or live or first, end or last + INSTANT
     if start >= end:
         raise UsageError(

@@ -119,3 +119,23 @@ def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
         result = invoke("model", word, "nowhere")
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("omptool: no such file or folder: nowhere")
+
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
+def test_a_sample_lacks_nothing(invoke: Run) -> None:
+    result = invoke("model", "check", str(SAMPLES / "press-line" / "press-line.omcap"))
+    assert result.code == 0
+    assert {row["machine"] for row in result.rows} == {"Press1", "Press2", "Packer1"}
+    assert {row["analysis"] for row in result.rows if row["to_name"]} >= {"i_mr", "tool_wear"}
+    assert {row["area"] for row in result.rows} == {"Stamping"}
+    keys = [(row["area"], row["line"], row["machine"], row["analysis"]) for row in result.rows]
+    assert len(keys) == len(set(keys))
+    assert result.err == "left out, because nothing there changed or has a role: line1\n"
+
+
+def test_a_dash_is_stdout(invoke: Run, lake: str, tmp_path: Path) -> None:
+    result = invoke("model", "init", lake, "-o", "-")
+    assert result.code == 0 and PlantModel.parse(result.out).roles
+    assert not (tmp_path / "-").exists()
