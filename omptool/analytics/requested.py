@@ -43,7 +43,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
-        noted: whether anybody reads notes on what was recorded.
+        noted: whether anybody reads notes on what was recorded; `ending`: also on where it ends.
         only: (server, node_id) of the Variables that may play the role `value`, and the others in their machines any
             other; without such a role those that may play any; None: all.
     """
@@ -61,6 +61,7 @@ class Request:
     strangers: bool = False
     annotated: bool = False
     noted: bool = True
+    ending: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 
@@ -130,7 +131,25 @@ def span_window(
     first, last = moment(found["live"]) or moment(found["first"]), moment(found["last"])
     if first is None or last is None:
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
+    beside(request, first, last)
     return request.start or begin(first), request.end or last + INSTANT
+
+
+def beside(request: Request, first: datetime, last: datetime) -> None:
+    """Refuse a window of which only one end was given, and that lies beside the recording.
+
+    Args:
+        first, last: of the recording.
+
+    Raises:
+        UsageError: it begins behind the end, or ends before the beginning.
+    """
+    recorded = f"recorded is {format_time(unix_us(first))} to {format_time(unix_us(last))}"
+    hint = f"{recorded}: leave out --start and --end for all of it"
+    if request.end is None and request.start is not None and request.start > last:
+        raise UsageError(f"nothing was recorded from {format_time(unix_us(request.start))} on", hint)
+    if request.start is None and request.end is not None and request.end <= first:
+        raise UsageError(f"nothing was recorded before {format_time(unix_us(request.end))}", hint)
 
 
 def moment(column: pa.ChunkedArray) -> datetime | None:
