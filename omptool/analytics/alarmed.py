@@ -128,12 +128,13 @@ def of_rows(
             f"no column of {table} says whether an alarm came or went; {recipe.name} needs it",
             "a row for either: --map active=COLUMN\na row for both, time and till: --map till=COLUMN",
         )
-    counts, ends = _said(engine, source) if "active" in columns else ({}, 0)
+    counts, ended = _said(engine, source) if "active" in columns else ({}, 0)
     came, went = words(counts, given.get("active_is"), given.get("gone_is"))
-    by_row, notes = _by_row(request, given, columns, ends, both=bool(came and went))
+    by_row, notes = _by_row(request, given, columns, ended, both=bool(came and went))
     if not by_row:
         notes = _unsaid(columns["active"], counts, came, went)
-    values = {"active_words": came, "gone_words": went, "by_row": by_row, "table_name": table}
+    ends = not by_row or columns["till"] != columns["time"]
+    values = {"active_words": came, "gone_words": went, "by_row": by_row, "table_name": table, "ends": ends}
     last = f"greatest(max(time), max(till) FILTER (WHERE {_SOON}))" if by_row else "max(time)"
     return Rows(_places_of(engine, source, table), values, notes, last)
 

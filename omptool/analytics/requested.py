@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -14,10 +14,10 @@ from omptool.analytics import catalog, held, unsaid
 from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
-from omptool.errors import NotFound
+from omptool.errors import NotFound, UsageError
 from omptool.model.plant import PlantModel
 from omptool.model.shifts import Calendar
-from omptool.model.times import unix_us
+from omptool.model.times import format_time, unix_us
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
 
@@ -28,6 +28,8 @@ INSTANT = timedelta(milliseconds=1)
 """How long the last value of a recording lasts (Part 13, 5.4.2.4): a window that ends there would not hold it."""
 
 _MICROSECOND = timedelta(microseconds=1)
+FIRST, FAR = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Earlier and later moments are no nanoseconds in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Request:
         table: the plain table to analyse instead of telemetry.
         strangers: whether telemetry is there whose nodes are not in the view `nodes`, as from a Parquet file.
         annotated: whether there is a table `annotations`.
-        noted: whether anybody reads notes on what was recorded.
+        noted: whether anybody reads notes on what was recorded; `ending`: also on where it ends.
         only: (server, node_id) of the Variables that may play the role `value`, and the others in their machines any
             other; without such a role those that may play any; None: all.
     """
@@ -59,6 +61,7 @@ class Request:
     strangers: bool = False
     annotated: bool = False
     noted: bool = True
+    ending: bool = True
     only: frozenset[tuple[str, str]] | None = None
 
 
@@ -74,6 +77,20 @@ class Analysis:
     rows: pa.Table
     notes: tuple[str, ...]
     touched: str
+
+
+def within_reach(request: Request) -> None:
+    """Refuse moments that are no nanoseconds in 64 bits.
+
+    Raises:
+        UsageError: a start or an end before 1678 or after 2261.
+    """
+    for flag, at in (("start", request.start), ("end", request.end)):
+        if at is not None and not FIRST <= at <= FAR:
+            raise UsageError(
+                f"--{flag} {format_time(unix_us(at))} is out of reach of 64-bit nanoseconds",
+                f"from {FIRST:%Y-%m-%d} to {FAR:%Y-%m-%d}; without --{flag} the window is as long as the recording",
+            )
 
 
 def periods_of(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
@@ -97,28 +114,42 @@ def with_shifts(rows: pa.Table, periods: Cuts, place: int) -> pa.Table:
 
 
 def span_window(
-    engine: Engine, request: Request, parameters: Mapping[str, Any], span: str
+    engine: Engine, request: Request, span: str, begin: Callable[[datetime], datetime] = lambda first: first
 ) -> tuple[datetime, datetime]:
-    """The window; one that nobody gave begins at a whole interval and holds the last value.
+    """The window; one that nobody gave holds the last value.
 
     Args:
-        parameters: `interval`, of which the window begins at a whole one; 0: where it begins.
         span: the statement that finds first, live and last.
+        begin: where a window begins that nobody gave, by the first value.
 
     Raises:
         NotFound: there is nothing.
     """
     if request.start is not None and request.end is not None:
         return request.start, request.end
-    from omptool.analytics.streams import interval_of
-
     found = engine.run(span).read_all()
     first, last = moment(found["live"]) or moment(found["first"]), moment(found["last"])
     if first is None or last is None:
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
-    if interval := interval_of(parameters["interval"]) // 1000:
-        first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
-    return request.start or first, request.end or last + INSTANT
+    beside(request, first, last)
+    return request.start or begin(first), request.end or last + INSTANT
+
+
+def beside(request: Request, first: datetime, last: datetime) -> None:
+    """Refuse a window of which only one end was given, and that lies beside the recording.
+
+    Args:
+        first, last: of the recording.
+
+    Raises:
+        UsageError: it begins behind the end, or ends before the beginning.
+    """
+    recorded = f"recorded is {format_time(unix_us(first))} to {format_time(unix_us(last))}"
+    hint = f"{recorded}: leave out --start and --end for all of it"
+    if request.end is None and request.start is not None and request.start > last:
+        raise UsageError(f"nothing was recorded from {format_time(unix_us(request.start))} on", hint)
+    if request.start is None and request.end is not None and request.end <= first:
+        raise UsageError(f"nothing was recorded before {format_time(unix_us(request.end))}", hint)
 
 
 def moment(column: pa.ChunkedArray) -> datetime | None:

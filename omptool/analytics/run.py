@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,22 +14,25 @@ from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import VALUE, Binding, Tag, bind, roles_of
+from omptool.analytics.books import Books
 from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import (
+    FAR,
     INSTANT,
     Analysis,
     Request,
     ask,
+    beside,
     framed,
     moment,
     periods_of,
     span_window,
     touched,
+    within_reach,
 )
-from omptool.analytics.wellknown import codes
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.shifts import Calendar, occurrences
@@ -42,6 +45,8 @@ _TAGS = "SELECT DISTINCT server, node_id, site, area, line, machine, tag FROM "
 _STRANGERS = f" UNION {_TAGS} telemetry"
 _RECORDED = "nodes WHERE (sampling_ms IS NOT NULL OR parents IS NULL)"
 """Nodes that were monitored, and those of imports: nobody has browsed what is above them."""
+_VARIABLES = f"{_RECORDED} AND coalesce(node_class, 'Variable') <> 'Object'"
+"""Objects send events."""
 
 _IN_ORDER = " ORDER BY server, node_id, site, area, line, machine, tag"
 _SPAN = """
@@ -50,9 +55,6 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
   AND epoch_us(time) // 1000 <= epoch_us(coalesce(receive_time, time)) // 1000 + 3600000
 """
 """Stamps of clocks that are far off do not stretch the window."""
-
-_FAR = datetime(2262, 1, 1, tzinfo=UTC)
-"""Later moments are no nanoseconds in 64 bits."""
 
 _EVENTS = "SELECT time, receive_time, 'initial' AS origin FROM events"
 _SPAN_OF_ALARMS = _SPAN.replace(
@@ -69,6 +71,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         UsageError: an unknown parameter, a window that is none, an analysis without the form asked for.
         QueryError: the engine refuses.
     """
+    within_reach(request)
     parameters = _parameters(recipe, request.parameters)
     if request.product:
         products.check(recipe)
@@ -92,7 +95,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
-    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, binding)))
+    binding = replace(
+        binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, parameters, binding))
+    )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
@@ -117,14 +122,26 @@ def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]
     return [tag for tag in tags if tag[2:6] in machines]
 
 
-def _end_of(engine: Engine, recipe: Recipe, request: Request, binding: Binding) -> list[str]:
+def _end_of(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, Any], binding: Binding
+) -> list[str]:
     """A note where somebody asks for more than was recorded."""
-    if request.end is None or not request.noted:
+    if request.end is None or not request.noted or not request.ending:
         return []
-    start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
+    start, end = span_window(engine, request, _span(recipe))
     servers = {one.server for one in binding.bound}
-    said = behind_the_end(engine, servers, start, end, carried=not recipe.series) if start < end else ""
+    carried = _carries(recipe, parameters)
+    said = behind_the_end(engine, servers, start, end, carried=carried) if start < end else ""
     return [said] if said else []
+
+
+def _carries(recipe: Recipe, parameters: Mapping[str, Any]) -> bool:
+    """Whether a value counts behind the last one, too."""
+    if recipe.stream:
+        from omptool.analytics.finish.aggregate import chosen
+
+        return chosen(parameters["aggregate"]).extrapolates
+    return not recipe.series
 
 
 def _values(
@@ -132,23 +149,20 @@ def _values(
 ) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
-    known = list(codes(request.plant.states if request.plant else {}))
+    books = Books.of(request.plant, binding.bound)
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     metered = any(one.role == "meter" for one in binding.bound)
     return {
-        **numbered(binding.bound, request.places, told),
+        **numbered(binding.bound, request.places, told, books.of_node),
         **windowed(periods.starts, end),
-        **({"until": _FAR} if metered else {}),
+        **({"until": FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
         "ideal_products": list(calendar.ideal_cycle),
         "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
-        "code_books": [each.book for each in known],
-        "codes": [each.said for each in known],
-        "meanings": [each.meaning for each in known],
-        "code_names": [each.name for each in known],
+        **books.values,
         **{f"by_{place}": place in request.places for place in PLACES},
     }
 
@@ -175,8 +189,8 @@ def _parameters(recipe: Recipe, given: Mapping[str, object]) -> dict[str, object
 
 
 def recorded_tags(engine: Engine, strangers: bool) -> list[Tag]:
-    """All Variables that were recorded."""
-    tables = [_TAGS + _RECORDED + (_STRANGERS if strangers else ""), _TAGS + "telemetry"]
+    """All Variables that were recorded; where there is none, what was watched for events."""
+    tables = [_TAGS + _VARIABLES + (_STRANGERS if strangers else ""), _TAGS + "telemetry", _TAGS + _RECORDED]
     for select in tables:
         if found := [Tag(*row.values()) for row in engine.run(select + _IN_ORDER).read_all().to_pylist()]:
             return found
@@ -203,6 +217,7 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+        beside(request, live or first, last)
         start, end = start or live or first, end or last + INSTANT
     if start >= end:
         raise UsageError(
@@ -210,6 +225,15 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
             "windows are [start, end); give --start and --end",
         )
     return start, end
+
+
+def whole_window(engine: Engine, request: Request) -> tuple[datetime, datetime]:
+    """The same with events: where it is open, no value and no event is left out.
+
+    Raises:
+        NotFound, UsageError: as `window`.
+    """
+    return window(engine, request, _SPAN_OF_ALARMS)
 
 
 def _streamed(
@@ -222,18 +246,19 @@ def _streamed(
 ) -> Analysis:
     """An analysis of every Variable for itself."""
     from omptool.analytics import streams
+    from omptool.analytics.intervals import cutting
 
-    if request.period is not None:
-        raise UsageError(f"{recipe.name} does not group by {request.period}", "say how long: --param interval=1h")
     bound = {(one.server, one.node_id) for one in binding.bound}
     kept = sorted({tag for tag in tags if (tag.server, tag.node_id) in bound}, key=_place)
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, _SPAN))
+    cut = cutting(engine, request, parameters, _SPAN)
+    asked = streams.prepare(parameters, cut.windows)
     annotations = streams.annotations_of(engine, kept, request.zone) if request.annotated else {}
     rows = streams.of_telemetry(engine, recipe, asked, kept, partial(ask, engine), annotations)
     places = {name: [getattr(tag, name) for tag in kept] for name in (*request.places, "tag")}
-    node = rows["node"]
+    node, periods = rows["node"], cut.columns(len(kept))
     columns = {name: pa.array(texts, pa.string()).take(node.combine_chunks()) for name, texts in places.items()}
-    wanted = [*request.places, *(column.name for column in recipe.columns)]
+    columns |= periods
+    wanted = [*request.places, *periods, *(column.name for column in recipe.columns)]
     table = pa.table({name: columns.get(name) or rows[name] for name in wanted})
     return Analysis(table, binding.notes, touched(table, "no values"))
 
@@ -249,7 +274,7 @@ def _charted(
     """An analysis of all values of a Variable."""
     from omptool.analytics import variables
 
-    window = span_window(engine, request, {"interval": 0}, _SPAN)
+    window = span_window(engine, request, _SPAN)
     found = variables.of_telemetry(engine, recipe, request, parameters, tags, binding, window, partial(ask, engine))
     return Analysis(found.rows, (*binding.notes, *found.notes), found.touched)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+import pyarrow as pa
+
 from omptool.analytics import alarmed, catalog, held, inputs
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns, maps_of
@@ -39,7 +41,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     timed = any(each is not None for each in (request.period, request.start, request.end))
     read = inputs.read(engine, recipe, table, columns, request.zone, request.maps, timed=timed)
     if recipe.stream:
-        return _streamed_table(engine, recipe, request, parameters, read)
+        return _streamed_table(engine, recipe, request, parameters, read, columns)
     if recipe.series:
         from omptool.analytics import variables
 
@@ -87,16 +89,9 @@ def _framed(
     apart = told_apart(recipe, request.places, said.bound)
     request = replace(request, places=apart.places)
     try:
-        start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
+        start, end = span_window(engine, request, span_of(source, said.last))
     except NotFound:
-        if not said.bound:
-            raise NotFound(
-                f"{table} has no rows, so nothing says which time it is about", "name the window: --start and --end"
-            ) from None
-        raise NotFound(
-            f"no row of {table} has a time that can be read in {columns['time']}",
-            "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",
-        ) from None
+        raise _without_times(table, columns, said.bound) from None
     if start >= end:
         raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
     periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
@@ -106,27 +101,59 @@ def _framed(
     return framed(engine, recipe, "table", request, values, periods, (notes, f"{table} has no rows"), source)
 
 
+def _without_times(table: str, columns: Mapping[str, str], rows: object) -> NotFound:
+    """Why a table has no window of its own.
+
+    Args:
+        rows: something, where it has rows.
+    """
+    if not rows:
+        what = f"{table} has no rows, so nothing says which time it is about"
+        return NotFound(what, "name the window: --start and --end")
+    return NotFound(
+        f"no row of {table} has a time that can be read in {columns['time']}",
+        "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",
+    )
+
+
 def span_of(source: str, last: str = "max(time)") -> str:
     """The statement that finds where the times of a table begin and end."""
     return f"WITH {source} SELECT min(time) AS first, min(time) AS live, {last} AS last FROM input"
 
 
 def _streamed_table(
-    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], read: inputs.Input
+    engine: Engine,
+    recipe: Recipe,
+    request: Request,
+    parameters: Mapping[str, object],
+    read: inputs.Input,
+    columns: Mapping[str, str],
 ) -> Analysis:
-    from omptool.analytics import streams
+    """An analysis of every value of a table.
 
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(read.source)))
+    Raises:
+        NotFound: no row has a time.
+    """
+    from omptool.analytics import streams
+    from omptool.analytics.intervals import cutting
+
+    table = request.table or ""
+    timeless, given = _timeless(engine, read.source)
+    if timeless == given and (given or request.start is None or request.end is None):
+        raise _without_times(table, columns, given)
+    cut = cutting(engine, request, parameters, span_of(read.source))
+    asked = streams.prepare(parameters, cut.windows)
     statement = streams.in_order([read.source, *catalog.ctes(recipe, "table")])
     annotations = streams.annotation_times(engine, request.zone)[0] if request.annotated else None
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
-    rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
-    notes = (*read.notes, *_timeless(engine, request.table or "", read.source))
-    return Analysis(rows, notes, touched(rows, f"{request.table} has no rows"))
+    wanted = [column.name for column in recipe.columns if column.name in rows.column_names]
+    rows = pa.table({**cut.columns(1), **{name: rows[name] for name in wanted}})
+    left = f"{timeless} of {given} rows of {table} are left out: no time" if timeless else ""
+    return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, f"{table} has no rows"), left])))
 
 
-def _timeless(engine: Engine, table: str, source: str) -> tuple[str, ...]:
-    """Rows that lie in no window."""
-    found = engine.run(f"WITH {source} SELECT count(*) AS rows FROM input WHERE time IS NULL").read_all()
-    lost = found["rows"][0].as_py()
-    return (f"rows of {table} without a time are left out: {lost}",) if lost else ()
+def _timeless(engine: Engine, source: str) -> tuple[int, int]:
+    """Rows that lie in no window, and all rows."""
+    counts = "count(*) FILTER (WHERE time IS NULL) AS timeless, count(*) AS given"
+    [found] = engine.run(f"WITH {source} SELECT {counts} FROM input").read_all().to_pylist()
+    return found["timeless"], found["given"]

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -138,6 +139,19 @@ def test_a_text_that_is_0_is_no_alarm() -> None:
     said = run("alarm_chatter", Recorded(numbers)).rows
     assert said.num_rows and run("alarm_chatter", Recorded(texts)).rows.equals(said)
     assert run("alarm_chatter", Recorded(spelled)).rows.equals(said)
+
+
+def test_a_number_beyond_the_digits_of_a_float_keeps_them() -> None:
+    """Two that are one as floats are two alarms."""
+    codes = (2**53 + 1, 2**53 + 2, 2**64 - 1)
+    first = next(row for row in tags() if row["machine"] == "Press1")
+    rows = [
+        first | {"time": moment(ns(START) + at * SECOND), "time_ns": 0, "type": "UInt64", "seq": at, "value_text": None}
+        | {"value": float(code), "value_exact": Decimal(code) if code else None}
+        for at, code in enumerate((0, codes[0], codes[1], 0, codes[2], 0), 1)
+    ]  # fmt: skip
+    found = run("alarm_chatter", Recorded(rows)).rows.to_pylist()
+    assert {row["alarm"] for row in found} == {f"AlarmCode {code}" for code in codes}
 
 
 def test_by_message_the_reasons_are_counted() -> None:

@@ -179,7 +179,12 @@ def test_alarms_without_an_end_and_ends_before_the_beginning(invoke: Run, tmp_pa
     assert (row["alarms"], row["standing"], row["mean_s"]) == (2, 1, 60)
     assert row["percent_good"] == pytest.approx(200 / 3)
     listed = invoke("analyze", "alarm_rate", "--on", "x.csv", "--map", "till=time")  # nobody noted an end
-    assert [(row["alarms"], row["standing"], row["percent_good"]) for row in listed.rows] == [(3, 0, 100)]
+    assert [(row["alarms"], row["standing"], row["percent_good"]) for row in listed.rows] == [(3, None, 100)]
+    (row,) = invoke("analyze", "alarm_chatter", "--on", "x.csv", "--map", "till=time").rows
+    assert [row[name] for name in ("fleeting", "stale", "standing", "mean_s", "longest_s")] == [None] * 5
+    assert (row["alarms"], row["chattering"]) == (3, 3)
+    drawn = invoke("analyze", "alarm_chatter", "--on", "x.csv", "--map", "till=time", "--chart")
+    assert drawn.code == 0 and "100" in drawn.out
 
 
 def test_hostile_names_are_only_names(invoke: Run, tmp_path: Path) -> None:

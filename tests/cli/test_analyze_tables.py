@@ -59,10 +59,14 @@ def test_a_column_may_be_called_as_a_parameter(invoke: Run, tmp_path: Path, name
     assert refused.code == 2 and "oee of a plain table has no parameter ideal_cycle" in refused.err
 
 
-def test_an_aggregate_of_a_table_is_cut_by_its_interval(invoke: Run, tmp_path: Path) -> None:
+def test_an_aggregate_of_a_table_has_no_machines(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n", encoding="utf-8")
-    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "hour")
-    assert result.code == 2 and "aggregate of it gives a row per interval" in result.err and "interval=1h" in result.err
+    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "machine,hour")
+    assert (
+        result.code == 2
+        and "x is a plain table: it has no machine" in result.err
+        and "hour, day or shift" in result.err
+    )
 
 
 def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
@@ -140,7 +144,7 @@ def test_bare_times_are_of_the_zone_that_the_window_is_of(invoke: Run, tmp_path:
     result = _count(invoke, Path("v.csv"), "--tz", "Europe/Berlin", *window)
     assert [(row["time"], row["value"]) for row in result.rows] == [("2026-11-16T05:00:00Z", 3)]
     assert "note: times of v without an offset are read as Europe/Berlin; --tz names another zone\n" in result.err
-    assert "note: rows of v without a time are left out: 1\n" in result.err
+    assert result.code == 3 and "1 of 4 rows of v are left out: no time\n" in result.err
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Case:
         leaves: names in the current folder that may be there afterwards.
         needs: `process` for what only a process of its own can show; `unprivileged` for one without root's powers;
             `full` for one whose files cannot grow beyond 4 kB; `few` for one that may have 256 files open;
-            `lock NAME` while another process writes that capture.
+            `lock NAME` while another process writes that capture; `without NAME` where that package is not installed.
         hint_free: why there is nothing that one could type next.
         option: of a shared case: every command that has it says the same. Empty: every command.
         only: of a shared case: the commands it is about, where not all with the option.

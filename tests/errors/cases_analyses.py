@@ -64,7 +64,8 @@ ANALYSES = (
         2,
         files=_TIMES,
     ),
-    Case("`aggregate` by hour", f"{_AGGREGATE} --param aggregate=Count --by hour", 2),
+    Case("`aggregate` by hour and interval", f"{_AGGREGATE} --param aggregate=Count --param interval=5m --by hour", 2),
+    Case("a window behind the last moment", "analyze data_quality --on shift.omcap --end 9999-12-31", 2),
     Case(
         "remarks without times",
         "analyze aggregate --on times.csv --on annotations=orders.csv --param aggregate=AnnotationCount",
@@ -72,7 +73,11 @@ ANALYSES = (
         files=_TIMES,
     ),
     Case("`--by shift` without shifts", "analyze data_quality --on shift.omcap --by shift", 2),
-    Case("`--start shift` while none goes on", "analyze data_quality --on shift.omcap --start shift", 2),
+    Case("`--start shift` without shifts", "analyze data_quality --on shift.omcap --start shift", 2),
+    Case("`--start` behind the end of the recording", "analyze data_quality --on shift.omcap --start 2100-01-01", 2),
+    Case("`--end` before its beginning", "analyze i_mr --on shift.omcap --map value=** --end 1990-01-01", 2),
+    Case("a time that is none", "analyze oee --on shift.omcap --start noon", 2),
+    Case("a suffix that no format has", "analyze data_quality --on shift.omcap -o quality.xlsx", 2),
     Case(
         "more hours than anybody reads",
         "analyze data_quality --on shift.omcap --by hour --start 1990-01-01 --end 2026-01-01",
@@ -96,6 +101,7 @@ REPORT = (
     Case("`--start` is no time", "report shift.omcap --start noon", 2),
     Case("`-o` is there", "report shift.omcap -o old.html", 1, files={"old.html": "<p>old"}),
     Case("`-o`: no such folder", "report shift.omcap -o no/new.html", 1),
+    Case("the chart library is not installed", "report shift.omcap -o new.html", 1, needs="without vl_convert"),
     Case(
         "values are missing, and the page says where",
         "report gaps.omcap -o new.html",

@@ -34,9 +34,12 @@ def run(case: Case, typed: str, here: Path, invoke: Callable[..., Result]) -> Re
     """What comes of the command line `typed` in the folder `here`."""
     words = shlex.split(typed)
     kind, _, what = case.needs.partition(" ")
-    if kind in ("", "lock"):
-        with _held(here / what) if kind else contextlib.nullcontext(), pytest.MonkeyPatch.context() as patch:
+    if kind in ("", "lock", "without"):
+        held = _held(here / what) if kind == "lock" else contextlib.nullcontext()
+        with held, pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "stdin", io.StringIO(case.stdin))
+            if kind == "without":
+                patch.setitem(sys.modules, what, None)
             return invoke(*words, cwd=here, env=case.env)
     limits = {"unprivileged": _without_powers, "full": None if what else _full, "few": _few_files}[kind]
     with contextlib.ExitStack() as stack:

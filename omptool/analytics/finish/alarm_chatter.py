@@ -9,7 +9,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from omptool.analytics.finish.alarms import HOUR, SECOND, Alarm, Window, came, expect, is_stale, is_standing, read
+from omptool.analytics.finish.alarms import (
+    HOUR,
+    SECOND,
+    Alarm,
+    Window,
+    came,
+    expect,
+    is_stale,
+    is_standing,
+    read,
+    without_ends,
+)
 
 _Kinds = Mapping[tuple[int, str], Sequence[Alarm]]
 
@@ -41,7 +52,7 @@ def finish(table: pa.Table, given: Mapping[str, Any]) -> pa.Table:
             }
         found = [_row(window, each, episodes[window.group][kind], given) for kind, each in kinds[window.group].items()]
         rows += _ranked([row for row in found if row["alarms"] or row["stale"]], given["top"])
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    return without_ends(pa.Table.from_pylist(rows, schema=_SCHEMA), given)
 
 
 def _by_kind(alarms: Sequence[Alarm]) -> _Kinds:

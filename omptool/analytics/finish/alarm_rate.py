@@ -9,7 +9,18 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from omptool.analytics.finish.alarms import HOUR, SECOND, Alarm, Window, came, expect, is_stale, is_standing, read
+from omptool.analytics.finish.alarms import (
+    HOUR,
+    SECOND,
+    Alarm,
+    Window,
+    came,
+    expect,
+    is_stale,
+    is_standing,
+    read,
+    without_ends,
+)
 from omptool.errors import UsageError
 
 _TEN_MINUTES = 600 * SECOND
@@ -60,7 +71,7 @@ def finish(table: pa.Table, given: Mapping[str, Any]) -> pa.Table:
         if window.group not in known:
             known[window.group] = density([alarm.since for alarm in alarms], given)
         rows.append(_row(window, alarms, known[window.group], given))
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+    return without_ends(pa.Table.from_pylist(rows, schema=_SCHEMA), given)
 
 
 def density(times: Sequence[int], given: Mapping[str, Any]) -> Density:

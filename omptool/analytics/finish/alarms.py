@@ -87,3 +87,17 @@ def is_stale(alarm: Alarm, window: Window, longest_ns: float) -> bool:
 def is_standing(alarm: Alarm, window: Window) -> bool:
     """Whether it stands at the end of the window."""
     return alarm.since < window.till <= alarm.till
+
+
+_LENGTHS = ("fleeting", "stale", "standing", "mean_s", "longest_s")
+
+
+def without_ends(rows: pa.Table, given: Mapping[str, Any]) -> pa.Table:
+    """The same where nobody noted when an alarm went (`ends` is given as false): what rests on how long it stood is
+    null."""
+    if given.get("ends", True):
+        return rows
+    for name in {*_LENGTHS} & {*rows.schema.names}:
+        place = rows.schema.get_field_index(name)
+        rows = rows.set_column(place, rows.schema.field(place), pa.nulls(rows.num_rows, rows.schema.field(place).type))
+    return rows

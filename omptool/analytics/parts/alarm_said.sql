@@ -45,9 +45,10 @@ said AS (
   SELECT b.m, concat(t.server, ' ', t.node_id),
          CASE WHEN t.value IS NULL AND TRY_CAST(t.value_text AS DOUBLE) = 0 THEN ''
               WHEN t.value IS NULL THEN coalesce(trim(t.value_text), '') WHEN t.value = 0 OR isnan(t.value) THEN ''
-              WHEN t.type = 'Boolean' THEN '1' ELSE coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '') END,
+              WHEN t.type = 'Boolean' THEN '1'
+              ELSE coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '') END,
          CASE WHEN t.type = 'Boolean' THEN t.tag ELSE concat(t.tag, ' ',
-           coalesce(t.value_text, CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '')) END,
+           coalesce(t.value_text, CAST(t.value_exact AS VARCHAR), CAST(TRY_CAST(t.value AS BIGINT) AS VARCHAR), '')) END,
          '', NULL, epoch_us(t.time) * 1000 + t.time_ns, t.capture, t.seq
   FROM telemetry t JOIN alarm_nodes b
     ON b.role = 'alarm' AND t.server = b.server AND t.node_id = b.node_id AND t.machine = b.machine AND t.site = b.site

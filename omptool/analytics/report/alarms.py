@@ -43,7 +43,7 @@ def alarms(asker: Asker) -> Section:
     return Section(
         id, title, lead=_lead(whole), figures=figures, grade=_GRADES.get(whole["verdict"] or "", ""),
         tables=[table("The most frequent alarms", columns, [_cells(row) for row in top], command)] if top else [],
-        figure=("Alarms", number(whole["alarms"]), f"{number(whole['per_10min'])} in 10 min"),
+        figure=("Alarms", number(whole["alarms"]), f"{_rate(whole)} in 10 min"),
     )  # fmt: skip
 
 
@@ -57,13 +57,17 @@ def _is_told_by_words(asker: Asker) -> bool:
 def _lead(whole: Row) -> list[str]:
     if not whole["alarms"]:
         return ["No alarm in this window."]
-    per = f"{number(whole['per_10min'])} in 10 min and operator: {whole['verdict']}"
+    per = f"{_rate(whole)} in 10 min and operator: {whole['verdict']}"
     first = f"{count(whole['alarms'], 'alarm')}, {per}; at most {count(whole['peak'], 'alarm')} within 10 min."
     floods = (
         f"{count(whole['floods'], 'flood')}, {duration(whole['flood_s'])} in all" if whole["floods"] else "No flood"
     )
     stale = f"{count(whole['stale'], 'stale alarm')}" if whole["stale"] else "no stale alarm"
     return [first, f"{floods}; {stale}; {whole['standing']:,} standing at the end."]
+
+
+def _rate(whole: Row) -> str:
+    return number(whole["per_10min"], digits=2)
 
 
 def _bar(row: Row) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -79,6 +79,8 @@ class Asker:
     source: str
     option: str = "--on"
     touched: dict[str, str] = field(default_factory=dict)
+    _notes: dict[str, bool] = field(default_factory=dict)
+    _noted: set[str] = field(default_factory=set)
     _counted: list[dict[str, Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -132,14 +134,23 @@ class Asker:
             parameters=_known(self.request.parameters, recipe) | dict(parameters or {}),
             maps=_played(self.request.maps, recipe) | dict(maps or {}),
             only=only,
-            noted=False,
+            noted=name not in self._noted,
+            ending=False,  # said once, of the whole page
         )
         if pieces is not None:
             return analyse(self.engine, behind(recipe, pieces), asked)
         found = analyse(self.engine, recipe, asked)
+        self._noted.add(name)
+        self._notes |= {note: False for note in found.notes if note not in self._notes and _is_for_readers(note)}
         if found.touched:
             self.touched.setdefault(name, found.touched)
         return found
+
+    def news(self, said: Collection[str]) -> list[str]:
+        """What analyses noted and nobody has said yet, as sentences."""
+        fresh = [note for note, is_said in self._notes.items() if not is_said and note not in said]
+        self._notes = dict.fromkeys(self._notes, True)
+        return [f"{note[:1].upper()}{note[1:]}." for note in fresh]
 
     def counts(self) -> list[dict[str, Any]]:
         """Per tag its values in the window, and how many were Good, Uncertain, Bad; read in one pass, once."""
@@ -153,6 +164,11 @@ class Asker:
 
     def command(self, name: str, *options: str) -> str:
         return " ".join(["omptool analyze", name, self.option, self.source, *options])
+
+
+def _is_for_readers(note: str) -> bool:
+    """Whether a note is about what the figures rest on, not about the columns of a result."""
+    return not note.startswith("several ")
 
 
 def _known(given: Mapping[str, object], recipe: Recipe) -> dict[str, object]:

@@ -17,7 +17,7 @@ from omptool.analytics.report.proof import Statement
 from omptool.analytics.report.record import completeness, quality
 from omptool.analytics.report.shaping import or_empty
 from omptool.analytics.report.words import Clock, count
-from omptool.analytics.run import Request, window
+from omptool.analytics.run import Request, whole_window
 from omptool.sql.engine import Engine
 
 _SECTIONS: Sequence[tuple[str, str, Callable[[Asker], Section | None]]] = (
@@ -57,7 +57,7 @@ def build(
         UsageError: the window is empty.
         QueryError: the engine refuses.
     """
-    start, end = window(engine, request)
+    start, end = whole_window(engine, request)
     clock = Clock(request.zone, zone_name, start, end)
     asker = Asker(engine, replace(request, start=start, end=end), clock, source, option)
     on_section("Completeness")
@@ -67,7 +67,7 @@ def build(
     for id, title, make in _SECTIONS:
         on_section(title)
         if (section := or_empty(make, id, title, asker)) is not None:
-            sections.append(section)
+            sections.append(replace(section, notes=[*section.notes, *asker.news(section.notes)]))
     return Report(
         f"Report: {', '.join(_sites(asker)) or source}",
         facts=_facts(asker),

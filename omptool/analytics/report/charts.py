@@ -37,7 +37,7 @@ CONFIG: Spec = {
     "axis": {
         "labelColor": "var(--dim)", "titleColor": "var(--dim)", "gridColor": "var(--line)",
         "domainColor": "var(--line)", "tickColor": "var(--line)", "labelFontSize": 12, "titleFontSize": 12,
-        "titleFontWeight": "normal", "labelLimit": {"expr": "containerSize()[0] < 560 ? 110 : 220"},
+        "titleFontWeight": "normal", "labelLimit": {"expr": "clamp(0.42 * containerSize()[0], 110, 220)"},
     },
     "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
     "legend": {
@@ -60,7 +60,9 @@ _ZOOM = {
     "select": {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.ctrlKey || event.shiftKey]"},
     "bind": "scales",
 }
-_SHARE_AXIS = {"format": ".0%", "tickCount": 5, "title": None, "labelOverlap": True}
+_SHARE_AXIS = {
+    "format": ".0%", "tickCount": {"expr": "width < 300 ? 2 : 5"}, "title": None, "labelOverlap": True,
+}  # fmt: skip
 
 
 def oee(rows: Sequence[Value]) -> Spec:

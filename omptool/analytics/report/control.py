@@ -155,7 +155,8 @@ def _why(asker: Asker, chosen: bool) -> str:
     width = "a known standard deviation" if sigma is not None else f"the moving range of {count(span, 'value')}"
     middle = "" if center is None else f", around {number(center)}"
     at = f"at {number(float(_parameter(asker, 'nsigmas')))} sigma of {width}{middle}"
-    return f"{how}. Limits come from {base}, {at}."
+    drawn = "In a chart the dashed lines are the limits, and a diamond is a point that violates a rule."
+    return f"{how}. Limits come from {base}, {at}. {drawn}"
 
 
 def _summary(name: str, row: Row) -> list[str]:

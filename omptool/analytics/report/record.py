@@ -50,7 +50,9 @@ def completeness(asker: Asker, statements: list[str], is_proven: bool) -> Sectio
     }
     cells = [_cells(asker, row) for row in rows]
     title = "Windows in which values may be missing"
-    tile = ("Completeness", "no gap" if not open_ones else count(open_ones, "gap"), "windows that may lack values")
+    tile = ("Completeness", count(open_ones, "gap"), "windows that may lack values")
+    if not open_ones:
+        tile = ("Completeness", "no gap", "no window lacks values")
     if not rows:
         return Section("completeness", "Completeness", lead=lead, grade=worst, figure=tile)
     edges = (asker.clock.axis(asker.start), asker.clock.axis(asker.end))

@@ -18,18 +18,17 @@ def percent(value: float | None, digits: int = 1) -> str:
     return f"{shown} %"
 
 
-def number(value: float | None, unit: str = "") -> str:
-    """Four significant digits, groups of three, never an exponent where a person would not write one."""
+def number(value: float | None, unit: str = "", digits: int = 4) -> str:
+    """Some significant digits, groups of three, never an exponent where a person would not write one."""
     if value is None or not math.isfinite(value):
         return "–"
     size = abs(value)
     if size >= 1e15 or (size and size < 1e-6):
-        text = f"{value:.3e}"
+        text = f"{value:.{digits - 1}e}"
     elif size >= 1000 or value == int(value):
         text = f"{value:,.0f}"
     else:
-        digits = max(0, 3 - math.floor(math.log10(size)))
-        text = f"{value:.{digits}f}"
+        text = f"{value:.{max(0, digits - 1 - math.floor(math.log10(size)))}f}"
     return f"{text} {unit}".rstrip()
 
 
@@ -37,7 +36,7 @@ def duration(seconds: float | None) -> str:
     """`1 d 03:20 h`, `3:20 h`, `12:05 min`, `8.4 s`."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 3600:
