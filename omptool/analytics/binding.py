@@ -212,11 +212,12 @@ _Machines = Mapping[tuple[str | None, ...], Sequence[Tag]]
 
 
 def _of_role(globs: Sequence[str], machines: _Machines) -> _Found:
-    compiled = [Glob(text) for text in globs]
+    names = {tag.tag for tags in machines.values() for tag in tags}  # machines of one kind have the same ones
+    matched = [{name for name in names if glob.matches(name)} for glob in map(Glob, globs)]
     found = {}
     for key, tags in machines.items():
-        for glob in compiled:
-            if matching := [tag for tag in tags if glob.matches(tag.tag)]:
+        for those in matched:
+            if matching := [tag for tag in tags if tag.tag in those]:
                 found[key] = matching
                 break
     return found
@@ -244,6 +245,10 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
     example = close[0] if close and (glob or role.globs) else "TAG"
     hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
+    own = [Glob(text) for text in role.globs]
+    itself = next((tag for tag in tags if any(each.matches(tag) for each in own)), None)
+    if glob and itself is not None:
+        hint = f"{itself} has the role by itself: leave out --map {role.name}, or name another tag"
     if not glob and not role.globs:  # any tag may be meant
         known = sorted(set(tags))
         hint += f"\ntags are {listed(known)}"

@@ -55,9 +55,9 @@ def ctes(recipe: Recipe, section: str, instead: Mapping[str, str] | None = None)
     """The WITH list of a recipe, without its last SELECT.
 
     Args:
-        instead: what stands for shared parts.
+        instead: what stands for shared parts, and for the section.
     """
     known = instead or {}
     shared: Sequence[str] = recipe.parts if section == "telemetry" else recipe.table_parts
-    own = [recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
+    own = [known.get(section) or recipe.sections[section], f"result AS (\n{recipe.sections['result']}\n)"]
     return [*(known.get(name) or part(name) for name in shared), *own]

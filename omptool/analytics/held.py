@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from omptool.analytics import catalog
+from omptool.analytics.onepass import in_one_pass
 from omptool.analytics.recipe import Recipe
 from omptool.sql.engine import Engine, Holding
 
@@ -107,6 +108,8 @@ def parts(
         spoken = hold("picked", "spoken") if several else tables["heard"]
         heads = _heads(engine, spoken) if "counters" in recipe.parts and not several else None
         held["picked"] = _PICKED.format(unheard, spoken)
+        held["timeline"] = in_one_pass(catalog.part("timeline"))
+        held[section] = in_one_pass(recipe.sections[section])
         if heads is None:
             yield held, {}
         else:

@@ -14,6 +14,7 @@ from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import VALUE, Binding, Tag, bind, roles_of
+from omptool.analytics.books import Books
 from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
@@ -23,13 +24,13 @@ from omptool.analytics.requested import (
     Analysis,
     Request,
     ask,
+    beside,
     framed,
     moment,
     periods_of,
     span_window,
     touched,
 )
-from omptool.analytics.wellknown import codes
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.shifts import Calendar, occurrences
@@ -94,7 +95,9 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
-    binding = replace(binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, binding)))
+    binding = replace(
+        binding, notes=(*binding.notes, *apart.notes, *_end_of(engine, recipe, request, parameters, binding))
+    )
     if recipe.stream:
         return _streamed(engine, recipe, request, parameters, tags, binding)
     if recipe.series:
@@ -119,14 +122,26 @@ def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]
     return [tag for tag in tags if tag[2:6] in machines]
 
 
-def _end_of(engine: Engine, recipe: Recipe, request: Request, binding: Binding) -> list[str]:
+def _end_of(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, Any], binding: Binding
+) -> list[str]:
     """A note where somebody asks for more than was recorded."""
     if request.end is None or not request.noted or not request.ending:
         return []
     start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
     servers = {one.server for one in binding.bound}
-    said = behind_the_end(engine, servers, start, end, carried=not recipe.series) if start < end else ""
+    carried = _carries(recipe, parameters)
+    said = behind_the_end(engine, servers, start, end, carried=carried) if start < end else ""
     return [said] if said else []
+
+
+def _carries(recipe: Recipe, parameters: Mapping[str, Any]) -> bool:
+    """Whether a value counts behind the last one, too."""
+    if recipe.stream:
+        from omptool.analytics.finish.aggregate import chosen
+
+        return chosen(parameters["aggregate"]).extrapolates
+    return not recipe.series
 
 
 def _values(
@@ -134,11 +149,11 @@ def _values(
 ) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
-    known = list(codes(request.plant.states if request.plant else {}))
+    books = Books.of(request.plant, binding.bound)
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     metered = any(one.role == "meter" for one in binding.bound)
     return {
-        **numbered(binding.bound, request.places, told),
+        **numbered(binding.bound, request.places, told, books.of_node),
         **windowed(periods.starts, end),
         **({"until": _FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
@@ -147,10 +162,7 @@ def _values(
         "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
-        "code_books": [each.book for each in known],
-        "codes": [each.said for each in known],
-        "meanings": [each.meaning for each in known],
-        "code_names": [each.name for each in known],
+        **books.values,
         **{f"by_{place}": place in request.places for place in PLACES},
     }
 
@@ -205,6 +217,7 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+        beside(request, live or first, last)
         start, end = start or live or first, end or last + INSTANT
     if start >= end:
         raise UsageError(

@@ -39,7 +39,7 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     timed = any(each is not None for each in (request.period, request.start, request.end))
     read = inputs.read(engine, recipe, table, columns, request.zone, request.maps, timed=timed)
     if recipe.stream:
-        return _streamed_table(engine, recipe, request, parameters, read)
+        return _streamed_table(engine, recipe, request, parameters, read, columns)
     if recipe.series:
         from omptool.analytics import variables
 
@@ -89,14 +89,7 @@ def _framed(
     try:
         start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
     except NotFound:
-        if not said.bound:
-            raise NotFound(
-                f"{table} has no rows, so nothing says which time it is about", "name the window: --start and --end"
-            ) from None
-        raise NotFound(
-            f"no row of {table} has a time that can be read in {columns['time']}",
-            "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",
-        ) from None
+        raise _without_times(table, columns, said.bound) from None
     if start >= end:
         raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
     periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
@@ -106,27 +99,56 @@ def _framed(
     return framed(engine, recipe, "table", request, values, periods, (notes, f"{table} has no rows"), source)
 
 
+def _without_times(table: str, columns: Mapping[str, str], rows: object) -> NotFound:
+    """Why a table has no window of its own.
+
+    Args:
+        rows: something, where it has rows.
+    """
+    if not rows:
+        what = f"{table} has no rows, so nothing says which time it is about"
+        return NotFound(what, "name the window: --start and --end")
+    return NotFound(
+        f"no row of {table} has a time that can be read in {columns['time']}",
+        "times are written 2026-11-16T07:00:00Z; of another column: --map time=COLUMN",
+    )
+
+
 def span_of(source: str, last: str = "max(time)") -> str:
     """The statement that finds where the times of a table begin and end."""
     return f"WITH {source} SELECT min(time) AS first, min(time) AS live, {last} AS last FROM input"
 
 
 def _streamed_table(
-    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, object], read: inputs.Input
+    engine: Engine,
+    recipe: Recipe,
+    request: Request,
+    parameters: Mapping[str, object],
+    read: inputs.Input,
+    columns: Mapping[str, str],
 ) -> Analysis:
+    """An analysis of every value of a table.
+
+    Raises:
+        NotFound: no row has a time.
+    """
     from omptool.analytics import streams
 
+    table = request.table or ""
+    timeless, given = _timeless(engine, read.source)
+    if timeless == given and (given or request.start is None or request.end is None):
+        raise _without_times(table, columns, given)
     asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(read.source)))
     statement = streams.in_order([read.source, *catalog.ctes(recipe, "table")])
     annotations = streams.annotation_times(engine, request.zone)[0] if request.annotated else None
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
     rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
-    notes = (*read.notes, *_timeless(engine, request.table or "", read.source))
-    return Analysis(rows, notes, touched(rows, f"{request.table} has no rows"))
+    left = f"{timeless} of {given} rows of {table} are left out: no time" if timeless else ""
+    return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, f"{table} has no rows"), left])))
 
 
-def _timeless(engine: Engine, table: str, source: str) -> tuple[str, ...]:
-    """Rows that lie in no window."""
-    found = engine.run(f"WITH {source} SELECT count(*) AS rows FROM input WHERE time IS NULL").read_all()
-    lost = found["rows"][0].as_py()
-    return (f"rows of {table} without a time are left out: {lost}",) if lost else ()
+def _timeless(engine: Engine, source: str) -> tuple[int, int]:
+    """Rows that lie in no window, and all rows."""
+    counts = "count(*) FILTER (WHERE time IS NULL) AS timeless, count(*) AS given"
+    [found] = engine.run(f"WITH {source} SELECT {counts} FROM input").read_all().to_pylist()
+    return found["timeless"], found["given"]

@@ -1,4 +1,4 @@
-"""Keys of `[capture]` about what keeps a recording in order: segments, retention, lock, log, metrics. Pure."""
+"""Keys about what runs for long: segments, retention, lock, log and metrics of `[capture]`, memory of `[sql]`. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from omptool.model.sizes import parse_size
 
 LEAST_BYTES, LEAST_S = 64_000, 1.0
 """Smaller segments would hold little more than what each of them repeats."""
+
+LEAST_MEMORY = 64_000_000
+"""With less, the engine has no room to spill from."""
 
 LOG_FORMATS = ("text", "json")
 
@@ -76,5 +79,14 @@ OPERATING_SETTINGS = (
 )
 """In the order of the reference."""
 
-SETTINGS = (*CAPTURE_SETTINGS, *EVENT_SETTINGS, *OPERATING_SETTINGS, *STORE_SETTINGS, *GENERAL_SETTINGS)
+ASKING_SETTINGS = (
+    Setting(
+        "sql.memory", _size(LEAST_MEMORY), None,
+        "What the SQL engine may hold before it spills rows to the disk: 2GiB. Default: half of the machine's.",
+    ),
+)  # fmt: skip
+
+SETTINGS = (
+    *CAPTURE_SETTINGS, *EVENT_SETTINGS, *OPERATING_SETTINGS, *STORE_SETTINGS, *ASKING_SETTINGS, *GENERAL_SETTINGS,
+)  # fmt: skip
 """Every key of a table without a name of its own."""

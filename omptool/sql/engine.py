@@ -72,6 +72,7 @@ class LocalEngine:
         tz: str | None = None,
         repeatable: bool = False,
         confinement: confine.Confinement | None = None,
+        memory: int | None = None,
     ) -> None:
         """Open the views over `sources`.
 
@@ -79,6 +80,7 @@ class LocalEngine:
             tz: time zone of the SQL session; default UTC.
             repeatable: the same rows, digits and order on every run over the same files.
             confinement: for statements of other people: strict gate, no other file than those of the views, limits.
+            memory: bytes that may be held before rows are spilled; None: a share of the machine's.
         """
         self.columns: tuple[tuple[str, str], ...] = ()
         """Names and SQL types of the statement that ran last."""
@@ -86,11 +88,9 @@ class LocalEngine:
         self._tables = 0
         self._stack = contextlib.ExitStack()
         self._admit = gate.admit if confinement is None else gate.admit_remote
-        limits = (
-            {}
-            if confinement is None
-            else {"memory_limit": confinement.memory, "temporary_limit": confinement.temporary}
-        )
+        limits = {} if memory is None else {"memory_limit": f"{memory}B"}
+        if confinement is not None:
+            limits = confinement.limits()
         with contextlib.ExitStack() as opening:
             self._connection = opening.enter_context(connect(tz=tz, **limits))
             with self._explained(""):

@@ -57,6 +57,15 @@ def test_a_control_chart_carries_no_value_on() -> None:
     assert _note(Recorded(rows), 0, 200, "i_mr", maps={"value": "Power"}).endswith("of the window holds no values")
 
 
+@pytest.mark.parametrize(
+    ("aggregate", "says"), [("TimeAverage", "rests on the last values before"), ("Count", "holds no values")]
+)
+def test_only_an_aggregate_that_extrapolates_rests_on_the_last_values(aggregate: str, says: str) -> None:
+    rows = [sample(at, "Power", at % 3, seq=at + 1000) for at in range(0, 60, 10)]
+    asked = {"maps": {"value": "Power"}, "parameters": {"aggregate": aggregate}}
+    assert _note(Recorded(rows), 0, 200, "aggregate", **asked).endswith(f"of the window {says}")
+
+
 def _alarm(second: float, active: bool) -> dict[str, object]:
     at = T0 + timedelta(seconds=second)
     return {

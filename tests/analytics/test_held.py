@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from omptool.analytics import catalog, held
+from omptool.analytics.onepass import in_one_pass
 from omptool.analytics.run import Request, analyse
 from omptool.sources.lake import LakeSource
 from omptool.sources.source import Named
@@ -20,7 +21,7 @@ from tests.analytics.test_gaps_and_quality import T0, sample
 from tests.bench.shopfloor import FAMILY, START_US, lake_of
 
 START = datetime.fromtimestamp(START_US // 1_000_000, UTC)
-NAMES = ("oee", "cycle_time", "changeover")
+NAMES = ("oee", "cycle_time", "changeover", "energy", "state_timeline")
 ORDERS = ("by node", "as it came", "two captures", "at random")
 
 
@@ -95,3 +96,11 @@ def test_little_memory_gives_the_same(name: str, tmp_path: Path) -> None:
                 analyse(engine, catalog.load(name), Request(START, START + timedelta(days=1))).rows.to_pylist()
             )
     assert found[0] and found[0] == found[1]
+
+
+@pytest.mark.parametrize("text", [catalog.part("timeline"), catalog.load("energy").sections["telemetry"]])
+def test_what_lasts_is_found_in_one_pass(text: str) -> None:
+    found = in_one_pass(text)
+    assert text.count("OVER machine") == 2 and "PARTITION BY m ORDER BY nanos NULLS FIRST, tie" in text
+    assert "ORDER BY m, nanos NULLS FIRST, tie) in_order WINDOW machine AS (), so_far AS (ROWS BETWEEN" in found
+    assert "nanos NULLS FIRST, tie ROWS" not in found and in_one_pass(found) == found

@@ -185,3 +185,15 @@ def test_without_children_there_are_none() -> None:
     rows = edges(*(row for row in ASSEMBLY if row["tag"] != "ChildSerialNumber")).rows.to_pylist()
     assert {(row["child"], row["parent"]) for row in rows} == {(None, None)}
     assert len(rows) == 4
+
+
+def test_a_tag_that_was_recorded_and_said_nothing_has_a_row() -> None:
+    late = sample(500, "B", 1)
+    rows = [sample(0, "A", 1), sample(50, "A", 2), late]
+    with LocalEngine([Named(Known(rows))]) as engine:
+        result = analyse(engine, catalog.load("data_quality"), Request(T0, T0 + timedelta(seconds=100)))
+    said, silent = result.rows.to_pylist()
+    assert (said["tag"], said["rows"], said["coverage"]) == ("A", 2, 1.0)
+    told = {name: silent[name] for name in ("tag", "rows", "bad", "longest_silence_s", "coverage", "percent_good")}
+    assert told == {"tag": "B", "rows": 0, "bad": 0, "longest_silence_s": 100.0, "coverage": 0.0, "percent_good": 0.0}
+    assert "1 of 2 rows saw less" in result.touched

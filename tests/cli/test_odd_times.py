@@ -77,8 +77,24 @@ def test_a_moment_that_never_comes_is_no_time(invoke: Run, tmp_path: Path, far: 
     assert (chart.code, [row["value"] for row in chart.rows]) == (3, [1, 2])
     assert "1 of 3 rows of x are left out: no time" in chart.err
     counted = invoke("analyze", "aggregate", "--on", path, "--param", "aggregate=Count")
-    assert [row["value"] for row in counted.rows] == [2]
-    assert "note: rows of x without a time are left out: 1\n" in counted.err
+    assert (counted.code, [row["value"] for row in counted.rows]) == (3, [2])
+    assert "1 of 3 rows of x are left out: no time\n" in counted.err
+
+
+@pytest.mark.parametrize("window", [(), ("--start", "2026-11-16", "--end", "2026-11-17")])
+def test_without_any_time_there_is_nothing_to_aggregate(invoke: Run, tmp_path: Path, window: tuple[str, ...]) -> None:
+    path = _of(tmp_path, "time,value\n,1\nsoon,2\n" if not window else "time,value\n,1\n,2\n")
+    result = invoke("analyze", "aggregate", "--on", path, "--param", "aggregate=Count", *window)
+    assert (result.code, result.out) == (1, "")
+    assert "=COLUMN\n" in result.err
+
+
+def test_a_table_without_rows_has_no_window_of_its_own(invoke: Run, tmp_path: Path) -> None:
+    asked = ("analyze", "aggregate", "--on", _of(tmp_path, "time,value\n"), "--param", "aggregate=Count")
+    bare = invoke(*asked)
+    assert (bare.code, bare.out) == (1, "") and "name the window: --start and --end" in bare.err
+    named = invoke(*asked, "--start", "2026-11-16", "--end", "2026-11-17")
+    assert (named.code, [row["status_name"] for row in named.rows]) == (3, ["BadNoData"])
 
 
 def test_a_window_beside_the_rows(invoke: Run, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class Aggregate:
         evidence: published results that tests hold it against, or only the definition.
         of_text: has a meaning for texts.
         returns_text: and answers with one.
+        extrapolates: goes on behind the last value; of all others nothing is known there.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Aggregate:
     compute: Callable[[Frame], Result]
     of_text: bool = False
     returns_text: bool = False
+    extrapolates: bool = False
 
 
 def _worst2(frame: Frame) -> Result:
@@ -120,6 +122,7 @@ VariancePopulation: definition; of the Good values, n
 """What each was held against, and what it says; in the order of the clauses 5.4.3.4 to 5.4.3.40."""
 
 _RETURN_TEXT = frozenset({"Interpolative", "Start", "End", "StartBound", "EndBound"})
+_EXTRAPOLATE = frozenset({"Interpolative", "TimeAverage", "Total"})
 _OF_TEXT = _RETURN_TEXT | {
     "AnnotationCount", "Count", "NumberOfTransitions", "DurationGood", "DurationBad", "PercentGood", "PercentBad",
     "WorstQuality", "WorstQuality2",
@@ -130,9 +133,8 @@ def _all() -> Iterator[Aggregate]:
     for number, line in enumerate(_ABOUT.strip().splitlines(), 4):
         name, rest = line.split(": ", 1)
         evidence, about = rest.split("; ", 1)
-        yield Aggregate(
-            name, f"5.4.3.{number}", about, evidence, _COMPUTE[name], name in _OF_TEXT, name in _RETURN_TEXT
-        )
+        of_text, returns_text, extrapolates = (name in each for each in (_OF_TEXT, _RETURN_TEXT, _EXTRAPOLATE))
+        yield Aggregate(name, f"5.4.3.{number}", about, evidence, _COMPUTE[name], of_text, returns_text, extrapolates)
 
 
 ALL = {each.name: each for each in _all()}

@@ -49,7 +49,7 @@ labels AS (
            CASE WHEN abs(p.value) < 9007199254740992 THEN TRY_CAST(p.value AS BIGINT) END AS number,
            coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
     FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
-  ) told WHERE NOT (book = 2 AND label IN ('Cleared', 'Running'))
+  ) told WHERE NOT (book % 4 = 2 AND label IN ('Cleared', 'Running'))
 ),
 -- words as numbers, so that rows are sorted by numbers alone; 0: not known
 words AS (
@@ -124,19 +124,21 @@ places AS (
   SELECT s.run AS m, g.g * $product_count + s.product AS g FROM product_spans s JOIN stands g ON g.m = s.m
   UNION SELECT m, g * $product_count FROM stands
 ),
--- moments of one machine behind those of another, so that one pass says what lasts. A machine begins with words and a span
--- that are none: those of the one before are not its own
+-- a machine begins with words and a span that are none, so that one pass over machine after machine can say what lasts: those
+-- of the one before are not its own
 events AS (
   SELECT DISTINCT m, CAST(NULL AS BIGINT) AS nanos, 0 AS tie, -1 AS state, -1 AS mode, -1 AS reason, 0 AS span FROM bound
   UNION ALL SELECT m, nanos, tie, state, mode, reason, NULL FROM said
   UNION ALL SELECT m, nanos, 0, NULL, NULL, NULL, span FROM spans
 ),
 lasting AS (
-  SELECT m, nanos, CASE WHEN lead(m) OVER () = m THEN lead(nanos) OVER () ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
+  SELECT m, nanos,
+         CASE WHEN lead(m) OVER machine = m THEN lead(nanos) OVER machine ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
          last_value(state IGNORE NULLS) OVER so_far AS state, last_value(mode IGNORE NULLS) OVER so_far AS mode,
          last_value(reason IGNORE NULLS) OVER so_far AS reason, last_value(span IGNORE NULLS) OVER so_far AS span
-  FROM (SELECT * FROM events ORDER BY m, nanos NULLS FIRST, tie) in_order
-  WINDOW so_far AS (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  FROM events
+  WINDOW machine AS (PARTITION BY m ORDER BY nanos NULLS FIRST, tie),
+         so_far AS (PARTITION BY m ORDER BY nanos NULLS FIRST, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- stretches in which nothing changes, of machine `w` and its run of a product `m`; `ns` is their length, `covered` whether
 -- their state is known, `reason` what the role of that name says, `element` the time element of ISO 22400 as OPC 40501-1

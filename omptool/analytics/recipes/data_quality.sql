@@ -4,6 +4,7 @@ about = "How many values came, how good they were, and where the record is doubt
 formula = [
   "percent_good = time in which the last value was Good and no gap was / window * 100",
   "duplicates = rows equal to the one before in time, value and status; backward = rows whose time lies before that of the row received before",
+  "a tag that was recorded and has not said anything before the end of the window has a row: no values, coverage 0",
   "longest_silence_s = longest time in the window without a row; its ends count; working_silence_s = the same with the planned stops of plant.toml left out: who rests need not speak",
   "max_skew_s = largest difference between server time and time; without first values of a subscription, which are sent when asked for and not when they change",
 ]
@@ -62,10 +63,17 @@ picked AS (
   JOIN captures c ON c.capture = t.capture
   WHERE t.time < $end
 ),
--- tags as numbers, so that rows are sorted by numbers alone
+-- tags as numbers, so that rows are sorted by numbers alone; those that were recorded and said nothing have a row too
+spoken AS (SELECT DISTINCT node, m, tag FROM picked),
+silent AS (
+  SELECT b.node, b.m, max(n.tag) AS tag FROM bound b JOIN nodes n ON n.server = b.server AND n.node_id = b.node_id
+  WHERE n.valid_from < $end AND NOT EXISTS (
+    SELECT 1 FROM spoken s JOIN bound o ON o.node = s.node WHERE o.server = b.server AND o.node_id = b.node_id)
+  GROUP BY b.node, b.m
+),
 tags AS (
   SELECT node, m, tag, CAST(row_number() OVER (ORDER BY node, tag) AS INTEGER) AS k
-  FROM (SELECT DISTINCT node, m, tag FROM picked) one
+  FROM (SELECT node, m, tag FROM spoken UNION ALL SELECT node, m, tag FROM silent) one
 ),
 samples AS (
   SELECT t.k, p.nanos, p.tie, p.grade, p.overflow, p.skew,

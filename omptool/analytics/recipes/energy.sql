@@ -114,8 +114,7 @@ meters AS (SELECT DISTINCT m FROM bound WHERE role = 'meter'),
 places_in_time AS (
   SELECT m, w, nanos, p, element, covered, CAST(row_number() OVER (ORDER BY w, nanos) AS INTEGER) AS stretch FROM stretches
 ),
--- stretches and powers of one machine behind those of another, so that one pass says what lasts; stretch 0 counts for
--- nothing, and with it and no power each machine begins
+-- what a machine does and the power it takes; stretch 0 counts for nothing, and with it and no power each machine begins
 moments AS (
   SELECT DISTINCT m, CAST(NULL AS BIGINT) AS nanos, 0 AS tie, 0 AS stretch, CAST('NaN' AS DOUBLE) AS kw FROM bound
   UNION ALL SELECT w.w, w.nanos, 0, CASE WHEN w.covered OR x.m IS NOT NULL THEN w.stretch ELSE 0 END, NULL
@@ -123,10 +122,11 @@ moments AS (
   UNION ALL SELECT m, nanos, tie, NULL, kw FROM powers
 ),
 merged AS (
-  SELECT CASE WHEN lead(m) OVER () = m THEN lead(nanos) OVER () ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
+  SELECT CASE WHEN lead(m) OVER machine = m THEN lead(nanos) OVER machine ELSE CAST($end_nanos AS BIGINT) END - nanos AS ns,
          last_value(stretch IGNORE NULLS) OVER so_far AS stretch, last_value(kw IGNORE NULLS) OVER so_far AS kw
-  FROM (SELECT * FROM moments ORDER BY m, nanos NULLS FIRST, tie) in_order
-  WINDOW so_far AS (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+  FROM moments
+  WINDOW machine AS (PARTITION BY m ORDER BY nanos NULLS FIRST, tie),
+         so_far AS (PARTITION BY m ORDER BY nanos NULLS FIRST, tie ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 -- whole thousandths of a joule: in any order to the same last digit
 pieces AS (

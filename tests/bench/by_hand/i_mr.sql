@@ -4,8 +4,10 @@
 -- Western Electric 1 to 4, on either side
 ruled AS (
   SELECT *, abs(z) > 3 AS wer1,
-         (z > 2 AND sum((z > 2)::INT) OVER three >= 2) OR (z < -2 AND sum((z < -2)::INT) OVER three >= 2) AS wer2,
-         (z > 1 AND sum((z > 1)::INT) OVER five >= 4) OR (z < -1 AND sum((z < -1)::INT) OVER five >= 4) AS wer3,
+         point >= 3 AND ((z > 2 AND sum((z > 2)::INT) OVER three >= 2)
+                         OR (z < -2 AND sum((z < -2)::INT) OVER three >= 2)) AS wer2,
+         point >= 5 AND ((z > 1 AND sum((z > 1)::INT) OVER five >= 4)
+                         OR (z < -1 AND sum((z < -1)::INT) OVER five >= 4)) AS wer3,
          sum((z > 0)::INT) OVER eight = 8 OR sum((z < 0)::INT) OVER eight = 8 AS wer4
   FROM placed
   WINDOW three AS (PARTITION BY machine ORDER BY point ROWS 2 PRECEDING),

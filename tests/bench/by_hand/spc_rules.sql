@@ -27,10 +27,10 @@ summed AS (
 ruled AS (
   SELECT machine, point, time, value, z, mean, sigma, unnest(list_filter([
            CASE WHEN far THEN {'rule': 'WER1', 'length': 1} END, CASE WHEN far THEN {'rule': 'NEL1', 'length': 1} END,
-           CASE WHEN (z > 2 AND above2 >= 2) OR (z < -2 AND below2 >= 2) THEN {'rule': 'WER2', 'length': 3} END,
-           CASE WHEN (z > 2 AND above2 >= 2) OR (z < -2 AND below2 >= 2) THEN {'rule': 'NEL5', 'length': 3} END,
-           CASE WHEN (z > 1 AND above1 >= 4) OR (z < -1 AND below1 >= 4) THEN {'rule': 'WER3', 'length': 5} END,
-           CASE WHEN (z > 1 AND above1 >= 4) OR (z < -1 AND below1 >= 4) THEN {'rule': 'NEL6', 'length': 5} END,
+           CASE WHEN point >= 3 AND ((z > 2 AND above2 >= 2) OR (z < -2 AND below2 >= 2)) THEN {'rule': 'WER2', 'length': 3} END,
+           CASE WHEN point >= 3 AND ((z > 2 AND above2 >= 2) OR (z < -2 AND below2 >= 2)) THEN {'rule': 'NEL5', 'length': 3} END,
+           CASE WHEN point >= 5 AND ((z > 1 AND above1 >= 4) OR (z < -1 AND below1 >= 4)) THEN {'rule': 'WER3', 'length': 5} END,
+           CASE WHEN point >= 5 AND ((z > 1 AND above1 >= 4) OR (z < -1 AND below1 >= 4)) THEN {'rule': 'NEL6', 'length': 5} END,
            CASE WHEN above8 = 8 OR below8 = 8 THEN {'rule': 'WER4', 'length': 8} END,
            CASE WHEN above9 = 9 OR below9 = 9 THEN {'rule': 'NEL2', 'length': 9} END,
            CASE WHEN rising = 5 OR falling = 5 THEN {'rule': 'NEL3', 'length': 6} END,
