@@ -52,8 +52,8 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
     _refuse_unused(recipe, request, "\n".join(ctes))
-    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
-    return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
+    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row", *recipe.order]), parameters)
+    return Analysis(rows, read.notes, touched(rows, f"no row of {table} gives a result"))
 
 
 def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:
