@@ -242,7 +242,7 @@ def _streamed(
     binding: Binding,
 ) -> Analysis:
     """An analysis of every Variable for itself."""
-    from omptool.analytics import streams
+    from omptool.analytics import streams, worded
     from omptool.analytics.intervals import cutting
 
     bound = {(one.server, one.node_id) for one in binding.bound}
@@ -257,7 +257,9 @@ def _streamed(
     columns |= periods
     wanted = [*request.places, *periods, *(column.name for column in recipe.columns)]
     table = pa.table({name: columns.get(name) or rows[name] for name in wanted})
-    return Analysis(table, binding.notes, touched(table, "no values"))
+    note, nothing = worded.of_tags(rows, kept, asked.parameters["chosen"].name)
+    notes = (*binding.notes, *filter(None, [note]))
+    return Analysis(table, notes, "; ".join(filter(None, [touched(table, "no values"), nothing])))
 
 
 def _charted(

@@ -134,7 +134,7 @@ def _streamed_table(
     Raises:
         NotFound: no row has a time.
     """
-    from omptool.analytics import streams
+    from omptool.analytics import streams, worded
     from omptool.analytics.intervals import cutting
 
     table = request.table or ""
@@ -148,8 +148,10 @@ def _streamed_table(
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
     wanted = [column.name for column in recipe.columns if column.name in rows.column_names]
     rows = pa.table({**cut.columns(1), **{name: rows[name] for name in wanted}})
+    chosen = asked.parameters["chosen"].name
+    texts = worded.of_column(rows, table, columns["value"], read.source, partial(ask, engine), chosen)
     left = f"{timeless} of {given} rows of {table} are left out: no time" if timeless else ""
-    return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, f"{table} has no rows"), left])))
+    return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, f"{table} has no rows"), texts, left])))
 
 
 def _timeless(engine: Engine, source: str) -> tuple[int, int]:

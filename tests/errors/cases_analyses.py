@@ -65,6 +65,14 @@ ANALYSES = (
         files=_TIMES,
     ),
     Case("`aggregate` by hour and interval", f"{_AGGREGATE} --param aggregate=Count --param interval=5m --by hour", 2),
+    Case(
+        "`aggregate` of numbers, and texts are there",
+        "analyze aggregate --on words.csv --param aggregate=Average",
+        3,
+        files={"words.csv": "time,value\n2026-01-01T00:00:00Z,1.5\n2026-01-01T00:10:00Z,broken\n"},
+        out="rows",
+        hint_free="the message says what to type",
+    ),
     Case("a window behind the last moment", "analyze data_quality --on shift.omcap --end 9999-12-31", 2),
     Case(
         "remarks without times",

@@ -10,7 +10,7 @@ UNCERTAIN = np.uint32(0x40A40000)
 BAD = np.uint32(0x80000000)
 NO_DATA = np.uint32(0x809B0000)
 """BadNoData: nothing to compute from."""
-INVALID_INPUTS = np.uint32(0x80DA0000)
+INVALID_INPUTS = np.uint32(0x80D60000)
 """BadAggregateInvalidInputs: a number was wanted, and the Variable has texts."""
 
 _DATA_VALUE = np.uint32(0x00000400)
