@@ -149,6 +149,7 @@ def _globs(globs: Sequence[str]) -> str:
 
 
 def _analysis(recipe: Any) -> Iterator[str]:
+    from omptool.analytics.explain import default_of
     from omptool.analytics.wellknown import GLOBS
 
     yield from (f"## {recipe.name}", "", f"**{recipe.title}.** {recipe.about}", "")
@@ -165,8 +166,10 @@ def _analysis(recipe: Any) -> Iterator[str]:
         names = _globs((role.name, *role.globs))
         yield f"| `{role.name}` | column{'' if role.required else ', optional'} | {names} | {role.about} |"
     if recipe.parameters:
-        yield from ("", "| parameter | type | meaning |", "|---|---|---|")
-        yield from (f"| `{each.name}` | {each.type} | {each.about} |" for each in recipe.parameters)
+        yield from ("", "| parameter | type | default | meaning |", "|---|---|---|---|")
+        for each in recipe.parameters:
+            default = f"`{default_of(each)}`" if default_of(each) else ""
+            yield f"| `{each.name}` | {each.type} | {default} | {each.about} |"
     yield from ("", "| column | unit | meaning |", "|---|---|---|")
     yield from (f"| `{column.name}` | {column.unit} | {column.about} |" for column in recipe.columns)
 

@@ -208,11 +208,13 @@ SAMPLES_COPY = {
 
 MODEL_CHECK = {
     "site": "Where the machine stands.",
+    "area": "Its area, where known.",
     "line": "Its line, where known.",
     "machine": "Its name.",
     "analysis": "Name of the analysis.",
     "ready": "Whether every required role has one tag, and states have a meaning.",
     "missing": "Roles without a tag or with several; `meanings` where no state has one. Empty when ready.",
+    "to_name": "`value` where no tag is found for it by its name: any may be meant, and `--map value=TAG` says which.",
 }
 
 CONFIG_SHOW = {

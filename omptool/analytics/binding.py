@@ -245,6 +245,10 @@ def _missing(recipe: Recipe, role: Role, glob: str | None, tags: Sequence[str]) 
     say = f"no tag matches {glob} for the role {role.name}" if glob else f"no tag has the role {role.name}"
     example = close[0] if close and (glob or role.globs) else "TAG"
     hint = f"name the tag for {role.name} ({role.about.split(':')[0]}): --map {role.name}='{example}'"
+    own = [Glob(text) for text in role.globs]
+    itself = next((tag for tag in tags if any(each.matches(tag) for each in own)), None)
+    if glob and itself is not None:
+        hint = f"{itself} has the role by itself: leave out --map {role.name}, or name another tag"
     if not glob and not role.globs:  # any tag may be meant
         known = sorted(set(tags))
         hint += f"\ntags are {listed(known)}"

@@ -6,9 +6,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from omptool.analytics import catalog
-from omptool.analytics.recipe import Recipe, Role
+from omptool.analytics.recipe import Parameter, Recipe, Role
 
 _WIDTH = 100
+_NAME = 17
+"""Cells of the name of an analysis in the list, with the gap behind it."""
 
 _PICTURES = {
     "bars": "bars of the shares", "pareto": "a Pareto chart with the cumulative share",
@@ -27,6 +29,27 @@ def listing() -> list[tuple[str, str, str, str, str, str]]:
         (recipe.name, recipe.title, _names(recipe.roles), _names(recipe.table), recipe.evidence, recipe.picture)
         for recipe in map(catalog.load, catalog.names())
     ]
+
+
+def catalogue(width: int) -> str:
+    """The list for a terminal: what each analysis says, what it rests on and which roles it takes."""
+    return "".join(f"{line}\n" for recipe in map(catalog.load, catalog.names()) for line in _entry(recipe, width))
+
+
+def _entry(recipe: Recipe, width: int) -> Iterator[str]:
+    yield f"{recipe.name.ljust(_NAME)}{recipe.title}"
+    roles = f"{recipe.evidence}; {_names(recipe.roles)}"
+    indent = " " * _NAME
+    yield from textwrap.wrap(roles, max(width, 2 * _NAME), initial_indent=indent, subsequent_indent=indent)
+
+
+def default_of(parameter: Parameter) -> str:
+    """What a parameter is where nobody says it, as `--param` takes it; empty: nothing."""
+    if isinstance(parameter.default, bool):
+        return str(parameter.default).lower()
+    if isinstance(parameter.default, float):
+        return f"{parameter.default:.15g}"
+    return "" if parameter.default is None else str(parameter.default)
 
 
 def _names(roles: Sequence[Role]) -> str:
@@ -54,8 +77,8 @@ def _lines(recipe: Recipe) -> Iterator[str]:
         yield from ("", "Roles of columns, on a plain table (--map ROLE=COLUMN, else the column of that name)")
         yield from _aligned([(role.name, _with_names(role)) for role in recipe.table])
     if recipe.parameters:
-        yield from ("", "Parameters (--param NAME=VALUE)")
-        yield from _aligned([(each.name, each.type, each.about) for each in recipe.parameters])
+        yield from ("", "Parameters (--param NAME=VALUE), with their defaults")
+        yield from _aligned([(each.name, each.type, default_of(each), each.about) for each in recipe.parameters])
     yield from ("", "Columns, behind those of --by and the window (start, end)")
     yield from _aligned([(column.name, column.unit, column.about) for column in recipe.columns])
     for section in recipe.sections:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from omptool.analytics.binding import Tag, candidates, lacking, tags_of_roles
+from omptool.analytics.binding import VALUE, Tag, candidates, lacking, tags_of_roles
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.wellknown import understood
 from omptool.model import path as paths
@@ -41,16 +41,19 @@ _STATES = {
 
 
 class Lack(NamedTuple):
-    """Whether a machine has what an analysis needs."""
+    """Whether a machine has what an analysis needs; `to_name` is the role `value` where no tag has it: any may."""
 
     site: str
+    area: str | None
     line: str | None
     machine: str
     analysis: str
     ready: bool
     missing: str
+    to_name: str
 
 
+_ANY = ("**",)
 MEANINGS = "meanings"
 """What is missing where the role `state` has a tag and nothing that it says has a meaning."""
 
@@ -105,7 +108,28 @@ def lacks(
             said = found.get("state", {}).get(place, []) if "elements" in recipe.parts else []
             if said and all((tag.server, tag.node_id) in meaningless for tag in said):
                 missing.append(MEANINGS)
-            yield Lack(place[0], place[2], place[3], recipe.name, not missing, " ".join(missing))
+            to_name = [name for name in missing if name == VALUE]
+            missing = [name for name in missing if name not in to_name]
+            yield Lack(*place, recipe.name, not missing, " ".join(missing), " ".join(to_name))
+
+
+def machines_of(
+    tags: Sequence[Tag],
+    changed: Collection[tuple[str, str]],
+    recipes: Sequence[Recipe],
+    plant: Mapping[str, Sequence[str]],
+) -> list[Tag]:
+    """The tags without those of places that are no machines: nothing there changed, and nothing has a role of its own.
+
+    Args:
+        changed: nodes (server, node_id) that said more than their first value.
+        plant: `[roles]` of plant.toml.
+    """
+    there: set[tuple[str | None, ...]] = {tag[2:6] for tag in tags if (tag.server, tag.node_id) in changed}
+    for recipe in recipes:
+        found = tags_of_roles(recipe, tags, plant)
+        there.update(place for role in recipe.roles if role.globs != _ANY for place in found[role.name])
+    return [tag for tag in tags if tag[2:6] in there]
 
 
 def propose(
@@ -207,6 +231,7 @@ def _quoted(text: str) -> str:
 def _state_lines(states: Mapping[str, Collection[str]]) -> Iterator[str]:
     told: set[str] = set()
     yield f"[states]  # value of the state → {', '.join(MachineState)}"
+    yield '# codes of some machines only: write [[states]] in place of [states], below it machine = "Press*"'
     for tag, values in states.items():
         yield f"# {_quoted(tag)}"
         for value in sorted(set(values) - understood(tag) - told):

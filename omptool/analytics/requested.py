@@ -14,10 +14,10 @@ from omptool.analytics import catalog, held, unsaid
 from omptool.analytics.numbering import finished
 from omptool.analytics.periods import Cuts, cuts, shift_cuts
 from omptool.analytics.recipe import Recipe
-from omptool.errors import NotFound
+from omptool.errors import NotFound, UsageError
 from omptool.model.plant import PlantModel
 from omptool.model.shifts import Calendar
-from omptool.model.times import unix_us
+from omptool.model.times import format_time, unix_us
 from omptool.sql.engine import Engine
 from omptool.sql.views import identifier
 
@@ -119,7 +119,25 @@ def span_window(
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
     if interval := interval_of(parameters["interval"]) // 1000:
         first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
+    beside(request, first, last)
     return request.start or first, request.end or last + INSTANT
+
+
+def beside(request: Request, first: datetime, last: datetime) -> None:
+    """Refuse a window of which only one end was given, and that lies beside the recording.
+
+    Args:
+        first, last: of the recording.
+
+    Raises:
+        UsageError: it begins behind the end, or ends before the beginning.
+    """
+    recorded = f"recorded is {format_time(unix_us(first))} to {format_time(unix_us(last))}"
+    hint = f"{recorded}: leave out --start and --end for all of it"
+    if request.end is None and request.start is not None and request.start > last:
+        raise UsageError(f"nothing was recorded from {format_time(unix_us(request.start))} on", hint)
+    if request.start is None and request.end is not None and request.end <= first:
+        raise UsageError(f"nothing was recorded before {format_time(unix_us(request.end))}", hint)
 
 
 def moment(column: pa.ChunkedArray) -> datetime | None:

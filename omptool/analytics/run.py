@@ -14,6 +14,7 @@ from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import VALUE, Binding, Tag, bind, roles_of
+from omptool.analytics.books import Books
 from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
@@ -23,13 +24,13 @@ from omptool.analytics.requested import (
     Analysis,
     Request,
     ask,
+    beside,
     framed,
     moment,
     periods_of,
     span_window,
     touched,
 )
-from omptool.analytics.wellknown import codes
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
 from omptool.model.shifts import Calendar, occurrences
@@ -148,11 +149,11 @@ def _values(
 ) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
     calendar = request.plant.calendar if request.plant else Calendar()
-    known = list(codes(request.plant.states if request.plant else {}))
+    books = Books.of(request.plant, binding.bound)
     stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     metered = any(one.role == "meter" for one in binding.bound)
     return {
-        **numbered(binding.bound, request.places, told),
+        **numbered(binding.bound, request.places, told, books.of_node),
         **windowed(periods.starts, end),
         **({"until": _FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
@@ -161,10 +162,7 @@ def _values(
         "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
-        "code_books": [each.book for each in known],
-        "codes": [each.said for each in known],
-        "meanings": [each.meaning for each in known],
-        "code_names": [each.name for each in known],
+        **books.values,
         **{f"by_{place}": place in request.places for place in PLACES},
     }
 
@@ -219,6 +217,7 @@ def window(engine: Engine, request: Request, span_of: str = _SPAN) -> tuple[date
         first, live, last = (moment(span[name]) for name in ("first", "live", "last"))
         if last is None or first is None:
             raise NotFound("the source has no telemetry to analyse", "omptool info SOURCE says what it holds")
+        beside(request, live or first, last)
         start, end = start or live or first, end or last + INSTANT
     if start >= end:
         raise UsageError(

@@ -21,8 +21,8 @@ from omptool.cli.options import (
     InputFormatOption,
     OutputOption,
     PlantOption,
-    StartOption,
     TzOption,
+    WindowStartOption,
 )
 from omptool.errors import UsageError
 
@@ -57,7 +57,7 @@ def analyze(
             metavar="LIST",
         ),
     ] = None,
-    start: StartOption = None,
+    start: WindowStartOption = None,
     end: EndOption = None,
     param: Annotated[
         list[str] | None,
@@ -146,9 +146,14 @@ def _how_to_name_one(clouds: Collection[str]) -> str:
 
 
 def _list(format: Any, output: Path | None, force: bool) -> None:
-    from omptool.analytics.explain import LIST_COLUMNS, listing
-    from omptool.cli.output import Rows, emit
+    from omptool.analytics.explain import LIST_COLUMNS, catalogue, listing
+    from omptool.cli import terminal
+    from omptool.cli.output import Rows, choose_format, emit, print_text
 
+    if format is None and output is None and choose_format(None, None) == "table":
+        print_text(catalogue(terminal.columns(80)))
+        diagnostics.note("all about one of them: omptool analyze NAME --explain")
+        return
     emit(Rows(LIST_COLUMNS, listing()), format=format, output=output, force=force)
 
 

@@ -53,17 +53,21 @@ class Asked:
         """
         from omptool.cli.narrow import timed
         from omptool.model.shifts import occurrences
-        from omptool.model.times import parse_time
 
         if text is None:
             return None
         if text != "shift":
-            return timed(flag, parse_time, text, now=now, zone=self.zone)
+            return timed(flag, _time, text, now=now, zone=self.zone)
         shifts = self.model.calendar.shifts if self.model else ()
         found = occurrences(shifts, now, now + dt.timedelta(microseconds=1), self.zone)
+        if not found and shifts:
+            raise UsageError(
+                f"no shift goes on at {now.astimezone(self.zone):%H:%M}",
+                f"{flag} takes a time, today or yesterday, too",
+            )
         if not found:
             raise UsageError(
-                "no shift goes on now", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"'
+                "no plant model says the shifts", 'plant.toml: [[shift]] name = "early" start = "06:00" end = "14:00"'
             )
         return found[-1].start if flag == "--start" else found[-1].end
 
@@ -81,6 +85,16 @@ class Asked:
         for named in self.sources:
             if reasons := dict(named.source.gap_reasons()):
                 diagnostics.note(f"note: {describe_gaps(named.source.label, reasons)}")
+
+
+def _time(text: str, *, now: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """A moment; the hint of its refusal says what else a window may begin with."""
+    from omptool.model.times import parse_time
+
+    try:
+        return parse_time(text, now=now, zone=zone)
+    except UsageError as error:
+        raise UsageError(error.message, error.hint.replace(" or yesterday", ", yesterday or shift")) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ _VALUES = """SELECT DISTINCT t.server, t.node_id,
 FROM telemetry t JOIN (
   SELECT unnest(CAST($servers AS VARCHAR[])) AS server, unnest(CAST($node_ids AS VARCHAR[])) AS node_id
 ) b ON t.server = b.server AND t.node_id = b.node_id WHERE t.quality <> 'Bad'"""
+_CHANGED = "SELECT DISTINCT server, node_id FROM telemetry WHERE origin <> 'initial'"
 
 app = typer.Typer(
     help="Propose a plant model, and say what the analyses still lack.",
@@ -70,6 +71,8 @@ def init(
     from omptool.cli.asking import Asking
     from omptool.cli.output import print_text, refuse_existing, replacing
 
+    if str(output) == "-":
+        output = None
     if output is not None:
         refuse_existing(output, force=force)
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
@@ -109,24 +112,28 @@ def check(
     """
     from omptool.analytics import catalog
     from omptool.analytics.alarmed import watched
-    from omptool.analytics.modelling import MEANINGS, Lack, lacks, several, state_tags
+    from omptool.analytics.modelling import MEANINGS, Lack, lacks, machines_of, several, state_tags
     from omptool.analytics.wellknown import understood
     from omptool.cli.asking import Asking
     from omptool.cli.output import Rows, emit
 
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
-        roles, known = (asked.model.roles, set(asked.model.states)) if asked.model else ({}, set())
+        roles, own = (asked.model.roles, asked.model.states_of) if asked.model else ({}, None)
         priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
-        recipes, tags = [catalog.load(name) for name in catalog.names()], _tags(asked)
+        recipes, every = [catalog.load(name) for name in catalog.names()], _tags(asked)
+        changed = {(row["server"], row["node_id"]) for row in asked.engine.run(_CHANGED).read_all().to_pylist()}
+        tags = machines_of(every, changed, recipes, roles)
         strange = [
             (tag, sorted(values)[:_MOST_VALUES])
             for tag, values in _said(asked, state_tags(tags, roles, recipes))
-            if values and not values & (understood(tag.tag) | known)
+            if values and not values & (understood(tag.tag) | (own(tag[2:6]).keys() if own else set()))
         ]
         meaningless = {(tag.server, tag.node_id) for tag, _ in strange}
         rows = list(lacks(recipes, tags, roles, priced, meaningless, watched(asked.engine, tags)))
         unclear = several(recipes, tags, roles)
     emit(Rows(Lack._fields, rows), format=format, output=output, force=force)
+    if others := sorted({one.machine for one in {tag[2:6]: tag for tag in set(every) - set(tags)}.values()}):
+        diagnostics.note(f"left out, because nothing there changed or has a role: {listed(others, _SHOWN)}")
     unready = [row for row in rows if not row.ready]
     if not unready:
         return ExitCode.OK

@@ -85,7 +85,15 @@ ServerOption = Annotated[
 ]
 StartOption = Annotated[
     str | None,
-    typer.Option("--start", help="From this time on: RFC 3339, a date, -2h, today, yesterday.", metavar="TIME"),
+    typer.Option("--start", help="From this time on: RFC 3339, a date, -2h, now, today, yesterday.", metavar="TIME"),
+]
+WindowStartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        help="From this time on: RFC 3339, a date, -2h, now, today, yesterday; shift: when the present one began.",
+        metavar="TIME",
+    ),
 ]
 EndOption = Annotated[
     str | None,

@@ -97,6 +97,11 @@ def choose_format(format: str | None, output: Location | None) -> str:
     if setting := settings.current()["output.format"]:
         return str(setting)
     if output is not None and str(output) != "-":
+        if output.suffix:
+            raise UsageError(
+                f"-o {output}: no format has the suffix {output.suffix}",
+                f"one of {' '.join(SUFFIXES)}, or name the format: --format csv",
+            )
         return "jsonl"
     return "table" if terminal.stdout_is_terminal() else "jsonl"
 

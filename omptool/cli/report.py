@@ -19,8 +19,8 @@ from omptool.cli.options import (
     PlantOption,
     ProgressMode,
     ProgressOption,
-    StartOption,
     TzOption,
+    WindowStartOption,
 )
 from omptool.errors import UsageError
 
@@ -41,7 +41,7 @@ def report(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The page to write; - is stdout.", metavar="FILE")
     ] = Path("report.html"),
-    start: StartOption = None,
+    start: WindowStartOption = None,
     end: EndOption = None,
     map: Annotated[
         list[str] | None,

@@ -21,6 +21,7 @@ from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
 from omptool.model import path as paths
 from omptool.model.nodes import Node
+from omptool.model.scopes import Scoped, entries, told_of
 from omptool.model.shifts import Calendar
 from omptool.model.specs import SpecRule, parse_specs
 from omptool.model.vocabulary import MachineState
@@ -104,7 +105,7 @@ class PlantModel:
         digest: SHA-256 of the text, to tell one model from another.
         text: the text itself, for the copy kept in a lake.
         roles: `[roles]`: what tags are for, role → globs of the tag, the first that matches counts.
-        states: `[states]`: vendor's code or text of a state → word of OPC 40001-1.
+        states: `[states]`, or `[[states]]` of some machines: vendor's code or text of a state → word of OPC 40001-1.
         calendar: shifts, planned stops, ideal cycle times.
         specs: `[[spec]]`: what measured values should be, the first that matches counts.
     """
@@ -115,9 +116,13 @@ class PlantModel:
     digest: str
     text: str = field(repr=False)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
-    states: Mapping[str, MachineState] = field(default_factory=dict, hash=False)
+    states: tuple[Scoped[MachineState], ...] = ()
     calendar: Calendar = field(default_factory=Calendar, hash=False)
     specs: tuple[SpecRule, ...] = field(default=(), hash=False)
+
+    def states_of(self, place: Sequence[str | None]) -> dict[str, MachineState]:
+        """What codes and texts of a machine's state mean; `place` is its site, area, line and name."""
+        return told_of(self.states, place)
 
     @classmethod
     def parse(cls, text: str, origin: str = "plant.toml") -> PlantModel:
@@ -300,13 +305,12 @@ def _roles(data: Mapping[str, Any], origin: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _states(data: Mapping[str, Any], origin: str) -> dict[str, MachineState]:
+def _states(data: Mapping[str, Any], origin: str) -> tuple[Scoped[MachineState], ...]:
     words = [state.value for state in MachineState]
-    found = {}
-    for code, word in _table(data, "states", origin).items():
-        if word not in words:
-            raise ConfigError(
-                f"{origin}: states.{code} is {json.dumps(word, default=str)}", f"known are {', '.join(words)}"
-            )
-        found[code] = MachineState(word)
-    return found
+    found = []
+    for scope, given, where in entries(data, "states", origin, '1 = "Executing"'):
+        for code, word in given.items():
+            if word not in words:
+                raise ConfigError(f"{where}{code} is {json.dumps(word, default=str)}", f"known are {', '.join(words)}")
+        found.append(Scoped(scope, {code: MachineState(word) for code, word in given.items()}))
+    return tuple(found)

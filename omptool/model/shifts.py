@@ -83,7 +83,24 @@ def _touching(given: tuple[Recurring, ...], start: datetime, end: datetime, zone
 
 
 def _moment(day: date, at: time, zone: tzinfo) -> datetime:
-    return datetime.combine(day, at, zone).astimezone(UTC)
+    """When clocks show it: of an hour that they show twice the first, of one that they skip where they go on."""
+    moment = datetime.combine(day, at, zone)
+    ahead = moment.astimezone(UTC).astimezone(zone).replace(tzinfo=None) - moment.replace(tzinfo=None)
+    if not ahead:
+        return moment.astimezone(UTC)
+    return _clock_change(moment.astimezone(UTC) - ahead, moment.astimezone(UTC), zone)
+
+
+def _clock_change(before: datetime, behind: datetime, zone: tzinfo) -> datetime:
+    """The moment between two at which the offset of the zone changes, to the second."""
+    first = before.astimezone(zone).utcoffset()
+    while behind - before > timedelta(seconds=1):
+        middle = before + (behind - before) / 2
+        if middle.astimezone(zone).utcoffset() == first:
+            before = middle
+        else:
+            behind = middle
+    return behind.replace(microsecond=0)
 
 
 def _recurring(value: object, key: str, origin: str) -> tuple[Recurring, ...]:

@@ -55,6 +55,9 @@ def test_a_missing_role_says_what_to_type() -> None:
     with pytest.raises(NotFound) as caught:
         bind(OEE, tags("A", "State", "GoodCount"), maps={"good": "Good*"}, plant={})
     assert "--param ideal_cycle=VALUE" in caught.value.hint
+    with pytest.raises(NotFound) as caught:
+        bind(OEE, tags("A", *ALL, "Power"), maps={"state": "Nope"}, plant={})
+    assert caught.value.hint == "State has the role by itself: leave out --map state, or name another tag"
     with pytest.raises(NotFound, match="no machine has all roles of oee"):
         bind(OEE, tags("A", "State", "GoodCount") + tags("B", "IdealCycleTime"), maps={}, plant={})
 

@@ -46,10 +46,21 @@ def test_a_night_shift_has_nine_hours_when_the_clocks_go_back() -> None:
     assert "night" not in dict(_hours(THREE, "2026-10-25T21:59", "2026-10-26T05:00"))  # no shift begins on Sundays
 
 
-def test_a_break_in_the_hour_that_clocks_skip_is_none() -> None:
-    """02:45 is 01:45 UTC on that day, and 03:10 is 01:10 UTC."""
-    text = '[[shift]]\nname = "break"\nstart = "02:45"\nend = "03:10"\n'
-    assert _hours(text, "2026-03-29T00:00", "2026-03-29T12:00") == []
+@pytest.mark.parametrize(
+    ("start", "end", "minutes"),
+    [
+        ("02:00", "02:30", 0),
+        ("02:45", "03:10", 10),
+        ("01:30", "02:15", 30),
+        ("01:30", "03:30", 60),
+        ("03:00", "03:30", 30),
+    ],
+)
+def test_of_the_hour_that_clocks_skip_there_is_none(start: str, end: str, minutes: int) -> None:
+    """On 29 March 2026 clocks in Berlin go from 02:00 to 03:00."""
+    text = f'[[shift]]\nname = "break"\nstart = "{start}"\nend = "{end}"\n'
+    found = [hours * 60 for _, hours in _hours(text, "2026-03-29T00:00", "2026-03-29T12:00")]
+    assert found == ([minutes] if minutes else [])
     assert len(_hours(text, "2026-03-30T00:00", "2026-03-30T12:00")) == 1
 
 

@@ -55,7 +55,7 @@ def _proposed(invoke: Run) -> None:
     """`model init` finds the roles without help and has nothing to ask about states; only the ideal time is missing."""
     text = invoke("model", "init", "x.omcap").out
     model = PlantModel.parse(text)
-    assert (dict(model.roles), dict(model.states), model.rules) == ({}, {}, ())
+    assert (dict(model.roles), model.states_of((None,) * 4), model.rules) == ({}, {}, ())
     assert "# state is found without help: " in text
     checked = invoke("model", "check", "x.omcap")
     lacking = {row["analysis"]: row["missing"] for row in checked.rows}

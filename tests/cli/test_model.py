@@ -17,6 +17,7 @@ from tests.analytics.test_gaps_and_quality import sample
 from tests.conftest import Result
 
 Run = Callable[..., Result]
+ANY = ("S", None, None, "M")
 
 
 @pytest.fixture
@@ -39,9 +40,8 @@ def test_a_proposal_is_a_model(invoke: Run, lake: str, tmp_path: Path) -> None:
     text = (tmp_path / "plant.toml").read_text()
     model = PlantModel.parse(text)
     assert [str(rule.path.find(("Hall", "Press1", "Status"))) for rule in model.rules] == ["('Press1', 2)"]
-    assert {"RUNNING": "Executing", "FAULT": "OutOfService", "Idle": "NotExecuting"}.items() >= dict(
-        model.states
-    ).items()
+    meanings = {"RUNNING": "Executing", "FAULT": "OutOfService", "Idle": "NotExecuting"}
+    assert meanings.items() >= model.states_of(ANY).items()
     assert "good" in model.roles
 
 
@@ -69,7 +69,7 @@ def test_hostile_names_and_values_that_two_tags_say_stay_a_model() -> None:
     tags = _tags("A\nsite = 1", "State\nx = [", "Status")
     values = {"State\nx = [": {"Run", "17"}, "Status": {"Run", "17", "7\x7f"}}
     text = propose(tags, {"state": ["State*"]}, values, [catalog.load(name) for name in catalog.names()])
-    assert PlantModel.parse(text).states == {"Run": "Executing"}
+    assert PlantModel.parse(text).states_of(ANY) == {"Run": "Executing"}
     assert text.count('"17" =') == 1
 
 
@@ -80,13 +80,13 @@ def test_what_says_two_things_is_no_meaning_but_a_question(state: str) -> None:
     tags = _tags("A", "State")
     text = propose(tags, {}, {"State": {state}}, [catalog.load(name) for name in catalog.names()])
     assert f'# "{state}" = "NotExecuting"' in text
-    assert PlantModel.parse(text).states == {}
+    assert PlantModel.parse(text).states_of(ANY) == {}
 
 
 @pytest.mark.parametrize(("state", "meaning"), [("Unavailable", "NotAvailable"), ("AUTO", "Executing")])
 def test_words_that_say_one_thing_are_a_guess(state: str, meaning: str) -> None:
     text = propose(_tags("A", "State"), {}, {"State": {state}}, [catalog.load(name) for name in catalog.names()])
-    assert PlantModel.parse(text).states == {state: meaning}
+    assert PlantModel.parse(text).states_of(ANY) == {state: meaning}
 
 
 def test_check_is_not_ready_where_an_analysis_would_refuse_or_know_nothing(invoke: Run, tmp_path: Path) -> None:
@@ -104,8 +104,38 @@ def test_check_is_not_ready_where_an_analysis_would_refuse_or_know_nothing(invok
     assert (rows["oee"], rows["mtbf_mttr"]) == ("ideal", "")
 
 
+def test_meanings_of_one_machine_are_missing_in_another(invoke: Run, tmp_path: Path) -> None:
+    rows = [sample(at, "State", 1, machine=name, node_id=name, seq=at) for at, name in ((1, "A"), (2, "B"))]
+    convert([Recorded(rows)], tmp_path / "x")  # type: ignore[list-item]
+    (tmp_path / "plant.toml").write_text('[[states]]\nmachine = "A"\n1 = "Executing"\n')
+    result = invoke("model", "check", "x")
+    missing = {row["machine"]: row["missing"] for row in result.rows if row["analysis"] == "mtbf_mttr"}
+    assert missing == {"A": "", "B": "meanings"}
+    assert "nothing that State of B says has a meaning: 1" in result.err
+
+
 def test_a_source_that_is_not_there(invoke: Run, tmp_path: Path) -> None:
     for word in ("init", "check"):
         result = invoke("model", word, "nowhere")
         assert (result.code, result.out) == (1, "")
         assert result.err.startswith("omptool: no such file or folder: nowhere")
+
+
+SAMPLES = Path(__file__).parents[2] / "sample_data"
+
+
+def test_a_sample_lacks_nothing(invoke: Run) -> None:
+    result = invoke("model", "check", str(SAMPLES / "press-line" / "press-line.omcap"))
+    assert result.code == 0
+    assert {row["machine"] for row in result.rows} == {"Press1", "Press2", "Packer1"}
+    assert {row["analysis"] for row in result.rows if row["to_name"]} >= {"i_mr", "tool_wear"}
+    assert {row["area"] for row in result.rows} == {"Stamping"}
+    keys = [(row["area"], row["line"], row["machine"], row["analysis"]) for row in result.rows]
+    assert len(keys) == len(set(keys))
+    assert result.err == "left out, because nothing there changed or has a role: line1\n"
+
+
+def test_a_dash_is_stdout(invoke: Run, lake: str, tmp_path: Path) -> None:
+    result = invoke("model", "init", lake, "-o", "-")
+    assert result.code == 0 and PlantModel.parse(result.out).roles
+    assert not (tmp_path / "-").exists()

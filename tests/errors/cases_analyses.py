@@ -72,7 +72,11 @@ ANALYSES = (
         files=_TIMES,
     ),
     Case("`--by shift` without shifts", "analyze data_quality --on shift.omcap --by shift", 2),
-    Case("`--start shift` while none goes on", "analyze data_quality --on shift.omcap --start shift", 2),
+    Case("`--start shift` without shifts", "analyze data_quality --on shift.omcap --start shift", 2),
+    Case("`--start` behind the end of the recording", "analyze data_quality --on shift.omcap --start 2100-01-01", 2),
+    Case("`--end` before its beginning", "analyze i_mr --on shift.omcap --map value=** --end 1990-01-01", 2),
+    Case("a time that is none", "analyze oee --on shift.omcap --start noon", 2),
+    Case("a suffix that no format has", "analyze data_quality --on shift.omcap -o quality.xlsx", 2),
     Case(
         "more hours than anybody reads",
         "analyze data_quality --on shift.omcap --by hour --start 1990-01-01 --end 2026-01-01",

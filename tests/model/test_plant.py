@@ -102,8 +102,8 @@ def test_a_wrong_plant_model_is_refused(text: str) -> None:
 def test_roles_and_states_are_read() -> None:
     model = PlantModel.parse('[roles]\nstate = "Status"\ngood = ["**/OK", "Good"]\n[states]\n1 = "Executing"\n')
     assert model.roles == {"state": ("Status",), "good": ("**/OK", "Good")}
-    assert model.states == {"1": "Executing"}
-    assert (PlantModel.parse("").roles, PlantModel.parse("").states) == ({}, {})
+    assert model.states_of((None, None, None, "M")) == {"1": "Executing"}
+    assert (PlantModel.parse("").roles, PlantModel.parse("").states) == ({}, ())
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,11 @@ def test_roles_and_states_are_read() -> None:
         ("[roles]\nstate = []", "roles.state is neither a tag glob"),
         ('[roles]\nstate = "a{b"', "opens a brace"),
         ('[states]\n1 = "Running"', 'states.1 is "Running"'),
+        ('[[states]]\nmachine = "A"\n1 = "Running"', 'states 1: 1 is "Running"'),
+        ("[[states]]\nmachine = 7", "states 1: machine is no text"),
+        ('[[states]]\nline = "a{b"', "states 1: .*opens a brace"),
+        ("states = 3", "states is a table, or a list of tables"),
+        ("states = [3]", "states is a table, or a list of tables"),
     ],
 )
 def test_wrong_roles_and_states_are_named(text: str, says: str) -> None:

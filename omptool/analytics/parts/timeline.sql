@@ -49,7 +49,7 @@ labels AS (
            CASE WHEN abs(p.value) < 9007199254740992 THEN TRY_CAST(p.value AS BIGINT) END AS number,
            coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR), '') AS label
     FROM picked p JOIN bound b ON b.node = p.node WHERE p.kind = 2
-  ) told WHERE NOT (book = 2 AND label IN ('Cleared', 'Running'))
+  ) told WHERE NOT (book % 4 = 2 AND label IN ('Cleared', 'Running'))
 ),
 -- words as numbers, so that rows are sorted by numbers alone; 0: not known
 words AS (

@@ -2,7 +2,7 @@
 title = "What each part met on its way"
 about = "Per serial number and station: when it came and left, and the process values meanwhile."
 formula = [
-  "a serial number is in a station from its value on the tag to the next value",
+  "a serial number is in a station from its value on the tag to the next value; a Bad value of that tag says nothing, and the part stays",
   "values in [entered, left) count; the value before entering is not among them; a part that met none has a row without a tag",
   "a child is a serial number that a tag of the role child begins to say in [entered, left): it was built into serial, and one said before its part is only counted in a note; parent is the last into which serial itself was built, on any machine",
 ]
@@ -81,9 +81,9 @@ told AS (
       AND epoch_us(t.time) * 1000 + t.time_ns >= u.since AND epoch_us(t.time) * 1000 + t.time_ns <= u.till)
 ),
 changes AS (
-  SELECT m, nanos, time, capture, seq, CASE WHEN quality <> 'Bad' THEN label END AS serial,
-         lag(CASE WHEN quality <> 'Bad' THEN label END) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
-  FROM told WHERE role = 'serial'
+  SELECT m, nanos, time, capture, seq, label AS serial,
+         lag(label) OVER (PARTITION BY m ORDER BY nanos, capture, seq) AS before
+  FROM told WHERE role = 'serial' AND quality <> 'Bad'
 ),
 stays AS (
   SELECT m, serial, time AS entered, nanos AS since, lead(time) OVER s AS left_at,
@@ -105,13 +105,25 @@ stations AS (
     SELECT m, since AS nanos, 0 AS tie, CAST(NULL AS INTEGER) AS node, '' AS tag, CAST(NULL AS DOUBLE) AS good, stay
     FROM numbered
     UNION ALL
-    SELECT m, nanos, 1, node, tag, good, NULL FROM told WHERE role = 'value' AND abs(value) < 9007199254740992
+    SELECT m, nanos, 1, node, tag, good, NULL FROM told WHERE role = 'value' AND isfinite(value)
   ) moments
 ),
+-- numbers of one size, [2^size, 2^(size + 16)), are whole in units of 2^(size - 54): their sums are exact, small numbers
+-- keep their digits beside large ones, and no order of the rows changes any
+sized AS (
+  SELECT stay, tag, size, count(good) AS found, min(good) AS minimum, max(good) AS maximum,
+         CAST(sum(CAST(good * pow(2, 54 - size) AS DECIMAL(38, 0))) AS DOUBLE) AS total
+  FROM (
+    SELECT stay, tag, good, greatest(16 * floor(coalesce(log2(nullif(abs(good), 0)), 0) / 16), -896) AS size
+    FROM stations WHERE node IS NOT NULL AND stay IS NOT NULL
+  ) met GROUP BY stay, tag, size
+),
+-- 2^64 less while they are added, so that no sum is too large. Rounding puts no mean outside of its values
 sums AS (
-  SELECT stay, tag, count(good) AS found, min(good) AS minimum, max(good) AS maximum,
-         sum(CAST(round(good * 1000000) AS DECIMAL(38, 0))) AS total
-  FROM stations WHERE node IS NOT NULL AND stay IS NOT NULL GROUP BY stay, tag
+  SELECT stay, tag, CAST(sum(found) AS BIGINT) AS found, min(minimum) AS minimum, max(maximum) AS maximum,
+         least(greatest(sum(total * pow(2, size - 118) ORDER BY size) / nullif(sum(found), 0) * pow(2, 64), min(minimum)),
+               max(maximum)) AS mean
+  FROM sized GROUP BY stay, tag
 ),
 said_children AS (
   SELECT m, tag, nanos, capture, seq, child FROM (
@@ -130,14 +142,14 @@ parents AS (
   ) told WHERE place = 1
 ),
 rows_of AS (
-  SELECT stay, tag, CAST(NULL AS VARCHAR) AS child, found, minimum, maximum, total FROM sums
+  SELECT stay, tag, CAST(NULL AS VARCHAR) AS child, found, minimum, maximum, mean FROM sums
   UNION ALL
   SELECT stay, tag, child, NULL, NULL, NULL, NULL FROM built GROUP BY stay, tag, child
 ),
 elements AS (
   SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", r.serial, v.child, q.serial AS parent, v.tag, r.entered,
          r.left_at, CASE WHEN v.child IS NULL THEN CAST(coalesce(v.found, 0) AS BIGINT) END AS "values",
-         CAST(v.total AS DOUBLE) / 1000000 / nullif(v.found, 0) AS mean, v.minimum, v.maximum, s.coverage, s.percent_good
+         v.mean, v.minimum, v.maximum, s.coverage, s.percent_good
   FROM present r LEFT JOIN rows_of v ON v.stay = r.stay LEFT JOIN parents q ON q.child = r.serial
   JOIN places g ON g.m = r.m JOIN seen s ON s.g = g.g AND s.p = r.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = r.p
 )

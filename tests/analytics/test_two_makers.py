@@ -1,0 +1,59 @@
+"""Machines of several makers in one plant: what plant.toml says of some of them is not so for the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omptool.model.plant import PlantModel
+from tests.analytics.test_gaps_and_quality import run, sample
+
+
+def of(machine: str, second: float, tag: str, value: object, **changes: Any) -> dict[str, object]:
+    """A row of a machine, with a node of its own."""
+    return sample(second, tag, value, machine=machine, node_id=f"s={machine}.{tag}", **changes)
+
+
+TWO = [
+    of("Press1", 0, "State", 1), of("Press1", 60, "State", 2), of("CNC1", 0, "State", 1), of("CNC1", 70, "State", 2),
+]  # fmt: skip
+CODES = """
+[[states]]
+machine = "CNC*"
+1 = "NotExecuting"
+[[states]]
+1 = "Executing"
+2 = "OutOfService"
+"""
+
+
+def _elements(text: str, rows: list[dict[str, object]]) -> dict[tuple[str, str], float]:
+    found = run("time_elements", rows, plant=PlantModel.parse(text)).rows.to_pylist()
+    return {(row["machine"], row["element"]): row["seconds"] for row in found if row["seconds"]}
+
+
+def test_a_code_means_what_its_maker_means() -> None:
+    assert _elements(CODES, TWO) == {
+        ("Press1", "APT"): 60, ("Press1", "ADET"): 40, ("CNC1", "ADOT"): 70, ("CNC1", "ADET"): 30,
+    }  # fmt: skip
+    assert _elements(CODES.split("[[states]]\n1")[0], TWO) == {
+        ("Press1", "UNASSIGNED"): 100, ("CNC1", "ADOT"): 70, ("CNC1", "UNASSIGNED"): 30,
+    }  # fmt: skip
+
+
+def test_states_of_packml_stay_those_of_packml() -> None:
+    """The levels of a state machine of PackML are read so in a machine with meanings of its own, too."""
+    base = "BaseStateMachine"
+    rows = [
+        *TWO, of("P", 0, f"{base}/CurrentState", "Cleared"), of("P", 0, f"{base}/MachineState/CurrentState", "Running"),
+        of("P", 0, f"{base}/MachineState/ExecuteState/CurrentState", "Execute"),
+        of("P", 80, f"{base}/MachineState/ExecuteState/CurrentState", "Held"),
+    ]  # fmt: skip
+    text = '[[states]]\nmachine = "P"\nHeld = "Setup"\n' + CODES
+    found = _elements(text, rows)
+    assert {key: value for key, value in found.items() if key[0] == "P"} == {("P", "APT"): 80, ("P", "AUST"): 20}
+    assert found["CNC1", "ADOT"] == 70
+
+
+def test_sums_over_machines_take_each_by_its_own_codes() -> None:
+    found = run("time_elements", TWO, plant=PlantModel.parse(CODES), places=("site",)).rows.to_pylist()
+    assert {row["element"]: row["seconds"] for row in found if row["seconds"]} == {"APT": 60, "ADET": 70, "ADOT": 70}

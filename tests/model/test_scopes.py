@@ -1,0 +1,44 @@
+"""What plant.toml says of some machines only."""
+
+from __future__ import annotations
+
+import pytest
+
+from omptool.model.plant import PlantModel
+
+STATES = """
+[[states]]
+machine = "CNC{1,2}"
+1 = "NotExecuting"
+[[states]]
+site = "North"
+line = "L*"
+1 = "Setup"
+2 = "OutOfService"
+[[states]]
+1 = "Executing"
+"machine tool" = "NotAvailable"
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "one", "two"),
+    [
+        (("North", None, "L1", "CNC1"), "NotExecuting", "OutOfService"),
+        (("North", None, "L1", "Press1"), "Setup", "OutOfService"),
+        (("South", None, "L1", "CNC2"), "NotExecuting", None),
+        (("North", "A", None, "Press1"), "Executing", None),
+        (("South", "A", "L1", "Press1"), "Executing", None),
+    ],
+)
+def test_of_each_code_the_first_entry_counts_that_covers_the_machine(
+    place: tuple[str | None, ...], one: str, two: str | None
+) -> None:
+    told = PlantModel.parse(STATES).states_of(place)
+    assert (told["1"], told.get("2"), told["machine tool"]) == (one, two, "NotAvailable")
+
+
+def test_in_a_single_table_every_key_is_a_code() -> None:
+    assert PlantModel.parse('[states]\nmachine = "Executing"\n').states_of(("S", None, None, "M")) == {
+        "machine": "Executing"
+    }
