@@ -59,10 +59,14 @@ def test_a_column_may_be_called_as_a_parameter(invoke: Run, tmp_path: Path, name
     assert refused.code == 2 and "oee of a plain table has no parameter ideal_cycle" in refused.err
 
 
-def test_an_aggregate_of_a_table_is_cut_by_its_interval(invoke: Run, tmp_path: Path) -> None:
+def test_an_aggregate_of_a_table_has_no_machines(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n", encoding="utf-8")
-    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "hour")
-    assert result.code == 2 and "aggregate of it gives a row per interval" in result.err and "interval=1h" in result.err
+    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "machine,hour")
+    assert (
+        result.code == 2
+        and "x is a plain table: it has no machine" in result.err
+        and "hour, day or shift" in result.err
+    )
 
 
 def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
@@ -232,7 +236,7 @@ def test_what_was_built_into_what_is_read_from_a_table(invoke: Run, tmp_path: Pa
     cut = invoke(*asked, "--start", "2026-11-16T06:15:00Z", "--end", "2026-11-16T06:45:00Z")
     assert (cut.code, [row["entered"] for row in cut.rows]) == (0, ["2026-11-16T06:30:00Z"])
     none = invoke(*asked, "--start", "2027-01-01")
-    assert (none.code, none.err) == (3, "exit 3: edges has no rows in the window\n")
+    assert (none.code, none.err) == (3, "exit 3: no row of edges lies in the window\n")
 
 
 def test_edges_have_numbers_and_names_of_their_own(invoke: Run, tmp_path: Path) -> None:
