@@ -119,7 +119,10 @@ def test_more_was_planned_than_there_is_time(invoke: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pri": '"1,5"'}, "row 1 of shifts: pri is '1,5', no number\n  numbers are written 1234.5, without a unit\n"),
+        (
+            {"pri": '"1,500"'},
+            "row 1 of shifts: pri is '1,500', no number\n  numbers are written 1234.5, without a unit\n",
+        ),
         ({"apt": "90 s"}, "row 1 of shifts: apt is '90 s', no number\n"),
     ],
     ids=["comma", "unit"],
