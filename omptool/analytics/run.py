@@ -81,7 +81,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return tabled.of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
     calendar = request.plant.calendar if request.plant else Calendar()
-    by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
+    priced = calendar.prices if parameters.get("ideal_cycle") is None else lambda _: False
     tags = recorded_tags(engine, request.strangers)
     if request.only is not None:
         tags = _beside(recipe, tags, request.only)
@@ -90,7 +90,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
         binding = bind(
-            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product,
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=priced, product=request.product,
             values=request.only,
         )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
@@ -107,7 +107,6 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     told = products.labels(engine, binding.bound, periods.starts[0], end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
-    values["priced_by_product"] = by_product
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     said = (notes, f"no values of these machines before the end of {asked}")
     return framed(engine, recipe, "telemetry", request, values, periods, said)
@@ -158,8 +157,6 @@ def _values(
         **({"until": FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
-        "ideal_products": list(calendar.ideal_cycle),
-        "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
         **books.values,
