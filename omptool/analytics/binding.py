@@ -7,7 +7,7 @@ matches in a machine decides there, so machines of different makers can stand si
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from omptool.model.specs import NO_SPEC, spec_of
 VALUE = "value"
 """The role of what an analysis of Variables looks at."""
 
+_Place = tuple[str | None, ...]
 _MAP = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
 
@@ -102,7 +103,7 @@ def bind(
     maps: Mapping[str, str],
     plant: Mapping[str, Sequence[str]],
     given: Iterable[str] = (),
-    priced: bool = False,
+    priced: Callable[[_Place], bool] = lambda _: False,
     product: bool = False,
     values: Collection[tuple[str, str]] | None = None,
 ) -> Binding:
@@ -113,8 +114,8 @@ def bind(
         maps: from `--map`.
         plant: `[roles]` of plant.toml.
         given: parameters that have a value; a role they replace is not needed.
-        priced: whether ideal cycle times are known by product: in machines with the role product they take the place
-            of the role ideal, which the others keep.
+        priced: whether ideal cycle times of a machine are known by product: where it has the role product they take
+            the place of the role ideal, which the others keep.
         product: whether rows are told apart by product, so that some machine must say one.
 
     Raises:
@@ -123,11 +124,13 @@ def bind(
     """
     dispensable = set(given)
     roles = [role for role in recipe.roles if not (role.parameter and role.parameter in dispensable)]
-    if not product and not (priced and any(role.name == "ideal" for role in recipe.roles)):
-        roles = [role for role in roles if role.name != "product" or role.required]
-    machines: dict[tuple[str | None, ...], list[Tag]] = {}
+    machines: dict[_Place, list[Tag]] = {}
     for tag in tags:
         machines.setdefault((tag.site, tag.area, tag.line, tag.machine), []).append(tag)
+    ideal = any(role.name == "ideal" for role in recipe.roles)
+    told_by_product = {key for key in machines if ideal and priced(key)}
+    if not product and not told_by_product:
+        roles = [role for role in roles if role.name != "product" or role.required]
     found = {
         role.name: _of_role([maps[role.name]] if role.name in maps else plant.get(role.name, role.globs), machines)
         for role in roles
@@ -135,9 +138,12 @@ def bind(
     if values is not None and VALUE in found:
         mine = {key: [tag for tag in each if tag[:2] in values] for key, each in found[VALUE].items()}
         found[VALUE] = {key: each for key, each in mine.items() if each}
-    if priced and found.get("product") and "ideal" in found:
+    told_by_product &= found.get("product", {}).keys()
+    if not product and any(role.name == "product" and not role.required for role in roles):
+        found["product"] = {key: tags for key, tags in found["product"].items() if key in told_by_product}
+    if told_by_product and "ideal" in found:
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
-        found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in found["product"]}
+        found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in told_by_product}
     found = _instead(roles, found, {*maps, *plant})
     stand_ins = {role.instead: role for role in roles if role.instead}
     required = [role for role in roles if role.required]
@@ -158,7 +164,7 @@ def bind(
         for role in roles
         for one in found[role.name].get(key, ())
     ]
-    told = [role for role in roles if not (priced and role.name == "ideal" and found.get("product"))]
+    told = [role for role in roles if not (told_by_product and role.name == "ideal")]
     told = [role for role in told if role.globs or role.name in maps or role.name in plant]  # else nobody asked for it
     told = [role for role in told if role.name not in stand_ins]
     return Binding(tuple(bound), len(required), tuple(_notes(told, found, whole)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from omptool.analytics.binding import Bound
-from omptool.analytics.wellknown import Book, Code, codes
+from omptool.analytics.wellknown import Book, codes
 from omptool.model.plant import PlantModel
+from omptool.model.vocabulary import MachineState
 
 _Place = tuple[str | None, ...]
+T = TypeVar("T")
 
 KINDS = len(Book)
 """A code book is one of the kinds of `Book`, for the machines that are told the same: kind + KINDS * which of these.
@@ -22,34 +25,60 @@ class Books:
 
     Attributes:
         states: place of a machine → which meanings of states are its own.
-        values: parameters of the CTE `codes` of parts/timeline.sql.
+        prices: place of a machine → its ideal times by product; 0, or none: it has none, or a tag says them.
+        values: parameters of the CTEs `codes` of parts/timeline.sql and `product_ideals` of parts/parts.sql.
     """
 
     states: Mapping[_Place, int]
+    prices: Mapping[_Place, int]
     values: Mapping[str, object]
 
     @classmethod
     def of(cls, plant: PlantModel | None, bound: Sequence[Bound]) -> Books:
         """The books that Variables need."""
-        places = dict.fromkeys(one.place for one in bound if one.role in ("state", "mode", "reason"))
-        own = {place: plant.states_of(place) if plant else {} for place in places}
-        distinct = list({tuple(sorted(meanings.items())): meanings for meanings in own.values()}.values()) or [{}]
-        known = [
-            code._replace(book=code.book + KINDS * number)
-            for number, meanings in enumerate(distinct)
-            for code in codes(meanings)
-        ]
-        return cls({place: distinct.index(meanings) for place, meanings in own.items()}, _values(known))
+        if plant is None:
+            return cls({}, {}, _codes([{}]) | _ideals([]))
+        priced = _places(bound, "product") - _places(bound, "ideal")
+        states, meanings = _distinct({at: plant.states_of(at) for at in _places(bound, "state", "mode", "reason")})
+        prices, ideals = _distinct({at: plant.calendar.ideal_cycle_of(at) for at in priced})
+        numbers = {at: number + 1 if ideals[number] else 0 for at, number in prices.items()}
+        return cls(states, numbers, _codes(meanings) | _ideals(ideals))
 
     def of_node(self, one: Bound) -> int:
         """The book of a Variable."""
+        if one.role == "product":
+            return self.prices.get(one.place, 0)
         return int(one.voice.book) + KINDS * self.states.get(one.place, 0)
 
 
-def _values(known: Sequence[Code]) -> dict[str, object]:
+def _places(bound: Sequence[Bound], *roles: str) -> set[_Place]:
+    return {one.place for one in bound if one.role in roles}
+
+
+def _distinct(told: Mapping[_Place, dict[str, T]]) -> tuple[dict[_Place, int], list[dict[str, T]]]:
+    """What is told, once each, and the number of what is told of each machine."""
+    several: dict[frozenset[tuple[str, T]], int] = {}
+    books: list[dict[str, T]] = []
+    numbers = {}
+    for place, each in told.items():
+        numbers[place] = several.setdefault(frozenset(each.items()), len(several))
+        if len(several) > len(books):
+            books.append(each)
+    return numbers, books
+
+
+def _codes(books: Sequence[Mapping[str, MachineState]]) -> dict[str, object]:
+    known = [(KINDS * number, code) for number, meanings in enumerate(books) for code in codes(meanings)]
     return {
-        "code_books": [each.book for each in known],
-        "codes": [each.said for each in known],
-        "meanings": [each.meaning for each in known],
-        "code_names": [each.name for each in known],
+        "code_books": [first + code.book for first, code in known],
+        "codes": [code.said for _, code in known],
+        "meanings": [code.meaning for _, code in known],
+        "code_names": [code.name for _, code in known],
+    }
+
+
+def _ideals(books: Sequence[Mapping[str, float]]) -> dict[str, object]:
+    rows = [(number, *each) for number, ideals in enumerate(books, 1) for each in ideals.items()]
+    return {
+        name: [row[at] for row in rows] for at, name in enumerate(("ideal_books", "ideal_products", "ideal_seconds"))
     }

@@ -108,6 +108,7 @@ def parts(
         spoken = hold("picked", "spoken") if several else tables["heard"]
         heads = _heads(engine, spoken) if "counters" in recipe.parts and not several else None
         held["picked"] = _PICKED.format(unheard, spoken)
+        held["firsts"] = f"firsts AS NOT MATERIALIZED (SELECT * FROM {hold('firsts', 'firsts')})"
         held["timeline"] = in_one_pass(catalog.part("timeline"))
         held[section] = in_one_pass(recipe.sections[section])
         if heads is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from omptool.analytics.binding import VALUE, Tag, candidates, lacking, tags_of_roles
@@ -83,7 +83,7 @@ def lacks(
     recipes: Sequence[Recipe],
     tags: Sequence[Tag],
     plant: Mapping[str, Sequence[str]],
-    priced: bool = False,
+    priced: Callable[[tuple[str | None, ...]], bool] = lambda _: False,
     meaningless: Collection[tuple[str, str]] = (),
     watched: Collection[tuple[str | None, ...]] = (),
 ) -> Iterator[Lack]:
@@ -91,7 +91,7 @@ def lacks(
 
     Args:
         plant: `[roles]` of plant.toml.
-        priced: whether it has `[ideal_cycle]`; a machine that says its product needs no tag of the role ideal then.
+        priced: whether `[ideal_cycle]` is about a machine; where it says its product it needs no tag of the role ideal.
         meaningless: nodes (server, node_id) that said nothing with a meaning.
         watched: machines whose alarms come as events.
     """
@@ -100,7 +100,7 @@ def lacks(
         found = tags_of_roles(recipe, tags, plant)
         for place in machines:
             missing = lacking(recipe, found, place)
-            if priced and "ideal" in missing and place in found.get("product", {}):
+            if "ideal" in missing and place in found.get("product", {}) and priced(place):
                 missing.remove("ideal")
             if recipe.events and place in watched:
                 missing = []
@@ -264,6 +264,6 @@ _REST = """\
 # start = "09:00"
 # end = "09:15"
 
-# [ideal_cycle]  # product → ideal seconds per part
+# [ideal_cycle]  # product → ideal seconds per part; of some machines: [[ideal_cycle]], below it machine = "Press*"
 # "Bracket A" = 4.6
 """

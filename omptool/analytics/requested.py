@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -28,6 +28,8 @@ INSTANT = timedelta(milliseconds=1)
 """How long the last value of a recording lasts (Part 13, 5.4.2.4): a window that ends there would not hold it."""
 
 _MICROSECOND = timedelta(microseconds=1)
+FIRST, FAR = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""Earlier and later moments are no nanoseconds in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,20 @@ class Analysis:
     touched: str
 
 
+def within_reach(request: Request) -> None:
+    """Refuse moments that are no nanoseconds in 64 bits.
+
+    Raises:
+        UsageError: a start or an end before 1678 or after 2261.
+    """
+    for flag, at in (("start", request.start), ("end", request.end)):
+        if at is not None and not FIRST <= at <= FAR:
+            raise UsageError(
+                f"--{flag} {format_time(unix_us(at))} is out of reach of 64-bit nanoseconds",
+                f"from {FIRST:%Y-%m-%d} to {FAR:%Y-%m-%d}; without --{flag} the window is as long as the recording",
+            )
+
+
 def periods_of(request: Request, calendar: Calendar, start: datetime, end: datetime) -> Cuts:
     """Where the window is cut.
 
@@ -98,29 +114,25 @@ def with_shifts(rows: pa.Table, periods: Cuts, place: int) -> pa.Table:
 
 
 def span_window(
-    engine: Engine, request: Request, parameters: Mapping[str, Any], span: str
+    engine: Engine, request: Request, span: str, begin: Callable[[datetime], datetime] = lambda first: first
 ) -> tuple[datetime, datetime]:
-    """The window; one that nobody gave begins at a whole interval and holds the last value.
+    """The window; one that nobody gave holds the last value.
 
     Args:
-        parameters: `interval`, of which the window begins at a whole one; 0: where it begins.
         span: the statement that finds first, live and last.
+        begin: where a window begins that nobody gave, by the first value.
 
     Raises:
         NotFound: there is nothing.
     """
     if request.start is not None and request.end is not None:
         return request.start, request.end
-    from omptool.analytics.streams import interval_of
-
     found = engine.run(span).read_all()
     first, last = moment(found["live"]) or moment(found["first"]), moment(found["last"])
     if first is None or last is None:
         raise NotFound("the source has no values to analyse", "omptool info SOURCE says what it holds")
-    if interval := interval_of(parameters["interval"]) // 1000:
-        first = datetime.fromtimestamp(0, UTC) + _MICROSECOND * (unix_us(first) // interval * interval)
     beside(request, first, last)
-    return request.start or first, request.end or last + INSTANT
+    return request.start or begin(first), request.end or last + INSTANT
 
 
 def beside(request: Request, first: datetime, last: datetime) -> None:

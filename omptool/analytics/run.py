@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import (
+    FAR,
     INSTANT,
     Analysis,
     Request,
@@ -30,6 +31,7 @@ from omptool.analytics.requested import (
     periods_of,
     span_window,
     touched,
+    within_reach,
 )
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
@@ -54,9 +56,6 @@ WHERE time >= CAST('2000-01-01T00:00:00Z' AS TIMESTAMPTZ)
 """
 """Stamps of clocks that are far off do not stretch the window."""
 
-_FAR = datetime(2262, 1, 1, tzinfo=UTC)
-"""Later moments are no nanoseconds in 64 bits."""
-
 _EVENTS = "SELECT time, receive_time, 'initial' AS origin FROM events"
 _SPAN_OF_ALARMS = _SPAN.replace(
     "FROM telemetry", f"FROM (SELECT time, receive_time, origin FROM telemetry UNION ALL {_EVENTS}) received"
@@ -72,6 +71,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         UsageError: an unknown parameter, a window that is none, an analysis without the form asked for.
         QueryError: the engine refuses.
     """
+    within_reach(request)
     parameters = _parameters(recipe, request.parameters)
     if request.product:
         products.check(recipe)
@@ -81,7 +81,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         return tabled.of_table(engine, recipe, request, parameters)
     given = [name for name, value in parameters.items() if value is not None]
     calendar = request.plant.calendar if request.plant else Calendar()
-    by_product = bool(calendar.ideal_cycle) and parameters.get("ideal_cycle") is None
+    priced = calendar.prices if parameters.get("ideal_cycle") is None else lambda _: False
     tags = recorded_tags(engine, request.strangers)
     if request.only is not None:
         tags = _beside(recipe, tags, request.only)
@@ -90,7 +90,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         binding = bind_alarms(engine, recipe, tags, request.maps, roles)
     else:
         binding = bind(
-            recipe, tags, maps=request.maps, plant=roles, given=given, priced=by_product, product=request.product,
+            recipe, tags, maps=request.maps, plant=roles, given=given, priced=priced, product=request.product,
             values=request.only,
         )  # fmt: skip
     apart = told_apart(recipe, request.places, binding.bound)
@@ -107,7 +107,6 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     told = products.labels(engine, binding.bound, periods.starts[0], end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
-    values["priced_by_product"] = by_product
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     said = (notes, f"no values of these machines before the end of {asked}")
     return framed(engine, recipe, "telemetry", request, values, periods, said)
@@ -128,7 +127,7 @@ def _end_of(
     """A note where somebody asks for more than was recorded."""
     if request.end is None or not request.noted or not request.ending:
         return []
-    start, end = span_window(engine, request, {"interval": 0}, _span(recipe))
+    start, end = span_window(engine, request, _span(recipe))
     servers = {one.server for one in binding.bound}
     carried = _carries(recipe, parameters)
     said = behind_the_end(engine, servers, start, end, carried=carried) if start < end else ""
@@ -155,11 +154,9 @@ def _values(
     return {
         **numbered(binding.bound, request.places, told, books.of_node),
         **windowed(periods.starts, end),
-        **({"until": _FAR} if metered else {}),
+        **({"until": FAR} if metered else {}),
         "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
         "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
-        "ideal_products": list(calendar.ideal_cycle),
-        "ideal_seconds": list(calendar.ideal_cycle.values()),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
         **books.values,
@@ -246,18 +243,19 @@ def _streamed(
 ) -> Analysis:
     """An analysis of every Variable for itself."""
     from omptool.analytics import streams
+    from omptool.analytics.intervals import cutting
 
-    if request.period is not None:
-        raise UsageError(f"{recipe.name} does not group by {request.period}", "say how long: --param interval=1h")
     bound = {(one.server, one.node_id) for one in binding.bound}
     kept = sorted({tag for tag in tags if (tag.server, tag.node_id) in bound}, key=_place)
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, _SPAN))
+    cut = cutting(engine, request, parameters, _SPAN)
+    asked = streams.prepare(parameters, cut.windows)
     annotations = streams.annotations_of(engine, kept, request.zone) if request.annotated else {}
     rows = streams.of_telemetry(engine, recipe, asked, kept, partial(ask, engine), annotations)
     places = {name: [getattr(tag, name) for tag in kept] for name in (*request.places, "tag")}
-    node = rows["node"]
+    node, periods = rows["node"], cut.columns(len(kept))
     columns = {name: pa.array(texts, pa.string()).take(node.combine_chunks()) for name, texts in places.items()}
-    wanted = [*request.places, *(column.name for column in recipe.columns)]
+    columns |= periods
+    wanted = [*request.places, *periods, *(column.name for column in recipe.columns)]
     table = pa.table({name: columns.get(name) or rows[name] for name in wanted})
     return Analysis(table, binding.notes, touched(table, "no values"))
 
@@ -273,7 +271,7 @@ def _charted(
     """An analysis of all values of a Variable."""
     from omptool.analytics import variables
 
-    window = span_window(engine, request, {"interval": 0}, _SPAN)
+    window = span_window(engine, request, _SPAN)
     found = variables.of_telemetry(engine, recipe, request, parameters, tags, binding, window, partial(ask, engine))
     return Analysis(found.rows, (*binding.notes, *found.notes), found.touched)
 

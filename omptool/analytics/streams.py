@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,10 @@ from omptool.analytics import catalog, inputs
 from omptool.analytics.binding import Tag
 from omptool.analytics.finish.aggregate import chosen, finish
 from omptool.analytics.part13.seen import Gaps
-from omptool.analytics.part13.series import Times, Windows, windows
+from omptool.analytics.part13.series import Times, Windows
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
-from omptool.model.times import datetime_of, parse_duration, unix_us
+from omptool.model.times import datetime_of, parse_duration
 from omptool.sql.engine import Engine
 
 PORTION = 4_000_000
@@ -75,15 +75,13 @@ def interval_of(value: object, name: str = "interval", hint: str = "write 5s, 10
     return found // timedelta(microseconds=1) * 1000
 
 
-def prepare(parameters: Mapping[str, Any], start: datetime, end: datetime) -> Asked:
-    """Check the parameters and cut the windows; `start` behind `end` walks back.
+def prepare(parameters: Mapping[str, Any], windows: Windows) -> Asked:
+    """Check the parameters.
 
     Raises:
-        UsageError: no such aggregate, no duration, an empty window, too many intervals.
+        UsageError: no such aggregate.
     """
-    aggregate = chosen(parameters["aggregate"])
-    first, last = unix_us(start) * 1000, unix_us(end) * 1000
-    return Asked(windows(first, last, interval_of(parameters["interval"])), dict(parameters) | {"chosen": aggregate})
+    return Asked(windows, dict(parameters) | {"chosen": chosen(parameters["aggregate"])})
 
 
 def of_telemetry(

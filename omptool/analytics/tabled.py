@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
+import pyarrow as pa
+
 from omptool.analytics import alarmed, catalog, held, inputs
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns, maps_of
@@ -50,8 +52,8 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
     _refuse_unused(recipe, request, "\n".join(ctes))
-    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row"]), parameters)
-    return Analysis(rows, read.notes, touched(rows, f"{table} has no rows"))
+    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row", *recipe.order]), parameters)
+    return Analysis(rows, read.notes, touched(rows, f"no row of {table} gives a result"))
 
 
 def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:
@@ -87,7 +89,7 @@ def _framed(
     apart = told_apart(recipe, request.places, said.bound)
     request = replace(request, places=apart.places)
     try:
-        start, end = span_window(engine, request, {"interval": 0}, span_of(source, said.last))
+        start, end = span_window(engine, request, span_of(source, said.last))
     except NotFound:
         raise _without_times(table, columns, said.bound) from None
     if start >= end:
@@ -133,16 +135,19 @@ def _streamed_table(
         NotFound: no row has a time.
     """
     from omptool.analytics import streams
+    from omptool.analytics.intervals import cutting
 
     table = request.table or ""
     timeless, given = _timeless(engine, read.source)
     if timeless == given and (given or request.start is None or request.end is None):
         raise _without_times(table, columns, given)
-    asked = streams.prepare(parameters, *span_window(engine, request, parameters, span_of(read.source)))
+    cut = cutting(engine, request, parameters, span_of(read.source))
+    asked = streams.prepare(parameters, cut.windows)
     statement = streams.in_order([read.source, *catalog.ctes(recipe, "table")])
     annotations = streams.annotation_times(engine, request.zone)[0] if request.annotated else None
     rows = streams.of_table(asked, ask(engine, statement, parameters), annotations)
-    rows = rows.select([column.name for column in recipe.columns if column.name in rows.column_names])
+    wanted = [column.name for column in recipe.columns if column.name in rows.column_names]
+    rows = pa.table({**cut.columns(1), **{name: rows[name] for name in wanted}})
     left = f"{timeless} of {given} rows of {table} are left out: no time" if timeless else ""
     return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, f"{table} has no rows"), left])))
 

@@ -20,7 +20,7 @@ _STRANGE = """SELECT DISTINCT 'state' AS kind, w.name AS what, '' AS machine FRO
 WHERE told.till > (SELECT min(since) FROM periods) AND w.meaning = '' AND w.name <> ''"""
 _WORDY = """SELECT 'counter' AS kind, b.role AS what, b.machine FROM firsts f JOIN bound b ON b.node = f.node
 WHERE f.wordy"""
-_READ = ("window", "captures", "heard", "picked", "timeline")
+_READ = ("window", "captures", "heard", "picked", "firsts")
 
 Ask = Callable[[str], pa.Table]
 
@@ -47,7 +47,8 @@ def _of_parts(recipe: Recipe, instead: Mapping[str, str], ask: Ask) -> Iterator[
     asked += [_WORDY] if "counters" in recipe.parts else []
     if not asked:
         return
-    ctes = [instead.get(name) or catalog.part(name) for name in _READ]
+    read = (*_READ, "timeline") if _STRANGE in asked else _READ
+    ctes = [instead.get(name) or catalog.part(name) for name in read]
     rows = ask("WITH " + ",\n".join(ctes) + "\n" + "\nUNION ALL ".join(asked))
     found = rows.sort_by([("what", "ascending"), ("machine", "ascending")]).to_pylist()
     if states := [row["what"] for row in found if row["kind"] == "state"]:

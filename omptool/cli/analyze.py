@@ -199,12 +199,7 @@ def _request(
         if len(plain) > 1:
             raise UsageError("an analysis takes one plain table", "or captures and lakes, as many as you like")
         table = plain[0]
-        if by is not None and recipe.stream:
-            raise UsageError(
-                f"{table} is a plain table: {recipe.name} of it gives a row per interval",
-                "--param interval=1h, no --by",
-            )
-        if by is not None and not recipe.table_parts and not recipe.series:
+        if by is not None and not (recipe.table_parts or recipe.series or recipe.stream):
             raise UsageError(f"{table} is a plain table: every row of it gives a row", "leave out --by")
     given = parameters.parse(params, now=now, zone=zone)
     moments = []
@@ -219,12 +214,14 @@ def _request(
         if parameter.type == "time" and isinstance(said := given.get(parameter.name), str):
             given[parameter.name] = timed(f"--param {parameter.name}", parse_time, said, now=now, zone=zone)
     split = parse_by(by or recipe.by)
-    if by is not None and recipe.series:
+    if by is not None and (recipe.series or recipe.stream):
         if table is not None and split.places:
             raise UsageError(
                 f"{table} is a plain table: it has no {split.places[0]}", "--by takes hour, day or shift of it"
             )
-        split = split._replace(places=split.places or parse_by(recipe.by).places)  # each machine has charts of its own
+        split = split._replace(
+            places=split.places or parse_by(recipe.by).places
+        )  # tags are charted and aggregated one by one
     return Request(
         start=moments[0],
         end=moments[1],

@@ -116,10 +116,11 @@ def check(
     from omptool.analytics.wellknown import understood
     from omptool.cli.asking import Asking
     from omptool.cli.output import Rows, emit
+    from omptool.model.shifts import Calendar
 
     with Asking(source, None, plant, input_format, None).opened(settings.load(config)) as asked:
         roles, own = (asked.model.roles, asked.model.states_of) if asked.model else ({}, None)
-        priced = asked.model is not None and bool(asked.model.calendar.ideal_cycle)
+        priced = (asked.model.calendar if asked.model else Calendar()).prices
         recipes, every = [catalog.load(name) for name in catalog.names()], _tags(asked)
         changed = {(row["server"], row["node_id"]) for row in asked.engine.run(_CHANGED).read_all().to_pylist()}
         tags = machines_of(every, changed, recipes, roles)

@@ -6,12 +6,13 @@ a clock change has an hour more or less.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from omptool.errors import ConfigError
+from omptool.model.scopes import Scoped, entries, told_of
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EVERY_DAY = frozenset(range(7))
@@ -41,15 +42,15 @@ class Occurrence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """`[[shift]]`, `[[planned_stop]]` and `[ideal_cycle]` of plant.toml.
+    """`[[shift]]`, `[[planned_stop]]` and `[ideal_cycle]`, or `[[ideal_cycle]]`, of plant.toml.
 
     Attributes:
-        ideal_cycle: product → ideal seconds per part.
+        ideal_cycle: product → ideal seconds per part, of all machines or of some.
     """
 
     shifts: tuple[Recurring, ...] = ()
     planned_stops: tuple[Recurring, ...] = ()
-    ideal_cycle: Mapping[str, float] = field(default_factory=dict, hash=False)
+    ideal_cycle: tuple[Scoped[float], ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any], origin: str) -> Calendar:
@@ -59,7 +60,15 @@ class Calendar:
             ConfigError: an unknown key, a time or a day that is none, a cycle time that is not positive.
         """
         found = {key: _recurring(data.get(key, []), key, origin) for key in ("shift", "planned_stop")}
-        return cls(found["shift"], found["planned_stop"], _cycles(data.get("ideal_cycle", {}), origin))
+        return cls(found["shift"], found["planned_stop"], _cycles(data, origin))
+
+    def ideal_cycle_of(self, place: Sequence[str | None]) -> dict[str, float]:
+        """Ideal seconds of a machine by product; `place` is its site, area, line and name."""
+        return told_of(self.ideal_cycle, place)
+
+    def prices(self, place: Sequence[str | None]) -> bool:
+        """Whether a machine has ideal cycle times by product."""
+        return bool(self.ideal_cycle_of(place))
 
 
 def occurrences(given: tuple[Recurring, ...], start: datetime, end: datetime, zone: tzinfo) -> list[Occurrence]:
@@ -136,10 +145,11 @@ def _days(entry: Mapping[str, Any], where: str) -> frozenset[int]:
     return frozenset(DAYS.index(day) for day in value)
 
 
-def _cycles(value: object, origin: str) -> dict[str, float]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{origin}: ideal_cycle is a table", "write [ideal_cycle] and below it product = seconds")
-    for product, seconds in value.items():
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
-            raise ConfigError(f"{origin}: ideal_cycle.{product} is no number of seconds", f'write "{product}" = 12.5')
-    return {product: float(seconds) for product, seconds in value.items()}
+def _cycles(data: Mapping[str, Any], origin: str) -> tuple[Scoped[float], ...]:
+    found = []
+    for scope, given, where in entries(data, "ideal_cycle", origin, '"product" = 12.5'):
+        for product, seconds in given.items():
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < 1e9:
+                raise ConfigError(f"{where}{product} is no number of seconds", f'write "{product}" = 12.5')
+        found.append(Scoped(scope, {product: float(seconds) for product, seconds in given.items()}))
+    return tuple(found)

@@ -70,12 +70,19 @@ def test_a_parameter_replaces_its_role() -> None:
 
 def test_cycle_times_by_product_replace_the_role_where_a_tag_says_the_product() -> None:
     found = tags("A", *ALL, "Product") + tags("B", *ALL) + tags("C", "State", "GoodCount")
-    binding = bind(OEE, found, maps={}, plant={}, priced=True)
+    binding = bind(OEE, found, maps={}, plant={}, priced=lambda _: True)
     assert bound(binding, "ideal") == ["s=B.IdealCycleTime"]
     assert len(bound(binding, "state")) == 3
     assert binding.needed_roles == 2
-    nobody = bind(OEE, tags("B", *ALL), maps={}, plant={}, priced=True)
+    nobody = bind(OEE, tags("B", *ALL), maps={}, plant={}, priced=lambda _: True)
     assert (bound(nobody, "ideal"), nobody.needed_roles) == (["s=B.IdealCycleTime"], 3)
+
+
+def test_only_machines_with_cycle_times_by_product_need_no_tag_for_them() -> None:
+    found = tags("A", *ALL, "Product") + tags("B", *ALL, "Product", "Recipe/Product")
+    binding = bind(OEE, found, maps={}, plant={}, priced=lambda place: place[3] == "A")
+    assert bound(binding, "ideal") == ["s=B.IdealCycleTime"]
+    assert bound(binding, "product") == ["s=A.Product"]
 
 
 def test_several_tags_of_one_machine_are_not_guessed_at() -> None:

@@ -21,7 +21,7 @@ NOT_FROM_MACHINES = {
     "IntegratedGoodsRatio": "IGQ", "InventoryTurns": "inventory", "OtherLossRatio": "OL", "ProductionLossRatio": "PL",
     "StorageAndTransportationLossRatio": "STL", "WorkerEfficiency": "APWT",
 }  # fmt: skip
-"""Formulas that need what no machine says: what orders, stores, people and inspections do."""
+"""Formulas that need what no machine says: what orders, stores, people and inspections do. A table may say it."""
 OF_CAPABILITY = [("ProcessCapabilityIndex", "cp", "sd_within"), ("MachineCapabilityIndex", "pp", "sd_overall")]
 SPELLED = {"AUST": "ASUT", "PRI": "PRU", "A": "Availability", "E": "Effectiveness", "Q": "Quality rate"}
 """Acronyms of the first edition as the table spells them."""
@@ -145,6 +145,52 @@ def computed_of(formula: str, given: dict[str, Any]) -> float | None:
         product *= value / (under[0] if under else 1.0)
         assert len(under) < 2 and place < 4
     return product
+
+
+SHEET = {
+    "apt": 20011.0, "asut": 1009.0, "adet": 503.0, "adot": 307.0, "pru": 3.7, "pq": 4507.0, "gq": 4409.0, "sq": 61.0,
+    "rq": 41.0, "psq": 53.0, "gp": 4327.0, "ip": 4481.0, "pq_first": 4603.0, "cmt": 601.0, "pmt": 907.0, "epc": 6007.0,
+    "apwt": 25013.0, "apat": 28001.0, "cm": 977.0, "igq": 953.0, "pl": 23.0, "stl": 5.0, "ol": 3.0, "throughput": 811.0,
+    "inventory": 101.0,
+}  # fmt: skip
+SAID = {
+    "SQ / PQ of the first production order sequence": "SQ / PQ_FIRST",
+    "Throughput / average inventory": "THROUGHPUT / INVENTORY",
+}
+
+
+def test_a_table_gives_every_indicator_of_the_standard(invoke: Callable[..., Result], tmp_path: Path) -> None:
+    lines = [",".join(["shift", *SHEET]), ",".join(["early", *map(str, SHEET.values())])]
+    (tmp_path / "sheet.csv").write_text("\n".join(lines) + "\n")
+    result = invoke("analyze", "kpi22400", "--on", "sheet.csv")
+    found = {respelled(row["formula"]): row["value"] for row in result.rows}
+    published = {formula for name, formula in FORMULAS.items() if name not in {each for each, *_ in OF_CAPABILITY}}
+    assert result.code == 0 and set(found) == published
+    given = {name.upper(): value for name, value in SHEET.items()}
+    given["AUPT"] = given["APT"] + given["ASUT"]
+    given["AUBT"] = given["AUPT"] + given["ADET"]
+    given["AOET"] = given["PBT"] = given["AUBT"] + given["ADOT"]
+    three = {"Availability": "APT / PBT", "Effectiveness": "PRU * PQ / APT", "Quality rate": "GQ / PQ"}
+    for formula, value in found.items():
+        spelled = SAID.get(formula, formula)
+        for name, instead in three.items():
+            spelled = spelled.replace(name, f"({instead})")
+        assert value == pytest.approx(eval(spelled, {}, given), rel=1e-12), formula
+
+
+def test_an_indicator_whose_columns_are_empty_in_a_row_is_missed_and_one_without_columns_is_not(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "sheet.csv").write_text("gp,ip\n90,100\n,100\n")
+    result = invoke("analyze", "kpi22400", "--on", "sheet.csv")
+    assert [(row["kpi"], row["value"], row["coverage"]) for row in result.rows] == [
+        ("FPY", 0.9, 1.0),
+        ("FPY", None, 0.0),
+    ]
+    assert result.code == 3
+    (tmp_path / "other.csv").write_text("a\n1\n")
+    result = invoke("analyze", "kpi22400", "--on", "other.csv")
+    assert (result.code, result.rows, result.err) == (3, [], "exit 3: no row of other gives a result\n")
 
 
 @pytest.mark.parametrize(("name", "ours", "spread"), OF_CAPABILITY)

@@ -146,6 +146,8 @@ def test_packml_needs_no_file() -> None:
         ('[[shift]]\nstart = "06:00"\nend = "14:00"\nlength = 8', "unknown key 'length'"),
         ("[ideal_cycle]\nA = 0", "ideal_cycle.A is no number of seconds"),
         ("ideal_cycle = 3", "ideal_cycle is a table"),
+        ('[[ideal_cycle]]\nmachine = "M"\nA = true', "ideal_cycle 1: A is no number of seconds"),
+        ("[[ideal_cycle]]\nsite = 4", "ideal_cycle 1: site is no text"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, says: str) -> None:

@@ -57,3 +57,47 @@ def test_states_of_packml_stay_those_of_packml() -> None:
 def test_sums_over_machines_take_each_by_its_own_codes() -> None:
     found = run("time_elements", TWO, plant=PlantModel.parse(CODES), places=("site",)).rows.to_pylist()
     assert {row["element"]: row["seconds"] for row in found if row["seconds"]} == {"APT": 60, "ADET": 70, "ADOT": 70}
+
+
+CYCLES = """
+[[ideal_cycle]]
+line = "L*"
+machine = "Packer*"
+A = 2
+[[ideal_cycle]]
+machine = "P*"
+A = 10
+B = 4
+"""
+
+
+def _made(machine: str, *more: dict[str, object], line: str = "L1") -> list[dict[str, object]]:
+    """Ten parts of A, then twenty of B."""
+    said = [(0, "State", "Executing"), (0, "GoodCount", 0), (0, "Product", "A"), (30, "GoodCount", 10)]
+    said += [(50, "Product", "B"), (90, "GoodCount", 30)]
+    return [of(machine, *each, line=line) for each in said] + [{**row, "line": line} for row in more]
+
+
+FLOOR = [
+    *_made("Press1"), *_made("Packer1"), *_made("Packer2", line="X"), *_made("CNC1", of("CNC1", 0, "IdealCycleTime", 7))
+]  # fmt: skip
+
+
+def _ideals(text: str, **asked: Any) -> dict[tuple[str, ...], float | None]:
+    found = run("oee", FLOOR, plant=PlantModel.parse(text), **asked).rows.to_pylist()
+    return {tuple(row[key] for key in ("machine", "product") if key in row): row["ideal_s"] for row in found}
+
+
+def test_a_machine_has_its_own_ideal_time_for_a_product() -> None:
+    own = {("Press1",): 180, ("Packer1",): 100, ("Packer2",): 180, ("CNC1",): 210}
+    assert _ideals(CYCLES) == own
+    assert _ideals("[ideal_cycle]\nA = 10\nB = 4\n") == dict.fromkeys(own, 180)
+    given = run("oee", FLOOR, plant=PlantModel.parse(CYCLES), parameters={"ideal_cycle": 3.0}).rows.to_pylist()
+    assert {row["ideal_s"] for row in given} == {90}
+
+
+def test_rows_by_product_have_the_ideal_times_of_their_machine() -> None:
+    found = _ideals(CYCLES, product=True)
+    assert [found["Packer1", product] for product in "AB"] == [20, 80]
+    assert [found["Press1", product] for product in "AB"] == [100, 80]
+    assert [found["CNC1", product] for product in "AB"] == [70, 140]

@@ -59,10 +59,14 @@ def test_a_column_may_be_called_as_a_parameter(invoke: Run, tmp_path: Path, name
     assert refused.code == 2 and "oee of a plain table has no parameter ideal_cycle" in refused.err
 
 
-def test_an_aggregate_of_a_table_is_cut_by_its_interval(invoke: Run, tmp_path: Path) -> None:
+def test_an_aggregate_of_a_table_has_no_machines(invoke: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("time,value\n2026-11-16T07:00:00Z,1\n", encoding="utf-8")
-    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "hour")
-    assert result.code == 2 and "aggregate of it gives a row per interval" in result.err and "interval=1h" in result.err
+    result = invoke("analyze", "aggregate", "--on", "x.csv", "--param", "aggregate=Count", "--by", "machine,hour")
+    assert (
+        result.code == 2
+        and "x is a plain table: it has no machine" in result.err
+        and "hour, day or shift" in result.err
+    )
 
 
 def test_rows_stay_in_their_order(invoke: Run, tmp_path: Path) -> None:
@@ -115,7 +119,10 @@ def test_more_was_planned_than_there_is_time(invoke: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pri": '"1,5"'}, "row 1 of shifts: pri is '1,5', no number\n  numbers are written 1234.5, without a unit\n"),
+        (
+            {"pri": '"1,500"'},
+            "row 1 of shifts: pri is '1,500', no number\n  numbers are written 1234.5, without a unit\n",
+        ),
         ({"apt": "90 s"}, "row 1 of shifts: apt is '90 s', no number\n"),
     ],
     ids=["comma", "unit"],

@@ -62,7 +62,8 @@ def test_cycle_times_by_product_take_the_place_of_a_tag() -> None:
     tags = _tags("A", "State", "GoodCount", "Product") + _tags("B", "State", "GoodCount")
     oee = [catalog.load("oee")]
     assert [row.missing for row in lacks(oee, tags, {})] == ["ideal", "ideal"]
-    assert [row.missing for row in lacks(oee, tags, {}, priced=True)] == ["", "ideal"]
+    assert [row.missing for row in lacks(oee, tags, {}, priced=lambda place: place[3] in "AB")] == ["", "ideal"]
+    assert [row.missing for row in lacks(oee, tags, {}, priced=lambda place: place[3] == "B")] == ["ideal", "ideal"]
 
 
 def test_hostile_names_and_values_that_two_tags_say_stay_a_model() -> None:

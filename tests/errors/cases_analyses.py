@@ -64,7 +64,8 @@ ANALYSES = (
         2,
         files=_TIMES,
     ),
-    Case("`aggregate` by hour", f"{_AGGREGATE} --param aggregate=Count --by hour", 2),
+    Case("`aggregate` by hour and interval", f"{_AGGREGATE} --param aggregate=Count --param interval=5m --by hour", 2),
+    Case("a window behind the last moment", "analyze data_quality --on shift.omcap --end 9999-12-31", 2),
     Case(
         "remarks without times",
         "analyze aggregate --on times.csv --on annotations=orders.csv --param aggregate=AnnotationCount",

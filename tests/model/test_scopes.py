@@ -42,3 +42,19 @@ def test_in_a_single_table_every_key_is_a_code() -> None:
     assert PlantModel.parse('[states]\nmachine = "Executing"\n').states_of(("S", None, None, "M")) == {
         "machine": "Executing"
     }
+
+
+def test_ideal_times_are_told_by_product_and_machine() -> None:
+    text = """
+[[ideal_cycle]]
+area = "Assembly"
+"Bracket A" = 2
+[[ideal_cycle]]
+"Bracket A" = 10
+C = 4.5
+"""
+    calendar = PlantModel.parse(text).calendar
+    assert calendar.ideal_cycle_of(("S", "Assembly", None, "M")) == {"Bracket A": 2.0, "C": 4.5}
+    assert calendar.ideal_cycle_of(("S", None, "L1", "M")) == {"Bracket A": 10.0, "C": 4.5}
+    assert calendar.prices(("S", None, None, "M"))
+    assert not PlantModel.parse("[ideal_cycle]").calendar.prices(("S", None, None, "M"))

@@ -1,15 +1,16 @@
 -- Parts made, by the rise of their counters, and the ideal time of each.
 product_ideals AS (
-  SELECT unnest(CAST($ideal_products AS VARCHAR[])) AS product, unnest(CAST($ideal_seconds AS DOUBLE[])) AS seconds
+  SELECT unnest(CAST($ideal_books AS INTEGER[])) AS book, unnest(CAST($ideal_products AS VARCHAR[])) AS product,
+         unnest(CAST($ideal_seconds AS DOUBLE[])) AS seconds
 ),
--- [ideal_cycle] of plant.toml by product, where a tag says the product: such a machine has no node of the role ideal
+-- [ideal_cycle] of plant.toml by product, where a tag says the product: such a machine has a book, and no node of the role ideal
 told_ideals AS (
   SELECT p.m, p.nanos, p.tie, p.value FROM picked p JOIN bound b ON b.node = p.node
   WHERE p.kind = 3 AND b.role = 'ideal' AND p.grade < 2 AND abs(p.value) < 9007199254740992
   UNION ALL
   SELECT p.m, p.nanos, p.tie, i.seconds FROM picked p JOIN bound b ON b.node = p.node
-  LEFT JOIN product_ideals i ON i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))
-  WHERE p.kind = 3 AND b.role = 'product' AND p.grade < 2 AND $priced_by_product
+  LEFT JOIN product_ideals i ON i.book = b.book AND i.product = coalesce(p.value_text, CAST(TRY_CAST(p.value AS BIGINT) AS VARCHAR))
+  WHERE p.kind = 3 AND b.role = 'product' AND p.grade < 2 AND b.book > 0
 ),
 ideals AS (
   SELECT m, nanos, tie, value, lag(value) OVER told AS before, row_number() OVER told AS place

@@ -29,12 +29,6 @@ lost AS (
   FROM losses l LEFT JOIN resumed r
     ON r.m = l.m AND r.server = l.server AND r.capture = l.capture AND r.since = l.since AND l.till IS NULL
 ),
--- `wordy`: a counter that says something, but never a number
-firsts AS (
-  SELECT node, min(nanos) AS nanos, max(grade) AS worst,
-         max(CASE WHEN kind = 1 AND grade < 2 THEN CASE WHEN value IS NULL THEN 0 ELSE 1 END END) = 0 AS wordy
-  FROM picked GROUP BY node
-),
 -- most nodes are always Good: only the others are looked at row by row
 graded AS (
   SELECT p.m, p.nanos,

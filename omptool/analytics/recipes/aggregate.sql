@@ -4,6 +4,7 @@ about = "One value per interval, as a historian with OPC UA Aggregates would ans
 formula = [
   "each aggregate as its clause of OPC 10000-13 5.4.3 says; Bad results have no value",
   "the last interval is the rest of the window; --start behind --end walks back; the value's status is the full code",
+  "intervals begin at --start; without it at a whole one, counted from midnight of the zone, of weeks and months from their first day",
   "behind the last value nothing is known, unless the aggregate extrapolates: Interpolative, TimeAverage, Total",
 ]
 source = "OPC 10000-13 v1.05; where its text and Annex A differ, Annex A"
@@ -33,7 +34,7 @@ type = "text"
 about = "which one, by its BrowseName: TimeAverage, Maximum, DurationInStateNonZero …"
 [parameters.interval]
 type = "interval"
-about = "length of an interval: 5s, 10m, 1h; 0: the whole window"
+about = "length of an interval: 5s, 10m, 1h; 1d, 1w and 1mo are days, weeks and months of the zone; 0: the whole window"
 default = "0"
 [parameters.stepped]
 type = "bool"

@@ -8,7 +8,7 @@ formula = [
 ]
 source = "active period method (Roser, Nakano, Tanaka)"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements"]
 finish = "bottleneck"
 by = "line"
 labels = ["station"]

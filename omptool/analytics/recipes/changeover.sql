@@ -7,7 +7,7 @@ formula = [
 ]
 source = "SMED definition of changeover time"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 single = true
 labels = ["from_product", "to_product"]
 order = ["first_part", "from_product", "to_product", "seconds", "setup_s", "stopped_s"]

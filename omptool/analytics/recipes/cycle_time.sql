@@ -10,7 +10,7 @@ formula = [
 ]
 source = "definition; ActualCycleTime of the DTC manufacturing ontologies"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 finish = "cycle_time"
 order = ["g", "p", "m", "nanos"]
 

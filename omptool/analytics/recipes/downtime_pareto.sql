@@ -7,7 +7,7 @@ formula = [
 ]
 source = "definition; Pareto order by time, ties by name"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "stops"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "stops"]
 chart = "share"
 picture = "pareto"
 labels = ["reason"]

@@ -9,7 +9,7 @@ formula = [
 ]
 source = "ISO 22400-2 comprehensive energy; OPC 10000-13 5.4.3.9 Total2, stepped"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 chart = "idle_share"
 picture = "stack"
 

@@ -8,7 +8,7 @@ formula = [
 ]
 source = "ESMF Industry Core Information Model, traceability; ASOF of serial number and values"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline"]
 single = true
 notes_of = ["child"]
 labels = ["serial", "tag", "child"]

@@ -8,7 +8,7 @@ formula = [
 ]
 source = "definition; 300 s is a common cut, plantservices.com puts breakdowns at 10 minutes or more"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "stops"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "stops"]
 chart = "micro_share"
 
 [roles.state]

@@ -10,7 +10,7 @@ formula = [
 ]
 source = "ISO 22400-2 (MeanTimeToRestoration, OperatingTimeBetweenFailures); IEC 60050-191"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "stops"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "stops"]
 chart = "availability"
 
 [roles.state]

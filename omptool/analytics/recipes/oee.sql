@@ -11,7 +11,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published value"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 chart = "oee_index"
 
 [roles.state]

@@ -7,7 +7,7 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3 DurationInState; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements"]
 picture = "timeline"
 single = true
 labels = ["since"]

@@ -9,7 +9,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1; TEEP as OEE * planned / calendar time (mdcplus, leanworx)"
 evidence = "published formula"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements", "counters", "parts"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 chart = "teep_index"
 
 [roles.state]

@@ -8,7 +8,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published formula"
-parts = ["window", "captures", "heard", "picked", "timeline", "elements"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements"]
 chart = "share"
 labels = ["element"]
 order = ["seconds DESC", "element"]

@@ -7,7 +7,7 @@ formula = [
 ]
 source = "OPC 10000-13 5.4.3 DurationInState, generalised to any number of states"
 evidence = "definition + simulator truth"
-parts = ["window", "captures", "heard", "picked", "timeline"]
+parts = ["window", "captures", "heard", "picked", "firsts", "timeline"]
 chart = "share"
 labels = ["state"]
 order = ["seconds DESC", "state"]
