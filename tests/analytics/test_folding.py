@@ -108,3 +108,15 @@ def _alike(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         said == pytest.approx(other[name], rel=1e-9, abs=1e-9) if isinstance(said, float) else said == other[name]
         for name, said in row.items()
     )
+
+
+def test_infinite_values_are_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [sample(second, "Double", float("inf") if second % 9 else -float("inf"), seq=second) for second in range(40)]
+    with LocalEngine([Named(Recorded(rows))]) as engine:
+        for name in ("Average", "TimeAverage", "VarianceSample", "Maximum"):
+            asked = _Asked(engine)
+            whole = asked.rows({"aggregate": name}, (0, 40), 0)
+            monkeypatch.setattr(streams, "PORTION", FITS)
+            pieces = asked.rows({"aggregate": name}, (0, 40), 0)
+            monkeypatch.undo()
+            assert repr(pieces) == repr(whole)

@@ -65,9 +65,10 @@ def fold(frame: Frame, pieces: Sequence[Piece]) -> None:
     """Give a frame of one window, which holds the witnesses of its pieces, what all their values add up to."""
     numbers: dict[str, Index] = {name: sum(piece.numbers[name] for piece in pieces) for name in _NUMBERS}  # type: ignore[misc]
     names = pieces[0].sums
-    sums = {name: _added([piece.sums[name] for piece in pieces]) for name in names if name != "squares"}
-    if "squares" in names:
-        sums["squares"] = _squares(pieces, sums["total"] / np.maximum(numbers["good"], 1))
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are values
+        sums = {name: _added([piece.sums[name] for piece in pieces]) for name in names if name != "squares"}
+        if "squares" in names:
+            sums["squares"] = _squares(pieces, sums["total"] / np.maximum(numbers["good"], 1))
     frame.told(numbers, sums)
 
 
