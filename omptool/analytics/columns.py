@@ -85,7 +85,8 @@ def _numbers(column: pa.ChunkedArray, discrete: bool) -> Values:
 
 
 def _boolean(table: pa.Table) -> bool:
-    return "type" in table.column_names and table.num_rows > 0 and table["type"][0].as_py() == "Boolean"
+    """Whether any value says so: the first one may have come without a type."""
+    return "type" in table.column_names and bool(pc.any(pc.equal(table["type"], "Boolean")).as_py())
 
 
 def _of_text(column: pa.ChunkedArray) -> Values:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -25,6 +25,10 @@ _BARE = r"^\s*\d{1,4}[-/]\d{1,2}[-/]\d{1,2}([ Tt]\d{1,2}:\d{2}(:\d{2}(\.\d*)?)?)
 
 _SPAN = "BETWEEN TIMESTAMP '1678-01-01' AND TIMESTAMP '2262-01-01'"
 """Moments that nanoseconds in 64 bits can say. Others stand for an end that is open, or for no time at all."""
+
+_COMMA = r"^\s*[-+]?\d+,\d+([eE][-+]?\d+)?\s*$"
+_THOUSANDS = r"^\s*[-+]?[1-9]\d{0,2},\d{3}\s*$"
+"""A number with a comma, and one that may have it between thousands."""
 
 _MOMENT = Role("time", "when", type="time")
 _ABSENT = {"float": "CAST(NULL AS DOUBLE)", "time": "CAST(NULL AS TIMESTAMPTZ)", "any": "NULL"}
@@ -78,7 +82,9 @@ def read(
             picked.append(f"{_ABSENT[role.type]} AS {identifier(role.name)}")
             continue
         hint = f"of another column: --map {role.name}=COLUMN"
-        cell = _Cell(table, name, role, _plain(schema.field(name).type), hint)
+        cell = _Cell(table, name, role, _plain(schema.field(name).type), hint).spelled(engine)
+        if cell.comma:
+            notes.append(f"numbers of {name} are read with a decimal comma")
         lenient = role.type == "time" and _lenient(recipe, role, columns, sure)
         expression = cell.read(zone, lenient=lenient)
         if recipe.series and role.type == "any" and cell.bytes:
@@ -149,6 +155,7 @@ class _Cell:
 
     Attributes:
         hint: what else to do when it cannot.
+        comma: it holds numbers with a decimal comma.
     """
 
     table: str
@@ -156,6 +163,28 @@ class _Cell:
     role: Role
     kind: pa.DataType
     hint: str
+    comma: bool = False
+
+    def spelled(self, engine: Engine) -> _Cell:
+        """The same, knowing how its texts write numbers: with a comma where none has a point, and where at least one
+        comma stands where none could be between thousands."""
+        if not self.text or (self.role.type != "float" and self.role.name != "value"):
+            return self
+        text = f"CAST({identifier(self.name)} AS VARCHAR)"
+        found = engine.run(
+            f"SELECT count(*) FILTER (WHERE regexp_matches(omp_text, {literal(_COMMA)})) AS commas,"
+            f" count(*) FILTER (WHERE regexp_matches(omp_text, {literal(_THOUSANDS)})) AS thousands,"
+            " count(*) FILTER (WHERE contains(omp_text, '.') AND TRY_CAST(omp_text AS DOUBLE) IS NOT NULL) AS points"
+            f" FROM (SELECT {text} AS omp_text FROM {identifier(self.table)})"
+        ).read_all()
+        commas, thousands, points = (found[name][0].as_py() for name in ("commas", "thousands", "points"))
+        return replace(self, comma=commas > thousands and not points)
+
+    @property
+    def as_text(self) -> str:
+        """Its text, with the point that numbers have in SQL."""
+        text = f"CAST({identifier(self.name)} AS VARCHAR)"
+        return f"replace({text}, ',', '.')" if self.comma else text
 
     @property
     def text(self) -> bool:
@@ -175,7 +204,7 @@ class _Cell:
             return self._number()
         if self.role.type == "time":
             return self.time(zone, lenient=lenient)
-        return identifier(self.name)
+        return self.as_text if self.comma else identifier(self.name)
 
     def _number(self) -> str:
         """A number, null where there is none: NaN and infinities are no measure of anything."""
@@ -183,7 +212,7 @@ class _Cell:
         if not (known or self.text or kinds.is_boolean(self.kind) or kinds.is_null(self.kind)):
             raise self._refused("numbers")
         cell = identifier(self.name)
-        cell = f"TRY_CAST(CAST({cell} AS VARCHAR) AS DOUBLE)" if self.text else f"CAST({cell} AS DOUBLE)"
+        cell = f"TRY_CAST({self.as_text} AS DOUBLE)" if self.text else f"CAST({cell} AS DOUBLE)"
         return f"CASE WHEN isfinite({cell}) THEN {cell} END"
 
     def time(self, zone: tzinfo, *, lenient: bool) -> str:
@@ -292,7 +321,7 @@ def _again(bare: str, zone: str) -> str:
 def _check(engine: Engine, cell: _Cell, expression: str) -> None:
     """Refuse the first text that is neither empty nor what it should be; an end that never comes is an open one."""
     text = f"CAST({identifier(cell.name)} AS VARCHAR)"
-    wrong = f"TRY_CAST({text} AS DOUBLE)" if cell.role.type == "float" else expression
+    wrong = f"TRY_CAST({cell.as_text} AS DOUBLE)" if cell.role.type == "float" else expression
     if cell.role.name == "till":
         wrong = f"coalesce({wrong}, TRY_CAST({text} AS TIMESTAMPTZ))"
     rows = engine.run(

@@ -35,10 +35,13 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
     table = request.table or ""
     if not recipe.table:
         raise UsageError(f"{recipe.name} needs telemetry, and {table} has none", "name a capture or a lake with --on")
-    if not recipe.timed and (request.start is not None or request.end is not None):
+    cut = request.start is not None or request.end is not None
+    if not recipe.timed and cut:
         raise UsageError(f"{table} is a plain table: it has no time to cut", "leave out --start and --end")
     names = engine.run(f"SELECT * FROM {identifier(table)} LIMIT 0").schema.names
     columns = bind_columns(recipe, names, table, maps_of(recipe, names, table, request.maps, request.plant))
+    if cut and "time" not in columns and not recipe.series:
+        raise UsageError(f"{table} has no column time to cut", "leave out --start and --end, or --map time=COLUMN")
     timed = any(each is not None for each in (request.period, request.start, request.end))
     read = inputs.read(engine, recipe, table, columns, request.zone, request.maps, timed=timed)
     if recipe.stream:
@@ -53,8 +56,11 @@ def of_table(engine: Engine, recipe: Recipe, request: Request, parameters: Mappi
         return _framed(engine, recipe, request, parameters, read, columns)
     ctes = [read.source, *catalog.ctes(recipe, "table")]
     _refuse_unused(recipe, request, "\n".join(ctes))
-    rows = ask(engine, statement(recipe, ctes, read.carried, ["result.omp_row", *recipe.order]), parameters)
-    return Analysis(rows, read.notes, touched(rows, f"no row of {table} gives a result"))
+    window = {"start": request.start, "end": request.end}
+    order = ["result.omp_row", *recipe.order]
+    rows = ask(engine, statement(recipe, ctes, read.carried, order), {**parameters, **window})
+    nothing = f"no row of {table} lies in the window" if timed else f"no row of {table} gives a result"
+    return Analysis(rows, read.notes, "; ".join(filter(None, [touched(rows, nothing), read.unread])))
 
 
 def _refuse_unused(recipe: Recipe, request: Request, sql: str) -> None:

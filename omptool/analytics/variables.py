@@ -5,6 +5,8 @@ Unlike `streams`, a Variable is there as a whole: what these analyses compute lo
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -30,6 +32,7 @@ from omptool.errors import UsageError
 from omptool.model.specs import Spec, spec_of
 from omptool.model.times import datetime_of, unix_us
 from omptool.sql.engine import Engine
+from omptool.sql.views import identifier
 
 if TYPE_CHECKING:
     from omptool.analytics.requested import Request
@@ -239,6 +242,10 @@ def _no_number(source: str, column: str, table: str, ask: streams.Ask) -> tuple[
     if not said:
         return ()
     what = f"no number in the column {column} of {table}: it says {', '.join(said)}"
+    if any(re.fullmatch(r"\s*[-+]?\d+,\d{3}\s*", each) for each in said):  # perhaps between thousands
+        number = f"CAST(replace({identifier(column)}, ',', '.') AS DOUBLE) AS {identifier(column)}"
+        select = shlex.quote(f"SELECT * REPLACE ({number}) FROM {identifier(table)}")
+        return (f"{what}; where these are decimal commas: omptool query {select} --on FILE -o NEW.csv",)
     return (f"{what}; numbers are written 10.5, and --map value=COLUMN takes another column",)
 
 

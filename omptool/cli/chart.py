@@ -64,7 +64,9 @@ def _bars(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[
     dull = own | {"end"} if "start" in asked.keys else own | {"start", "end"}
     shown = [name for name in rows.schema.names if name in ratios or name not in dull]
     cut = [[_said(row[name], asked) for name in shown] for row in rows.to_pylist()]
-    yield from bars(shown, set(ratios), cut, rows[recipe.chart].to_pylist(), cells=cells, glyphs=glyphs)
+    yield from bars(
+        shown, set(ratios), cut, rows[recipe.chart].to_pylist(), chief=recipe.chart, cells=cells, glyphs=glyphs
+    )
 
 
 def _pareto(rows: pa.Table, asked: Asked, cells: int, glyphs: Glyphs) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from omptool.analytics.spc.measured import points
 from omptool.analytics.spc.rules import ALL, violated
 from tests.analytics.spc_reference import measured, run
 
@@ -200,3 +202,19 @@ def test_indices_by_the_statistics_of_python(given: list[float]) -> None:
     assert row["cpk"] == pytest.approx(min(level + 2000, 2000 - level) / (3 * moving), rel=1e-9)
     assert row["cpm"] == pytest.approx(row["cp"] / (1 + ((level - 5) / moving) ** 2) ** 0.5, rel=1e-9)
     assert row["cpk_low"] < row["cpk"] < row["cpk_high"] and row["cp_low"] < row["cp"] < row["cp_high"]
+
+
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=9), min_size=1, max_size=12), st.data())
+def test_subgroups_are_the_same_in_whatever_way_they_lie(groups: list[list[int]], data: st.DataObject) -> None:
+    """One behind the other, where each is sorted for itself, and mixed up, where all are sorted together."""
+    together = [(group, float(value)) for group, each in enumerate(groups) for value in each]
+    mixed = sorted(data.draw(st.permutations(together)), key=lambda pair: pair[0] % 2)
+    found = []
+    for pairs in (together, mixed):
+        numbers = np.array([group for group, _ in pairs], np.int64)
+        given_ = replace(measured([value for _, value in pairs]), group=numbers, labels=[str(n) for n in numbers])
+        one = points(given_, 0.125)
+        assert one.label is not None
+        told = zip(one.label, one.mean, one.size, one.spread, one.sd, strict=True)
+        found.append({label: tuple(map(repr, rest)) for label, *rest in told})
+    assert found[0] == found[1]

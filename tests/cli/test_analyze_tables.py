@@ -119,7 +119,10 @@ def test_more_was_planned_than_there_is_time(invoke: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"pri": '"1,5"'}, "row 1 of shifts: pri is '1,5', no number\n  numbers are written 1234.5, without a unit\n"),
+        (
+            {"pri": '"1,500"'},
+            "row 1 of shifts: pri is '1,500', no number\n  numbers are written 1234.5, without a unit\n",
+        ),
         ({"apt": "90 s"}, "row 1 of shifts: apt is '90 s', no number\n"),
     ],
     ids=["comma", "unit"],
@@ -213,3 +216,39 @@ def test_an_annotation_at_no_time(invoke: Run, tmp_path: Path) -> None:
     result = invoke(*asked)
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith("omptool: row 2 of annotations: time is 'broken', no time\n")
+
+
+EDGES = """parent,child,time,station
+Box1,Shaft1,2026-11-16T06:00:00Z,S1
+Car9,Box1,2026-11-16T07:00:00Z,S2
+Car8,Box1,2026-11-16T06:30:00Z,S2
+,Bolt,2026-11-16T06:45:00Z,S2
+"""
+
+
+def test_what_was_built_into_what_is_read_from_a_table(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text(EDGES, encoding="utf-8")
+    asked = ("analyze", "genealogy", "--on", Path("edges.csv"))
+    found = invoke(*asked)
+    rows = [(row["station"], row["serial"], row["child"], row["parent"], row["percent_good"]) for row in found.rows]
+    assert rows == [
+        ("S1", "Box1", "Shaft1", "Car9", 100), ("S2", "Car9", "Box1", None, 100), ("S2", "Car8", "Box1", None, 100),
+        ("S2", None, "Bolt", None, 0),
+    ]  # fmt: skip
+    assert found.code == 3 and "1 rest on values that were not all Good" in found.err
+    cut = invoke(*asked, "--start", "2026-11-16T06:15:00Z", "--end", "2026-11-16T06:45:00Z")
+    assert (cut.code, [row["entered"] for row in cut.rows]) == (0, ["2026-11-16T06:30:00Z"])
+    none = invoke(*asked, "--start", "2027-01-01")
+    assert (none.code, none.err) == (3, "exit 3: no row of edges lies in the window\n")
+
+
+def test_edges_have_numbers_and_names_of_their_own(invoke: Run, tmp_path: Path) -> None:
+    (tmp_path / "e.csv").write_text("a,b\n1,2\n2,3\n", encoding="utf-8")
+    asked = ("analyze", "genealogy", "--on", Path("e.csv"), "--map", "serial=a", "--map", "child=b")
+    found = invoke(*asked)
+    assert (found.code, [(row["serial"], row["child"], row["parent"]) for row in found.rows]) == (
+        0, [(1, 2, None), (2, 3, "1")]
+    )  # fmt: skip
+    refused = invoke(*asked, "--start", "2026-01-01")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("omptool: e has no column time to cut\n")

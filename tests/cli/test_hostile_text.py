@@ -136,7 +136,7 @@ def test_messages_and_progress(home: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_chart_labels() -> None:
-    lines = bars([EVIL], [], [[EVIL]], [0.5], cells=80, glyphs=UNICODE)
+    lines = bars([EVIL], [], [[EVIL]], [0.5], chief="", cells=80, glyphs=UNICODE)
     check("\n".join(lines).encode())
 
 

@@ -228,3 +228,12 @@ def test_bars_of_alarms_name_the_machine_where_there_are_several(invoke: Run) ->
     assert len(set(names)) == len(names) and any(name.startswith("Packer1  Film end") for name in names)
     alone = invoke("analyze", "alarm_chatter", "--on", lake, "--chart").out
     assert "Packer1\n" in alone and "Packer1  AlarmCode" not in alone
+
+
+def test_a_narrow_terminal_keeps_the_bars_and_what_they_show(invoke: Run) -> None:
+    lake = ROOT / "sample_data" / "press-line" / "lake"
+    window = ("--start", "2026-11-16T06:00Z", "--end", "2026-11-16T14:00Z")
+    result = invoke("analyze", "oee", "--on", lake, *window, "--chart", env={"COLUMNS": "40"})
+    assert max(map(len, result.out.splitlines())) <= 40
+    assert result.out.splitlines()[0].split() == ["machine", "oee_", "coverage"]
+    assert "69.6 %" in result.out and "█" in result.out

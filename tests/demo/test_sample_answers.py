@@ -83,3 +83,16 @@ def test_a_tool_change_is_found_within_a_quarter_of_an_hour() -> None:
         assert row["wear_per_h"] == pytest.approx(float(change["grows_mm_per_h"]), rel=0.35)
         assert row["wear_low"] > 0
     assert rows[2]["wear_low"] <= 0 <= rows[2]["wear_high"]
+
+
+def test_the_drift_of_a_worn_tool_is_that_of_the_simulator() -> None:
+    """Until the tool is changed; the machine beside it has no trend."""
+    sample = SAMPLES["cnc-cell"]
+    (tool,) = known(sample, "tools")
+    changed = datetime.fromisoformat(tool["changed"])
+    rows = asked(sample, "lake", "drift", maps={"value": "BoreDiameter"}, end=changed).rows.to_pylist()
+    worn, sound = rows
+    assert (worn["machine"], worn["trend"], worn["per"]) == (tool["machine"], "up", "day")
+    assert worn["slope_low"] < 24 * float(tool["grows_mm_per_h"]) < worn["slope_high"]
+    assert (sound["machine"], sound["trend"]) == ("CNC2", None)
+    assert sound["slope_low"] < 0 < sound["slope_high"]

@@ -202,10 +202,10 @@ ANALYZE = (
     ),
     Case("a plain table lacks columns", "analyze oee --on orders.csv", 1),
     Case(
-        "a number with a comma",
+        "a number with a comma that may stand between thousands",
         "analyze oee --on a.csv",
         1,
-        files={"a.csv": 'pbt,apt,pri,pq,gq\n100,90,"1,5",60,59\n'},
+        files={"a.csv": 'pbt,apt,pri,pq,gq\n100,90,"1,500",60,59\n'},
     ),
     Case(
         "times that are numbers",

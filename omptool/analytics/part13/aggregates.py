@@ -160,7 +160,8 @@ def compute(
     if name == "AnnotationCount" and annotations is not None:
         found = counted.annotated(frame, annotations)
     else:
-        found = ALL[name].compute(frame)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite values are values
+            found = ALL[name].compute(frame)
     status = found.status
     if found.row is not None:  # a stored value is returned that stands for several
         extra = (found.row >= 0) & series.extra[np.maximum(found.row, 0)]

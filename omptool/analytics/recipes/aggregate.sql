@@ -84,34 +84,67 @@ bound AS (
   SELECT unnest(CAST($numbers AS INTEGER[])) AS node, unnest(CAST($servers AS VARCHAR[])) AS server,
          unnest(CAST($node_ids AS VARCHAR[])) AS node_id
 ),
--- what bounding values need from outside the window: the nearest value on each side, and the nearest that may be used
-earlier AS (
-  SELECT b.node, max(t.time) AS nearest,
-         max(CASE WHEN t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad) THEN t.time END)
-           AS usable
+-- values outside the window that may not be used: each takes the place of what came to be before it at its moment;
+-- x * 0 = 0 is true of a finite number only, and isnan() would be false of every value of a Parquet file with statistics
+worse AS (
+  SELECT b.node, t.time, t.time_ns, t.capture, t.seq
   FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
-  WHERE t.time < $early GROUP BY b.node
+  WHERE (t.time < $early OR t.time >= $late)
+    AND NOT ((t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad))
+             AND (t.value_text IS NOT NULL
+                  OR coalesce(t.value * 0 = 0 OR abs(t.value) = CAST('Infinity' AS DOUBLE), false)))
 ),
+-- of each value outside: whether it is more than the mark of an end (BadNoData), has a text (then the Variable is stepped),
+-- and is a number or a text to be used
+told AS (
+  SELECT b.node, t.time, CASE WHEN t.status NOT BETWEEN 2157641728 AND 2157707263 THEN t.time END AS real,
+         CASE WHEN t.value_text IS NOT NULL THEN t.time END AS named,
+         CASE WHEN w.node IS NULL AND (t.value * 0 = 0 OR abs(t.value) = CAST('Infinity' AS DOUBLE))
+                   AND (t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad))
+              THEN t.time END AS number,
+         CASE WHEN w.node IS NULL AND t.value_text IS NOT NULL
+                   AND (t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad))
+              THEN t.time END AS words
+  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
+  LEFT JOIN worse w ON w.node = b.node AND w.time = t.time AND w.time_ns = t.time_ns
+       AND (w.capture > t.capture OR (w.capture = t.capture AND w.seq > t.seq))
+  WHERE t.time < $early OR t.time >= $late
+),
+-- what bounding values need from there: the nearest of each on either side, whatever the nearest one is worth
+near AS (
+  SELECT node, max(CASE WHEN time < $early THEN time END) AS before, min(CASE WHEN time >= $late THEN time END) AS after,
+         max(CASE WHEN time < $early THEN real END) AS real_before, min(CASE WHEN time >= $late THEN real END) AS real_after,
+         max(CASE WHEN time < $early THEN named END) AS named_before,
+         min(CASE WHEN time >= $late THEN named END) AS named_after,
+         max(CASE WHEN time < $early THEN number END) AS number_before,
+         min(CASE WHEN time >= $late THEN number END) AS number_after,
+         max(CASE WHEN time < $early THEN words END) AS words_before,
+         min(CASE WHEN time >= $late THEN words END) AS words_after
+  FROM told GROUP BY node
+),
+-- and the number before the nearest one, where the line of both goes on behind them
 earlier_still AS (
-  SELECT b.node, max(t.time) AS usable
-  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id JOIN earlier e ON e.node = b.node
-  WHERE $use_sloped_extrapolation AND t.time < e.usable
+  SELECT b.node, max(t.time) AS number_before
+  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id JOIN near n ON n.node = b.node
+  LEFT JOIN worse w ON w.node = b.node AND w.time = t.time AND w.time_ns = t.time_ns
+       AND (w.capture > t.capture OR (w.capture = t.capture AND w.seq > t.seq))
+  WHERE $use_sloped_extrapolation AND t.time < n.number_before AND w.node IS NULL
+    AND (t.value * 0 = 0 OR abs(t.value) = CAST('Infinity' AS DOUBLE))
     AND (t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad))
   GROUP BY b.node
 ),
-later AS (
-  SELECT b.node, min(t.time) AS nearest,
-         min(CASE WHEN t.quality = 'Good' OR (t.quality = 'Uncertain' AND NOT $treat_uncertain_as_bad) THEN t.time END)
-           AS usable
-  FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
-  WHERE t.time >= $late GROUP BY b.node
-),
 outside AS (
-  SELECT node, nearest AS time FROM earlier
-  UNION SELECT node, usable FROM earlier
-  UNION SELECT node, usable FROM earlier_still
-  UNION SELECT node, nearest FROM later
-  UNION SELECT node, usable FROM later
+  SELECT node, before AS time FROM near
+  UNION SELECT node, real_before FROM near
+  UNION SELECT node, named_before FROM near
+  UNION SELECT node, number_before FROM near
+  UNION SELECT node, words_before FROM near
+  UNION SELECT node, number_before FROM earlier_still
+  UNION SELECT node, after FROM near
+  UNION SELECT node, real_after FROM near
+  UNION SELECT node, named_after FROM near
+  UNION SELECT node, number_after FROM near
+  UNION SELECT node, words_after FROM near
 ),
 elements AS (
   SELECT b.node, t.time, t.time_ns, t.capture, t.seq, t.value, t.value_text, t.status, t.type

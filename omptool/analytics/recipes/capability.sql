@@ -8,7 +8,7 @@ formula = [
   "confidence: Cp * sqrt(chi2(v) / v); Cpk ± z * sqrt(1 / (9 n) + Cpk^2 / (2 v)) (Bissell); Cpm as Cp, v of Boyles",
   "v: degrees of freedom of a standard deviation as uncertain as sd_within (pooled: n - subgroups); freedom = n-1: always n - 1",
 ]
-source = "as SAS/QC and R (qcc, qcr) document it; intervals: Chou, Owen and Borrego 1990, Bissell 1990, Boyles 1991; held against qcc and NIST StRD"
+source = "as SAS/QC and R (qcc, qcr) document it; intervals as they name them: Cp Chou, Owen and Borrego 1990 (page 224, as in SAS/QC's sample CPCON), Cpk Bissell 1990, Cpm Boyles 1991, approximate; held against qcc and NIST StRD"
 evidence = "published value"
 picture = "histogram"
 share = ["measured", "own", "subgrouped", "seen"]

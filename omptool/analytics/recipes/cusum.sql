@@ -7,7 +7,7 @@ formula = [
   "a signal is above h, not at it; both begin at head_start * h",
   "sigma = mean of R / d2(n) or s / c4(n) of subgroups, of single values mean moving range / d2(2)",
 ]
-source = "Montgomery and Runger 16-10; Lucas and Crosier 1982 for the head start; held against the values of qcc"
+source = "Montgomery and Runger, Applied Statistics and Probability for Engineers, section 16-10, equations 16-30 and 16-31; head start of Lucas and Crosier 1982 as JMP documents it; held against the values of qcc"
 evidence = "published value"
 share = ["measured", "points", "own", "subgrouped", "baseline", "charted", "seen"]
 finish = "cusum"

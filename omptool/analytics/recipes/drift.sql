@@ -8,8 +8,8 @@ formula = [
   "slope: median of the slopes between all pairs of points (Theil-Sen), interval by the variance of Kendall's S with ties (Sen 1968), of up to 30 points by its exact distribution; of more than 4,000 points neighbours are joined, and note says so",
   "trend: up or down where 0 is outside the slope's interval",
 ]
-source = "Roberts 1959, Page 1954, Theil 1950, Sen 1968"
-evidence = "published formula"
+source = "definition of points, baseline and residuals; on them EWMA (Roberts 1959), CUSUM (Page 1954), median of slopes (Theil 1950, Sen 1968)"
+evidence = "definition + simulator truth"
 picture = "drift"
 share = ["measured", "own", "baseline", "seen"]
 finish = "drift"

@@ -8,7 +8,7 @@ formula = [
   "sigma = mean of R / d2(n) or s / c4(n) of subgroups, of single values mean moving range / d2(2)",
   "head_start = h narrows limits by 1 - (1 - f)^(1 + a (t - 1)), f = 1 - h, a = (-2 / log10(1 - f) - 1) / 19",
 ]
-source = "Roberts 1959; limits as qcc and Dataplot document them, held against the values of qcc; head start after Steiner 1999, whose formula was not at hand"
+source = "EWMA of Roberts 1959; limits as qcc and Dataplot document them, held against the values of qcc; head start: definition, after the idea of Steiner 1999 (limits narrowed for the first 20 points), whose formula was not at hand"
 evidence = "published value"
 share = ["measured", "points", "own", "subgrouped", "baseline", "charted", "seen"]
 finish = "ewma"

@@ -29,6 +29,18 @@ required = false
 [roles.product]
 about = "product that is being made, for --by product"
 required = false
+[table.serial]
+about = "number of the part into which child was built"
+type = "any"
+globs = ["parent", "parent_serial", "assembly"]
+[table.child]
+about = "number of the part that was built in"
+type = "any"
+globs = ["child_serial", "component"]
+[table.time]
+about = "when; without it the last row of a child says where it is"
+type = "time"
+required = false
 [columns.serial]
 about = "number of the part"
 [columns.child]
@@ -135,14 +147,29 @@ rows_of AS (
   SELECT stay, tag, child, NULL, NULL, NULL, NULL FROM built GROUP BY stay, tag, child
 ),
 elements AS (
-  SELECT r.m, r.p, r.serial, r.entered, r.left_at, v.tag, v.child, q.serial AS parent, v.found, v.minimum, v.maximum, v.mean
+  SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", r.serial, v.child, q.serial AS parent, v.tag, r.entered,
+         r.left_at, CASE WHEN v.child IS NULL THEN CAST(coalesce(v.found, 0) AS BIGINT) END AS "values",
+         v.mean, v.minimum, v.maximum, s.coverage, s.percent_good
   FROM present r LEFT JOIN rows_of v ON v.stay = r.stay LEFT JOIN parents q ON q.child = r.serial
+  JOIN places g ON g.m = r.m JOIN seen s ON s.g = g.g AND s.p = r.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = r.p
+)
+-- table
+edges AS (
+  SELECT CAST(child AS VARCHAR) AS part, CAST(serial AS VARCHAR) AS whole,
+         row_number() OVER (PARTITION BY CAST(child AS VARCHAR) ORDER BY time DESC NULLS LAST, omp_row DESC) AS place
+  FROM input WHERE CAST(serial AS VARCHAR) <> '' AND child IS NOT NULL
+),
+elements AS (
+  SELECT i.*, e.whole AS parent, CAST(NULL AS VARCHAR) AS tag, i.time AS entered, CAST(NULL AS TIMESTAMPTZ) AS left_at,
+         CAST(NULL AS BIGINT) AS "values", CAST(NULL AS DOUBLE) AS mean, CAST(NULL AS DOUBLE) AS minimum,
+         CAST(NULL AS DOUBLE) AS maximum,
+         CASE WHEN CAST(i.serial AS VARCHAR) <> '' AND CAST(i.child AS VARCHAR) <> '' THEN 1.0 ELSE 0.0 END AS coverage,
+         CASE WHEN CAST(i.serial AS VARCHAR) <> '' AND CAST(i.child AS VARCHAR) <> '' THEN 100.0 ELSE 0.0 END AS percent_good
+  FROM input i LEFT JOIN edges e ON e.part = CAST(i.serial AS VARCHAR) AND e.place = 1
+  WHERE (CAST($start AS TIMESTAMPTZ) IS NULL OR i.time >= $start) AND (CAST($end AS TIMESTAMPTZ) IS NULL OR i.time < $end)
 )
 -- result
-SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", e.serial, e.child, e.parent, e.tag, e.entered, e.left_at,
-       CASE WHEN e.child IS NULL THEN CAST(coalesce(e.found, 0) AS BIGINT) END AS "values",
-       e.mean, e.minimum, e.maximum, s.coverage, s.percent_good
-FROM elements e JOIN places g ON g.m = e.m JOIN seen s ON s.g = g.g AND s.p = e.p JOIN groups n ON n.g = g.g JOIN periods w ON w.p = e.p
+SELECT * FROM elements
 -- notes
 SELECT concat('children said while no part was there, which were built into none: ', count(*)) AS note
 FROM said_children c

@@ -8,7 +8,7 @@ formula = [
   "NEL7 fifteen in a row with |z| < 1; NEL8 eight in a row with |z| > 1, not all on one side",
   "sigma = mean of R / d2(n) or s / c4(n) of subgroups, of single values mean moving range / d2(2)",
 ]
-source = "Western Electric 1956; Nelson 1984; held against the cases of qcc"
+source = "rules of Western Electric 1956 and Nelson 1984 as manuals of programs list them, the originals were not read; held against the cases of qcc"
 evidence = "published value"
 labels = ["tag", "point", "rule"]
 share = ["measured", "own", "subgrouped", "baseline", "seen"]

@@ -179,12 +179,18 @@ def points(measured: Measured, center: float) -> Points:
 
 
 def _by_size(value: Floats, place: Numbers, size: Numbers) -> Numbers:
-    """Places of the values, group by group, in each the least first."""
-    if size.size and size.min() == size.max() and (np.diff(place) >= 0).all():
-        inside = np.argsort(value.reshape(size.size, -1), axis=1, kind="stable")
-        found: Numbers = (inside + np.arange(0, value.size, size[0])[:, None]).ravel()
-        return found
-    return np.lexsort((value, place))
+    """Places of the finite values, group by group, in each the least first.
+
+    Groups that lie one behind the other are sorted each for itself, as rows of a matrix.
+    """
+    if not size.size or size.size * int(size.max()) > 4 * value.size or (np.diff(place) < 0).any():
+        return np.lexsort((value, place))
+    begins = np.cumsum(size) - size
+    matrix = np.full((size.size, int(size.max())), np.inf)
+    matrix[place, np.arange(value.size) - begins[place]] = value
+    inside = np.argsort(matrix, axis=1, kind="stable")
+    found: Numbers = (inside + begins[:, None])[np.arange(matrix.shape[1]) < size[:, None]]
+    return found
 
 
 def grand_mean(found: Points, among: Mask) -> float | None:

@@ -14,6 +14,7 @@ def bars(
     rows: Sequence[Sequence[object]],
     lengths: Sequence[float | None],
     *,
+    chief: str,
     cells: int,
     glyphs: Glyphs,
 ) -> list[str]:
@@ -23,6 +24,7 @@ def bars(
         names: columns in order.
         ratios: those that are shares of 1; one above 1 gets an exclamation mark.
         lengths: of the bars; 1 is full, None has none.
+        chief: the ratio of the bars: it stays where there is no room for the others.
         cells: room for a whole line; a bar takes at most 40 and at least 10.
     """
     heads = [[terminal.escape(name)] for name in names]
@@ -34,7 +36,11 @@ def bars(
     if cells - sum(wide) - 2 * len(wide) < _GOOD_BAR:
         heads = [_broken(head[0]) if name in ratios else head for name, head in zip(names, heads, strict=True)]
         wide = _widths(heads, texts)
-    room = min(40, max(10, cells - sum(wide) - 2 * len(wide)))
+    kept = _kept(names, [name for name in names if name in ratios and name != chief], wide, cells)
+    if len(kept) < len(names):
+        fewer = [[row[place] for place in kept] for row in rows]
+        return bars([names[place] for place in kept], ratios, fewer, lengths, chief=chief, cells=cells, glyphs=glyphs)
+    room = min(40, max(_LEAST_BAR, cells - sum(wide) - 2 * len(wide)))
     deep = max(map(len, heads))
     above = [[head[line] if line < len(head) else "" for head in heads] for line in range(deep)]
     lines = []
@@ -44,6 +50,17 @@ def bars(
     return lines
 
 
+def _kept(names: Sequence[str], spare: Sequence[str], wide: Sequence[int], cells: int) -> list[int]:
+    """The places of the columns that leave room for a bar; of what can be spared the first go first."""
+    kept = list(range(len(names)))
+    for name in spare:
+        if cells - sum(wide[place] + 2 for place in kept) >= _LEAST_BAR:
+            break
+        kept.remove(list(names).index(name))
+    return kept
+
+
+_LEAST_BAR = 10
 _GOOD_BAR = 25
 """Cells of a bar below which headings are broken to make room for it."""
 _HEAD = 8

@@ -59,7 +59,7 @@ def control(series: Series, *, cells: int, glyphs: Glyphs, rows: int = _ROWS) ->
         for column, bucket in enumerate(buckets):
             grid.cross(column, line[bucket[len(bucket) // 2]], glyph, glyphs.range, glyphs.cross)
     apart = _labelled(grid, series)
-    per = f", {math.ceil(count / columns):,} per column" if count > columns else ""
+    per = f", one column for {math.ceil(count / columns):,}" if count > columns else ""
     found = [at for at, words in enumerate(series.signals) if words]
     said = f"{len(found):,} of {count:,} points violate a rule{per}"
     axis = ends(series.places[0], series.places[-1], columns)
