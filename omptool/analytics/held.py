@@ -21,6 +21,9 @@ from omptool.analytics.onepass import in_one_pass
 from omptool.analytics.recipe import Recipe
 from omptool.sql.engine import Engine, Holding
 
+_NUMBERED = ("bound", "stands", "groups")
+"""Lists of all nodes and machines: the engine reads what it is given with a statement anew each time, and twice."""
+
 MOST_RUNS = 200_000
 """With more, rows are sorted."""
 
@@ -93,28 +96,48 @@ def parts(
     with contextlib.ExitStack() as stack:
         held: dict[str, str] = {}
 
-        def hold(part: str, name: str) -> str:
-            statement = ",\n".join(["WITH " + catalog.part("window"), *held.values(), catalog.part(part)])
-            statement += f"\nSELECT * FROM {name}"
+        def hold_of(ctes: str, name: str) -> str:
+            statement = ",\n".join([*held.values(), ctes])
+            statement = f"WITH {statement}\nSELECT * FROM {name}"
             return stack.enter_context(engine.held(statement, given(statement, values)))
+
+        def hold(part: str, name: str) -> str:
+            return hold_of(catalog.part(part), name)
+
+        window = catalog.part("window")
+        for name in _NUMBERED:
+            listed = _cte(window, name)
+            window = window.replace(listed, _instead(name, hold_of(listed, name)))
+        held["window"] = window
 
         tables = {}
         for name in ("captures", "heard"):
             tables[name] = hold(name, name)
-            held[name] = f"{name} AS NOT MATERIALIZED (SELECT * FROM {tables[name]})"
+            held[name] = _instead(name, tables[name])
         alone = _count(engine, tables["captures"]) < 2
         unheard = _NONE if alone else hold("picked", "unheard")
         several = not alone and _count(engine, unheard) > 0
         spoken = hold("picked", "spoken") if several else tables["heard"]
         heads = _heads(engine, spoken) if "counters" in recipe.parts and not several else None
         held["picked"] = _PICKED.format(unheard, spoken)
-        held["firsts"] = f"firsts AS NOT MATERIALIZED (SELECT * FROM {hold('firsts', 'firsts')})"
+        held["firsts"] = _instead("firsts", hold("firsts", "firsts"))
         held["timeline"] = in_one_pass(catalog.part("timeline"))
         held[section] = in_one_pass(recipe.sections[section])
         if heads is None:
             yield held, {}
         else:
             yield {**held, "counters": _COUNTERS.format(spoken)}, heads
+
+
+def _cte(part: str, name: str) -> str:
+    """One CTE of a part, without the comma behind it."""
+    found = re.search(rf"^{name} AS \((?:[^\n]+|\n.*?^)\)(?=,\n)", part, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"no {name} with another CTE behind it"
+    return found[0]
+
+
+def _instead(name: str, table: str) -> str:
+    return f"{name} AS NOT MATERIALIZED (SELECT * FROM {table})"
 
 
 def _count(engine: Engine, table: str) -> int:

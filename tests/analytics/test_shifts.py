@@ -99,7 +99,8 @@ def test_two_products_in_a_shift_have_their_own_cycle_times() -> None:
     assert row["ideal_s"] == 100 * 12 + 50 * 30.5
     assert row["pq"] == 150
     (row,) = _oee("[ideal_cycle]\nA = 12\n", ROWS)
-    assert (row["ideal_s"], row["note"]) == (None, "parts without an ideal cycle time")
+    told = "parts of B have no ideal cycle time: add it to [ideal_cycle] of plant.toml"
+    assert (row["ideal_s"], row["note"]) == (None, told)
 
 
 def test_a_machine_that_does_not_say_its_product_keeps_its_tag() -> None:

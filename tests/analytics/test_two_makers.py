@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from omptool.errors import NotFound
 from omptool.model.plant import PlantModel
 from tests.analytics.test_gaps_and_quality import T0, run, sample
 
@@ -144,3 +147,29 @@ def test_who_rests_need_not_speak_and_the_others_should() -> None:
     found = run("data_quality", rows, plant=PlantModel.parse(STOPS.replace("00:00:40", "00:01:20"))).rows.to_pylist()
     told = {row["machine"]: (row["longest_silence_s"], row["working_silence_s"]) for row in found}
     assert told == {"A": (50, 15), "B": (50, 50)}
+
+
+@pytest.mark.parametrize("name", ["oee", "teep"])
+def test_parts_without_an_ideal_time_say_of_what_product_they_are(name: str) -> None:
+    only = "\n[[ideal_cycle]]\nmachine = 'P*'\nB = 4\n"
+    found = run(name, FLOOR, plant=PlantModel.parse(only)).rows.to_pylist()
+    notes = {row["machine"]: row["note"] for row in found}
+    assert notes["Press1"] == "parts of A have no ideal cycle time: add it to [ideal_cycle] of plant.toml"
+    assert "A" not in (notes["CNC1"] or "")
+    late = [row for row in FLOOR if row["machine"] == "CNC1" and row["tag"] != "IdealCycleTime"]
+    [row] = run(name, [*late, of("CNC1", 40, "IdealCycleTime", 7, line="L1")]).rows.to_pylist()
+    said = "parts without an ideal cycle time: none was said before them; give --param ideal_cycle=SECONDS"
+    assert row["note"] == said
+    priced = run(name, late, parameters={"ideal_cycle": 1.0}, plant=PlantModel.parse(only)).rows.to_pylist()
+    assert "no ideal cycle" not in (priced[0]["note"] or "")
+
+
+def test_a_tag_that_somebody_names_wins_over_the_plant_model() -> None:
+    """--map over [ideal_cycle], in machines that have the tag; the others keep what plant.toml says."""
+    plant = PlantModel.parse(CYCLES)
+    rows = [*FLOOR, of("Press1", 0, "Ideal", 3, line="L1")]
+    asked: dict[str, Any] = {"plant": plant, "maps": {"ideal": "Ideal"}}
+    found = {row["machine"]: row["ideal_s"] for row in run("oee", rows, **asked).rows.to_pylist()}
+    assert found == {"Press1": 90.0, "Packer1": 100.0, "Packer2": 180.0, "CNC1": None}
+    with pytest.raises(NotFound, match="no tag matches Nope for the role ideal"):
+        run("oee", rows, plant=plant, maps={"ideal": "Nope"})

@@ -122,6 +122,31 @@ def test_what_was_before_a_break_or_a_gap_says_whether_a_stop_begins_with_the_wi
     assert told == {"begins": (1, 0), "lasts": (0, 1), "unseen": (0, 1)}
 
 
+@pytest.mark.parametrize(
+    ("begins", "off", "lost", "stops", "cut"),
+    [
+        (-10, "NotAvailable", None, 2, 0), (20, "NotAvailable", None, 2, 0), (0, "NotAvailable", 8, 2, 0),
+        (0, "NotAvailable", 20, 1, 1), (10, "Executing", None, 2, 0), (10, "OutOfService", None, 1, 1),
+        (10, "NotExecuting", None, 1, 1), (10, "nobody knows", None, 1, 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["mtbf_mttr", "micro_stops"])
+def test_a_stop_behind_time_that_is_not_planned_began_there(
+    name: str, begins: int, off: str, lost: int | None, stops: int, cut: int
+) -> None:
+    """The first breakdown of a week; planned until 00:00:20 where the machine does not say so itself."""
+    rows = [
+        sample(5, "State", off), sample(20, "State", "OutOfService"), sample(40, "State", "Executing"),
+        sample(60, "State", "OutOfService"), sample(70, "State", "Executing"),
+    ]  # fmt: skip
+    rest = '[[planned_stop]]\nname = "night"\nstart = "00:00"\nend = "00:00:20"\n'
+    gaps = [gap(f"2026-01-01T00:00:{lost - 2:02}+00:00", f"2026-01-01T00:00:{lost:02}+00:00")] if lost else []
+    asked = {"start": T0 + timedelta(seconds=begins), "plant": PlantModel.parse(rest)}
+    found = run(name, rows, gaps, **asked).rows.to_pylist()
+    assert sum(row["censored"] for row in found) == cut
+    assert sum(row["failures" if name == "mtbf_mttr" else name] for row in found) == stops
+
+
 EXECUTING = [sample(LONG_AGO, "State", "Executing", seq=1), sample(LONG_AGO, "GoodCount", 1, seq=2)]
 
 

@@ -139,9 +139,9 @@ lasting AS (
 ),
 -- stretches in which nothing changes, of machine `w` and its run of a product `m`; `ns` is their length, `covered` whether
 -- their state is known, `reason` what the role of that name says, `element` the time element of ISO 22400 as OPC 40501-1
--- C.2.3 maps it. Those of no period `p` lie before the window
+-- C.2.3 maps it, `own` what the machine means, in a planned stop too. Those of no period `p` lie before the window
 lived AS (
-  SELECT m, w, p, nanos, ns, mode, reason, good, covered, state, meaning,
+  SELECT m, w, p, nanos, ns, mode, reason, good, covered, state, meaning, own,
          CASE WHEN meaning = 'Executing' AND mode = 'Processing' THEN 'APT'
               WHEN meaning = 'Setup' OR (meaning = 'Executing' AND mode = 'Setup') THEN 'AUST'
               WHEN meaning = 'OutOfService' THEN 'ADET' WHEN meaning = 'NotExecuting' THEN 'ADOT'
@@ -150,7 +150,8 @@ lived AS (
     SELECT s.run AS m, l.m AS w, s.p, l.nanos, l.ns,
            CASE WHEN l.mode < 0 THEN 'Processing' ELSE coalesce(o.label, '') END AS mode, nullif(r.label, '') AS reason,
            s.covered AND s.good AS good, s.covered, CASE WHEN s.covered THEN nullif(t.name, '') END AS state,
-           CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(t.meaning, '') END AS meaning
+           CASE WHEN NOT s.covered THEN NULL WHEN s.planned_stop THEN 'NotAvailable' ELSE nullif(t.meaning, '') END AS meaning,
+           CASE WHEN s.covered THEN nullif(t.meaning, '') END AS own
     FROM lasting l JOIN product_spans s ON s.span = l.span LEFT JOIN words t ON t.word = l.state
     LEFT JOIN words o ON o.word = l.mode LEFT JOIN words r ON r.word = l.reason
     WHERE l.ns > 0

@@ -4,6 +4,7 @@ about = "How long machines run between failures, and how long a repair takes."
 formula = [
   "a failure is a run of OutOfService (ADET); a planned stop does not end it, and is no part of its time",
   "mttr = mean time of failures whose start and end were seen",
+  "a failure behind time that is not planned began there where the machine said something else meanwhile, or before; else its start was not seen",
   "mtbf = (apt + aust) / failures; with failures_plus_one: / (failures + 1), as ISO 22400-2:2014 is said to print it",
   "availability = mtbf / (mtbf + mttr)",
 ]
