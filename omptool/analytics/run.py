@@ -103,7 +103,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request, _span(recipe))
-    periods = periods_of(request, calendar, start, end)
+    periods = periods_of(request, calendar, start, end).lasting(end, INSTANT)
     told = products.labels(engine, binding.bound, periods.starts[0], end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
