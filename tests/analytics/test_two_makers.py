@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from omptool.errors import NotFound
 from omptool.model.plant import PlantModel
-from tests.analytics.test_gaps_and_quality import run, sample
+from tests.analytics.test_gaps_and_quality import T0, run, sample
 
 
 def of(machine: str, second: float, tag: str, value: object, **changes: Any) -> dict[str, object]:
@@ -104,6 +105,48 @@ def test_rows_by_product_have_the_ideal_times_of_their_machine() -> None:
     assert [found["Packer1", product] for product in "AB"] == [20, 80]
     assert [found["Press1", product] for product in "AB"] == [100, 80]
     assert [found["CNC1", product] for product in "AB"] == [70, 140]
+
+
+STOPS = """
+[[planned_stop]]
+line = "L1"
+name = "cleaning"
+start = "00:00:10"
+end = "00:00:40"
+[[planned_stop]]
+machine = "P*"
+name = "holiday"
+dates = ["2026-01-01", 2026-12-25]
+start = "00:00:30"
+end = "00:01:00"
+[[planned_stop]]
+name = "other holiday"
+dates = [2026-01-02]
+start = "00:00"
+end = "00:00"
+"""
+
+
+def test_a_planned_stop_is_that_of_its_machines_and_dates() -> None:
+    rows = [*_made("Press1"), *_made("CNC1"), *_made("Press2", line="L2"), *_made("CNC2", line="L2")]
+    assert {key: seconds for key, seconds in _elements(STOPS, rows).items() if key[1] == "NOT_PLANNED"} == {
+        ("Press1", "NOT_PLANNED"): 50, ("CNC1", "NOT_PLANNED"): 30, ("Press2", "NOT_PLANNED"): 30
+    }  # fmt: skip
+    found = run("time_elements", rows, plant=PlantModel.parse(STOPS), end=T0 + timedelta(days=2)).rows.to_pylist()
+    unplanned = {row["machine"]: row["seconds"] for row in found if row["element"] == "NOT_PLANNED"}
+    assert {name: seconds - 86_400 for name, seconds in unplanned.items()} == {
+        "Press1": 50, "CNC1": 30, "Press2": 30, "CNC2": 0
+    }  # fmt: skip
+
+
+def test_who_rests_need_not_speak_and_the_others_should() -> None:
+    rows = [of(name, at, "V", at, line=line) for name, line in (("A", "L1"), ("B", "L2")) for at in (0, 5, 45, 95)]
+    found = run("data_quality", rows, plant=PlantModel.parse(STOPS)).rows.to_pylist()
+    told = {row["machine"]: (row["longest_silence_s"], row["working_silence_s"]) for row in found}
+    assert told == {"A": (50, 50), "B": (50, 50)}
+    found = run("data_quality", rows, plant=PlantModel.parse(STOPS.replace("00:00:40", "00:01:20"))).rows.to_pylist()
+    told = {row["machine"]: (row["longest_silence_s"], row["working_silence_s"]) for row in found}
+    assert told == {"A": (50, 15), "B": (50, 50)}
 
 
 @pytest.mark.parametrize("name", ["oee", "teep"])
