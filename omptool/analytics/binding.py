@@ -141,6 +141,9 @@ def bind(
     told_by_product &= found.get("product", {}).keys()
     mapped = found.get("ideal", {}).keys() if "ideal" in maps else set()
     told_by_product -= mapped  # who names a tag means it
+    if mapped and not told_by_product and not product:  # nor does anything else ask for a product
+        roles = [role for role in roles if role.name != "product" or role.required]
+        found = {role.name: found[role.name] for role in roles}
     if not product and any(role.name == "product" and not role.required for role in roles):
         found["product"] = {key: tags for key, tags in found["product"].items() if key in told_by_product}
     if told_by_product and "ideal" in found and ("ideal" not in maps or mapped):

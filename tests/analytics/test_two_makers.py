@@ -171,5 +171,8 @@ def test_a_tag_that_somebody_names_wins_over_the_plant_model() -> None:
     asked: dict[str, Any] = {"plant": plant, "maps": {"ideal": "Ideal"}}
     found = {row["machine"]: row["ideal_s"] for row in run("oee", rows, **asked).rows.to_pylist()}
     assert found == {"Press1": 90.0, "Packer1": 100.0, "Packer2": 180.0, "CNC1": None}
+    alone = run("oee", [row for row in rows if row["machine"] == "Press1"], **asked)
+    assert alone.rows["ideal_s"].to_pylist() == [90.0]
+    assert not [note for note in alone.notes if "role product" in note]
     with pytest.raises(NotFound, match="no tag matches Nope for the role ideal"):
         run("oee", rows, plant=plant, maps={"ideal": "Nope"})
