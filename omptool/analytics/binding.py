@@ -115,7 +115,7 @@ def bind(
         plant: `[roles]` of plant.toml.
         given: parameters that have a value; a role they replace is not needed.
         priced: whether ideal cycle times of a machine are known by product: where it has the role product they take
-            the place of the role ideal, which the others keep.
+            the place of the role ideal, which the others keep, and those in which `maps` finds it.
         product: whether rows are told apart by product, so that some machine must say one.
 
     Raises:
@@ -139,9 +139,14 @@ def bind(
         mine = {key: [tag for tag in each if tag[:2] in values] for key, each in found[VALUE].items()}
         found[VALUE] = {key: each for key, each in mine.items() if each}
     told_by_product &= found.get("product", {}).keys()
+    mapped = found.get("ideal", {}).keys() if "ideal" in maps else set()
+    told_by_product -= mapped  # who names a tag means it
+    if mapped and not told_by_product and not product:  # nor does anything else ask for a product
+        roles = [role for role in roles if role.name != "product" or role.required]
+        found = {role.name: found[role.name] for role in roles}
     if not product and any(role.name == "product" and not role.required for role in roles):
         found["product"] = {key: tags for key, tags in found["product"].items() if key in told_by_product}
-    if told_by_product and "ideal" in found:
+    if told_by_product and "ideal" in found and ("ideal" not in maps or mapped):
         roles = [replace(role, required=role.required and role.name != "ideal") for role in roles]
         found["ideal"] = {key: tags for key, tags in found["ideal"].items() if key not in told_by_product}
     found = _instead(roles, found, {*maps, *plant})

@@ -263,6 +263,7 @@ _REST = """\
 # name = "break"
 # start = "09:00"
 # end = "09:15"
+# dates = ["2026-12-25"]  # only then; machine = "Press*", line and site: only there
 
 # [ideal_cycle]  # product → ideal seconds per part; of some machines: [[ideal_cycle]], below it machine = "Press*"
 # "Bracket A" = 4.6

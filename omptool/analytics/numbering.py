@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from omptool.analytics.binding import Bound
+from omptool.analytics.books import Books
 from omptool.analytics.periods import PLACES
 from omptool.analytics.recipe import Recipe
 from omptool.model.contracts import TIME
@@ -19,23 +20,20 @@ _NEXT_DAY = timedelta(days=1)
 """Behind the end of a window, in which a capture that goes on has values."""
 
 
-def _own_book(one: Bound) -> int:
-    return int(one.voice.book)
-
-
 def numbered(
     bound: Sequence[Bound],
     places: Sequence[str],
     products: Sequence[str] | None = None,
-    book_of: Callable[[Bound], int] = _own_book,
+    books: Books | None = None,
 ) -> dict[str, object]:
     """Parameters of the CTEs `bound`, `stands` and `groups` of parts/window.sql, and of the products in timeline.sql.
 
     Args:
         places: columns of the place that a row is for; the others are null.
         products: what rows are told apart by; every place has a group for each, and one for no product.
-        book_of: number of the list that explains what a Variable says.
+        books: what plant.toml says of single machines.
     """
+    books = books or Books.of(None, bound)
     kept = list({(one.role, one.server, one.node_id, one.place[0], one.place[3]): one for one in bound}.values())
     # in the order of a lake's rows: what is stored so is sorted by these numbers already
     nodes = {place: number for number, place in enumerate(sorted(range(len(kept)), key=lambda at: kept[at][1:3]))}
@@ -56,10 +54,11 @@ def numbered(
         "servers": [one.server for one in kept],
         "node_ids": [one.node_id for one in kept],
         "needed": [one.needed for one in kept],
-        "books": [book_of(one) for one in kept],
+        "books": [books.of_node(one) for one in kept],
         "nested": [one.voice.nested for one in kept],
         "places": list(machines.values()),
         "place_groups": [groups[group] for group in shown],
+        "place_calendars": [books.calendars.get(place, 0) for place in machines],
         "groups": list(range(len(whole))),
         "sites": list(columns[0]),
         "areas": list(columns[1]),

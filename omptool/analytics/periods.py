@@ -68,6 +68,14 @@ class Cuts(NamedTuple):
     starts: list[datetime]
     names: list[str | None]
 
+    def lasting(self, end: datetime, instant: timedelta) -> Cuts:
+        """The same without a last period that is no longer than an instant: it belongs to the one before.
+
+        A recording that ends on the hour would else end in an hour that holds its last value and lasts no time.
+        """
+        brief = len(self.starts) > 1 and end - self.starts[-1] <= instant
+        return Cuts(self.starts[:-1], self.names[:-1]) if brief else self
+
 
 def shift_cuts(start: datetime, end: datetime, shifts: tuple[Recurring, ...], zone: tzinfo) -> Cuts:
     """The shifts that make up [start, end), and what lies between them. Where two overlap, the later one counts.

@@ -14,7 +14,7 @@ from omptool.analytics import products
 from omptool.analytics.alarmed import bind_alarms
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import VALUE, Binding, Tag, bind, roles_of
-from omptool.analytics.books import Books
+from omptool.analytics.books import Books, planned
 from omptool.analytics.ending import behind_the_end
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.periods import PLACES, Cuts
@@ -35,7 +35,7 @@ from omptool.analytics.requested import (
 )
 from omptool.errors import NotFound, UsageError
 from omptool.model.nearest import nearest
-from omptool.model.shifts import Calendar, occurrences
+from omptool.model.shifts import Calendar
 from omptool.model.times import format_time, unix_us
 from omptool.sql.engine import Engine
 
@@ -103,7 +103,7 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     if recipe.series:
         return _charted(engine, recipe, request, parameters, tags, binding)
     start, end = window(engine, request, _span(recipe))
-    periods = periods_of(request, calendar, start, end)
+    periods = periods_of(request, calendar, start, end).lasting(end, INSTANT)
     told = products.labels(engine, binding.bound, periods.starts[0], end) if request.product else None
     notes = (*binding.notes, *(products.notes(binding.bound) if request.product else ()))
     values = {"ideal_cycle": None} | parameters | _values(recipe, request, binding, periods, end, told)
@@ -147,16 +147,13 @@ def _values(
     recipe: Recipe, request: Request, binding: Binding, periods: Cuts, end: datetime, told: Sequence[str] | None
 ) -> dict[str, object]:
     """What the shared parts of recipes ask for."""
-    calendar = request.plant.calendar if request.plant else Calendar()
     books = Books.of(request.plant, binding.bound)
-    stops = occurrences(calendar.planned_stops, periods.starts[0], end, request.zone)
     metered = any(one.role == "meter" for one in binding.bound)
     return {
-        **numbered(binding.bound, request.places, told, books.of_node),
+        **numbered(binding.bound, request.places, told, books),
         **windowed(periods.starts, end),
         **({"until": FAR} if metered else {}),
-        "stop_since": [unix_us(stop.start) * 1000 for stop in stops],
-        "stop_till": [unix_us(stop.end) * 1000 for stop in stops],
+        **planned(books.stops, periods.starts[0], end, request.zone),
         "needed_roles": binding.needed_roles,
         "reasons": any(role.name == "reason" for role in recipe.roles),
         **books.values,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ import pyarrow as pa
 
 from omptool.analytics import catalog, inputs
 from omptool.analytics.binding import Tag
+from omptool.analytics.finish import folding
 from omptool.analytics.finish.aggregate import chosen, finish
 from omptool.analytics.part13.seen import Gaps
 from omptool.analytics.part13.series import Times, Windows
+from omptool.analytics.portions import Spread, portions
 from omptool.analytics.recipe import Recipe
 from omptool.errors import NotFound, UsageError
 from omptool.model.times import datetime_of, parse_duration
@@ -34,6 +36,13 @@ _BOUND = (
 COUNTS = f"""WITH {_BOUND}
 SELECT b.node, count(*) AS found FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
 WHERE t.time >= $early AND t.time < $late GROUP BY b.node"""
+_SPREAD = f"""WITH {_BOUND}
+SELECT min(epoch_us(t.time) * 1000 + t.time_ns) AS first, count(*) AS rows
+FROM telemetry t JOIN bound b ON t.server = b.server AND t.node_id = b.node_id
+WHERE t.time >= $early AND t.time < $late GROUP BY epoch_us(t.time) // $width ORDER BY first"""
+_CELLS = 1 << 16
+"""Of so many equal lengths of a window it is asked how many rows lie in them."""
+
 _STEPPED = "SELECT DISTINCT server, node_id, stepped FROM nodes WHERE stepped IS NOT NULL"
 _GAPS = "SELECT server, node_id, capture, start_time, end_time FROM gaps WHERE state <> 'backfilled'"
 _RESUMED = """
@@ -107,17 +116,45 @@ def of_telemetry(
     found = ask(COUNTS, bound(tags, numbers) | moments(early, late))
     counts = dict(zip(found["node"].to_pylist(), found["found"].to_pylist(), strict=True))
     statement = in_order(catalog.ctes(recipe, "telemetry"))
+
+    def fetch(chosen_numbers: Sequence[int], part: Windows) -> pa.Table:
+        values = dict(asked.parameters) | bound(tags, chosen_numbers) | moments(part.early[0], part.late[-1])
+        return ask(statement, values)
+
     parts = []
-    for chosen_numbers, part in portions(numbers, counts, asked.windows):
-        given_moments = moments(part.early[0], part.late[-1])
-        table = ask(statement, dict(asked.parameters) | bound(tags, chosen_numbers) | given_moments)
-        parts.append(finish(table, given | {"wanted": chosen_numbers, "windows": part, "empty": table.slice(0, 0)}))
+    for portion in portions(numbers, counts, asked.windows, partial(spread, ask, tags, asked.windows), PORTION):
+        wanted = given | {"wanted": portion.numbers, "windows": portion.windows}
+        if portion.pieces:
+            (number,) = portion.numbers
+            tables = ((piece, fetch([number], piece)) for piece in portion.pieces)
+            parts.append(folding.finish(number, tables, wanted))
+            continue
+        table = fetch(portion.numbers, portion.windows)
+        parts.append(finish(table, wanted | {"empty": table.slice(0, 0)}))
     return pa.concat_tables(parts)
+
+
+def spread(ask: Ask, tags: Sequence[Tag], given: Windows, number: int) -> Spread:
+    """How the values of a Variable lie in time. Cells with more than fit are looked at again."""
+    found = list(_cells(ask, bound(tags, [number]), int(given.early[0]) // 1000, int(given.late[-1]) // 1000))
+    return Spread(np.array([first for first, _ in found], np.int64), np.array([rows for _, rows in found], np.int64))
+
+
+def _cells(ask: Ask, which: Mapping[str, object], early: int, late: int) -> Iterator[tuple[int, int]]:
+    width = max((late - early) // _CELLS, 1)
+    cells = ask(_SPREAD, {**which, **moments(early * 1000, late * 1000), "width": width})
+    for first, rows in zip(cells["first"].to_pylist(), cells["rows"].to_pylist(), strict=True):
+        start = first // 1000 // width * width
+        if rows > PORTION and width > 1:
+            yield from _cells(ask, which, max(start, early), min(start + width, late))
+        else:
+            yield first, rows
 
 
 def in_order(ctes: Sequence[str]) -> str:
     """All values, those of a Variable together and in the order in which they came to be."""
-    return "WITH " + ",\n".join(ctes) + "\nSELECT * FROM result\nORDER BY node, time, time_ns, capture, seq"
+    order = "\nORDER BY node, time, time_ns, capture, seq"
+    return "WITH " + ",\n".join(ctes) + "\nSELECT * EXCLUDE (capture, seq) FROM result" + order
 
 
 def of_table(asked: Asked, table: pa.Table, annotations: Times | None) -> pa.Table:
@@ -127,30 +164,6 @@ def of_table(asked: Asked, table: pa.Table, annotations: Times | None) -> pa.Tab
         "windows": asked.windows, "empty": table.slice(0, 0),
     }  # fmt: skip
     return finish(table, given)
-
-
-def portions(numbers: Sequence[int], counts: Mapping[int, int], given: Windows) -> Iterator[tuple[list[int], Windows]]:
-    """Variables together as long as their rows fit; one that does not fit alone, stretch by stretch."""
-    together: list[int] = []
-    rows = 0
-    for number in numbers:
-        count = counts.get(number, 0) + 1
-        if together and rows + count > PORTION:
-            yield together, given
-            together, rows = [], 0
-        if count > PORTION:
-            yield from (([number], part) for part in _stretches(given, -(-count // PORTION)))
-            continue
-        together.append(number)
-        rows += count
-    if together:
-        yield together, given
-
-
-def _stretches(given: Windows, count: int) -> Iterator[Windows]:
-    edges = np.unique(np.linspace(0, len(given), min(count, len(given)) + 1).astype(int)).tolist()
-    parts = [given.part(start, end) for start, end in itertools.pairwise(edges)]
-    yield from reversed(parts) if given.backward else parts
 
 
 def bound(tags: Sequence[Tag], numbers: Sequence[int]) -> dict[str, object]:

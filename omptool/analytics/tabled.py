@@ -11,6 +11,7 @@ import pyarrow as pa
 from omptool.analytics import alarmed, catalog, held, inputs
 from omptool.analytics.apart import told_apart
 from omptool.analytics.binding import bind_columns, maps_of
+from omptool.analytics.books import planned
 from omptool.analytics.numbering import numbered, windowed
 from omptool.analytics.recipe import Recipe
 from omptool.analytics.requested import Analysis, Request, ask, framed, periods_of, span_window, statement, touched
@@ -102,7 +103,7 @@ def _framed(
         raise UsageError("the window is empty: it ends before it starts", "windows are [start, end)")
     periods = periods_of(request, request.plant.calendar if request.plant else Calendar(), start, end)
     values = {**parameters, **numbered(said.bound, request.places), **windowed(periods.starts, end), **said.values}
-    values |= {"stop_since": [], "stop_till": []}
+    values |= planned([], start, end, request.zone)
     notes = (*read.notes, *said.notes, *apart.notes)
     return framed(engine, recipe, "table", request, values, periods, (notes, f"{table} has no rows"), source)
 

@@ -21,7 +21,7 @@ from omptool.errors import ConfigError, UsageError
 from omptool.model import bounded_toml
 from omptool.model import path as paths
 from omptool.model.nodes import Node
-from omptool.model.scopes import Scoped, entries, told_of
+from omptool.model.scopes import KEYS, Scoped, entries, told_of
 from omptool.model.shifts import Calendar
 from omptool.model.specs import SpecRule, parse_specs
 from omptool.model.vocabulary import MachineState
@@ -311,6 +311,9 @@ def _states(data: Mapping[str, Any], origin: str) -> tuple[Scoped[MachineState],
     for scope, given, where in entries(data, "states", origin, '1 = "Executing"'):
         for code, word in given.items():
             if word not in words:
-                raise ConfigError(f"{where}{code} is {json.dumps(word, default=str)}", f"known are {', '.join(words)}")
+                some = "; above codes of some machines stands [[states]]" if code in KEYS else ""
+                raise ConfigError(
+                    f"{where}{code} is {json.dumps(word, default=str)}", f"known are {', '.join(words)}{some}"
+                )
         found.append(Scoped(scope, {code: MachineState(word) for code, word in given.items()}))
     return tuple(found)

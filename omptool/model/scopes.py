@@ -30,6 +30,9 @@ class Scope:
         return all((name := place[at]) is not None and glob.matches(name) for at, glob in self.globs)
 
 
+ALL = Scope()
+
+
 @dataclass(frozen=True, slots=True)
 class Scoped(Generic[T]):
     """What an entry says to each of its keys, for its machines."""
@@ -67,7 +70,7 @@ def entries(data: Mapping[str, Any], key: str, origin: str, example: str) -> Ite
     value = data.get(key, {})
     if isinstance(value, dict):
         if value:
-            yield Entry(Scope(), value, f"{origin}: {key}.")
+            yield Entry(ALL, value, f"{origin}: {key}.")
         return
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise ConfigError(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from omptool.errors import ConfigError
-from omptool.model.scopes import Scoped, entries, told_of
+from omptool.model.scopes import ALL, KEYS, Scope, Scoped, entries, scope_of, told_of
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EVERY_DAY = frozenset(range(7))
@@ -24,12 +24,20 @@ class Recurring:
 
     Attributes:
         days: on which it begins, Monday is 0.
+        dates: on which it begins, in place of days; empty: on days.
+        scope: machines that it is about.
     """
 
     name: str
     start: time
     end: time
     days: frozenset[int] = _EVERY_DAY
+    dates: frozenset[date] = frozenset()
+    scope: Scope = ALL
+
+    def begins_on(self, day: date) -> bool:
+        """Whether it begins on a day."""
+        return day in self.dates if self.dates else day.weekday() in self.days
 
 
 class Occurrence(NamedTuple):
@@ -62,6 +70,10 @@ class Calendar:
         found = {key: _recurring(data.get(key, []), key, origin) for key in ("shift", "planned_stop")}
         return cls(found["shift"], found["planned_stop"], _cycles(data, origin))
 
+    def planned_stops_of(self, place: Sequence[str | None]) -> tuple[Recurring, ...]:
+        """The planned stops of a machine; `place` is its site, area, line and name."""
+        return tuple(stop for stop in self.planned_stops if stop.scope.covers(place))
+
     def ideal_cycle_of(self, place: Sequence[str | None]) -> dict[str, float]:
         """Ideal seconds of a machine by product; `place` is its site, area, line and name."""
         return told_of(self.ideal_cycle, place)
@@ -81,7 +93,7 @@ def _touching(given: tuple[Recurring, ...], start: datetime, end: datetime, zone
     last = end.astimezone(zone).date()
     while day <= last:
         for each in given:
-            if day.weekday() in each.days:
+            if each.begins_on(day):
                 begin, until = _moment(day, each.start, zone), _moment(day, each.end, zone)
                 if each.end <= each.start:
                     until = _moment(day + timedelta(days=1), each.end, zone)
@@ -115,17 +127,21 @@ def _clock_change(before: datetime, behind: datetime, zone: tzinfo) -> datetime:
 def _recurring(value: object, key: str, origin: str) -> tuple[Recurring, ...]:
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise ConfigError(f"{origin}: {key} is a list of tables", f"write [[{key}]] above each of them")
-    return tuple(_one(entry, f"{origin}: {key} {number}") for number, entry in enumerate(value, 1))
+    known = {"name", "start", "end", "days", "dates", *(KEYS if key == "planned_stop" else ())}
+    return tuple(_one(entry, known, f"{origin}: {key} {number}") for number, entry in enumerate(value, 1))
 
 
-def _one(entry: Mapping[str, Any], where: str) -> Recurring:
+def _one(entry: Mapping[str, Any], known: set[str], where: str) -> Recurring:
     for key in entry:
-        if key not in {"name", "start", "end", "days"}:
-            raise ConfigError(f"{where}: unknown key {key!r}", "known are days, end, name, start")
+        if key not in known:
+            raise ConfigError(f"{where}: unknown key {key!r}", f"known are {', '.join(sorted(known))}")
+    if "days" in entry and "dates" in entry:
+        raise ConfigError(f"{where}: days and dates are told in one entry", "write two: one with days, one with dates")
     name = entry.get("name", "")
     if not isinstance(name, str):
         raise ConfigError(f"{where}: name is no text", 'write name = "early"')
-    return Recurring(name, _time(entry, "start", where), _time(entry, "end", where), _days(entry, where))
+    start, end = _time(entry, "start", where), _time(entry, "end", where)
+    return Recurring(name, start, end, _days(entry, where), _dates(entry, where), scope_of(entry, f"{where}: "))
 
 
 def _time(entry: Mapping[str, Any], key: str, where: str) -> time:
@@ -143,6 +159,24 @@ def _days(entry: Mapping[str, Any], where: str) -> frozenset[int]:
     if not isinstance(value, list) or not value or not all(day in DAYS for day in value):
         raise ConfigError(f"{where}: days are some of {', '.join(DAYS)}", 'write days = ["Mon", "Tue"]')
     return frozenset(DAYS.index(day) for day in value)
+
+
+def _dates(entry: Mapping[str, Any], where: str) -> frozenset[date]:
+    value = entry.get("dates")
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list) or not value:
+        raise ConfigError(f"{where}: dates is no list of dates", 'write dates = ["2026-12-25"]')
+    return frozenset(_date(each, where) for each in value)
+
+
+def _date(value: object, where: str) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):  # TOML has dates of its own
+        return value
+    try:
+        return date.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ConfigError(f"{where}: dates has what is no date", 'write dates = ["2026-12-25"]') from None
 
 
 def _cycles(data: Mapping[str, Any], origin: str) -> tuple[Scoped[float], ...]:

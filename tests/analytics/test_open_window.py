@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from omptool.model.plant import PlantModel
 from tests.analytics.test_gaps_and_quality import T0, run, sample
 
 RISES = 12
@@ -40,3 +41,22 @@ def test_all_analyses_count_the_same_values(tag: str) -> None:
 def test_an_end_that_somebody_gives_is_that_moment() -> None:
     (row,) = run("oee", ROWS, start=None, end=LAST, parameters={"ideal_cycle": 1.0}).rows.to_pylist()
     assert (row["pq"], row["end"]) == (5 * RISES - 5, LAST)
+
+
+NIGHT = PlantModel.parse('[[shift]]\nname = "night"\nstart = "00:00"\nend = "01:00"\n')
+
+
+@pytest.mark.parametrize("period", ["hour", "shift"])
+def test_a_recording_that_ends_with_a_period_has_none_of_an_instant(period: str) -> None:
+    """Its last value counts in the period that it ends: no row of a millisecond, and no part less."""
+    rows = [sample(0, "State", "Executing"), *(sample(600 * n, "GoodCount", n) for n in range(7))]
+    asked: dict[str, Any] = {"parameters": {"ideal_cycle": 600.0}, "period": period, "plant": NIGHT}
+    (row,) = run("oee", rows, start=None, end=None, **asked).rows.to_pylist()
+    hour = T0 + timedelta(hours=1)
+    assert (row["pq"], row["start"], row["end"]) == (6.0, T0, hour + timedelta(milliseconds=1))
+    assert row.get("shift", "night") == "night"
+    assert row["effectiveness"] == pytest.approx(1, abs=1e-6)
+    longer = run("oee", rows, start=T0, end=hour + timedelta(milliseconds=2), **asked).rows.to_pylist()
+    assert [row["pq"] for row in longer] == [5.0, 1.0]
+    (brief,) = run("oee", rows, start=hour, end=hour + timedelta(milliseconds=1), **asked).rows.to_pylist()
+    assert brief["pq"] == 1.0

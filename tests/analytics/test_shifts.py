@@ -14,6 +14,7 @@ from omptool.model.plant import PlantModel
 from omptool.model.shifts import occurrences
 from tests.analytics.test_gaps_and_quality import T0, run, sample
 
+EARLY = '[[shift]]\nstart = "06:00"\nend = "14:00"\n'
 BERLIN = ZoneInfo("Europe/Berlin")
 THREE = """
 [[shift]]
@@ -64,6 +65,13 @@ def test_of_the_hour_that_clocks_skip_there_is_none(start: str, end: str, minute
     assert len(_hours(text, "2026-03-30T00:00", "2026-03-30T12:00")) == 1
 
 
+def test_a_shift_with_dates_begins_on_them_only() -> None:
+    text = '[[shift]]\nname = "extra"\nstart = "22:00"\nend = "04:00"\ndates = ["2026-10-24", 2026-12-24]\n'
+    assert _hours(text, "2026-10-20T00:00", "2026-10-31T00:00") == [("extra", 7)]
+    assert _hours(text, "2026-12-24T23:00", "2026-12-31T00:00") == [("extra", 6)]
+    assert _hours(text, "2026-12-25T04:00", "2027-12-31T00:00") == []
+
+
 def test_periods_are_shifts_and_what_lies_between() -> None:
     shifts = PlantModel.parse(THREE).calendar.shifts
     start, end = datetime(2026, 10, 25, 20, 30, tzinfo=UTC), datetime(2026, 10, 26, 14, tzinfo=UTC)
@@ -91,7 +99,8 @@ def test_two_products_in_a_shift_have_their_own_cycle_times() -> None:
     assert row["ideal_s"] == 100 * 12 + 50 * 30.5
     assert row["pq"] == 150
     (row,) = _oee("[ideal_cycle]\nA = 12\n", ROWS)
-    assert (row["ideal_s"], row["note"]) == (None, "parts without an ideal cycle time")
+    told = "parts of B have no ideal cycle time: add it to [ideal_cycle] of plant.toml"
+    assert (row["ideal_s"], row["note"]) == (None, told)
 
 
 def test_a_machine_that_does_not_say_its_product_keeps_its_tag() -> None:
@@ -144,6 +153,13 @@ def test_packml_needs_no_file() -> None:
         ('[[shift]]\nstart = "06:00"', "end is no time of the day"),
         ('[[shift]]\nstart = "06:00"\nend = "14:00"\ndays = ["Monday"]', "days are some of Mon"),
         ('[[shift]]\nstart = "06:00"\nend = "14:00"\nlength = 8', "unknown key 'length'"),
+        (f"{EARLY}dates = []", "dates is no list of dates"),
+        (f'{EARLY}dates = "2026-12-25"', "dates is no list of dates"),
+        (f'{EARLY}dates = ["25.12.2026"]', "dates has what is no date"),
+        (f"{EARLY}dates = [2026-12-25T06:00:00]", "dates has what is no date"),
+        (f'{EARLY}dates = [2026-12-25]\ndays = ["Fri"]', "days and dates are told in one entry"),
+        (f'{EARLY}line = "L1"', "shift 1: unknown key 'line'"),
+        (f"{EARLY.replace('shift', 'planned_stop')}line = 1", "planned_stop 1: line is no text"),
         ("[ideal_cycle]\nA = 0", "ideal_cycle.A is no number of seconds"),
         ("ideal_cycle = 3", "ideal_cycle is a table"),
         ('[[ideal_cycle]]\nmachine = "M"\nA = true', "ideal_cycle 1: A is no number of seconds"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from omptool.errors import ConfigError
 from omptool.model.plant import PlantModel
 
 STATES = """
@@ -58,3 +59,9 @@ C = 4.5
     assert calendar.ideal_cycle_of(("S", None, "L1", "M")) == {"Bracket A": 10.0, "C": 4.5}
     assert calendar.prices(("S", None, None, "M"))
     assert not PlantModel.parse("[ideal_cycle]").calendar.prices(("S", None, None, "M"))
+
+
+def test_a_glob_in_the_single_table_is_told_of_the_other_spelling() -> None:
+    with pytest.raises(ConfigError) as caught:
+        PlantModel.parse('[states]\nmachine = "CNC*"\n1 = "Executing"\n')
+    assert "[[states]]" in (caught.value.hint or "")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from omptool.analytics import columns
 from omptool.analytics.part13 import bits
-from omptool.analytics.part13.aggregates import ALL, Aggregate, compute
+from omptool.analytics.part13.aggregates import ALL, Aggregate, computed
 from omptool.analytics.part13.counted import Result
+from omptool.analytics.part13.frame import Frame
 from omptool.analytics.part13.seen import Gaps, seen
-from omptool.analytics.part13.series import Floats, Settings, Windows, series
+from omptool.analytics.part13.series import Floats, Series, Settings, series
 from omptool.errors import UsageError
 from omptool.model.nearest import nearest
 from omptool.model.status import name
@@ -58,11 +59,16 @@ def _between(edges: Any, end: int) -> list[tuple[int, int]]:
     return list(zip(edges.tolist(), [*edges[1:].tolist(), end], strict=True)) if edges.size else []
 
 
-def _one(number: int, table: pa.Table | None, given: Mapping[str, Any]) -> pa.Table:
-    aggregate: Aggregate = given["chosen"]
-    windows: Windows = given["windows"]
-    if table is None:
-        table = given["empty"]
+class Laid(NamedTuple):
+    """Values of a Variable as an aggregate takes them."""
+
+    series: Series
+    values: columns.Values
+    settings: Settings
+
+
+def laid(number: int, table: pa.Table, given: Mapping[str, Any]) -> Laid:
+    """Of the rows of a Variable."""
     time, values, status = columns.nanoseconds(table), columns.values(table), columns.statuses(table)
     held = given["stepped"] if given["stepped"] is not None else given["steps"].get(number, values.discrete)
     settings = Settings(
@@ -73,13 +79,30 @@ def _one(number: int, table: pa.Table | None, given: Mapping[str, Any]) -> pa.Ta
         stepped=bool(held),
         always_stepped=values.discrete,
     )
-    raw = series(time, values.number, status, values.missing, settings)
-    result = compute(aggregate.name, raw, windows, settings, given["annotations"].get(number))
-    if values.words is not None and not aggregate.of_text:
-        result = Result(result.value * np.nan, np.full(len(windows), bits.INVALID_INPUTS), windows.stamp)
+    return Laid(series(time, values.number, status, values.missing, settings), values, settings)
+
+
+def _one(number: int, table: pa.Table | None, given: Mapping[str, Any]) -> pa.Table:
+    one = laid(number, given["empty"] if table is None else table, given)
+    raw, windows = one.series, given["windows"]
     gaps: Gaps = given["gaps"].get(number, ())
-    covered, good = seen(raw.time, raw.status >> 30 == 0, gaps, windows)
-    return _rows(number, result, values.words if aggregate.returns_text else None, covered, good, windows.backward)
+    shares = seen(raw.time, raw.status >> 30 == 0, gaps, windows)
+    return answered(number, one, Frame(raw, windows, one.settings), given, shares)
+
+
+def answered(number: int, one: Laid, frame: Frame, given: Mapping[str, Any], shares: tuple[Floats, Floats]) -> pa.Table:
+    """The rows of a Variable.
+
+    Args:
+        frame: its values in windows.
+        shares: per window coverage and percent_good.
+    """
+    aggregate: Aggregate = given["chosen"]
+    windows, words = frame.windows, one.values.words
+    result = computed(aggregate.name, frame, given["annotations"].get(number))
+    if words is not None and not aggregate.of_text:
+        result = Result(result.value * np.nan, np.full(len(windows), bits.INVALID_INPUTS), windows.stamp)
+    return _rows(number, result, words if aggregate.returns_text else None, *shares, windows.backward)
 
 
 def _rows(

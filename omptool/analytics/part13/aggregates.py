@@ -153,7 +153,12 @@ def compute(
     Returns:
         One value per window, oldest first. `time` is always given; a Bad result has no value (NaN).
     """
-    frame = Frame(series, windows, settings)
+    return computed(name, Frame(series, windows, settings), annotations)
+
+
+def computed(name: str, frame: Frame, annotations: Times | None) -> Result:
+    """The same of values that are laid into windows."""
+    series, windows = frame.series, frame.windows
     if not series.time.size:
         nothing = np.full(len(windows), bits.NO_DATA, np.uint32)
         return Result(np.full(len(windows), np.nan), nothing, windows.stamp)

@@ -35,13 +35,18 @@ def count(frame: Frame) -> Result:
 
 
 def average(frame: Frame) -> Result:
-    total = frame.reduce(np.add, np.where(frame.series.good, frame.series.value, 0.0), 0.0)
+    total = frame.once("total", lambda: frame.reduce(np.add, np.where(frame.series.good, frame.series.value, 0.0), 0.0))
     value = total / np.maximum(frame.good, 1)
     return Result(value, _none(frame.percent_values() | bits.CALCULATED, frame.good == 0))
 
 
 def _squares(frame: Frame) -> Floats:
     """Sum of the squares of the distances from the mean of each window."""
+    found: Floats = frame.once("squares", lambda: _squares_of(frame))
+    return found
+
+
+def _squares_of(frame: Frame) -> Floats:
     mean = frame.spread(average(frame).value)
     away = np.zeros(frame.series.value.size)
     good = frame.series.good[frame.rows]
@@ -123,12 +128,17 @@ def delta(frame: Frame) -> Result:
 
 def transitions(frame: Frame) -> Result:
     """How often a value differs from the one before that was not Bad; the very first value counts."""
+    changes: Index = frame.once("changes", lambda: frame.counts(_changed(frame)))
+    status = frame.percent_values() | bits.CALCULATED
+    return Result(changes.astype(np.float64), _partly(frame, _none(status, frame.count == 0)))
+
+
+def _changed(frame: Frame) -> Mask:
     usable = np.flatnonzero(~frame.series.bad)
     value = frame.series.value[usable]
     changed = np.zeros(frame.series.time.size, np.bool_)
     changed[usable] = np.concatenate(([True], value[1:] != value[:-1]))[: usable.size]
-    status = frame.percent_values() | bits.CALCULATED
-    return Result(frame.counts(changed).astype(np.float64), _partly(frame, _none(status, frame.count == 0)))
+    return changed
 
 
 def worst(frame: Frame, bound: tuple[Codes, Mask] | None = None) -> Result:

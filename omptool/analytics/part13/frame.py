@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +21,20 @@ class Frame:
         self.settings = settings
         self.lo, self.hi = windows.bounds(series.time)
         self.count: Index = self.hi - self.lo
+        self.sums: dict[str, Any] = {}
+
+    def once(self, name: str, compute: Callable[[], Any]) -> Any:
+        """A sum per window that aggregates share, computed at its first use."""
+        if name not in self.sums:
+            self.sums[name] = compute()
+        return self.sums[name]
+
+    def told(self, numbers: Mapping[str, Index], sums: Mapping[str, Any]) -> None:
+        """Take over numbers of values and sums of windows of whose values only some are here."""
+        self.count, self.good, self.bad, self.uncertain = (
+            numbers[name] for name in ("count", "good", "bad", "uncertain")
+        )
+        self.sums.update(sums)
 
     @cached_property
     def known(self) -> Mask:
@@ -68,7 +83,7 @@ class Frame:
 
     def spread(self, per_window: Any) -> Any:
         """A value per window, repeated for each of its rows; aligned with rows lo[0]…hi[-1]."""
-        return np.repeat(per_window, self.count)
+        return np.repeat(per_window, self.hi - self.lo)
 
     @property
     def rows(self) -> slice:

@@ -99,6 +99,11 @@ class Spans:
 
 def simple_spans(frame: Frame) -> Spans:
     """Regions with simple bounding values."""
+    found: Spans = frame.once("spans", lambda: _simple_spans(frame))
+    return found
+
+
+def _simple_spans(frame: Frame) -> Spans:
     series, holds = frame.series, frame.settings.holds
     size = series.time.size
     if not size:
@@ -153,6 +158,11 @@ class Area:
 
 def interpolated_area(frame: Frame) -> Area:
     """Interpolated bounding values, and behind the last value extrapolation."""
+    found: Area = frame.once("area", lambda: _interpolated_area(frame))
+    return found
+
+
+def _interpolated_area(frame: Frame) -> Area:
     series, settings = frame.series, frame.settings
     usable = np.flatnonzero(~series.bad)
     count = len(frame.windows)

@@ -75,6 +75,9 @@ told_products AS (
     WHERE p.kind = 3 AND b.role = 'product' AND $product_count > 1
   ) said WHERE place = 1
 ),
+rests AS (
+  SELECT m.m, s.since, s.till FROM machines m JOIN stands t ON t.m = m.m JOIN planned_stops s ON s.calendar = t.calendar
+),
 -- what begins or ends for a machine as a whole: `poor` counts nodes that are not Good, `gaps` gaps, `begun` roles that
 -- had a value, `stops` planned stops; `p` is the period and `product` the product that begins
 marks AS (
@@ -85,8 +88,8 @@ marks AS (
   FROM firsts f JOIN bound b ON b.node = f.node WHERE b.needed GROUP BY b.m, b.role
   UNION ALL SELECT m, since, 0, 1, 0, 0, NULL, NULL FROM lost
   UNION ALL SELECT m, till, 0, -1, 0, 0, NULL, NULL FROM lost WHERE till < $end_nanos
-  UNION ALL SELECT m.m, s.since, 0, 0, 0, 1, NULL, NULL FROM machines m CROSS JOIN planned_stops s
-  UNION ALL SELECT m.m, s.till, 0, 0, 0, -1, NULL, NULL FROM machines m CROSS JOIN planned_stops s WHERE s.till < $end_nanos
+  UNION ALL SELECT m, since, 0, 0, 0, 1, NULL, NULL FROM rests
+  UNION ALL SELECT m, till, 0, 0, 0, -1, NULL, NULL FROM rests WHERE till < $end_nanos
   UNION ALL SELECT m.m, w.since, 0, 0, 0, 0, w.p, NULL FROM machines m CROSS JOIN periods w
   UNION ALL SELECT m, nanos, 0, 0, 0, 0, NULL, product FROM told_products
 ),

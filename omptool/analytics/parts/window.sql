@@ -13,7 +13,11 @@ bound AS (
            unnest(CAST($books AS INTEGER[])) AS book, unnest(CAST($nested AS BOOLEAN[])) AS nested
   ) told
 ),
-stands AS (SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g),
+-- machines with the same planned stops have the same calendar
+stands AS (
+  SELECT unnest(CAST($places AS INTEGER[])) AS m, unnest(CAST($place_groups AS INTEGER[])) AS g,
+         unnest(CAST($place_calendars AS INTEGER[])) AS calendar
+),
 groups AS (
   SELECT unnest(CAST($groups AS INTEGER[])) AS g, unnest(CAST($sites AS VARCHAR[])) AS site,
          unnest(CAST($areas AS VARCHAR[])) AS area, unnest(CAST($lines AS VARCHAR[])) AS line,
@@ -27,5 +31,6 @@ periods AS (
   FROM cuts
 ),
 planned_stops AS (
-  SELECT unnest(CAST($stop_since AS BIGINT[])) AS since, unnest(CAST($stop_till AS BIGINT[])) AS till
+  SELECT unnest(CAST($stop_calendars AS INTEGER[])) AS calendar, unnest(CAST($stop_since AS BIGINT[])) AS since,
+         unnest(CAST($stop_till AS BIGINT[])) AS till
 )

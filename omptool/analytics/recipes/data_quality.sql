@@ -134,18 +134,20 @@ lasting AS (
 ),
 -- planned stops in one piece each, and how much of a silence lies in them
 rests AS (
-  SELECT min(since) AS since, max(till) AS till FROM (
-    SELECT since, till, sum(fresh) OVER (ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rest
+  SELECT calendar, min(since) AS since, max(till) AS till FROM (
+    SELECT calendar, since, till, sum(fresh) OVER (
+             PARTITION BY calendar ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rest
     FROM (
-      SELECT since, till, CASE WHEN since <= max(till) OVER (
-               ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS fresh
+      SELECT calendar, since, till, CASE WHEN since <= max(till) OVER (
+               PARTITION BY calendar ORDER BY since, till ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) THEN 0 ELSE 1 END AS fresh
       FROM planned_stops
     ) told
-  ) joined GROUP BY rest
+  ) joined GROUP BY calendar, rest
 ),
 rested AS (
   SELECT e.k, e.nanos, sum(least(e.nanos + e.silence, r.till) - greatest(e.nanos, r.since)) AS ns
-  FROM lasting e JOIN rests r ON r.since < e.nanos + e.silence AND r.till > e.nanos
+  FROM lasting e JOIN tags t ON t.k = e.k JOIN stands c ON c.m = t.m
+  JOIN rests r ON r.calendar = c.calendar AND r.since < e.nanos + e.silence AND r.till > e.nanos
   WHERE e.silence > 0 GROUP BY e.k, e.nanos
 ),
 summed AS (

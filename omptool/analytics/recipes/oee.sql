@@ -136,14 +136,14 @@ elements AS (
          CASE WHEN u.role IS NULL THEN CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 END AS pq,
          CASE WHEN u.role IS NULL THEN CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 END AS gq,
          CAST(coalesce(p.sq, 0) AS DOUBLE) / 1000000 AS sq, CAST(coalesce(p.rq, 0) AS DOUBLE) / 1000000 AS rq,
-         t.unexplained, u.role AS lacking, s.coverage, s.percent_good
+         t.unexplained, p.unpriced_product, u.role AS lacking, s.coverage, s.percent_good
   FROM times t JOIN seen s ON s.g = t.g AND s.p = t.p JOIN groups n ON n.g = t.g JOIN periods w ON w.p = t.p
   LEFT JOIN parts p ON p.g = t.g AND p.p = t.p LEFT JOIN unread u ON u.g = t.g // $product_count
 )
 -- table
 elements AS (
   SELECT *, CASE WHEN isfinite(pri * pq) THEN pri * pq END AS ideal_s, CAST(NULL AS DOUBLE) AS unplanned_s, CAST(NULL AS DOUBLE) AS unassigned_s,
-         CAST(NULL AS VARCHAR) AS unexplained,
+         CAST(NULL AS VARCHAR) AS unexplained, CAST(NULL AS VARCHAR) AS unpriced_product,
          nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
                           CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
                           CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN NOT isfinite(pri * pq) THEN 'pri * pq' END), '') AS lacking,
@@ -159,7 +159,10 @@ SELECT *, apt / nullif(pbt, 0) AS availability, ideal_s / nullif(apt, 0) AS effe
        END AS oee_index,
        CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
             WHEN lacking IS NOT NULL THEN concat('no number in ', lacking)
-            WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
+            WHEN ideal_s IS NULL AND unpriced_product IS NOT NULL
+            THEN concat('parts of ', unpriced_product, ' have no ideal cycle time: add it to [ideal_cycle] of plant.toml')
+            WHEN ideal_s IS NULL
+            THEN 'parts without an ideal cycle time: none was said before them; give --param ideal_cycle=SECONDS'
             ELSE nullif(concat_ws('; ',
               CASE WHEN least(pbt, apt, ideal_s, pq, gq) < 0 THEN 'a number is below 0' END,
               CASE WHEN apt > pbt THEN 'availability above 1: apt is longer than pbt' END,

@@ -87,10 +87,10 @@ about = "time in which all values used were Good"
 elements AS (
   SELECT site, area, line, machine, product, start, "end", CAST(apt AS DOUBLE) / 1000000000 AS apt, CAST(aust AS DOUBLE) / 1000000000 AS aust,
          CAST(pbt AS DOUBLE) / 1000000000 AS pbt, CAST(calendar AS DOUBLE) / 1000000000 AS calendar, ideal_s, pq, gq, unexplained,
-         false AS of_table, lacking, coverage, percent_good
+         unpriced_product, false AS of_table, lacking, coverage, percent_good
   FROM (
   SELECT n.site, n.area, n.line, n.machine, n.product, w.start, w."end", t.apt, t.aust, t.adet, t.adot, t.apt + t.aust + t.adet + t.adot AS pbt,
-         s.ns AS calendar, t.unexplained, u.role AS lacking, s.coverage, s.percent_good,
+         s.ns AS calendar, t.unexplained, p.unpriced_product, u.role AS lacking, s.coverage, s.percent_good,
          CASE WHEN coalesce(p.unpriced, 0) = 0 AND u.role IS NULL THEN CAST(coalesce(p.ideal_us, 0) AS DOUBLE) / 1000000 END AS ideal_s,
          CASE WHEN u.role IS NULL THEN CAST(coalesce(p.pq, 0) AS DOUBLE) / 1000000 END AS pq,
          CASE WHEN u.role IS NULL THEN CAST(coalesce(p.gq, 0) AS DOUBLE) / 1000000 END AS gq,
@@ -102,6 +102,7 @@ elements AS (
 -- table
 elements AS (
   SELECT *, CASE WHEN isfinite(pri * pq) THEN pri * pq END AS ideal_s, CAST(NULL AS VARCHAR) AS unexplained, true AS of_table,
+         CAST(NULL AS VARCHAR) AS unpriced_product,
          nullif(concat_ws(', ', CASE WHEN pbt IS NULL THEN 'pbt' END, CASE WHEN apt IS NULL THEN 'apt' END,
                           CASE WHEN pri IS NULL THEN 'pri' END, CASE WHEN pq IS NULL THEN 'pq' END,
                           CASE WHEN gq IS NULL THEN 'gq' END, CASE WHEN NOT isfinite(pri * pq) THEN 'pri * pq' END,
@@ -120,7 +121,10 @@ SELECT *, CASE WHEN pq = 0 AND pbt > 0 AND coverage > 0 THEN 0.0
        pbt / nullif(calendar, 0) AS utilization, calendar AS calendar_s,
        CASE WHEN unexplained IS NOT NULL THEN concat('state ', unexplained, ' has no meaning: add it to [states] of plant.toml')
             WHEN lacking IS NOT NULL THEN concat('no number in ', lacking)
-            WHEN ideal_s IS NULL THEN 'parts without an ideal cycle time'
+            WHEN ideal_s IS NULL AND unpriced_product IS NOT NULL
+            THEN concat('parts of ', unpriced_product, ' have no ideal cycle time: add it to [ideal_cycle] of plant.toml')
+            WHEN ideal_s IS NULL
+            THEN 'parts without an ideal cycle time: none was said before them; give --param ideal_cycle=SECONDS'
             ELSE nullif(concat_ws('; ',
               CASE WHEN least(pbt, apt, coalesce(aust, 0), ideal_s, pq, gq, calendar) < 0 THEN 'a number is below 0' END,
               CASE WHEN pbt > calendar THEN 'utilization above 1: pbt is longer than calendar' END,
