@@ -79,20 +79,11 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
         from omptool.analytics import tabled
 
         return tabled.of_table(engine, recipe, request, parameters)
-    given = [name for name, value in parameters.items() if value is not None]
     calendar = request.plant.calendar if request.plant else Calendar()
-    priced = calendar.prices if parameters.get("ideal_cycle") is None else lambda _: False
     tags = recorded_tags(engine, request.strangers)
     if request.only is not None:
         tags = _beside(recipe, tags, request.only)
-    roles = roles_of(recipe, request.plant, tags) if request.plant else {}
-    if recipe.events:
-        binding = bind_alarms(engine, recipe, tags, request.maps, roles)
-    else:
-        binding = bind(
-            recipe, tags, maps=request.maps, plant=roles, given=given, priced=priced, product=request.product,
-            values=request.only,
-        )  # fmt: skip
+    binding = _bound(engine, recipe, request, parameters, tags)
     apart = told_apart(recipe, request.places, binding.bound)
     request = replace(request, places=apart.places)
     binding = replace(
@@ -110,6 +101,31 @@ def analyse(engine: Engine, recipe: Recipe, request: Request) -> Analysis:
     asked = f"{format_time(unix_us(start))} to {format_time(unix_us(end))}"
     said = (notes, f"no values of these machines before the end of {asked}")
     return framed(engine, recipe, "telemetry", request, values, periods, said)
+
+
+def _bound(
+    engine: Engine, recipe: Recipe, request: Request, parameters: Mapping[str, Any], tags: Sequence[Tag]
+) -> Binding:
+    """Which Variables play the roles.
+
+    Raises:
+        NotFound: a required role is not there.
+        UsageError: several tags of a machine match.
+    """
+    roles = roles_of(recipe, request.plant, tags) if request.plant else {}
+    if recipe.events:
+        return bind_alarms(engine, recipe, tags, request.maps, roles)
+    calendar = request.plant.calendar if request.plant else Calendar()
+    return bind(
+        recipe,
+        tags,
+        maps=request.maps,
+        plant=roles,
+        given=[name for name, value in parameters.items() if value is not None],
+        priced=calendar.prices if parameters.get("ideal_cycle") is None else lambda _: False,
+        product=request.product,
+        values=request.only,
+    )
 
 
 def _beside(recipe: Recipe, tags: Sequence[Tag], only: frozenset[tuple[str, str]]) -> list[Tag]:

@@ -63,7 +63,7 @@ def _extremes(value: Floats, chosen: Mask, first: int) -> Iterator[Index]:
 
 def fold(frame: Frame, pieces: Sequence[Piece]) -> None:
     """Give a frame of one window, which holds the witnesses of its pieces, what all their values add up to."""
-    numbers: dict[str, Index] = {name: sum(piece.numbers[name] for piece in pieces) for name in _NUMBERS}  # type: ignore[misc]
+    numbers = {name: np.sum([piece.numbers[name] for piece in pieces], axis=0) for name in _NUMBERS}
     names = pieces[0].sums
     with np.errstate(over="ignore", invalid="ignore"):  # infinite values are values
         sums = {name: _added([piece.sums[name] for piece in pieces]) for name in names if name != "squares"}
