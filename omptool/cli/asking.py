@@ -53,11 +53,12 @@ class Asked:
         """
         from omptool.cli.narrow import timed
         from omptool.model.shifts import occurrences
+        from omptool.model.times import parse_time
 
         if text is None:
             return None
         if text != "shift":
-            return timed(flag, _time, text, now=now, zone=self.zone)
+            return timed(flag, parse_time, text, now=now, zone=self.zone)
         shifts = self.model.calendar.shifts if self.model else ()
         found = occurrences(shifts, now, now + dt.timedelta(microseconds=1), self.zone)
         if not found and shifts:
@@ -85,16 +86,6 @@ class Asked:
         for named in self.sources:
             if reasons := dict(named.source.gap_reasons()):
                 diagnostics.note(f"note: {describe_gaps(named.source.label, reasons)}")
-
-
-def _time(text: str, *, now: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
-    """A moment; the hint of its refusal says what else a window may begin with."""
-    from omptool.model.times import parse_time
-
-    try:
-        return parse_time(text, now=now, zone=zone)
-    except UsageError as error:
-        raise UsageError(error.message, error.hint.replace(" or yesterday", ", yesterday or shift")) from None
 
 
 @dataclass(frozen=True, slots=True)

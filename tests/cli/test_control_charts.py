@@ -206,10 +206,10 @@ def test_capability_by_the_specification_of_the_plant(invoke: Run, lake: Path, t
 
 
 def test_a_column_without_numbers_is_shown(invoke: Run, tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("value;day\n10,3;Mon\n9,8;Tue\n", encoding="utf-8")
+    (tmp_path / "x.csv").write_text("value,day\n10 mm,Mon\n9 mm,Tue\n", encoding="utf-8")
     result = invoke("analyze", "i_mr", "--on", "x.csv")
     assert (result.code, result.rows) == (3, [])
-    assert "note: no number in the column value of x: it says 10,3, 9,8; numbers are written 10.5" in result.err
+    assert "note: no number in the column value of x: it says 10 mm, 9 mm; numbers are written 10.5" in result.err
     assert "exit 3: 2 of 2 rows of x are left out: no number in value\n" in result.err
 
 

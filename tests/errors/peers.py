@@ -52,7 +52,7 @@ class Peers:
         for name, port in self._ports.items():
             shown = "8440" if name.startswith("cloud") else "4840"
             text = re.sub(rf"\b127\.0\.0\.1:{port}\b", f"{name}:{shown}", text)
-            text = re.sub(rf"\b{port}\b", shown, text)
+            text = re.sub(rf"(?<=:){port}\b|(?<=port ){port}\b", shown, text)  # not any number that is equal to it
         return text.replace("not for 127.0.0.1", "not for moved")
 
     def _port(self, name: str) -> int:

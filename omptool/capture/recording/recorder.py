@@ -197,6 +197,8 @@ class Recording:
     async def _end_links(self, links: Sequence[asyncio.Task[None]], *, suppress: bool = False) -> None:
         self._done.set()
         self._startup.give_up()
+        for each in self._participants:
+            await each.errands.polling.stop()  # a Read that the end of its session cuts off is no cycle that was missed
         ended = await asyncio.gather(*links, return_exceptions=True)
         for each in self._participants:
             await each.errands.stop()
