@@ -89,12 +89,19 @@ def scope_of(entry: Mapping[str, Any], where: str) -> Scope:
     Raises:
         ConfigError: a glob that is none.
     """
-    return Scope(tuple((at, _glob(entry[key], key, where)) for at, key in enumerate(KEYS) if key in entry))
+    there = (key for key in KEYS if key in entry)
+    return Scope(tuple((KEYS.index(key), glob_in(entry, key, where)) for key in there))
 
 
-def _glob(text: object, key: str, where: str) -> Glob:
+def glob_in(entry: Mapping[str, Any], key: str, where: str) -> Glob:
+    """The glob that a table has for a key; without one everything matches.
+
+    Raises:
+        ConfigError: a glob that is none.
+    """
+    text = entry.get(key, "*")
     if not isinstance(text, str):
-        raise ConfigError(f"{where}{key} is no text", f'write {key} = "…", a glob; {key} is no code or product here')
+        raise ConfigError(f"{where}{key} is no text", f'write {key} = "…", a glob')
     try:
         return Glob(text)
     except OmptoolError as error:

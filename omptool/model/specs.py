@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from omptool.errors import ConfigError, OmptoolError
+from omptool.errors import ConfigError
 from omptool.model.path import Glob
+from omptool.model.scopes import glob_in
 
 _KEYS = ("lsl", "target", "usl")
 
@@ -60,17 +61,7 @@ def _rule(entry: Mapping[str, Any], where: str) -> SpecRule:
     spec = Spec(**numbers)
     if spec.lsl is not None and spec.usl is not None and spec.lsl >= spec.usl:
         raise ConfigError(f"{where}: lsl = {spec.lsl:g} is not below usl = {spec.usl:g}", "lsl is the lower limit")
-    return SpecRule(_glob(entry, "tag", where), _glob(entry, "machine", where), spec)
-
-
-def _glob(entry: Mapping[str, Any], key: str, where: str) -> Glob:
-    text = entry.get(key, "*")
-    if not isinstance(text, str):
-        raise ConfigError(f"{where}: {key} is no text", f'write {key} = "…"')
-    try:
-        return Glob(text)
-    except OmptoolError as error:
-        raise ConfigError(f"{where}: {error.message}", error.hint) from None
+    return SpecRule(glob_in(entry, "tag", f"{where}: "), glob_in(entry, "machine", f"{where}: "), spec)
 
 
 def _number(entry: Mapping[str, Any], key: str, where: str) -> float | None:

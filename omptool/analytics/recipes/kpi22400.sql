@@ -32,6 +32,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published formula"
+share = ["own", "elements"]
 parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 labels = ["kpi"]
 order = ["place"]
@@ -62,16 +63,6 @@ required = false
 [table.apt]
 about = "actual production time, s"
 required = false
-[table.aust]
-about = "actual unit setup time, s"
-globs = ["asut"]
-required = false
-[table.adet]
-about = "actual unit delay time, s"
-required = false
-[table.adot]
-about = "actual unit down time, s"
-required = false
 [table.aupt]
 about = "actual unit processing time, s; without it apt + aust"
 required = false
@@ -93,12 +84,6 @@ about = "produced quantity"
 required = false
 [table.gq]
 about = "good quantity"
-required = false
-[table.sq]
-about = "scrap quantity"
-required = false
-[table.rq]
-about = "rework quantity"
 required = false
 [table.psq]
 about = "planned scrap quantity"

@@ -11,6 +11,7 @@ formula = [
 ]
 source = "ISO 22400-2; time elements as OPC 40501-1 C.2.3 maps them to OPC 40001-1"
 evidence = "published value"
+share = ["own", "elements"]
 parts = ["window", "captures", "heard", "picked", "firsts", "timeline", "elements", "counters", "parts"]
 chart = "oee_index"
 
@@ -49,22 +50,6 @@ globs = ["pru"]
 about = "produced quantity"
 [table.gq]
 about = "good quantity"
-[table.aust]
-about = "actual unit setup time, s"
-globs = ["asut"]
-required = false
-[table.adet]
-about = "actual unit delay time, s"
-required = false
-[table.adot]
-about = "actual unit down time, s"
-required = false
-[table.sq]
-about = "scrap quantity"
-required = false
-[table.rq]
-about = "rework quantity"
-required = false
 
 [parameters.ideal_cycle]
 type = "float"
